@@ -1,0 +1,140 @@
+"""Who may work on what: the pairs of a person and a service, a project or a service type."""
+
+from __future__ import annotations
+
+from django.core.validators import MinValueValidator
+from django.db import models
+
+from catalog.models import Project, Service, ServiceType
+from productive.accounts.models import OrganizationOwned, OrganizationOwnedQuerySet, Person
+from productive.constraints import SameOrganization, UniqueTogether
+
+
+class ServiceAssignment(OrganizationOwned):
+    """A person may track on a service whose budget is restricted by person."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="service_assignments")
+    # No index of its own: the unique pair begins with it. Likewise for the two models below.
+    service = models.ForeignKey(Service, models.CASCADE, related_name="service_assignments", db_index=False)
+
+    objects = OrganizationOwnedQuerySet["ServiceAssignment"].as_manager()
+
+    class Meta(OrganizationOwned.Meta):
+        constraints = [
+            *OrganizationOwned.Meta.constraints,
+            SameOrganization("person", name="%(app_label)s_%(class)s_own_person"),
+            SameOrganization("service", name="%(app_label)s_%(class)s_own_service"),
+            UniqueTogether(
+                fields=["service", "person"],
+                name="%(app_label)s_%(class)s_unique_service_person",
+                blame="service",
+                violation_error_message="only one assignment per service, per person is allowed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} on {self.service}"
+
+
+class ServiceTypeAssignment(OrganizationOwned):
+    """A person does work of a service type, and may track on it where a budget is restricted by type."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="service_type_assignments")
+    service_type = models.ForeignKey(
+        ServiceType, models.CASCADE, related_name="service_type_assignments", db_index=False
+    )
+
+    objects = OrganizationOwnedQuerySet["ServiceTypeAssignment"].as_manager()
+
+    class Meta(OrganizationOwned.Meta):
+        constraints = [
+            *OrganizationOwned.Meta.constraints,
+            SameOrganization("person", name="%(app_label)s_%(class)s_own_person"),
+            SameOrganization("service_type", name="%(app_label)s_%(class)s_own_service_type"),
+            UniqueTogether(
+                fields=["service_type", "person"],
+                name="%(app_label)s_%(class)s_unique_service_type_person",
+                blame="service_type",
+                violation_error_message="only one assignment per service type, per person is allowed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.service_type}"
+
+
+class Filter(OrganizationOwned):
+    """A saved view of a list."""
+
+    name = models.CharField(max_length=255)
+    params = models.JSONField(default=dict, blank=True)
+
+    objects = OrganizationOwnedQuerySet["Filter"].as_manager()
+
+    class Meta(OrganizationOwned.Meta):
+        indexes = [
+            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def soft_reference() -> models.PositiveBigIntegerField:
+    """The id of something that need not be a row here: predefined views have ids of their own."""
+    return models.PositiveBigIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+
+
+def saved_filter(id_field: str) -> models.ForeignObject:
+    """The organization's own filter that `id_field` names, if there is one.
+
+    Joined by organization and id together, so another organization's filter never shows.
+    """
+    return models.ForeignObject(
+        Filter,
+        models.DO_NOTHING,
+        from_fields=["organization", id_field],
+        to_fields=["organization", "id"],
+        null=True,
+        related_name="+",
+        editable=False,
+    )
+
+
+class ProjectAssignment(OrganizationOwned):
+    """A person is a member of a project, with the views of it that they prefer."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="project_assignments")
+    project = models.ForeignKey(Project, models.CASCADE, related_name="project_assignments", db_index=False)
+    default_filter_id = soft_reference()
+    tasks_layout_id = soft_reference()
+    preferences = models.JSONField(null=True, blank=True)
+    budgets_filter_id = soft_reference()
+    deals_filter_id = soft_reference()
+    invoices_filter_id = soft_reference()
+    docs_filter_id = soft_reference()
+    watched = models.BooleanField(null=True, blank=True)
+
+    favorite_filter = saved_filter("default_filter_id")
+    budgets_favorite_filter = saved_filter("budgets_filter_id")
+    deals_favorite_filter = saved_filter("deals_filter_id")
+    invoices_favorite_filter = saved_filter("invoices_filter_id")
+    docs_favorite_filter = saved_filter("docs_filter_id")
+
+    objects = OrganizationOwnedQuerySet["ProjectAssignment"].as_manager()
+
+    class Meta(OrganizationOwned.Meta):
+        constraints = [
+            *OrganizationOwned.Meta.constraints,
+            SameOrganization("person", name="%(app_label)s_%(class)s_own_person"),
+            SameOrganization("project", name="%(app_label)s_%(class)s_own_project"),
+            UniqueTogether(
+                fields=["project", "person"],
+                name="%(app_label)s_%(class)s_unique_project_person",
+                blame="person",
+                violation_error_message="has already been assigned to that project",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} on {self.project}"

@@ -1,0 +1,166 @@
+"""What is offered and sold: service types, and the services of each budget that are of these types."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from productive.accounts.models import (
+    Archivable,
+    ArchivableQuerySet,
+    OrganizationOwned,
+    OrganizationOwnedQuerySet,
+    Person,
+)
+from productive.constraints import Check, SameOrganization
+
+
+class ServiceType(Archivable):
+    """A kind of work that the company offers: design, development, QA."""
+
+    name = models.CharField(max_length=255)
+    description = models.TextField(null=True, blank=True)
+    assignees = models.ManyToManyField(
+        Person, through="assignments.ServiceTypeAssignment", related_name="service_types"
+    )
+
+    objects = ArchivableQuerySet["ServiceType"].as_manager()
+
+    class Meta(Archivable.Meta):
+        ordering = ["name", "id"]
+        indexes = [
+            *Archivable.Meta.indexes,
+            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Project(Archivable):
+    """What the company does for a client; its budgets say what is sold."""
+
+    name = models.CharField(max_length=255)
+    project_number = models.CharField(max_length=50, null=True, blank=True)
+
+    objects = ArchivableQuerySet["Project"].as_manager()
+
+    class Meta(Archivable.Meta):
+        indexes = [
+            *Archivable.Meta.indexes,
+            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+            models.Index(
+                fields=["organization", "created_at", "id"],
+                name="%(app_label)s_%(class)s_by_created_at",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DealQuerySet(OrganizationOwnedQuerySet["Deal"]):
+    def open(self) -> DealQuerySet:
+        return self.filter(closed_at=None)
+
+    def closed(self) -> DealQuerySet:
+        return self.exclude(closed_at=None)
+
+
+class Deal(OrganizationOwned):
+    """A budget: the services that are sold on a project, for a span of days.
+
+    The two restrictions decide who may track on its services; `assignments.tracking` reads them.
+    """
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="deals")
+    name = models.CharField(max_length=255)
+    budget = models.BooleanField(default=True)
+    date = models.DateField("start date", null=True, blank=True)
+    end_date = models.DateField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    person_restricted_tracking = models.BooleanField(
+        "restricted by person",
+        default=False,
+        help_text="Only the people assigned to a service may track on it.",
+    )
+    service_type_restricted_tracking = models.BooleanField(
+        "restricted by service type",
+        default=False,
+        help_text="Only people who hold a service's type may track on it.",
+    )
+
+    objects = DealQuerySet.as_manager()
+
+    class Meta(OrganizationOwned.Meta):
+        verbose_name = "budget"
+        constraints = [
+            *OrganizationOwned.Meta.constraints,
+            SameOrganization("project", name="%(app_label)s_%(class)s_own_project"),
+            Check(
+                condition=Q(budget=True),
+                name="%(app_label)s_%(class)s_is_budget",
+                blame="budget",
+                violation_error_message="must be true: only budgets are kept",
+            ),
+            Check(
+                condition=Q(date=None) | Q(end_date=None) | Q(end_date__gte=F("date")),
+                name="%(app_label)s_%(class)s_ends_after_start",
+                blame="end_date",
+                violation_error_message="must not be before the start date",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "closed_at"], name="%(app_label)s_%(class)s_closed"),
+            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def close(self) -> None:
+        """End all tracking on it. Doing so again keeps the first moment."""
+        if self.closed_at is None:
+            self.closed_at = timezone.now()
+            self.save(update_fields=["closed_at"])
+
+    def open(self) -> None:
+        """Take it back into use."""
+        if self.closed_at is not None:
+            self.closed_at = None
+            self.save(update_fields=["closed_at"])
+
+
+class Service(OrganizationOwned):
+    """One line of a budget: work of one type, on which people track time and expenses."""
+
+    deal = models.ForeignKey(Deal, models.CASCADE, related_name="services", verbose_name="budget")
+    service_type = models.ForeignKey(ServiceType, models.PROTECT, related_name="services")
+    name = models.CharField(max_length=255)
+    time_tracking_enabled = models.BooleanField(default=True)
+    expense_tracking_enabled = models.BooleanField(default=True)
+
+    objects = OrganizationOwnedQuerySet["Service"].as_manager()
+
+    class Meta(OrganizationOwned.Meta):
+        constraints = [
+            *OrganizationOwned.Meta.constraints,
+            SameOrganization("deal", name="%(app_label)s_%(class)s_own_deal"),
+            SameOrganization("service_type", name="%(app_label)s_%(class)s_own_service_type"),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """An archived service type stays with the services that have it; no other may take it."""
+        if self.service_type_id is None or self.service_type.archived_at is None:
+            return
+        had_it = Service.objects.filter(pk=self.pk, service_type=self.service_type_id)
+        if not had_it.exists():
+            raise ValidationError({"service_type": "is archived"})

@@ -1,0 +1,239 @@
+"""Who: the organization, its people, the users that sign in, and the tokens that integrations send."""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from hmac import new as hmac
+from secrets import token_urlsafe
+from typing import Self, TypeVar
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Upper
+from django.utils import timezone
+
+from productive.constraints import UniqueTogether
+
+
+def validate_time_zone(value: str) -> None:
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError("is not an IANA time zone, such as Europe/Zagreb", code="invalid")
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def owned_by(self, organization: Organization) -> Self:
+        """The one organization itself: it belongs to nobody else."""
+        return self.filter(pk=organization.pk)
+
+
+class Organization(models.Model):
+    """A company that uses the system: the tenant. Nothing is shared between two of them."""
+
+    name = models.CharField(max_length=255)
+    time_zone = models.CharField(
+        max_length=64, default="UTC", validators=[validate_time_zone], help_text="IANA name"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The zone that moments are written in; UTC where this machine no longer knows the name."""
+        try:
+            return zoneinfo.ZoneInfo(self.time_zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            return zoneinfo.ZoneInfo("UTC")
+
+    def today(self) -> date:
+        """The calendar day that it is for this organization now."""
+        return timezone.localdate(timezone=self.zone)
+
+
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
+
+
+class OrganizationOwnedQuerySet(models.QuerySet[M_co]):
+    def owned_by(self, organization: Organization) -> Self:
+        return self.filter(organization=organization)
+
+
+class OrganizationOwned(models.Model):
+    """A record of one organization. For everybody else it does not exist.
+
+    Each foreign key to another such record goes with a `SameOrganization` constraint.
+    """
+
+    # No index of its own: the unique (organization, id) below begins with it.
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", db_index=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        abstract = True
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "id"], name="%(app_label)s_%(class)s_unique_organization_id"
+            )
+        ]
+
+
+class ArchivableQuerySet(OrganizationOwnedQuerySet[M_co]):
+    def active(self) -> Self:
+        return self.filter(archived_at=None)
+
+    def archived(self) -> Self:
+        return self.exclude(archived_at=None)
+
+
+class Archivable(OrganizationOwned):
+    """A record that can be put away without losing what refers to it."""
+
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta(OrganizationOwned.Meta):
+        abstract = True
+        indexes = [
+            models.Index(fields=["organization", "archived_at"], name="%(app_label)s_%(class)s_archived")
+        ]
+
+    def archive(self) -> None:
+        """Put it away. Doing so again keeps the first moment."""
+        if self.archived_at is None:
+            self.archived_at = timezone.now()
+            self.save(update_fields=["archived_at"])
+
+    def restore(self) -> None:
+        """Take it back into use."""
+        if self.archived_at is not None:
+            self.archived_at = None
+            self.save(update_fields=["archived_at"])
+
+
+class Person(Archivable):
+    """Somebody who works for the organization: assigned to work, not necessarily able to sign in."""
+
+    first_name = models.CharField(max_length=255)
+    last_name = models.CharField(max_length=255)
+    email = models.EmailField(max_length=254, null=True, blank=True)
+    title = models.CharField(max_length=255, null=True, blank=True)
+
+    objects = ArchivableQuerySet["Person"].as_manager()
+
+    class Meta(Archivable.Meta):
+        verbose_name_plural = "people"
+        constraints = [
+            *OrganizationOwned.Meta.constraints,
+            UniqueTogether(
+                "organization",
+                Upper("email"),
+                name="%(app_label)s_%(class)s_unique_email",
+                blame="email",
+                violation_error_message="has already been taken",
+            ),
+        ]
+        indexes = [
+            *Archivable.Meta.indexes,
+            models.Index(
+                fields=["organization", "first_name", "last_name", "id"],
+                name="%(app_label)s_%(class)s_by_name",
+            ),
+            models.Index(fields=["organization", "email", "id"], name="%(app_label)s_%(class)s_by_email"),
+            models.Index(
+                fields=["organization", "created_at", "id"],
+                name="%(app_label)s_%(class)s_by_created_at",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+
+class User(AbstractUser):
+    """Somebody, or some integration, that signs in. Staff of one organization, or a superuser of all."""
+
+    organization = models.ForeignKey(
+        Organization,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="users",
+        help_text="Whose records this user works with. Only a superuser needs none.",
+    )
+
+    def may_act_for(self, organization: Organization) -> bool:
+        """Whether this user still has a seat in the organization."""
+        return self.organization_id == organization.pk or (self.organization_id is None and self.is_superuser)
+
+
+class ApiTokenQuerySet(OrganizationOwnedQuerySet["ApiToken"]):
+    def with_secret(self, secret: str) -> Self:
+        """The token that this secret belongs to, found by its digest: nothing to compare, nothing to time."""
+        return self.filter(digest=digest(secret))
+
+
+class ApiToken(OrganizationOwned):
+    """What an integration sends to act for one organization. Only a digest of the secret is kept."""
+
+    name = models.CharField(max_length=255)
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="tokens", help_text="In whose name the integration acts."
+    )
+    # Enough of the secret to recognise a token in a list or a log, far too little to use it.
+    prefix = models.CharField(max_length=12, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    read_only = models.BooleanField(default=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta(OrganizationOwned.Meta):
+        verbose_name = "API token"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def clean(self) -> None:
+        if self.user_id and self.organization_id and not self.user.may_act_for(self.organization):
+            raise ValidationError({"user": "does not belong to this organization"})
+
+    def make_secret(self) -> str:
+        """Give this token a new secret and return it; it can't be had again once this returns."""
+        secret = f"prd_{token_urlsafe(32)}"
+        self.prefix, self.digest = secret[:12], digest(secret)
+        return secret
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it opens anything at the moment `now`."""
+        return (
+            self.revoked_at is None
+            and (self.expires_at is None or now < self.expires_at)
+            and self.user.is_active
+        )
+
+    def revoke(self) -> None:
+        if self.revoked_at is None:
+            self.revoked_at = timezone.now()
+            self.save(update_fields=["revoked_at"])
+
+    def touch(self, now: datetime) -> None:
+        """Note that it was used; at most one write a minute, however many requests there are."""
+        due = now - timedelta(minutes=1)
+        if self.last_used_at is None or self.last_used_at < due:
+            ApiToken.objects.filter(pk=self.pk).exclude(last_used_at__gte=due).update(last_used_at=now)
+
+
+def digest(secret: str) -> str:
+    return hmac(settings.TOKEN_PEPPER.encode(), secret.encode(), sha256).hexdigest()

@@ -1,0 +1,115 @@
+"""Database constraints that the admin and the API can explain: each blames one field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DEFAULT_DB_ALIAS, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models.constraints import BaseConstraint
+
+
+class Blame:
+    """A constraint whose violation is reported at the field `blame`, not at the whole record."""
+
+    def __init__(self, *args: Any, blame: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.blame = blame
+
+    def validate(self, *args: Any, **kwargs: Any) -> None:
+        """Raise ValidationError({blame: [violation_error_message]}) where the instance breaks it."""
+        try:
+            super().validate(*args, **kwargs)  # type: ignore[misc]
+        except ValidationError as error:
+            raise ValidationError({self.blame: error.error_list}) from None
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()  # type: ignore[misc]
+        return path, args, {**kwargs, "blame": self.blame}
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, type(self)):
+            return super().__eq__(other) and self.blame == other.blame
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class UniqueTogether(Blame, models.UniqueConstraint):
+    """At most one row with these values; the second one is told so at the field `blame`."""
+
+
+class Check(Blame, models.CheckConstraint):
+    """A condition on one row, reported at the field `blame`."""
+
+
+class SameOrganization(BaseConstraint):
+    """A foreign key that can only point at a row of its own organization.
+
+    A second foreign key in the database, (organization, field) → (organization, id), so that no door
+    at all can link across organizations: not the shell, not bulk_create, not another program.
+
+    On PostgreSQL it is checked with the statement, unlike Django's own foreign keys, which wait for the
+    commit: a parent that is deleted meanwhile is an IntegrityError where the row is saved. On SQLite,
+    where a flush empties tables in any order, it waits for the commit; writers there never overlap.
+    """
+
+    default_violation_error_message = "belongs to another organization"
+
+    def __init__(self, field: str, *, name: str) -> None:
+        super().__init__(name=name, violation_error_code="invalid")
+        self.field = field
+
+    def validate(
+        self,
+        model: type[models.Model],
+        instance: models.Model,
+        exclude: Any = None,
+        using: str = DEFAULT_DB_ALIAS,
+    ) -> None:
+        """Raise ValidationError at the field where the related row is another organization's."""
+        if exclude and self.field in exclude:
+            return
+        if getattr(instance, f"{self.field}_id") is None:
+            return
+        related = getattr(instance, self.field)
+        if related.organization_id != instance.organization_id:  # type: ignore[attr-defined]
+            raise ValidationError(
+                {
+                    self.field: ValidationError(
+                        self.get_violation_error_message(), code=self.violation_error_code
+                    )
+                }
+            )
+
+    def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
+        quote = schema_editor.quote_name
+        field = model._meta.get_field(self.field)
+        parent: type[models.Model] = field.related_model  # type: ignore[assignment]
+        waits = "IMMEDIATE" if schema_editor.connection.vendor == "postgresql" else "DEFERRED"
+        return (
+            f"CONSTRAINT {quote(self.name)}"
+            f" FOREIGN KEY ({quote('organization_id')}, {quote(field.column)})"  # type: ignore[union-attr]
+            f" REFERENCES {quote(parent._meta.db_table)} ({quote('organization_id')}, {quote('id')})"
+            f" DEFERRABLE INITIALLY {waits}"
+        )
+
+    def create_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
+        table = schema_editor.quote_name(model._meta.db_table)
+        return f"ALTER TABLE {table} ADD {self.constraint_sql(model, schema_editor)}"
+
+    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
+        quote = schema_editor.quote_name
+        return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path, _, _ = super().deconstruct()
+        return path, (self.field,), {"name": self.name}
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, SameOrganization):
+            return (self.name, self.field) == (other.name, other.field)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]

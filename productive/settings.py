@@ -1,0 +1,192 @@
+"""Settings. Every knob is an environment variable with a safe default; README lists them in one table.
+
+A `.env` file beside manage.py may hold them too; the environment wins over the file.
+"""
+
+import os
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = BASE_DIR / "var"
+
+env = environ.Env()
+env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")))
+
+DEBUG = env.bool("DEBUG", default=False)
+
+# Accepted only with DEBUG on, so that nobody can run it in production by accident.
+DEVELOPMENT_KEY = "development-only-" + "not-a-secret-" * 4
+SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_KEY if DEBUG else "")
+if not DEBUG and (len(SECRET_KEY) < 50 or SECRET_KEY == DEVELOPMENT_KEY):
+    raise ImproperlyConfigured(
+        "SECRET_KEY is missing or shorter than 50 characters. Set it in the environment or in .env, "
+        'for example to the output of: python -c "import secrets; print(secrets.token_urlsafe(50))". '
+        "To try the system on this machine, run `make demo`: it writes a .env with a key of its own. "
+        "For development, set DEBUG=true."
+    )
+# Mixed into every token's digest. A name of its own, so that SECRET_KEY can be changed and tokens live on.
+TOKEN_PEPPER = env.str("TOKEN_PEPPER", default="") or SECRET_KEY
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+
+INSTALLED_APPS = [
+    "productive",
+    "productive.accounts",
+    "catalog",
+    "assignments",
+    "rest_framework",
+    "django_filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "productive.urls"
+WSGI_APPLICATION = "productive.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database -------------------------------------------------------------------------------------
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR}/productive.sqlite3")}
+_database = DATABASES["default"]
+_options = _database.setdefault("OPTIONS", {})
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    DATA_DIR.mkdir(exist_ok=True)
+    # Readers never wait (WAL); a writer takes its lock at BEGIN, where it can wait, instead of failing
+    # when it upgrades; FULL means that an acknowledged write survives a kill and a power cut.
+    _options.setdefault("transaction_mode", "IMMEDIATE")
+    _options.setdefault("timeout", env.int("SQLITE_TIMEOUT", default=20))
+    _options.setdefault("init_command", "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+elif _database["ENGINE"] == "django.db.backends.postgresql":
+    _database["CONN_HEALTH_CHECKS"] = True
+    _options.setdefault("connect_timeout", 3)
+    _options.setdefault(
+        "pool",
+        {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 5},
+    )
+    _options.setdefault(
+        "options",
+        f"-c statement_timeout={env.int('STATEMENT_TIMEOUT_MS', default=15_000)}"
+        f" -c lock_timeout={env.int('LOCK_TIMEOUT_MS', default=3_000)}"
+        " -c idle_in_transaction_session_timeout=30000",
+    )
+else:
+    raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://")
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- People ---------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+# --- Language and time ----------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- Static files ---------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+# Serves the packages' own files, so that the admin looks right before anybody ran collectstatic.
+WHITENOISE_USE_FINDERS = True
+
+# --- Transport ------------------------------------------------------------------------------------
+
+# On unless DEBUG: plain HTTP is redirected (admin) or refused (API), cookies are sent over TLS only.
+HTTPS = env.bool("HTTPS", default=not DEBUG)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_REFERRER_POLICY = "same-origin"
+if env.bool("TRUST_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SESSION_COOKIE_AGE = 12 * 60 * 60
+X_FRAME_OPTIONS = "DENY"
+
+# --- The API --------------------------------------------------------------------------------------
+
+API_MAX_BODY_BYTES = 1_000_000
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["productive.accounts.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["productive.accounts.authentication.TokenPermission"],
+    "DEFAULT_PARSER_CLASSES": ["productive.jsonapi.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["productive.jsonapi.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "productive.jsonapi.renderers.ContentNegotiation",
+    "DEFAULT_FILTER_BACKENDS": [
+        "productive.jsonapi.filters.FilterBackend",
+        "productive.jsonapi.filters.SortBackend",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "productive.jsonapi.pagination.Pagination",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "productive.jsonapi.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+JSON_API_FORMAT_TYPES = "underscore"
+JSON_API_PLURALIZE_TYPES = True
+
+# --- Logging --------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
