@@ -85,12 +85,12 @@ class SameOrganization(BaseConstraint):
 
     def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
         quote = schema_editor.quote_name
-        field = model._meta.get_field(self.field)
-        parent: type[models.Model] = field.related_model  # type: ignore[assignment]
+        field: Any = model._meta.get_field(self.field)
+        parent = field.related_model
         waits = "IMMEDIATE" if schema_editor.connection.vendor == "postgresql" else "DEFERRED"
         return (
             f"CONSTRAINT {quote(self.name)}"
-            f" FOREIGN KEY ({quote('organization_id')}, {quote(field.column)})"  # type: ignore[union-attr]
+            f" FOREIGN KEY ({quote('organization_id')}, {quote(field.column)})"
             f" REFERENCES {quote(parent._meta.db_table)} ({quote('organization_id')}, {quote('id')})"
             f" DEFERRABLE INITIALLY {waits}"
         )

@@ -4,6 +4,7 @@ A `.env` file beside manage.py may hold them too; the environment wins over the 
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import environ
@@ -132,6 +133,8 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+with suppress(OSError):  # a read-only disk is fine: the files are then served from the packages
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
@@ -173,10 +176,10 @@ REST_FRAMEWORK = {
         "productive.jsonapi.filters.FilterBackend",
         "productive.jsonapi.filters.SortBackend",
     ],
-    "DEFAULT_PAGINATION_CLASS": "productive.jsonapi.pagination.Pagination",
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "productive.jsonapi.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "NON_FIELD_ERRORS_KEY": "base",
 }
 JSON_API_FORMAT_TYPES = "underscore"
 JSON_API_PLURALIZE_TYPES = True

@@ -1,4 +1,42 @@
-from django.contrib import admin
-from django.urls import path
+"""Every address: the admin, the API of each room, and what a load balancer asks."""
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from django.contrib import admin
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from productive.jsonapi.errors import outside_the_views
+from productive.jsonapi.views import UnknownRoute
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process is alive."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The database answers."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return HttpResponse("the database does not answer\n", status=503, content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("api/v2/", include("productive.accounts.urls")),
+    path("api/v2/", include("catalog.urls")),
+    path("api/v2/", include("assignments.urls")),
+    re_path(r"^api(/|$)", UnknownRoute.as_view()),
+]
+
+handler400 = outside_the_views(400)
+handler403 = outside_the_views(403)
+handler404 = outside_the_views(404)
+handler500 = outside_the_views(500)

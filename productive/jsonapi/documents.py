@@ -1,0 +1,280 @@
+"""Reading, compiled: rows → resource objects, with no serializer, no model instance and no query per row.
+
+`compile_plan` turns a serializer, the include paths and the sparse fields into a `Plan` once. A plan knows
+which columns to fetch, included to-one relationships among them (they ride along as joins), how each value is
+written, and which to-many relationships need one query more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from django.db import models
+from rest_framework_json_api.utils import get_resource_type_from_model
+
+from productive.jsonapi.serializers import ModelSerializer
+
+Row = Sequence[Any]
+Resource = dict[str, Any]
+# ((name, subtree), …), sorted: hashable, so that it can be a cache's key
+IncludeTree = tuple[tuple[str, "IncludeTree"], ...]
+SparseFields = tuple[tuple[str, frozenset[str]], ...]
+
+# Well below what SQLite takes as parameters of one statement.
+IDS_PER_QUERY = 10_000
+NOT_INCLUDED = {"meta": {"included": False}}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ToOne:
+    """An included to-one relationship. Where the column `sentinel` is null there is no related record."""
+
+    name: str
+    node: Node
+    sentinel: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ToMany:
+    """An included to-many relationship: the through model, its column of this side, the other side's plan."""
+
+    name: str
+    through: type[models.Model]
+    source: str
+    plan: Plan
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One resource within a row: where its columns are and what its resource object shows."""
+
+    type: str
+    pk: int
+    attributes: list[str] = field(default_factory=list)
+    moments: list[str] = field(default_factory=list)
+    relationships: list[str] = field(default_factory=list)
+    to_one: list[ToOne] = field(default_factory=list)
+    to_many: list[ToMany] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Plan:
+    """What to fetch for a page of resources, and how its rows are read.
+
+    `columns` are arguments of `values_list`; `nodes` are the resources in a row, the primary one first.
+    """
+
+    columns: tuple[str, ...]
+    nodes: tuple[Node, ...]
+
+    @property
+    def root(self) -> Node:
+        return self.nodes[0]
+
+
+# --- compiling ------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)
+def compile_plan(
+    serializer_class: type[ModelSerializer], include: IncludeTree = (), fields: SparseFields = ()
+) -> Plan:
+    """The plan for names that exist (`parameters` has checked them)."""
+    columns: list[str] = []
+    nodes: list[Node] = []
+    compile_node(serializer_class, include, dict(fields), "", columns, nodes)
+    return Plan(tuple(columns), tuple(nodes))
+
+
+def compile_node(
+    serializer_class: type[ModelSerializer],
+    include: IncludeTree,
+    fields: Mapping[str, frozenset[str]],
+    prefix: str,
+    columns: list[str],
+    nodes: list[Node],
+) -> Node:
+    model = serializer_class.Meta.model
+    node = Node(get_resource_type_from_model(model), len(columns))
+    nodes.append(node)
+    columns.append(f"{prefix}pk")
+    shown = fields.get(node.type)
+    for name in serializer_class.Meta.fields:
+        if shown is not None and name not in shown:
+            continue
+        if model._meta.get_field(name).is_relation:
+            node.relationships.append(name)
+        else:
+            node.attributes.append(name)
+            columns.append(f"{prefix}{name}")
+            if isinstance(model._meta.get_field(name), models.DateTimeField):
+                node.moments.append(name)
+    for name, subtree in include:
+        relation: Any = model._meta.get_field(name)
+        target = ModelSerializer.by_model[relation.related_model]
+        if relation.many_to_many:
+            through, source, other = through_model(relation)
+            inner = compile_related(target, subtree, fields, f"{other}__", source)
+            node.to_many.append(ToMany(name, through, source, inner))
+        else:
+            joined = compile_node(target, subtree, fields, f"{prefix}{name}__", columns, nodes)
+            node.to_one.append(ToOne(name, joined, len(columns)))
+            columns.append(f"{prefix}{name}__{never_null(relation)}")
+    return node
+
+
+def compile_related(
+    target: type[ModelSerializer],
+    include: IncludeTree,
+    fields: Mapping[str, frozenset[str]],
+    prefix: str,
+    source: str,
+) -> Plan:
+    """The plan of a to-many relationship's rows; its last column is the id of the record they belong to."""
+    columns: list[str] = []
+    nodes: list[Node] = []
+    compile_node(target, include, fields, prefix, columns, nodes)
+    return Plan((*columns, f"{source}_id"), tuple(nodes))
+
+
+def through_model(relation: Any) -> tuple[type[models.Model], str, str]:
+    """The through model of a many-to-many, and its foreign keys to this side and to the other."""
+    forward: Any = relation if isinstance(relation, models.ManyToManyField) else relation.field
+    near, far = forward.m2m_field_name(), forward.m2m_reverse_field_name()
+    through = forward.remote_field.through
+    return (through, near, far) if forward is relation else (through, far, near)
+
+
+def never_null(relation: Any) -> str:
+    """A column of the related model that says by being null that the join found no row.
+
+    Not the id: Django answers that from the referring row without joining, also for a soft reference to
+    a row that isn't there.
+    """
+    referred = {"id", *getattr(relation, "to_fields", ())}
+    return next(
+        f.attname
+        for f in relation.related_model._meta.concrete_fields
+        if not f.null and f.name not in referred
+    )
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads rows for one answer: in one organization's time zone, collecting what is included once."""
+
+    organization_id: int
+    zone: ZoneInfo
+    included: dict[tuple[str, Any], Resource] = field(default_factory=dict)
+    primary: set[tuple[str, Any]] = field(default_factory=set)
+    # (to-many relationship, id of this side) → ids of the other
+    linked: dict[tuple[ToMany, Any], list[Any]] = field(default_factory=lambda: defaultdict(list))
+    written: set[tuple[Node, Any]] = field(default_factory=set)
+
+    def primary_data(self, plan: Plan, rows: Sequence[Row]) -> list[Resource]:
+        self.primary = {(plan.root.type, row[plan.root.pk]) for row in rows}
+        return self.read(plan, rows)
+
+    def read(self, plan: Plan, rows: Sequence[Row]) -> list[Resource]:
+        for node in plan.nodes:
+            for relation in node.to_many:
+                self.fetch(relation, {row[node.pk] for row in rows} - {None})
+        write = self.writer(plan.root)
+        return [write(row) for row in rows]
+
+    def fetch(self, relation: ToMany, ids: Iterable[Any]) -> None:
+        """Read the related records of all these at once, and note who is linked with whom."""
+        root, wanted = relation.plan.root, sorted(ids)
+        for start in range(0, len(wanted), IDS_PER_QUERY):
+            rows = list(
+                relation.through._default_manager.filter(
+                    **{f"{relation.source}__in": wanted[start : start + IDS_PER_QUERY]}
+                )
+                .order_by(relation.source, "pk")
+                .values_list(*relation.plan.columns)
+            )
+            for row in rows:
+                self.linked[relation, row[-1]].append(row[root.pk])
+            fresh = list({row[root.pk]: row for row in rows}.values())
+            for row, resource in zip(fresh, self.read(relation.plan, fresh), strict=True):
+                self.include(root, row[root.pk], resource)
+
+    def include(self, node: Node, pk: Any, resource: Resource) -> None:
+        """Add a resource once. One that two paths reach shows the linkage of both."""
+        key = (node.type, pk)
+        if key in self.primary:
+            return
+        known = self.included.setdefault(key, resource)
+        if known is not resource and (node.to_one or node.to_many):
+            more: dict[str, Any] = resource.get("relationships", {})
+            shown: Any = known.get("relationships", more)
+            if isinstance(shown, orjson.Fragment):
+                shown = more
+            known["relationships"] = {**shown, **{n: r for n, r in more.items() if r is not NOT_INCLUDED}}
+
+    def writer(self, node: Node) -> Callable[[Row], Resource]:
+        """A function that writes one row's resource object, with all that is the same for every row done."""
+        kind, pk, first = node.type, node.pk, node.pk + 1
+        names, moments, last = node.attributes, node.moments, node.pk + 1 + len(node.attributes)
+        relationships = self.relationships(node)
+        zone = self.zone
+
+        def write(row: Row) -> Resource:
+            resource: Resource = {"id": str(row[pk]), "type": kind}
+            if names:
+                attributes = dict(zip(names, row[first:last], strict=True))
+                for name in moments:
+                    if (moment := attributes[name]) is not None:
+                        attributes[name] = moment.astimezone(zone).isoformat(timespec="milliseconds")
+                resource["attributes"] = attributes
+            if relationships is not None and (shown := relationships(row)):
+                resource["relationships"] = shown
+            return resource
+
+        return write
+
+    def relationships(self, node: Node) -> Callable[[Row], Any] | None:
+        """What writes a row's `relationships`. It also includes what the row carries of others."""
+        constant: dict[str, Any] = dict.fromkeys(node.relationships, NOT_INCLUDED)
+        if "organization" in constant:
+            constant["organization"] = {"data": {"type": "organizations", "id": str(self.organization_id)}}
+        if not node.to_one and not node.to_many:
+            written = orjson.Fragment(orjson.dumps(constant)) if constant else None
+            return (lambda row: written) if constant else None
+        to_one = [(relation, self.writer(relation.node)) for relation in node.to_one]
+
+        def write(row: Row) -> Any:
+            shown = dict(constant)
+            for relation, write_related in to_one:
+                linkage = self.carried(relation, row, write_related)
+                if relation.name in shown:
+                    shown[relation.name] = {"data": linkage}
+            for many in node.to_many:
+                kind = many.plan.root.type
+                if many.name in shown:
+                    ids = self.linked.get((many, row[node.pk]), ())
+                    shown[many.name] = {"data": [{"type": kind, "id": str(pk)} for pk in ids]}
+            return shown
+
+        return write
+
+    def carried(
+        self, relation: ToOne, row: Row, write_related: Callable[[Row], Resource]
+    ) -> dict[str, str] | None:
+        """The linkage of a to-one relationship, whose record is in the same row."""
+        if row[relation.sentinel] is None:
+            return None
+        node, pk = relation.node, row[relation.node.pk]
+        if (node, pk) not in self.written:
+            self.written.add((node, pk))
+            self.include(node, pk, write_related(row))
+        return {"type": node.type, "id": str(pk)}

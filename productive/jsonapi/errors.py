@@ -1,0 +1,173 @@
+"""The API's error format: one table of statuses, one of query-string faults, one exception handler.
+
+Every answer under /api/ that is not 2xx is a document
+`{"errors": [{"status", "code", "title", "detail", "source"?}]}`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db.models import ProtectedError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views import defaults
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.response import Response
+
+from productive.jsonapi.renderers import CONTENT_TYPE, dump
+
+logger = logging.getLogger(__name__)
+
+# status: code, title, detail
+STATUSES = {
+    400: ("malformed_document", "Malformed Document", "The request could not be understood"),
+    401: ("unauthenticated", "Unauthenticated", "You are not authenticated"),
+    403: ("access_denied", "Access Denied", "You are not authorized to access this resource"),
+    404: ("record_not_found", "Record Not Found", "The requested record was not found"),
+    405: ("method_not_allowed", "Method Not Allowed", "This method is not allowed on this endpoint"),
+    406: ("not_acceptable", "Not Acceptable", "The requested format is not available"),
+    409: ("conflict", "Conflict", "The request conflicts with the state of the record"),
+    413: ("payload_too_large", "Payload Too Large", "The request body is too large"),
+    415: (
+        "unsupported_media_type",
+        "Unsupported Media Type",
+        "The request body must be sent as application/vnd.api+json",
+    ),
+    422: ("invalid_attribute", "Invalid Attribute", "attribute is invalid"),
+    429: ("too_many_requests", "Too many requests", "You have sent too many requests"),
+    500: ("server_error", "Server Error", "Something went wrong on our side"),
+    503: ("service_unavailable", "Service Unavailable", "The service is busy; try again in a moment"),
+}
+
+# code: title, detail
+PARAMETERS = {
+    "unsupported_filter": ("Unsupported Filter", "Filter '{}' is not supported on this endpoint"),
+    "unsupported_filter_value": (
+        "Unsupported Filter Value",
+        "Filter value '{}' is not supported on this endpoint",
+    ),
+    "unsupported_sort": ("Unsupported Sort", "Sort by '{}' is not supported on this endpoint"),
+    "unsupported_include": ("Unsupported Include", "Include '{}' is not supported on this endpoint"),
+    "unsupported_field": ("Unsupported Field", "Field '{}' is not supported on this endpoint"),
+    "invalid_page": ("Invalid Page", "Page '{}' is not a whole number from 1"),
+}
+
+# What a serializer field says, by DRF's code for the fault. A field ignores the codes that it has no use for.
+BLANK, INVALID, NOT_SUPPORTED = "can't be blank", "attribute is invalid", "attribute is not supported"
+FIELD_MESSAGES = {
+    **dict.fromkeys(("required", "null", "blank"), BLANK),
+    **dict.fromkeys(
+        ("invalid", "datetime", "min_value", "max_value", "does_not_exist", "not_a_list"), INVALID
+    ),
+    "max_length": "is too long (maximum is {max_length} characters)",
+}
+
+RETRY_AFTER_SECONDS = 2
+
+
+class ApiError(APIException):
+    """An answer other than 2xx: its row of STATUSES, with a detail of its own where one helps."""
+
+    def __init__(self, status: int, detail: str | None = None) -> None:
+        code, self.title, default = STATUSES[status]
+        self.status_code = status
+        super().__init__(detail or default, code)
+
+
+class ParameterError(APIException):
+    """400: something in the query string. `value` is what the client wrote, `parameter` where."""
+
+    status_code = 400
+
+    def __init__(self, code: str, value: str, parameter: str) -> None:
+        self.title, template = PARAMETERS[code]
+        self.default_code, self.parameter = code, parameter
+        super().__init__(template.format(value), code)
+
+
+def error_object(status: int, *, source: Mapping[str, str] | None = None, **members: str) -> dict[str, Any]:
+    code, title, detail = STATUSES[status]
+    error = {"status": str(status), "code": code, "title": title, "detail": detail, **members}
+    return {**error, "source": source} if source else error
+
+
+def invalid_attributes(detail: Any) -> Iterator[dict[str, Any]]:
+    """One error object a message, in the order of the fields. Pointers have no leading slash, and point
+    into the attributes for relationships too: so the recorded documents do."""
+    if not isinstance(detail, Mapping):
+        detail = {NON_FIELD_ERRORS: detail}
+    for name, messages in detail.items():
+        pointer = "base" if name == NON_FIELD_ERRORS else name
+        for message in messages if isinstance(messages, list) else [messages]:
+            yield error_object(422, detail=str(message), source={"pointer": f"data/attributes/{pointer}"})
+
+
+def in_use(error: ProtectedError) -> str:
+    users = list(error.protected_objects)
+    return f"is used by {len(users)} {users[0]._meta.verbose_name_plural}; archive it instead"
+
+
+def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
+    """The status and the error objects that tell a client of the exception."""
+    match exc:
+        case ValidationError():
+            return 422, list(invalid_attributes(exc.detail))
+        case ProtectedError():
+            return 422, list(invalid_attributes({NON_FIELD_ERRORS: in_use(exc)}))
+        case ParameterError():
+            error = error_object(
+                400,
+                code=exc.default_code,
+                title=exc.title,
+                detail=str(exc.detail),
+                source={"parameter": exc.parameter},
+            )
+            return 400, [error]
+        case ApiError():
+            return exc.status_code, [error_object(exc.status_code, detail=str(exc.detail))]
+        case APIException() if exc.status_code in STATUSES:  # DRF's own: 401, 403, 405, 415
+            return exc.status_code, [error_object(exc.status_code)]
+        case Http404():
+            return 404, [error_object(404)]
+        case DjangoPermissionDenied():
+            return 403, [error_object(403)]
+        case IntegrityError():  # a rule of the database that no validation told: refused, and nothing written
+            return 409, [error_object(409)]
+        case OperationalError() | InterfaceError():
+            return 503, [error_object(503)]
+    return 500, [error_object(500)]
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's hook: every exception of an API view becomes an error document."""
+    status, errors = errors_of(exc)
+    if status >= 500 or isinstance(exc, IntegrityError):
+        logger.error("%s %s", status, context["request"].path, exc_info=exc)
+    response = Response({"errors": errors}, status=status)
+    if status == 503:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if challenge := getattr(exc, "auth_header", None):
+        response["WWW-Authenticate"] = challenge
+    return response
+
+
+def outside_the_views(status: int) -> Callable[..., HttpResponse]:
+    """A `handler404` or its like for urls.py: an error document under /api/, Django's own page elsewhere."""
+    pages: dict[int, Callable[..., HttpResponse]] = {
+        400: defaults.bad_request,
+        403: defaults.permission_denied,
+        404: defaults.page_not_found,
+    }
+
+    def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+        if request.path.startswith("/api/"):
+            body = dump({"errors": [error_object(status)]})
+            return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
+        return pages[status](request, exception) if status in pages else defaults.server_error(request)
+
+    return handler

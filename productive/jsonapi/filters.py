@@ -1,0 +1,227 @@
+"""Filters: `filter[name]=…`, `filter[name][operation]=…`, with lists in all three spellings; and sorting.
+
+A room declares a filter in one line. Each takes the operations that make sense for its type; an unknown
+filter, operation, value or sort is refused, never ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import Any, NamedTuple
+
+import django_filters
+from django import forms
+from django.db import models
+from django.db.models import Q
+from django.http import QueryDict
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.request import Request
+
+from productive.jsonapi.errors import ParameterError
+from productive.jsonapi.parameters import only_value
+from productive.jsonapi.parsers import parse_id
+
+PARAMETER = re.compile(
+    r"filter\[(?P<name>[^\[\]]*)\](?:\[(?P<operation>[^\[\]\d][^\[\]]*)\])?(?P<list>\[\d*\])?"
+)
+NEGATIONS = {"not_eq": "eq", "not_contain": "contains"}
+TEXT_OPERATIONS = {"eq": "exact", "contains": "icontains"}
+NUMBER_OPERATIONS = {"gt": "gt", "gt_eq": "gte", "lt": "lt", "lt_eq": "lte"}
+
+AnyQuerySet = models.QuerySet[Any, Any]
+
+
+class Condition(NamedTuple):
+    """One `filter[name][operation]`: any of the values will do. `parameter` is how the client wrote it."""
+
+    operation: str
+    values: list[str]
+    parameter: str
+
+
+class ConditionsField(forms.Field):
+    """Carries a filter's conditions through django-filter's form; the filter itself reads the values."""
+
+
+class Filter(django_filters.Filter):
+    """A filter on the column `field_name`, by default the filter's own name.
+
+    `operations` maps an operation of the wire to a lookup; `read` turns text into a value, or refuses it with
+    None.
+    """
+
+    field_class = ConditionsField
+    operations: Mapping[str, str] = {"eq": "exact"}
+    splits_at_commas = True
+
+    def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(field_name=field_name, **kwargs)
+
+    def read(self, text: str) -> Any:
+        raise NotImplementedError
+
+    def matches(self, operation: str, values: list[Any]) -> Q:
+        """What a row must be so that it matches any of the values."""
+        lookup = f"{self.field_name}__{self.operations[operation]}"
+        return reduce(or_, (Q(**{lookup: value}) for value in values))
+
+    def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
+        for condition in value or ():
+            operation = NEGATIONS.get(condition.operation, condition.operation)
+            if operation not in self.operations:
+                raise ParameterError("unsupported_filter", condition.parameter, condition.parameter)
+            matches = self.matches(operation, self.values(condition))
+            qs = qs.exclude(matches) if condition.operation in NEGATIONS else qs.filter(matches)
+        return qs
+
+    def values(self, condition: Condition) -> list[Any]:
+        texts = condition.values
+        if self.splits_at_commas:
+            texts = [part for text in texts for part in text.split(",")]
+        values = []
+        for text in texts:
+            if (value := self.read(text)) is None:
+                raise ParameterError("unsupported_filter_value", text, condition.parameter)
+            values.append(value)
+        return values
+
+
+class TextFilter(Filter):
+    """Text: the whole of it, or a part of it whatever the case. A comma in it is a comma."""
+
+    operations = TEXT_OPERATIONS
+    splits_at_commas = False
+
+    def read(self, text: str) -> str | None:
+        return None if "\0" in text else text
+
+
+class QueryFilter(TextFilter):
+    """A part of any of these columns or expressions, whatever the case."""
+
+    operations = {"eq": "icontains"}
+
+    def __init__(self, *searched: str | models.expressions.Combinable) -> None:
+        super().__init__()
+        self.searched = searched
+
+    def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
+        if not value:
+            return qs
+        expressions = {f"searched_{i}": e for i, e in enumerate(self.searched) if not isinstance(e, str)}
+        return super().filter(qs.alias(**expressions), value)
+
+    def matches(self, operation: str, values: list[str]) -> Q:
+        names = [e if isinstance(e, str) else f"searched_{i}" for i, e in enumerate(self.searched)]
+        return reduce(or_, (Q(**{f"{name}__icontains": value}) for name in names for value in values))
+
+
+class IdFilter(Filter):
+    """Ids of related records, through a path that meets one record at most (`deal__project_id`)."""
+
+    operations = {"eq": "in"}
+
+    def read(self, text: str) -> int | None:
+        return parse_id(text)
+
+    def matches(self, operation: str, values: list[int]) -> Q:
+        return Q(**{f"{self.field_name}__in": values})
+
+
+class OwnIdFilter(IdFilter):
+    """The record's own id, which can be compared too."""
+
+    operations = {"eq": "in", **NUMBER_OPERATIONS}
+
+    def matches(self, operation: str, values: list[int]) -> Q:
+        return (
+            super().matches(operation, values)
+            if operation == "eq"
+            else Filter.matches(self, operation, values)
+        )
+
+
+class MemberFilter(IdFilter):
+    """Ids of records that this one is paired with, through a path that may meet many of them."""
+
+    def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
+        self.model = qs.model
+        return super().filter(qs, value)
+
+    def matches(self, operation: str, values: list[int]) -> Q:
+        # A subquery, not a join: a record that is paired with two of them is still one row.
+        return Q(pk__in=self.model._base_manager.filter(super().matches(operation, values)).values("pk"))
+
+
+class ChoiceFilter(Filter):
+    """One of a few numbers, each standing for a condition."""
+
+    def __init__(self, choices: Mapping[str, Q]) -> None:
+        super().__init__()
+        self.choices = choices
+
+    def read(self, text: str) -> Q | None:
+        return self.choices.get(text)
+
+    def matches(self, operation: str, values: list[Q]) -> Q:
+        return reduce(or_, values)
+
+
+class FilterSet(django_filters.FilterSet):
+    """A resource's filters. Every resource has `id`."""
+
+    id = OwnIdFilter()
+
+
+class FilterBackend(BaseFilterBackend):
+    """Applies the view's `filterset_class`."""
+
+    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
+        conditions = read_conditions(request.query_params)
+        if not conditions:
+            return queryset
+        known = view.filterset_class.base_filters
+        for name, (first, *_) in conditions.items():
+            if name not in known:
+                raise ParameterError("unsupported_filter", name, first.parameter)
+        filterset = view.filterset_class(conditions, queryset=queryset, request=request)
+        return filterset.qs
+
+
+def read_conditions(params: QueryDict) -> dict[str, list[Condition]]:
+    """Every `filter…` parameter by filter name. Raise ParameterError for one that is not of that form."""
+    found: dict[tuple[str, str], Condition] = {}
+    for parameter, values in params.lists():
+        if parameter.partition("[")[0] != "filter":
+            continue
+        match = PARAMETER.fullmatch(parameter)
+        if match is None:
+            raise ParameterError("unsupported_filter", parameter, parameter)
+        if not match["list"]:
+            only_value(params, parameter, "unsupported_filter_value")
+        key = match["name"], match["operation"] or "eq"
+        found.setdefault(key, Condition(key[1], [], parameter)).values.extend(values)
+    conditions: dict[str, list[Condition]] = {}
+    for (name, _), condition in found.items():
+        conditions.setdefault(name, []).append(condition)
+    return conditions
+
+
+class SortBackend(BaseFilterBackend):
+    """Orders by the view's `sorts` (wire name → columns), else as the model does; always to the last row."""
+
+    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
+        value = only_value(request.query_params, "sort", "unsupported_sort")
+        if value is None:
+            return queryset
+        columns: list[str] = []
+        for name in value.split(","):
+            sorts: Mapping[str, tuple[str, ...]] = {"id": ("id",), **view.sorts}
+            if name.removeprefix("-") not in sorts:
+                raise ParameterError("unsupported_sort", name, "sort")
+            sign = "-" if name.startswith("-") else ""
+            columns += [f"{sign}{column}" for column in sorts[name.removeprefix("-")]]
+        return queryset.order_by(*columns, "id")

@@ -1,0 +1,69 @@
+"""The query string: what is included, and which fields are shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework_json_api.utils import get_resource_type_from_model
+
+from productive.jsonapi.documents import IncludeTree, SparseFields
+from productive.jsonapi.errors import ParameterError
+from productive.jsonapi.serializers import ModelSerializer
+
+# Each level may be a join or a query over everything that the one before found.
+MAX_INCLUDE_DEPTH = 5
+FIELDS = re.compile(r"fields\[([^\[\]]*)\]")
+
+
+def only_value(params: QueryDict, name: str, code: str) -> str | None:
+    """The parameter's value, or None where it wasn't sent. Sent twice, it would mean two things: 400."""
+    values = params.getlist(name)
+    if len(values) > 1:
+        raise ParameterError(code, ", ".join(values), name)
+    return values[0] if values else None
+
+
+def include_tree(params: QueryDict, serializer_class: type[ModelSerializer]) -> IncludeTree:
+    """The relationship paths of `include=a,b.c` as a tree. Raise ParameterError for an unknown one."""
+    tree: dict[str, Any] = {}
+    for path in (only_value(params, "include", "unsupported_include") or "").split(","):
+        branch, serializer, names = tree, serializer_class, path.split(".")
+        if path and len(names) > MAX_INCLUDE_DEPTH:
+            raise ParameterError("unsupported_include", path, "include")
+        for name in names if path else ():
+            if name not in serializer.Meta.fields:
+                raise ParameterError("unsupported_include", path, "include")
+            field = serializer.Meta.model._meta.get_field(name)
+            if not field.is_relation:
+                raise ParameterError("unsupported_include", path, "include")
+            serializer = ModelSerializer.by_model[field.related_model]
+            branch = branch.setdefault(name, {})
+    return frozen(tree)
+
+
+def frozen(tree: dict[str, Any]) -> IncludeTree:
+    return tuple((name, frozen(branch)) for name, branch in sorted(tree.items()))
+
+
+def sparse_fields(params: QueryDict) -> SparseFields:
+    """The names of each `fields[type]=a,b`. Raise ParameterError for a type or a name that doesn't exist."""
+    shown: dict[str, frozenset[str]] = {}
+    for parameter in params:
+        if parameter != "fields" and not parameter.startswith("fields["):
+            continue
+        match = FIELDS.fullmatch(parameter)
+        serializer = serializer_of(match[1]) if match else None
+        if serializer is None:
+            raise ParameterError("unsupported_field", match[1] if match else parameter, parameter)
+        names = only_value(params, parameter, "unsupported_field") or ""
+        shown[match[1]] = frozenset(filter(None, names.split(",")))  # type: ignore[index]
+        for name in sorted(shown[match[1]].difference(serializer.Meta.fields)):  # type: ignore[index]
+            raise ParameterError("unsupported_field", name, parameter)
+    return tuple(sorted(shown.items()))
+
+
+def serializer_of(resource_type: str) -> type[ModelSerializer] | None:
+    serializers = ModelSerializer.by_model.items()
+    return next((s for model, s in serializers if get_resource_type_from_model(model) == resource_type), None)

@@ -1,0 +1,150 @@
+"""Bytes in: strict JSON, then the shape of a JSON:API document, before anything looks at a field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import orjson
+from django.conf import settings
+from django.utils.http import parse_header_parameters
+from rest_framework.parsers import BaseParser
+
+from productive.jsonapi.errors import ApiError
+from productive.jsonapi.renderers import MEDIA_TYPE, JSONRenderer
+
+ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+MAX_ID = 2**63 - 1
+# Far more than any real document has, far less than what Python's stack or the writer's can take.
+MAX_DEPTH = 64
+
+
+def parse_id(value: object) -> int | None:
+    """The number that an id on the wire stands for, or None where the text is none.
+
+    `int()` would do for a valid one, and would also take " 1", "+1", "1_0" and digits of other scripts.
+    """
+    if isinstance(value, str) and ID.fullmatch(value) and (number := int(value)) <= MAX_ID:
+        return number
+    return None
+
+
+class JSONParser(BaseParser):
+    """A request's body as Python values: only what can be stored and written back unchanged."""
+
+    media_type = MEDIA_TYPE
+    renderer_class = JSONRenderer
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Raise ApiError 415, 413 or 400 where the body is not an acceptable JSON text."""
+        meta = (parser_context or {})["request"].META
+        check_media_type(media_type or "", meta.get("HTTP_CONTENT_ENCODING", ""))
+        body = stream.read(settings.API_MAX_BODY_BYTES + 1)
+        if len(body) > settings.API_MAX_BODY_BYTES:
+            raise ApiError(413, f"The request body is larger than {settings.API_MAX_BODY_BYTES} bytes")
+        try:
+            document = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise ApiError(400, f"The body is not valid JSON: {error}") from None
+        check_storable(document)
+        return document
+
+
+def check_media_type(media_type: str, encoding: str) -> None:
+    _, parameters = parse_header_parameters(media_type)
+    charset = parameters.pop("charset", "utf-8").lower()
+    extensions = parameters.pop("ext", "bulk")
+    if charset not in ("utf-8", "utf8") or extensions != "bulk" or parameters:
+        raise ApiError(415)
+    if encoding.lower() not in ("", "identity"):
+        raise ApiError(415, "The request body must not be compressed")
+
+
+def check_storable(document: Any) -> None:
+    """Refuse NUL, which PostgreSQL can't keep, and nesting that would overflow a stack later on."""
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        children: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                refuse_nul(value)
+            elif isinstance(value, list):
+                children += value
+            elif isinstance(value, dict):
+                for key in value:
+                    refuse_nul(key)
+                children += value.values()
+        if not children:
+            return
+        level = children
+    raise ApiError(400, f"The document is nested more than {MAX_DEPTH} levels deep")
+
+
+def refuse_nul(text: str) -> None:
+    if "\0" in text:
+        raise ApiError(400, "A string in the document has a NUL character")
+
+
+ABSENT: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceObject:
+    """The `data` of a request document, in shape but not yet in meaning.
+
+    A relationship without `data` is not among `relationships`; the others map to their linkage:
+    None, an identifier, or a list of identifiers.
+    """
+
+    type: str
+    id: str | None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    relationships: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, document: Any) -> ResourceObject:
+        """Raise ApiError 400 where the document is not the shape of one resource object."""
+        if not isinstance(document, dict):
+            raise ApiError(400, "The document must be an object")
+        data = document.get("data", ABSENT)
+        if data is ABSENT:
+            raise ApiError(400, "The document must have a member 'data'")
+        if not isinstance(data, dict):
+            raise ApiError(400, "'data' must be one resource object")
+        kind, identity = data.get("type"), data.get("id")
+        if not isinstance(kind, str):
+            raise ApiError(400, "'data.type' must be a string")
+        if identity is not None and not isinstance(identity, str):
+            raise ApiError(400, "'data.id' must be a string")
+        relationships = {
+            name: relationship["data"]
+            for name, relationship in members(data, "relationships").items()
+            if check_relationship(name, relationship)
+        }
+        return cls(kind, identity, members(data, "attributes"), relationships)
+
+
+def members(data: dict[str, Any], name: str) -> dict[str, Any]:
+    value = data.get(name, {})
+    if not isinstance(value, dict):
+        raise ApiError(400, f"'data.{name}' must be an object")
+    return value
+
+
+def check_relationship(name: str, relationship: Any) -> bool:
+    """Whether it has linkage; raise ApiError 400 where it has something else in that place."""
+    where = f"data.relationships.{name}"
+    if not isinstance(relationship, dict):
+        raise ApiError(400, f"'{where}' must be an object")
+    linkage = relationship.get("data", ABSENT)
+    identifiers = linkage if isinstance(linkage, list) else [] if linkage in (ABSENT, None) else [linkage]
+    if not all(isinstance(identifier, dict) for identifier in identifiers):
+        raise ApiError(400, f"'{where}.data' must be null, a resource identifier or a list of them")
+    return linkage is not ABSENT

@@ -1,0 +1,31 @@
+"""Relationships as a client writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from rest_framework.exceptions import ValidationError
+from rest_framework_json_api.relations import ResourceRelatedField
+from rest_framework_json_api.utils import get_resource_type_from_model
+
+from productive.jsonapi.errors import INVALID
+from productive.jsonapi.parsers import parse_id
+
+
+class RelatedField(ResourceRelatedField):
+    """A to-one relationship: a resource identifier in, the related record of the own organization out.
+
+    One that is unknown, malformed or another organization's is refused with the same words.
+    """
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        return super().get_queryset().owned_by(self.context["organization"])
+
+    def to_internal_value(self, data: Any) -> models.Model:
+        queryset = self.get_queryset()
+        pk = parse_id(data.get("id")) if isinstance(data, dict) else None
+        if pk is not None and data.get("type") == get_resource_type_from_model(queryset.model):
+            for related in queryset.filter(pk=pk):
+                return related
+        raise ValidationError(INVALID)

@@ -1,0 +1,198 @@
+"""Serializers: the one declaration of a resource's attributes and relationships.
+
+`Meta.fields` gives their names and order. Writing goes through the serializer, which asks the model; reading
+is compiled from the same declaration by `documents`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import models
+from rest_framework import fields
+from rest_framework.exceptions import ValidationError
+from rest_framework_json_api import serializers
+from rest_framework_json_api.utils import get_resource_type_from_model
+
+from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED
+from productive.jsonapi.parsers import ResourceObject, parse_id
+from productive.jsonapi.relations import RelatedField
+
+
+class CharField(fields.CharField):
+    """Text. A number or a boolean is not text that somebody forgot to quote."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class EmailField(CharField, fields.EmailField):
+    pass
+
+
+class BooleanField(fields.BooleanField):
+    """true or false; not one of the many spellings that an HTML form may send."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class IdField(fields.IntegerField):
+    """The id of another record as an attribute: a number, or the same digits in a string."""
+
+    def to_internal_value(self, data: Any) -> int:
+        number = parse_id(str(data) if type(data) is int else data)
+        if number is None:
+            self.fail("invalid")
+        return number
+
+
+class ModelSerializer(serializers.ModelSerializer):
+    """A resource, of the type that its model's name gives.
+
+    The context must name the `organization` that the client acts for.
+    """
+
+    serializer_related_field = RelatedField
+    serializer_field_mapping: ClassVar[dict[type[models.Field], type[fields.Field]]] = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: CharField,
+        models.TextField: CharField,
+        models.EmailField: EmailField,
+        models.BooleanField: BooleanField,
+        models.PositiveBigIntegerField: IdField,
+    }
+    # Related model → its serializer, for `include`. Every relationship can be included, so none is listed.
+    by_model: ClassVar[dict[type[models.Model], type[ModelSerializer]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        ModelSerializer.by_model[cls.Meta.model] = cls
+
+    # --- declaration ---
+
+    def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
+        field_class, kwargs = super().build_field(field_name, info, model_class, nested_depth)
+        return field_class, {**kwargs, "error_messages": FIELD_MESSAGES}
+
+    def build_relational_field(self, field_name: str, relation_info: Any) -> Any:
+        """To-many relationships and the organization itself are read only: what is sent back is ignored."""
+        field = relation_info.model_field
+        if relation_info.to_many or field_name == "organization":
+            kwargs = {"many": True} if relation_info.to_many else {}
+            return self.serializer_related_field, {**kwargs, "read_only": True}
+        if not isinstance(field, models.ForeignKey):  # a soft reference: written through its id column
+            queryset = relation_info.related_model._default_manager.all()
+            return self.serializer_related_field, {
+                "queryset": queryset,
+                "allow_null": True,
+                "required": False,
+            }
+        return super().build_relational_field(field_name, relation_info)
+
+    def get_uniqueness_extra_kwargs(self, field_names: Any, declared_fields: Any, extra_kwargs: Any) -> Any:
+        return extra_kwargs, {}
+
+    def get_validators(self) -> list[Any]:
+        return []
+
+    # --- writing ---
+
+    def to_internal_value(self, data: ResourceObject) -> dict[str, Any]:
+        """Attributes and relationships under one roof: a foreign key may come as either, or as both alike."""
+        values, errors = self.merge(data)
+        try:
+            values = super().to_internal_value(values)
+        except ValidationError as error:
+            errors = {**cast("dict[str, Any]", error.detail), **errors}
+        if errors:
+            raise ValidationError(errors)
+        return self.resolve_soft_references(values)
+
+    def merge(self, data: ResourceObject) -> tuple[dict[str, Any], dict[str, Any]]:
+        values: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name, value in data.attributes.items():
+            field = self.fields.get(name)
+            relation = name.removesuffix("_id")
+            if field is not None and not is_relationship(field):
+                values[name] = value
+            elif relation != name and is_foreign_key(self.fields.get(relation)):
+                values[relation] = self.identifier(relation, value)
+            else:
+                errors[name] = [NOT_SUPPORTED]
+        for name, linkage in data.relationships.items():
+            field = self.fields.get(name)
+            if field is None or not is_relationship(field):
+                errors[name] = [NOT_SUPPORTED]
+            elif name in values and not names_the_same(values[name], linkage):
+                errors[name] = [INVALID]
+            else:
+                values[name] = linkage
+        return values, errors
+
+    def identifier(self, relation: str, value: Any) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        related: type[models.Model] = self.Meta.model._meta.get_field(relation).related_model
+        return {
+            "type": get_resource_type_from_model(related),
+            "id": str(value) if type(value) is int else value,
+        }
+
+    def resolve_soft_references(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Store a soft reference that came as a relationship in the attribute that holds its id."""
+        for name in [name for name in values if is_soft(self.Meta.model, name)]:
+            related = values.pop(name)
+            attribute = self.Meta.model._meta.get_field(name).from_fields[-1]
+            if related is None:
+                values.setdefault(attribute, None)
+            elif values.setdefault(attribute, related.pk) != related.pk:
+                raise ValidationError({name: [INVALID]})
+        return values
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Ask the model. The record that it judged is the one that is saved."""
+        record: Any = self.instance or self.Meta.model(organization=self.context["organization"])
+        for name, value in attrs.items():
+            setattr(record, name, value)
+        try:
+            record.clean()
+            record.validate_constraints(exclude={"id"})
+        except ModelValidationError as error:
+            raise ValidationError(error.message_dict) from None
+        self.instance = record
+        return attrs
+
+    def save(self, **kwargs: Any) -> models.Model:
+        """Write the record, or only its columns that came: another client's change to the rest stands."""
+        record: models.Model = self.instance
+        if record._state.adding:
+            record.save(force_insert=True)
+        elif self.validated_data:
+            record.save(update_fields=list(self.validated_data))
+        return record
+
+
+def is_relationship(field: fields.Field) -> bool:
+    return isinstance(field, RelatedField | serializers.ManyRelatedField)
+
+
+def is_foreign_key(field: fields.Field | None) -> bool:
+    return isinstance(field, RelatedField)
+
+
+def is_soft(model: type[models.Model], name: str) -> bool:
+    field = model._meta.get_field(name)
+    return isinstance(field, models.ForeignObject) and not isinstance(field, models.ForeignKey)
+
+
+def names_the_same(attribute: Any, linkage: Any) -> bool:
+    if attribute is None or not isinstance(linkage, dict):
+        return attribute is None and linkage is None
+    return attribute["id"] == linkage.get("id")

@@ -1,0 +1,204 @@
+"""Views: what every resource does. A room adds three attributes: its serializer, its filters, its sorts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, models, transaction
+from rest_framework.decorators import action
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSetMixin
+from rest_framework_json_api.utils import get_resource_type_from_model
+
+from productive.jsonapi.documents import Plan, Reader, compile_plan
+from productive.jsonapi.errors import ApiError
+from productive.jsonapi.filters import FilterSet
+from productive.jsonapi.pagination import Page
+from productive.jsonapi.parameters import include_tree, sparse_fields
+from productive.jsonapi.parsers import ResourceObject, parse_id
+from productive.jsonapi.serializers import ModelSerializer
+
+T = TypeVar("T")
+
+# A lost race is told apart from a real conflict by trying again: the winner's row is visible then.
+TRIES = 3
+DEADLOCK_OR_SERIALIZATION = {"40P01", "40001"}
+
+
+class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
+    """List and retrieve, compiled: a page is rows → bytes."""
+
+    http_method_names = ["get", "post", "patch", "delete", "head"]
+    serializer_class: type[ModelSerializer]
+    filterset_class: type[FilterSet] = FilterSet
+    # wire name → columns, besides `id`
+    sorts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            # Not redirected: by then the token has crossed the network in the clear, and nobody would notice.
+            raise ApiError(403, "This API is served over HTTPS only")
+        super().initial(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response.headers.setdefault("Cache-Control", "no-store")
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def get_queryset(self) -> models.QuerySet[Any, Any]:
+        """The organization's own records: for this request there are no others."""
+        return self.serializer_class.Meta.model.objects.owned_by(self.organization)
+
+    @property
+    def organization(self) -> Any:
+        """The organization of the request's token."""
+        token: Any = self.request.auth
+        return token.organization
+
+    def plan(self) -> Plan:
+        params = self.request.query_params
+        serializer: Any = self.serializer_class
+        return compile_plan(serializer, include_tree(params, serializer), sparse_fields(params))
+
+    def reader(self) -> Reader:
+        return Reader(self.organization.pk, self.organization.zone)
+
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        plan, page = self.plan(), Page.from_params(request.query_params)
+        queryset = self.filter_queryset(self.get_queryset())
+        rows = page.rows(queryset.values_list(*plan.columns))
+        total = page.total(queryset, rows)
+        reader = self.reader()
+        document: dict[str, Any] = {"data": reader.primary_data(plan, rows)}
+        if request.query_params.get("include"):
+            document["included"] = list(reader.included.values())
+        meta = page.meta(total)
+        return Response({**document, "links": page.links(request, meta["total_pages"]), "meta": meta})
+
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        return Response(self.document(self.plan(), self.pk()))
+
+    def document(self, plan: Plan, pk: int) -> dict[str, Any]:
+        """The document of one record, as the database has it. Raise ApiError 404 where it is not there."""
+        rows = list(self.get_queryset().filter(pk=pk).values_list(*plan.columns))
+        if not rows:
+            raise ApiError(404)
+        reader = self.reader()
+        document: dict[str, Any] = {"data": reader.primary_data(plan, rows)[0]}
+        if self.request.query_params.get("include"):
+            document["included"] = list(reader.included.values())
+        return {**document, "meta": {}}
+
+    def pk(self) -> int:
+        pk = parse_id(self.kwargs["pk"])
+        if pk is None:
+            raise ApiError(404)
+        return pk
+
+
+class ModelViewSet(ReadOnlyViewSet):
+    """Also create, update, delete. Each is one transaction, rendered before it commits."""
+
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        plan, resource = self.plan(), self.resource_object()
+        if resource.id is not None:
+            raise ApiError(403, "The id of a new record can't be chosen by the client")
+
+        def save() -> dict[str, Any]:
+            return self.document(plan, self.save(None, resource))
+
+        document = in_transaction(save)
+        location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{document['data']['id']}")
+        return Response(document, status=201, headers={"Location": location})
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        plan, pk, resource = self.plan(), self.pk(), self.resource_object()
+        self.check_id(resource)
+        return Response(in_transaction(lambda: self.document(plan, self.save(self.locked(pk), resource))))
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        pk = self.pk()
+        in_transaction(lambda: self.locked(pk).delete())
+        return Response(status=204)
+
+    def resource_object(self) -> ResourceObject:
+        resource = ResourceObject.from_document(self.request.data)
+        expected = get_resource_type_from_model(self.serializer_class.Meta.model)
+        if resource.type != expected:
+            raise ApiError(409, f"The type of the resource must be '{expected}'")
+        return resource
+
+    def check_id(self, resource: ResourceObject) -> None:
+        if resource.id not in (None, self.kwargs["pk"]):
+            raise ApiError(409, "The id of the resource is not the one in the address")
+
+    def locked(self, pk: int) -> models.Model:
+        """The record, held until the transaction ends, with what its foreign keys refer to."""
+        queryset = self.get_queryset()
+        foreign_keys = [f.name for f in queryset.model._meta.concrete_fields if f.many_to_one]
+        record = queryset.select_for_update(of=("self",)).select_related(*foreign_keys).filter(pk=pk).first()
+        if record is None:
+            raise ApiError(404)
+        return record
+
+    def save(self, record: models.Model | None, resource: ResourceObject) -> int:
+        serializer = self.serializer_class(
+            record,
+            data=resource,
+            partial=record is not None,
+            context={"organization": self.organization},
+        )
+        serializer.is_valid(raise_exception=True)
+        return serializer.save().pk
+
+
+def verb(name: str) -> Any:
+    """`PATCH …/<name>`: call the model's method of that name and answer with the record."""
+
+    def act(self: ModelViewSet, request: Request, **kwargs: Any) -> Response:
+        plan, pk = self.plan(), self.pk()
+        if request.data:
+            self.check_id(self.resource_object())
+
+        def call() -> dict[str, Any]:
+            getattr(self.locked(pk), name)()
+            return self.document(plan, pk)
+
+        return Response(in_transaction(call))
+
+    act.__name__ = name
+    return action(detail=True, methods=["patch"])(act)
+
+
+def in_transaction(change: Callable[[], T]) -> T:
+    """Run it in a transaction; where another request won a race meanwhile, run it again.
+
+    The second run's validation sees what the winner wrote, and refuses with the words of the rule.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with transaction.atomic():
+                return change()
+        except (IntegrityError, OperationalError) as error:
+            if not left or not is_lost_race(error):
+                raise
+    raise AssertionError("unreachable")
+
+
+def is_lost_race(error: Exception) -> bool:
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    return isinstance(error, IntegrityError) or sqlstate in DEADLOCK_OR_SERIALIZATION
+
+
+class UnknownRoute(APIView):
+    """Whatever else is asked for under /api/."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise ApiError(404)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from productive.accounts.models import ApiToken, Organization
+from tests.api import Api, SocketApi
+from tests.factories import ApiTokenFactory
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def token(db: None) -> ApiToken:
+    return ApiTokenFactory()
+
+
+@pytest.fixture
+def organization(token: ApiToken) -> Organization:
+    """The organization that `api` acts for."""
+    return token.organization
+
+
+@pytest.fixture
+def api(token: ApiToken) -> Api:
+    """A client with a read-write token that was used just now, so that no request notes its use."""
+    ApiToken.objects.get(pk=token.pk).touch(token.created_at)
+    return Api(token.name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of real row locks run where the database has them; everywhere else they say so."""
+    if connection.vendor != "postgresql":
+        for item in items:
+            if item.get_closest_marker("postgresql"):
+                item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: set DATABASE_URL"))
+
+
+def test_database_url() -> str:
+    settings = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{settings['NAME']}"
+    user, host, port = settings["USER"], settings["HOST"], settings["PORT"]
+    return f"postgres://{user}@{host}:{port}/{settings['NAME']}"
+
+
+@pytest.fixture(scope="session")
+def server_address(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """host:port of gunicorn in a process of its own, on the tests' database."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with django_db_blocker.unblock():
+        url = test_database_url()
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "productive.wsgi",
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--threads",
+            "8",
+        ],
+        env={**os.environ, "DATABASE_URL": url},
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for_port(port)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_for_port(port: int, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def socket_api(transactional_db: None, server_address: str) -> SocketApi:
+    return SocketApi(address=server_address)
