@@ -58,6 +58,7 @@ class ModelSerializer(serializers.ModelSerializer):
     The context must name the `organization` that the client acts for.
     """
 
+    instance: Any
     serializer_related_field = RelatedField
     serializer_field_mapping: ClassVar[dict[type[models.Field], type[fields.Field]]] = {
         **serializers.ModelSerializer.serializer_field_mapping,
