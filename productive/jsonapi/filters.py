@@ -60,6 +60,9 @@ class Filter(django_filters.Filter):
     def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
         super().__init__(field_name=field_name, **kwargs)
 
+    def takes(self, operation: str) -> bool:
+        return NEGATIONS.get(operation, operation) in self.operations
+
     def read(self, text: str) -> Any:
         raise NotImplementedError
 
@@ -71,8 +74,6 @@ class Filter(django_filters.Filter):
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
         for condition in value or ():
             operation = NEGATIONS.get(condition.operation, condition.operation)
-            if operation not in self.operations:
-                raise ParameterError("unsupported_filter", condition.parameter, condition.parameter)
             matches = self.matches(operation, self.values(condition))
             qs = qs.exclude(matches) if condition.operation in NEGATIONS else qs.filter(matches)
         return qs
@@ -183,10 +184,14 @@ class FilterBackend(BaseFilterBackend):
         conditions = read_conditions(request.query_params)
         if not conditions:
             return queryset
-        known = view.filterset_class.base_filters
-        for name, (first, *_) in conditions.items():
-            if name not in known:
-                raise ParameterError("unsupported_filter", name, first.parameter)
+        known: Mapping[str, Filter] = view.filterset_class.base_filters
+        for name, wanted in conditions.items():
+            for condition in wanted:
+                if name not in known:
+                    raise ParameterError("unsupported_filter", name, condition.parameter)
+                if not known[name].takes(condition.operation):
+                    unknown = f"{name}[{condition.operation}]"
+                    raise ParameterError("unsupported_filter", unknown, condition.parameter)
         filterset = view.filterset_class(conditions, queryset=queryset, request=request)
         return filterset.qs
 

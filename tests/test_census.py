@@ -1,0 +1,295 @@
+"""Every resource is asked the same questions. They come from the router: a new one is asked unasked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import models
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework_json_api.utils import get_resource_type_from_model
+
+from productive.accounts.models import Organization, OrganizationOwned
+from productive.constraints import SameOrganization
+from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
+from tests import factories
+from tests.api import Api
+
+pytestmark = pytest.mark.django_db
+
+
+def patterns(found: list[Any], prefix: str = "") -> Any:
+    for pattern in found:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from patterns(pattern.url_patterns, path)
+        elif isinstance(pattern, URLPattern) and hasattr(pattern.callback, "cls"):
+            yield path, pattern.callback
+
+
+ROUTES = [
+    (path.removeprefix("api/v2/"), callback)
+    for path, callback in patterns(get_resolver().url_patterns)
+    if issubclass(callback.cls, ReadOnlyViewSet)
+]
+RESOURCES: dict[str, type[ReadOnlyViewSet]] = {
+    match[1]: callback.cls for path, callback in ROUTES if (match := re.match(r"\^(\w+)/\?\$", path))
+}
+ACTIONS = [
+    (match[1], match[2])
+    for path, _ in ROUTES
+    if (match := re.match(r"\^(\w+)/\(\?P<pk>[^)]+\)/(\w+)/\?\$", path))
+]
+WRITABLE = [name for name, view in RESOURCES.items() if issubclass(view, ModelViewSet)]
+
+
+def model_of(resource: str) -> type[models.Model]:
+    return RESOURCES[resource].serializer_class.Meta.model
+
+
+def make(resource: str, organization: Organization, count: int = 1) -> list[Any]:
+    model = model_of(resource)
+    if model is Organization:
+        return [organization]
+    factory: Any = getattr(factories, f"{model.__name__}Factory")
+    return factory.create_batch(count, organization=organization)
+
+
+def document_for(resource: str, **attributes: Any) -> dict[str, Any]:
+    return {"data": {"type": resource, "attributes": attributes}}
+
+
+def test_the_resources_are_those_of_the_contract() -> None:
+    assert sorted(RESOURCES) == [
+        "deals",
+        "filters",
+        "organizations",
+        "people",
+        "project_assignments",
+        "projects",
+        "service_assignments",
+        "service_type_assignments",
+        "service_types",
+        "services",
+    ]
+    assert sorted(ACTIONS) == [
+        ("deals", "close"),
+        ("deals", "open"),
+        ("people", "archive"),
+        ("people", "restore"),
+        ("projects", "archive"),
+        ("projects", "restore"),
+        ("service_types", "archive"),
+        ("service_types", "restore"),
+    ]
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_type_is_the_path(resource: str, api: Api, organization: Organization) -> None:
+    (row,) = make(resource, organization)
+    assert get_resource_type_from_model(model_of(resource)) == resource
+    answer = api.get(f"{resource}/{row.pk}")
+    assert (answer.status, answer.data["type"], answer.data["id"]) == (200, resource, str(row.pk))
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_nothing_is_answered_without_a_token(resource: str, organization: Organization) -> None:
+    (row,) = make(resource, organization)
+    anonymous, garbled = Api(), Api("no-such-secret")
+    for stranger in (anonymous, garbled):
+        for method, path in all_requests(resource, row.pk):
+            answer = stranger.request(method, path, json=document_for(resource) if method != "GET" else None)
+            assert (answer.status, answer.error["code"]) == (401, "unauthenticated"), (method, path)
+
+
+def all_requests(resource: str, pk: int) -> list[tuple[str, str]]:
+    requests = [("GET", resource), ("GET", f"{resource}/{pk}")]
+    if resource in WRITABLE:
+        requests += [("POST", resource), ("PATCH", f"{resource}/{pk}"), ("DELETE", f"{resource}/{pk}")]
+    return requests + [("PATCH", f"{resource}/{pk}/{verb}") for name, verb in ACTIONS if name == resource]
+
+
+@pytest.mark.parametrize("resource", WRITABLE)
+def test_read_only_token_reads_and_does_not_write(resource: str, organization: Organization) -> None:
+    (row,) = make(resource, organization)
+    reader = Api(factories.ApiTokenFactory(organization=organization, read_only=True).name)
+    before = model_of(resource)._base_manager.values().get(pk=row.pk)
+    for method, path in all_requests(resource, row.pk):
+        answer = reader.request(method, path, json=document_for(resource) if method != "GET" else None)
+        assert answer.status == (200 if method == "GET" else 403), (method, path)
+    assert model_of(resource)._base_manager.values().get(pk=row.pk) == before
+
+
+@pytest.mark.parametrize("resource", [name for name in RESOURCES if name != "organizations"])
+def test_a_strangers_record_does_not_exist(resource: str, api: Api, organization: Organization) -> None:
+    own, foreign = make(resource, organization)[0], make(resource, factories.OrganizationFactory())[0]
+    missing = 10**9
+    before = model_of(resource)._base_manager.values().get(pk=foreign.pk)
+
+    assert own.pk in api.get(resource).ids
+    assert foreign.pk not in api.get(resource).ids
+    assert api.get(f"{resource}?filter[id]={own.pk},{foreign.pk}").ids == [own.pk]
+    for method, path in all_requests(resource, foreign.pk)[1:]:
+        if path == resource:
+            continue
+        body = document_for(resource) if method == "PATCH" else None
+        theirs = api.request(method, path, json=body)
+        nobodys = api.request(method, path.replace(str(foreign.pk), str(missing)), json=body)
+        assert (theirs.status, theirs.body) == (404, nobodys.body), (method, path)
+    assert model_of(resource)._base_manager.values().get(pk=foreign.pk) == before
+
+
+@pytest.mark.parametrize("resource", WRITABLE)
+def test_linking_to_a_strangers_record_is_like_linking_to_none(
+    resource: str, api: Api, organization: Organization
+) -> None:
+    (row,) = make(resource, organization)
+    for name in foreign_keys(model_of(resource)):
+        related = model_of(resource)._meta.get_field(name).related_model
+        factory: Any = getattr(factories, f"{related.__name__}Factory")
+        answers = []
+        for pk in (factory().pk, 10**9):
+            identifier = {"type": get_resource_type_from_model(related), "id": str(pk)}
+            body: dict[str, Any] = {"data": {"type": resource, "relationships": {name: {"data": identifier}}}}
+            answers.append(api.patch(f"{resource}/{row.pk}", json=body))
+            assert answers[-1].invalid == [(name, "attribute is invalid")]
+        assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("resource", WRITABLE)
+def test_a_record_cannot_be_moved_to_another_organization(
+    resource: str, api: Api, organization: Organization
+) -> None:
+    (row,), elsewhere = make(resource, organization), factories.OrganizationFactory()
+    identifier = {"type": "organizations", "id": str(elsewhere.pk)}
+    body = document_for(resource, organization_id=elsewhere.pk)
+    body["data"]["relationships"] = {"organization": {"data": identifier}}
+    answer = api.patch(f"{resource}/{row.pk}", json=body)
+    assert answer.status == 200
+    row.refresh_from_db()
+    assert row.organization == organization
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_a_fetched_resource_can_be_sent_back(resource: str, api: Api, organization: Organization) -> None:
+    (row,) = make(resource, organization)
+    if resource not in WRITABLE:
+        return
+    names = relationships_of(resource)
+    path = f"{resource}/{row.pk}?include={','.join(names)}"
+    fetched = api.get(path)
+    sent_back = api.patch(path, json=fetched.json)
+    assert (sent_back.status, sent_back.json) == (200, fetched.json)
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_list_takes_the_same_queries_at_1_and_3_rows(
+    resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
+) -> None:
+    """The token, then the page, which shows the count itself."""
+    make(resource, organization)
+    with django_assert_num_queries(2):
+        assert len(api.get(resource).data) == 1
+    if resource != "organizations":
+        make(resource, organization, 2)
+        with django_assert_num_queries(2):
+            assert api.get(resource).json["meta"]["total_count"] >= 3
+        with django_assert_num_queries(3):  # and the count, where the page doesn't show it
+            assert len(api.get(f"{resource}?page[size]=2").data) == 2
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_includes_take_one_query_more_for_each_to_many(
+    resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
+) -> None:
+    make(resource, organization, 3)
+    names = relationships_of(resource)
+    to_many = [name for name in names if model_of(resource)._meta.get_field(name).many_to_many]
+    with django_assert_num_queries(2 + len(to_many)):
+        answer = api.get(f"{resource}?include={','.join(names)}")
+    for data in answer.data:
+        shown = [
+            name for name, relationship in data.get("relationships", {}).items() if "data" in relationship
+        ]
+        assert shown == names
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_one_record_takes_two_queries(
+    resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
+) -> None:
+    """The token, the record."""
+    (row,) = make(resource, organization)
+    with django_assert_num_queries(2):
+        assert api.get(f"{resource}/{row.pk}").status == 200
+
+
+@pytest.mark.parametrize("resource", [name for name in RESOURCES if name != "organizations"])
+def test_pages_hold_every_record_once_in_a_stable_order(
+    resource: str, api: Api, organization: Organization
+) -> None:
+    rows = make(resource, organization, 7)
+    if any(field.name == "name" for field in model_of(resource)._meta.fields):
+        model_of(resource)._base_manager.update(name="the same")
+    sorts: list[str] = ["", "&sort=id", "&sort=-id", *(f"&sort={s}" for s in RESOURCES[resource].sorts)]
+    for sort in sorts:
+        walked = [
+            pk for n in range(1, 5) for pk in api.get(f"{resource}?page[size]=2&page[number]={n}{sort}").ids
+        ]
+        assert sorted(walked) == sorted(row.pk for row in rows), sort
+    assert api.get(f"{resource}?sort=-id").ids == sorted((row.pk for row in rows), reverse=True)
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_every_resource_is_filtered_by_id_and_by_its_foreign_keys(resource: str) -> None:
+    filters = RESOURCES[resource].filterset_class.base_filters
+    assert {"id", *(f"{name}_id" for name in foreign_keys(model_of(resource)))} <= set(filters)
+
+
+@pytest.mark.parametrize("resource", WRITABLE)
+def test_foreign_key_filters_find_their_own(resource: str, api: Api, organization: Organization) -> None:
+    first, second, _ = make(resource, organization, 3)
+    for name in foreign_keys(model_of(resource)):
+        ids = [getattr(row, f"{name}_id") for row in (first, second)]
+        pks = [first.pk, second.pk]
+        for spelling in (
+            f"filter[{name}_id]={ids[0]},{ids[1]}",
+            f"filter[{name}_id][]={ids[0]}&filter[{name}_id][]={ids[1]}",
+            f"filter[{name}_id][0]={ids[0]}&filter[{name}_id][1]={ids[1]}",
+            f"filter[{name}_id][eq]={ids[0]},{ids[1]}",
+        ):
+            assert sorted(api.get(f"{resource}?{spelling}").ids) == pks, spelling
+        assert not set(api.get(f"{resource}?filter[{name}_id][not_eq]={ids[0]},{ids[1]}").ids) & set(pks)
+
+
+def foreign_keys(model: type[models.Model]) -> list[str]:
+    """The foreign keys between records of an organization."""
+    return [
+        field.name
+        for field in model._meta.concrete_fields
+        if field.many_to_one and issubclass(field.related_model, OrganizationOwned)
+    ]
+
+
+def relationships_of(resource: str) -> list[str]:
+    names = RESOURCES[resource].serializer_class.Meta.fields
+    return [name for name in names if model_of(resource)._meta.get_field(name).is_relation]
+
+
+OWNED = [model for model in apps.get_models() if issubclass(model, OrganizationOwned)]
+
+
+@pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)
+def test_every_link_between_owned_records_stays_in_the_organization(model: type[models.Model]) -> None:
+    guarded = {c.field for c in model._meta.constraints if isinstance(c, SameOrganization)}
+    assert guarded == set(foreign_keys(model))
+
+
+def test_views_never_start_from_all_records() -> None:
+    """Records reach a view through `owned_by` alone."""
+    root = Path(__file__).parent.parent
+    for room in ("productive/accounts", "catalog", "assignments"):
+        assert ".objects" not in (root / room / "views.py").read_text()
