@@ -4,15 +4,19 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "productive.settings")
     # A migration or a large seed may take as long as it needs; a web request may not.
     os.environ.setdefault("STATEMENT_TIMEOUT_MS", "0")
     os.environ.setdefault("LOCK_TIMEOUT_MS", "0")
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"Cannot start: {error}")
 
 
 if __name__ == "__main__":

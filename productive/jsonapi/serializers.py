@@ -112,7 +112,8 @@ class ModelSerializer(serializers.ModelSerializer):
         except ValidationError as error:
             errors = {**cast("dict[str, Any]", error.detail), **errors}
         if errors:
-            raise ValidationError(errors)
+            in_order = dict.fromkeys([*self.fields, *errors])
+            raise ValidationError({name: errors[name] for name in in_order if name in errors})
         return self.resolve_soft_references(values)
 
     def merge(self, data: ResourceObject) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -10,6 +10,7 @@ import pytest
 from productive.accounts.models import Organization
 from tests.api import Api
 from tests.factories import (
+    ApiTokenFactory,
     DealFactory,
     FilterFactory,
     OrganizationFactory,
@@ -163,8 +164,6 @@ def test_moments_are_in_the_organizations_time_zone() -> None:
         organization = OrganizationFactory(time_zone=zone)
         for moment in moments:
             ProjectFactory(organization=organization, created_at=moment)
-        from tests.factories import ApiTokenFactory
-
         answer = Api(ApiTokenFactory(organization=organization).name).get("projects")
         assert [r["attributes"]["created_at"] for r in answer.data] == written
 
