@@ -1,0 +1,88 @@
+"""Settings that production leans on: no start without secrets, no acknowledged write lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+from django.test import Client
+
+from tests.conftest import ROOT
+
+GOOD_KEY = "a key of more than fifty characters, made for the tests alone"
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**kept, "ENV_FILE": os.devnull, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("key", ["", "short", "development-only-" + "not-a-secret-" * 4])
+def test_start_without_a_key_of_its_own_is_refused(key: str) -> None:
+    refused = manage("check", SECRET_KEY=key, ALLOWED_HOSTS="example.com")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Cannot start: SECRET_KEY is missing or shorter than 50 characters.")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_shipped_settings_pass_the_deployment_check() -> None:
+    checked = manage(
+        "check", "--deploy", "--fail-level", "WARNING", SECRET_KEY=GOOD_KEY, ALLOWED_HOSTS="example.com"
+    )
+    assert (checked.returncode, checked.stdout) == (0, "System check identified no issues (0 silenced).\n")
+
+
+def test_debug_is_off_and_no_host_is_allowed_unless_said() -> None:
+    script = "from django.conf import settings as s; print(s.DEBUG, s.ALLOWED_HOSTS, s.SECURE_SSL_REDIRECT)"
+    shown = manage("shell", "--verbosity", "0", "--command", script, SECRET_KEY=GOOD_KEY)
+    assert shown.stdout == "False [] True\n"
+
+
+def test_other_databases_are_refused() -> None:
+    refused = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL="mysql://localhost/x")
+    assert refused.stderr == "Cannot start: DATABASE_URL must begin with sqlite:// or postgres://\n"
+
+
+@pytest.mark.django_db
+def test_connection_keeps_what_it_acknowledged() -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            pragmas = {}
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout"):
+                cursor.execute(f"PRAGMA {name}")
+                pragmas[name] = cursor.fetchone()[0]
+        assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 20_000}
+        assert connection.transaction_mode == "IMMEDIATE"
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            assert cursor.fetchone() == ("on",)
+            cursor.execute("SHOW statement_timeout")
+            assert cursor.fetchone() == ("15s",)
+
+
+@pytest.mark.django_db
+def test_probes_tell_a_living_process_from_a_ready_one(client: Client, monkeypatch: Any) -> None:
+    assert [client.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]
+
+    def away() -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(connection, "cursor", away)
+    assert [client.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 503]
+
+
+@pytest.mark.django_db
+def test_front_door_leads_to_the_admin(client: Client) -> None:
+    assert client.get("/").headers["Location"] == "/admin/"
