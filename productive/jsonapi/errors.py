@@ -147,7 +147,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's hook: every exception of an API view becomes an error document."""
     status, errors = errors_of(exc)
     if status >= 500 or isinstance(exc, IntegrityError):
-        logger.error("%s %s", status, context["request"].path, exc_info=exc)
+        logger.error("%s at %r", status, context["request"].path, exc_info=exc)
     response = Response({"errors": errors}, status=status)
     if status == 503:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)

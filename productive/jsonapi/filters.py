@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import django_filters
 from django import forms
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.expressions import OrderBy
 from django.http import QueryDict
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
@@ -222,11 +223,21 @@ class SortBackend(BaseFilterBackend):
         value = only_value(request.query_params, "sort", "unsupported_sort")
         if value is None:
             return queryset
-        columns: list[str] = []
+        columns: list[OrderBy] = []
         for name in value.split(","):
             sorts: Mapping[str, tuple[str, ...]] = {"id": ("id",), **view.sorts}
             if name.removeprefix("-") not in sorts:
                 raise ParameterError("unsupported_sort", name, "sort")
-            sign = "-" if name.startswith("-") else ""
-            columns += [f"{sign}{column}" for column in sorts[name.removeprefix("-")]]
+            columns += [
+                order(queryset.model, column, descending=name.startswith("-"))
+                for column in sorts[name.removeprefix("-")]
+            ]
         return queryset.order_by(*columns, "id")
+
+
+def order(model: type[models.Model], column: str, *, descending: bool) -> OrderBy:
+    """Nulls count as largest, as PostgreSQL's indexes have them, on every database."""
+    nulls = model._meta.get_field(column).null
+    if descending:
+        return F(column).desc(nulls_first=nulls or None)
+    return F(column).asc(nulls_last=nulls or None)

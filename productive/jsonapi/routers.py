@@ -7,7 +7,7 @@ class Router(SimpleRouter):
     """Routes by plain paths, with or without a slash at the end."""
 
     def __init__(self) -> None:
-        super().__init__(trailing_slash="/?")  # type: ignore[arg-type]
+        super().__init__()
         self.trailing_slash = "/?"
 
     def get_default_basename(self, viewset: Any) -> str:

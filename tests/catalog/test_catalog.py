@@ -162,6 +162,9 @@ def test_people_are_found_by_name_and_sorted(api: Api, organization: Organizatio
     assert api.get("people?sort=name").ids == [eva, ana, ivo]
     assert api.get("people?sort=-email").ids == [ana, ivo, eva]
     assert api.get("people?sort=created_at").ids == [eva, ana, ivo]
+    unreachable = PersonFactory(organization=organization, email=None).pk
+    assert api.get("people?sort=email").ids == [eva, ivo, ana, unreachable]
+    assert api.get("people?sort=-email").ids == [unreachable, ana, ivo, eva]
 
 
 def test_email_is_one_persons_whatever_its_case(api: Api, organization: Organization) -> None:

@@ -1,0 +1,220 @@
+"""The admin of the catalogue: putting away, ending, assignees, and what can't be deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db.models import Model
+from django.utils import timezone
+
+from assignments.models import ServiceTypeAssignment
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.models import Person
+from tests.factories import (
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ServiceFactory,
+    ServiceTypeAssignmentFactory,
+    ServiceTypeFactory,
+)
+from tests.test_admin import OWNED, form_data, listed, staff, superuser, url
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("model", "column", "verb", "inverse", "done", "undone"),
+    [
+        (
+            ServiceType,
+            "archived_at",
+            "archive",
+            "restore",
+            "2 service types archived.",
+            "3 service types restored.",
+        ),
+        (Project, "archived_at", "archive", "restore", "2 projects archived.", "3 projects restored."),
+        (Person, "archived_at", "archive", "restore", "2 people archived.", "3 people restored."),
+        (Deal, "closed_at", "close", "open", "2 budgets closed.", "3 budgets opened."),
+    ],
+)
+def test_rows_are_put_away_and_taken_back(
+    model: type[Model], column: str, verb: str, inverse: str, done: str, undone: str
+) -> None:
+    organization = OrganizationFactory()
+    rows = [OWNED[model](organization=organization) for _ in range(3)]
+    long_ago = timezone.datetime(2020, 1, 1, tzinfo=timezone.get_current_timezone())
+    model._default_manager.filter(pk=rows[0].pk).update(**{column: long_ago})
+    client = staff(organization)
+
+    def act(action: str) -> tuple[list[str], list[Any]]:
+        data = {"action": action, "index": 0, "_selected_action": [row.pk for row in rows]}
+        page = client.post(url(model, "changelist"), data, follow=True)
+        moments = model._default_manager.order_by("pk").values_list(column, flat=True)
+        return [str(message) for message in page.context["messages"]], list(moments)
+
+    messages, moments = act(verb)
+    assert messages == [done]
+    assert [moment is None for moment in moments] == [False] * 3
+    assert moments[0] == long_ago
+    notes = LogEntry.objects.values_list("object_id", "change_message").order_by("object_id")
+    assert list(notes) == [(str(row.pk), f"{done.rsplit(maxsplit=1)[-1].capitalize()}") for row in rows[1:]]
+
+    assert act(inverse) == ([undone], [None] * 3)
+
+
+@pytest.mark.parametrize("model", [ServiceType, Project, Person])
+def test_list_is_narrowed_to_what_is_in_use_or_archived(model: type[Any]) -> None:
+    organization = OrganizationFactory()
+    active, archived = (OWNED[model](organization=organization) for _ in range(2))
+    archived.archive()
+    client = staff(organization)
+    assert listed(client, model) == {active.pk, archived.pk}
+    assert listed(client, model, "?archived=no") == {active.pk}
+    assert listed(client, model, "?archived=yes") == {archived.pk}
+
+
+def test_budgets_are_narrowed_to_open_or_closed_ones() -> None:
+    open_one = DealFactory()
+    closed = DealFactory(organization=open_one.organization)
+    closed.close()
+    client = staff(open_one.organization)
+    assert listed(client, Deal, "?closed=no") == {open_one.pk}
+    assert listed(client, Deal, "?closed=yes") == {closed.pk}
+
+
+def test_actions_need_the_right_to_change() -> None:
+    service_type = ServiceTypeFactory()
+    viewer = staff(service_type.organization, "view_servicetype")
+    data = {"action": "archive", "index": 0, "_selected_action": [service_type.pk]}
+    viewer.post(url(ServiceType, "changelist"), data)
+    service_type.refresh_from_db()
+    assert service_type.archived_at is None
+
+
+def test_service_type_in_use_is_not_deleted() -> None:
+    service = ServiceFactory()
+    service_type, client = service.service_type, staff(service.organization)
+    alone = client.post(url(ServiceType, "delete", service_type.pk), {"post": "yes"})
+    data = {"action": "delete_selected", "post": "yes", "_selected_action": [service_type.pk]}
+    among_others = client.post(url(ServiceType, "changelist"), data)
+    for answer in (alone, among_others):
+        assert answer.status_code == 200
+        assert answer.context["title"] in ("Cannot delete service type", "Cannot delete service types")
+        assert len(answer.context["protected"]) == 1
+    assert ServiceType.objects.filter(pk=service_type.pk).exists()
+
+
+def test_archived_service_type_is_refused_for_a_new_service() -> None:
+    deal = DealFactory()
+    service_type = ServiceTypeFactory(organization=deal.organization)
+    service_type.archive()
+    answer = staff(deal.organization).post(
+        url(Service, "add"), {"name": "Design", "deal": deal.pk, "service_type": service_type.pk}
+    )
+    assert answer.context["adminform"].form.errors == {"service_type": ["is archived"]}
+
+
+def test_budget_that_ends_before_it_starts_is_refused() -> None:
+    deal = DealFactory()
+    client, change = staff(deal.organization), url(Deal, "change", deal.pk)
+    dates = {"date": "2026-02-02", "end_date": "2026-02-01"}
+    answer = client.post(change, {**form_data(client, change), **dates, "budget": ""})
+    assert answer.context["adminform"].form.errors == {"end_date": ["must not be before the start date"]}
+
+
+# --- Assignees ------------------------------------------------------------------------------------
+
+
+def with_assignees(client: Any, address: str, *people: Person, **data: Any) -> Any:
+    """Save the service type's form with one more line for each of the people."""
+    sent = form_data(client, address) | data
+    lines = int(sent["service_type_assignments-INITIAL_FORMS"])
+    for index, person in enumerate(people, start=lines):
+        sent |= {f"service_type_assignments-{index}-person": person.pk}
+    sent["service_type_assignments-TOTAL_FORMS"] = lines + len(people)
+    return client.post(address, sent)
+
+
+@pytest.mark.parametrize("by_superuser", [True, False])
+def test_new_service_type_takes_its_assignees(by_superuser: bool) -> None:
+    person = PersonFactory()
+    client = superuser() if by_superuser else staff(person.organization)
+    data = {"name": "Design", "organization": person.organization_id}
+    assert with_assignees(client, url(ServiceType, "add"), person, **data).status_code == 302
+    [assignment] = ServiceTypeAssignment.objects.all()
+    assert (assignment.organization, assignment.person) == (person.organization, person)
+
+
+def test_assignee_is_taken_away_on_the_service_types_page() -> None:
+    assignment = ServiceTypeAssignmentFactory()
+    client = staff(assignment.organization)
+    change = url(ServiceType, "change", assignment.service_type_id)
+    away = {"service_type_assignments-0-DELETE": "on"}
+    assert with_assignees(client, change, **away).status_code == 302
+    assert ServiceTypeAssignment.objects.count() == 0
+
+
+def said_of_lines(answer: Any) -> list[Any]:
+    [inline] = answer.context["inline_admin_formsets"]
+    return [form.errors for form in inline.formset.forms if form.errors]
+
+
+def test_assignee_is_listed_once() -> None:
+    assignment = ServiceTypeAssignmentFactory()
+    client = staff(assignment.organization)
+    change = url(ServiceType, "change", assignment.service_type_id)
+    again = with_assignees(client, change, assignment.person)
+    [inline] = again.context["inline_admin_formsets"]
+    said = "Please correct the duplicate data for service_type and person, which must be unique."
+    assert inline.formset.non_form_errors() == [said]
+
+    newcomer = PersonFactory(organization=assignment.organization)
+    twice = with_assignees(client, change, newcomer, newcomer)
+    assert twice.status_code == 200
+    assert ServiceTypeAssignment.objects.count() == 1
+
+
+def test_assignee_of_another_organization_is_refused() -> None:
+    service_type, stranger = ServiceTypeFactory(), PersonFactory()
+    change = url(ServiceType, "change", service_type.pk)
+    refused = with_assignees(staff(service_type.organization), change, stranger)
+    missing = with_assignees(staff(service_type.organization), change, Person(pk=987_654_321))
+    assert said_of_lines(refused) == said_of_lines(missing) != []
+    across = with_assignees(superuser(), change, stranger)
+    assert said_of_lines(across) == [{"__all__": ["belongs to another organization"]}]
+    assert ServiceTypeAssignment.objects.count() == 0
+
+
+def test_page_of_a_service_type_costs_the_same_for_one_and_thirty_assignees(
+    django_assert_num_queries: Any,
+) -> None:
+    first = ServiceTypeAssignmentFactory()
+    client = superuser()
+    change = url(ServiceType, "change", first.service_type_id)
+    client.get(change)
+    for people in (0, 29):
+        for _ in range(people):
+            ServiceTypeAssignmentFactory(organization=first.organization, service_type=first.service_type)
+        # Session, user, the type, its organization, how many assignees, the assignees.
+        with django_assert_num_queries(6):
+            assert client.get(change).status_code == 200
+
+
+def test_more_assignees_than_a_form_can_send_are_left_to_their_own_list() -> None:
+    service_type = ServiceTypeFactory()
+    organization = service_type.organization
+    people = Person.objects.bulk_create(
+        Person(organization=organization, first_name=str(n)) for n in range(201)
+    )
+    ServiceTypeAssignment.objects.bulk_create(
+        ServiceTypeAssignment(organization=organization, service_type=service_type, person=person)
+        for person in people
+    )
+    client, change = staff(organization), url(ServiceType, "change", service_type.pk)
+    assert client.get(change).context["inline_admin_formsets"] == []
+    assert client.post(change, {"name": "Renamed"}).status_code == 302
+    assert service_type.assignees.count() == 201
