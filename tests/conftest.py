@@ -62,16 +62,8 @@ def server_address(django_db_setup: None, django_db_blocker: Any) -> Iterator[st
     with django_db_blocker.unblock():
         url = test_database_url()
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "productive.wsgi",
-            "--bind",
-            f"127.0.0.1:{port}",
-            "--threads",
-            "8",
-        ],
+        [sys.executable, "-m", "gunicorn", "--config", "python:productive.server"]
+        + ["--bind", f"127.0.0.1:{port}", "productive.wsgi"],
         env={**os.environ, "DATABASE_URL": url},
         cwd=ROOT,
         stderr=subprocess.DEVNULL,

@@ -1,0 +1,112 @@
+"""One believable agency in an organization of its own: to look at, to try things on, to measure with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.management.commands.create_organization import in_plain_words
+from productive.accounts.models import Organization, OrganizationOwned, Person
+from productive.management import agency
+from productive.management.engagements import Work
+from productive.management.staffing import FOUNDED, PEOPLE, Calendar, Staff
+
+PROJECTS = 25
+# Fewer would not show every case of the tracking rule.
+LEAST_PEOPLE, LEAST_PROJECTS = 20, 6
+# Rows in memory stay those of one batch, however large the agency.
+PEOPLE_AT_ONCE, PROJECTS_AT_ONCE = 1000, 250
+
+KINDS: tuple[type[OrganizationOwned], ...] = (
+    Person,
+    ServiceType,
+    ServiceTypeAssignment,
+    Filter,
+    Project,
+    ProjectAssignment,
+    Deal,
+    Service,
+    ServiceAssignment,
+)
+
+
+def batches(total: int, size: int) -> Iterator[range]:
+    for first in range(0, total, size):
+        yield range(first, min(first + size, total))
+
+
+class Command(BaseCommand):
+    help = (
+        "Create an agency with people, projects, budgets, services and assignments, in one transaction. "
+        "The same options give the same agency on the same day; an organization that exists is left alone."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organization-name", default=agency.NAME, metavar="NAME")
+        parser.add_argument("--people", type=int, default=PEOPLE, metavar="N")
+        parser.add_argument("--projects", type=int, default=PROJECTS, metavar="N")
+        parser.add_argument("--scale", type=int, default=1, metavar="N", help="times people and projects")
+        parser.add_argument("--random-seed", type=int, default=1, metavar="N", help="another agency for each")
+
+    def handle(
+        self,
+        *,
+        organization_name: str,
+        people: int,
+        projects: int,
+        scale: int,
+        random_seed: int,
+        **options: Any,
+    ) -> None:
+        if people < LEAST_PEOPLE or projects < LEAST_PROJECTS or scale < 1:
+            raise CommandError(
+                f"At least --people {LEAST_PEOPLE} --projects {LEAST_PROJECTS} --scale 1: "
+                "a smaller agency cannot show every case."
+            )
+        organization = Organization(name=organization_name.strip(), time_zone=agency.TIME_ZONE)
+        try:
+            organization.full_clean()
+        except ValidationError as error:
+            raise CommandError(in_plain_words(error)) from None
+        with transaction.atomic():
+            there = Organization.objects.filter(name=organization.name).first()
+            if there is None:
+                self.write_agency(organization, people * scale, projects * scale, random_seed)
+        if there is None:
+            self.summarize(organization)
+        else:
+            self.stdout.write(f"{there} exists already (organization {there.pk}): nothing was changed.")
+
+    def write_agency(self, organization: Organization, people: int, projects: int, random_seed: int) -> None:
+        calendar = Calendar(organization, random_seed)
+        organization.created_at = calendar.moment(FOUNDED)
+        organization.save()
+        staff = Staff(organization, calendar, people)
+        staff.write_service_types()
+        for numbers in batches(people, PEOPLE_AT_ONCE):
+            staff.write_people(numbers)
+            self.report("people", numbers.stop, people)
+        staff.write_filters()
+        work = Work(organization, calendar, staff, projects)
+        for numbers in batches(projects, PROJECTS_AT_ONCE):
+            work.write_projects(numbers)
+            self.report("projects", numbers.stop, projects)
+
+    def report(self, kind: str, done: int, total: int) -> None:
+        """One line that counts up for somebody who watches; a log gets nothing."""
+        if self.stderr.isatty():
+            ending = "\n" if done == total else ""
+            # No failure, so not in the colour of one.
+            self.stderr.write(f"\r{kind}: {done:,} of {total:,}", str, ending)
+
+    def summarize(self, organization: Organization) -> None:
+        self.stdout.write(f"{organization} (organization {organization.pk})")
+        for kind in KINDS:
+            total = kind._default_manager.filter(organization=organization).count()
+            self.stdout.write(f"{total:>9,} {kind._meta.verbose_name_plural}")

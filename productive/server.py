@@ -1,0 +1,13 @@
+"""How gunicorn serves: `gunicorn --config python:productive.server productive.wsgi`.
+
+Threads, not processes alone, so that a slow client holds a thread and not a process. The number of processes
+is WEB_CONCURRENCY.
+"""
+
+worker_class = "gthread"
+threads = 8
+# Enough for a filter with some thousand ids. gunicorn answers a longer line itself, in plain text.
+limit_request_line = 8190
+graceful_timeout = 30
+# It would lie in the home directory of whoever starts it, and nothing here uses it.
+control_socket_disable = True

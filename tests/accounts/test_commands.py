@@ -1,0 +1,160 @@
+"""create_organization and issue_token: what they make, and what they refuse in plain words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from productive.accounts.models import ApiToken, Organization, User
+from tests.factories import OrganizationFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def run(command: str, *arguments: Any) -> tuple[str, str]:
+    """What it wrote to stdout and to stderr."""
+    out, err = StringIO(), StringIO()
+    call_command(command, *map(str, arguments), stdout=out, stderr=err, no_color=True)
+    return out.getvalue(), err.getvalue()
+
+
+def refusal(command: str, *arguments: Any) -> str:
+    with pytest.raises(CommandError) as caught:
+        run(command, *arguments)
+    return str(caught.value)
+
+
+def test_organization_is_created_and_its_id_printed_alone() -> None:
+    out, err = run("create_organization", " Acme d.o.o. ", "--time-zone", "Europe/Zagreb")
+    organization = Organization.objects.get()
+    assert (out, err) == (f"{organization.pk}\n", "")
+    assert (organization.name, organization.time_zone) == ("Acme d.o.o.", "Europe/Zagreb")
+
+
+def test_organization_is_in_utc_unless_told_otherwise() -> None:
+    run("create_organization", "Acme")
+    assert Organization.objects.get().time_zone == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["Acme", "--time-zone", "Mars/Base"], "time_zone: is not an IANA time zone, such as Europe/Zagreb"),
+        (["Acme", "--time-zone", ""], "time_zone: This field cannot be blank."),
+        ([" "], "name: This field cannot be blank."),
+        (
+            ["", "--time-zone", "../etc/passwd"],
+            "name: This field cannot be blank.; time_zone: is not an IANA time zone, such as Europe/Zagreb",
+        ),
+    ],
+)
+def test_invalid_organization_is_refused(arguments: list[str], message: str) -> None:
+    assert refusal("create_organization", *arguments) == message
+    assert Organization.objects.count() == 0
+
+
+def test_token_opens_with_the_printed_secret() -> None:
+    organization = OrganizationFactory()
+    out, _ = run("issue_token", "--organization", organization.pk)
+    secret = out.removesuffix("\n")
+    token = ApiToken.objects.with_secret(secret).get()
+    assert token == ApiToken.objects.get()
+    assert secret.startswith(token.prefix)
+    assert (token.organization, token.name, token.read_only, token.expires_at) == (
+        organization,
+        "API token",
+        False,
+        None,
+    )
+    assert token.is_live(timezone.now())
+
+
+def test_token_without_a_user_gets_a_service_user() -> None:
+    organization = OrganizationFactory()
+    for _ in range(3):
+        run("issue_token", "--organization", organization.pk, "--name", "CRM sync")
+    run("issue_token", "--organization", organization.pk, "--name", "日本")
+    users = User.objects.order_by("id")
+    assert [user.username for user in users] == [
+        f"api-{organization.pk}-{suffix}" for suffix in ("crm-sync", "crm-sync-2", "crm-sync-3", "token")
+    ]
+    assert {
+        (u.organization, u.is_active, u.is_staff, u.is_superuser, u.has_usable_password()) for u in users
+    } == {(organization, True, False, False, False)}
+    assert [token.user for token in ApiToken.objects.order_by("id")] == list(users)
+
+
+def test_token_of_the_longest_name_gets_a_service_user() -> None:
+    organization = OrganizationFactory()
+    run("issue_token", "--organization", organization.pk, "--name", "n" * 255)
+    assert User.objects.get().username == f"api-{organization.pk}-{'n' * 100}"
+
+
+def test_token_acts_as_the_named_user_and_may_be_limited() -> None:
+    user = UserFactory(username="ana")
+    before = timezone.now()
+    run(
+        *("issue_token", "--organization", user.organization.pk, "--user", "ana", "--name", " Reports "),
+        *("--read-only", "--expires-in-days", 30),
+    )
+    token = ApiToken.objects.get()
+    assert (token.user, token.name, token.read_only) == (user, "Reports", True)
+    assert token.expires_at is not None
+    assert before <= token.expires_at - timedelta(days=30) <= timezone.now()
+    assert User.objects.count() == 1
+
+
+def test_superuser_without_an_organization_may_have_tokens_of_any() -> None:
+    organization = OrganizationFactory()
+    UserFactory(username="root", organization=None, is_superuser=True)
+    run("issue_token", "--organization", organization.pk, "--user", "root")
+    assert ApiToken.objects.get().organization == organization
+
+
+def test_hints_go_to_stderr_without_the_secret() -> None:
+    organization = OrganizationFactory(name="Acme", time_zone="Europe/Zagreb")
+    out, err = run("issue_token", "--organization", organization.pk, "--expires-in-days", 3650, "--read-only")
+    token = ApiToken.objects.get()
+    assert token.expires_at is not None
+    expiry = token.expires_at.astimezone(organization.zone).strftime("%Y-%m-%d %H:%M %Z")
+    assert err.splitlines() == [
+        f"API token 'API token' of Acme: acts as user 'api-{organization.pk}-api-token', reads only, "
+        f"expires at {expiry}.",
+        "The secret is shown this once and kept nowhere. With it in the variable TOKEN:",
+        '  curl --header "X-Auth-Token: $TOKEN" <address>/api/v2/service_types',
+    ]
+    run("issue_token", "--organization", organization.pk)
+    assert out.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--user", "nobody"], "There is no user 'nobody'."),
+        (["--user", ""], "There is no user ''."),
+        (["--user", "stranger"], "user: does not belong to this organization"),
+        (["--user", "gone"], "User 'gone' is not active: no token of theirs would open anything."),
+        (["--name", " "], "name: This field cannot be blank."),
+        (["--expires-in-days", "0"], "--expires-in-days must be from 1 to 3650."),
+        (["--expires-in-days", "-1"], "--expires-in-days must be from 1 to 3650."),
+        (["--expires-in-days", "3651"], "--expires-in-days must be from 1 to 3650."),
+        (["--expires-in-days", "9" * 30], "--expires-in-days must be from 1 to 3650."),
+    ],
+)
+def test_token_that_may_not_be_is_refused_and_leaves_nothing(arguments: list[str], message: str) -> None:
+    organization = OrganizationFactory()
+    UserFactory(username="stranger")
+    UserFactory(username="gone", organization=organization, is_active=False)
+    assert refusal("issue_token", "--organization", organization.pk, *arguments) == message
+    assert ApiToken.objects.count() == 0
+    assert User.objects.count() == 2
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "9" * 30])
+def test_token_of_an_unknown_organization_is_refused(number: str) -> None:
+    assert refusal("issue_token", "--organization", number) == f"There is no organization {number}."

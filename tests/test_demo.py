@@ -1,0 +1,194 @@
+"""The demo: everything that it prints works, once; and the real thing answers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.core.management import CommandError, call_command
+
+from productive.accounts.models import ApiToken, Organization, User
+from productive.management.commands.demo import Command
+from tests.factories import OrganizationFactory
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The ports that would have been served."""
+    ports: list[int] = []
+    monkeypatch.setattr(Command, "serve", staticmethod(ports.append))
+    return ports
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def demo(port: int, *, no_seed: bool = False) -> list[str]:
+    out = StringIO()
+    call_command("demo", port=port, no_seed=no_seed, stdout=out, stderr=StringIO())
+    return out.getvalue().splitlines()
+
+
+def after(word: str, lines: list[str]) -> str:
+    """What follows this first word; only one line begins with it."""
+    [rest] = [line.removeprefix(word).strip() for line in lines if line.startswith(f"{word} ")]
+    return rest
+
+
+@pytest.mark.django_db
+def test_first_start_prints_a_login_and_a_token_that_work(served: list[int]) -> None:
+    port = free_port()
+    lines = demo(port)
+    assert served == [port]
+    assert after("Admin", lines) == f"http://127.0.0.1:{port}/admin/"
+    assert after("API", lines) == f"http://127.0.0.1:{port}/api/v2/"
+
+    password = after("Login", lines).removeprefix("admin, password ").removesuffix(" (shown this once)")
+    user = authenticate(username="admin", password=password)
+    assert user == User.objects.get(username="admin", is_staff=True, is_superuser=True, organization=None)
+
+    secret = after("Token", lines).removesuffix(" (shown this once)")
+    token = ApiToken.objects.with_secret(secret).get()
+    assert (token.organization.name, token.read_only, token.expires_at) == ("Studio Maestral", False, None)
+    assert after("curl", lines) == (
+        f"--header 'X-Auth-Token: {secret}' http://127.0.0.1:{port}/api/v2/service_types"
+    )
+
+
+@pytest.mark.django_db
+def test_second_start_keeps_data_login_and_token(served: list[int]) -> None:
+    port = free_port()
+    demo(port)
+    organization, token, user = (
+        Organization.objects.get(),
+        ApiToken.objects.get(),
+        User.objects.get(username="admin"),
+    )
+    lines = demo(port)
+    assert served == [port, port]
+    assert (
+        lines[0] == f"Studio Maestral exists already (organization {organization.pk}): nothing was changed."
+    )
+    assert after("Login", lines) == (
+        "admin exists already; for a new password: manage.py changepassword admin"
+    )
+    assert after("Token", lines) == (
+        f"exists already; for a new one: manage.py issue_token --organization {organization.pk}"
+    )
+    assert [ApiToken.objects.get(), Organization.objects.get()] == [token, organization]
+    assert User.objects.get(pk=user.pk).password == user.password
+
+
+@pytest.mark.django_db
+def test_revoked_token_is_replaced(served: list[int]) -> None:
+    demo(free_port(), no_seed=True)
+    ApiToken.objects.get().revoke()
+    secret = after("Token", demo(free_port(), no_seed=True)).removesuffix(" (shown this once)")
+    assert ApiToken.objects.with_secret(secret).get().revoked_at is None
+    assert ApiToken.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_without_seed_there_is_an_organization_to_work_in(served: list[int]) -> None:
+    demo(free_port(), no_seed=True)
+    organization = Organization.objects.get()
+    assert (organization.name, organization.time_zone) == ("Demo", "Europe/Zagreb")
+    assert ApiToken.objects.get().organization == organization
+
+
+@pytest.mark.django_db
+def test_without_seed_an_organization_that_exists_is_used(served: list[int]) -> None:
+    organization = OrganizationFactory()
+    demo(free_port(), no_seed=True)
+    assert list(Organization.objects.all()) == [organization]
+    assert ApiToken.objects.get().organization == organization
+
+
+@pytest.mark.django_db
+def test_taken_port_is_refused_before_anything_is_done(served: list[int], taken_port: int) -> None:
+    with pytest.raises(CommandError) as caught:
+        demo(taken_port)
+    assert str(caught.value) == f"Port {taken_port} is taken. Choose another one with --port."
+    assert served == []
+    assert (Organization.objects.count(), User.objects.count()) == (0, 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("port", [0, -1, 65536, 10**20])
+def test_port_that_cannot_be_is_refused(served: list[int], port: int) -> None:
+    with pytest.raises(CommandError) as caught:
+        demo(port)
+    assert str(caught.value) == "--port must be from 1 to 65535."
+    assert served == []
+
+
+def test_demo_serves_the_admin_and_stops_when_told(tmp_path: Path) -> None:
+    """The process that was started is the server: ended by its own id, with nothing left behind it."""
+    port = free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "DATABASE_URL": f"sqlite:///{tmp_path}/demo.sqlite3",
+    }
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo", "--port", str(port), "--no-seed"],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            status = poll(f"http://127.0.0.1:{port}/admin/login/", process)
+            lines = log.read_text().splitlines()
+            secret = after("Token", lines).removesuffix(" (shown this once)")
+            answer = ask(f"http://127.0.0.1:{port}/api/v2/service_types", secret)
+        finally:
+            process.terminate()
+            code = process.wait(timeout=30)
+    assert (status, answer, code) == (200, 200, 0), log.read_text()
+    with closing(socket.socket()) as client, pytest.raises(ConnectionRefusedError):
+        client.connect(("127.0.0.1", port))
+
+
+def ask(url: str, secret: str = "") -> int:
+    with urlopen(Request(url, headers={"X-Auth-Token": secret}), timeout=10) as response:  # noqa: S310
+        status: int = response.status
+        return status
+
+
+def poll(url: str, process: subprocess.Popen[bytes]) -> int | None:
+    """The first status within 30 seconds; None where the process ended or never answered."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            return ask(url)
+        except URLError:
+            time.sleep(0.1)
+    return None

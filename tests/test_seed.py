@@ -1,0 +1,361 @@
+"""The seeded agency: all of it valid, the same every time, and with every case of the tracking rule in it."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import F, Q
+from django.utils import timezone
+
+from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.models import Organization, Person
+from productive.management.commands.seed import KINDS
+from tests.factories import OrganizationFactory, PersonFactory
+
+pytestmark = pytest.mark.django_db
+
+SMALLEST = {"people": 20, "projects": 6}
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class BrokenTerminal(Terminal):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def seed(**options: Any) -> str:
+    out = StringIO()
+    call_command("seed", stdout=out, stderr=StringIO(), **options)
+    return out.getvalue()
+
+
+def reasons(person: Person, service: Service, kind: str) -> list[str]:
+    """The tracking rule, word by word and one query a question: slow, and nothing to hide a mistake in."""
+    deal = service.deal
+    today = deal.organization.today()
+    assigned = [row.person_id for row in service.service_assignments.all()]
+    held = [row.person_id for row in service.service_type.service_type_assignments.all()]
+    members = [row.person_id for row in deal.project.project_assignments.all()]
+    questions = {
+        "person_archived": person.archived_at is not None,
+        "project_archived": deal.project.archived_at is not None,
+        "budget_closed": deal.closed_at is not None,
+        "outside_budget_dates": (deal.date is not None and today < deal.date)
+        or (deal.end_date is not None and today > deal.end_date),
+        f"{kind}_tracking_disabled": not getattr(service, f"{kind}_tracking_enabled"),
+        "not_project_member": person.pk not in members,
+        "not_assigned": deal.person_restricted_tracking and assigned != [] and person.pk not in assigned,
+        "service_type_not_assigned": deal.service_type_restricted_tracking and person.pk not in held,
+    }
+    refused = [code for code, applies in questions.items() if applies]
+    if refused:
+        return refused
+    allowed = {
+        "open": not deal.person_restricted_tracking and not deal.service_type_restricted_tracking,
+        "nobody_assigned": deal.person_restricted_tracking and assigned == [],
+        "assigned": deal.person_restricted_tracking and person.pk in assigned,
+        "service_type_assigned": deal.service_type_restricted_tracking,
+    }
+    return [code for code, applies in allowed.items() if applies]
+
+
+def services() -> list[Service]:
+    """All of them, with what the rule asks for at hand."""
+    return list(
+        Service.objects.select_related("organization", "deal__organization", "service_type").prefetch_related(
+            "deal__project__project_assignments",
+            "service_assignments",
+            "service_type__service_type_assignments",
+        )
+    )
+
+
+def snapshot() -> dict[str, list[tuple[str, ...]]]:
+    """Everything but the ids; a filter's id counts from the first filter on."""
+    first_filter = Filter.objects.order_by("id")[0].pk
+    content = {}
+    for kind in KINDS:
+        rows = []
+        for row in kind._default_manager.order_by("id"):
+            values = {f.name: getattr(row, f.name) for f in kind._meta.concrete_fields if f.name != "id"}
+            for name in ("default_filter_id", "budgets_filter_id"):
+                if values.get(name) is not None:
+                    values[name] -= first_filter
+            rows.append(tuple(str(value) for value in values.values()))
+        content[kind.__name__] = rows
+    return content
+
+
+def test_agency_has_the_promised_size() -> None:
+    out = seed()
+    counts = {kind.__name__: kind._default_manager.count() for kind in KINDS}
+    assert {name: counts[name] for name in ("Person", "ServiceType", "Filter", "Project", "Deal")} == {
+        "Person": 48,
+        "ServiceType": 15,
+        "Filter": 12,
+        "Project": 25,
+        "Deal": 35,
+    }
+    assert counts["Service"] >= 120
+    assert counts["ProjectAssignment"] >= 200
+    assert counts["ServiceAssignment"] >= 150
+    assert counts["ServiceTypeAssignment"] >= 150
+    organization = Organization.objects.get()
+    assert (organization.name, organization.time_zone) == ("Studio Maestral", "Europe/Zagreb")
+    assert out.splitlines() == [
+        f"Studio Maestral (organization {organization.pk})",
+        *(
+            f"{counts[kind.__name__]:>9,} {words}"
+            for kind, words in zip(
+                KINDS,
+                (
+                    "people",
+                    "service types",
+                    "service type assignments",
+                    "filters",
+                    "projects",
+                    "project assignments",
+                    "budgets",
+                    "services",
+                    "service assignments",
+                ),
+                strict=True,
+            )
+        ),
+    ]
+
+
+def test_every_row_passes_full_clean() -> None:
+    seed()
+    Organization.objects.get().full_clean()
+    rows = [
+        *Person.objects.select_related("organization"),
+        *ServiceType.objects.select_related("organization"),
+        *ServiceTypeAssignment.objects.select_related("organization", "person", "service_type"),
+        *Filter.objects.select_related("organization"),
+        *Project.objects.select_related("organization"),
+        *ProjectAssignment.objects.select_related("organization", "person", "project"),
+        *Deal.objects.select_related("organization", "project"),
+        *Service.objects.select_related("organization", "deal", "service_type"),
+        *ServiceAssignment.objects.select_related("organization", "person", "service"),
+    ]
+    for row in rows:
+        row.full_clean()
+    assert len(rows) == sum(kind._default_manager.count() for kind in KINDS)
+
+
+@pytest.mark.parametrize("kind", ["time", "expense"])
+@pytest.mark.parametrize("options", [{}, SMALLEST, SMALLEST | {"random_seed": 2}, {"random_seed": 3}])
+def test_every_reason_stands_alone_somewhere(options: dict[str, int], kind: str) -> None:
+    seed(**options)
+    people, alone = list(Person.objects.all()), set()
+    for service in services():
+        for person in people:
+            found = reasons(person, service, kind)
+            if len(found) == 1:
+                alone.add(found[0])
+    assert alone == {
+        "person_archived",
+        "project_archived",
+        "budget_closed",
+        "outside_budget_dates",
+        f"{kind}_tracking_disabled",
+        "not_project_member",
+        "not_assigned",
+        "service_type_not_assigned",
+        "open",
+        "nobody_assigned",
+        "assigned",
+        "service_type_assigned",
+    }
+
+
+def test_somebody_is_on_projects_and_may_track_nowhere() -> None:
+    seed()
+    allowed = {"open", "nobody_assigned", "assigned", "service_type_assigned"}
+    everything = services()
+    stranded = [
+        person
+        for person in Person.objects.active().filter(project_assignments__isnull=False).distinct()
+        if not any(set(reasons(person, service, "time")) <= allowed for service in everything)
+    ]
+    assert stranded != []
+    assert Person.objects.active().filter(project_assignments=None).exists()
+
+
+def test_budgets_come_in_every_state() -> None:
+    seed()
+    today = Organization.objects.get().today()
+    states = {
+        "open": Q(closed_at=None),
+        "closed": Q(closed_at__isnull=False),
+        "closed before its end": Q(closed_at__isnull=False, end_date__gt=today),
+        "not yet started": Q(date__gt=today),
+        "ended by date": Q(closed_at=None, end_date__lt=today),
+        "without dates": Q(date=None, end_date=None),
+        "only a start": Q(date__isnull=False, end_date=None),
+        "only an end": Q(date=None, end_date__isnull=False),
+    }
+    restrictions = {
+        (person, service_type): Q(
+            person_restricted_tracking=person, service_type_restricted_tracking=service_type
+        )
+        for person in (False, True)
+        for service_type in (False, True)
+    }
+    current = Deal.objects.open().exclude(date__gt=today).exclude(end_date__lt=today)
+    assert [state for state, query in states.items() if not Deal.objects.filter(query).exists()] == []
+    assert [both for both, query in restrictions.items() if not current.filter(query).exists()] == []
+
+
+@pytest.mark.parametrize("options", [{}, SMALLEST])
+def test_services_come_with_every_oddity(options: dict[str, int]) -> None:
+    seed(**options)
+    restricted = Service.objects.filter(deal__closed_at=None, deal__person_restricted_tracking=True)
+    active = ServiceAssignment.objects.filter(person__archived_at=None)
+    oddities = {
+        "no time": Service.objects.filter(time_tracking_enabled=False, expense_tracking_enabled=True),
+        "no expenses": Service.objects.filter(time_tracking_enabled=True, expense_tracking_enabled=False),
+        "neither": Service.objects.filter(time_tracking_enabled=False, expense_tracking_enabled=False),
+        "nobody assigned": restricted.filter(service_assignments=None),
+        "only archived people assigned": restricted.filter(service_assignments__isnull=False).exclude(
+            service_assignments__in=active
+        ),
+        "archived type on an open budget": Service.objects.filter(
+            deal__closed_at=None, service_type__archived_at__isnull=False
+        ),
+        "archived project": Service.objects.filter(
+            deal__closed_at=None, deal__project__archived_at__isnull=False
+        ),
+    }
+    assert [name for name, queryset in oddities.items() if not queryset.exists()] == []
+    assert ServiceType.objects.archived().count() == 3
+
+
+def test_default_filters_are_saved_filters() -> None:
+    seed()
+    chosen = ProjectAssignment.objects.exclude(default_filter_id=None)
+    assert chosen.filter(favorite_filter__name__isnull=False).count() == chosen.count() > 25
+
+
+def test_moments_are_plausible() -> None:
+    seed()
+    today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    assert [kind for kind in KINDS if kind._default_manager.filter(created_at__gte=today).exists()] == []
+    wrong = {
+        "archived before created": [
+            *Person.objects.filter(archived_at__lte=F("created_at")),
+            *Project.objects.filter(archived_at__lte=F("created_at")),
+            *ServiceType.objects.filter(archived_at__lte=F("created_at")),
+            *Deal.objects.filter(closed_at__lte=F("created_at")),
+        ],
+        "older than what it belongs to": [
+            *Deal.objects.filter(created_at__lte=F("project__created_at")),
+            *Service.objects.filter(created_at__lte=F("deal__created_at")),
+            *Service.objects.filter(created_at__lte=F("service_type__created_at")),
+            *ProjectAssignment.objects.filter(created_at__lte=F("project__created_at")),
+            *ProjectAssignment.objects.filter(created_at__lte=F("person__created_at")),
+            *ServiceAssignment.objects.filter(created_at__lte=F("service__created_at")),
+            *ServiceAssignment.objects.filter(created_at__lte=F("person__created_at")),
+            *ServiceTypeAssignment.objects.filter(created_at__lte=F("person__created_at")),
+        ],
+        "after somebody left or something was put away": [
+            *ProjectAssignment.objects.filter(created_at__gte=F("person__archived_at")),
+            *ServiceAssignment.objects.filter(created_at__gte=F("person__archived_at")),
+            *ServiceAssignment.objects.filter(created_at__gte=F("service__deal__closed_at")),
+            *ServiceTypeAssignment.objects.filter(created_at__gte=F("service_type__archived_at")),
+            *Service.objects.filter(created_at__gte=F("service_type__archived_at")),
+            *Service.objects.filter(created_at__gte=F("deal__project__archived_at")),
+        ],
+    }
+    assert [(complaint, rows) for complaint, rows in wrong.items() if rows] == []
+
+
+def test_same_options_give_the_same_agency() -> None:
+    snapshots = []
+    for number in (7, 7, 8):
+        seed(random_seed=number)
+        snapshots.append(snapshot())
+        for kind in reversed(KINDS):
+            kind._default_manager.all().delete()
+        Organization.objects.all().delete()
+    assert snapshots[0] == snapshots[1]
+    assert snapshots[0] != snapshots[2]
+
+
+def test_second_run_changes_nothing() -> None:
+    seed()
+    before, organization = snapshot(), Organization.objects.get()
+    out = seed(scale=2, random_seed=9)
+    assert out == f"Studio Maestral exists already (organization {organization.pk}): nothing was changed.\n"
+    assert snapshot() == before
+
+
+def test_other_organizations_are_left_alone() -> None:
+    person = PersonFactory()
+    seed(organization_name="Elsewhere", **SMALLEST)
+    assert list(Person.objects.owned_by(person.organization)) == [person]
+    assert {
+        kind.__name__: kind._default_manager.exclude(organization__name="Elsewhere").count() for kind in KINDS
+    } == {kind.__name__: int(kind is Person) for kind in KINDS}
+
+
+def test_scale_multiplies_people_and_projects_and_the_rest_follows() -> None:
+    seed(scale=3)
+    counts = {kind.__name__: kind._default_manager.count() for kind in KINDS}
+    assert {name: counts[name] for name in ("Person", "ServiceType", "Filter", "Project", "Deal")} == {
+        "Person": 144,
+        "ServiceType": 45,
+        "Filter": 36,
+        "Project": 75,
+        "Deal": 105,
+    }
+    assert ServiceType.objects.values("name").distinct().count() == 45
+    assert Project.objects.values("project_number").distinct().count() == 75
+
+
+def test_addresses_stay_unique_beyond_the_stock_of_names() -> None:
+    seed(people=4000, projects=6)
+    addresses = list(Person.objects.exclude(email=None).values_list("email", flat=True))
+    assert len({address.casefold() for address in addresses}) == len(addresses) > 3800
+    assert [address for address in addresses if not address.endswith("@agency.example")] == []
+
+
+@pytest.mark.parametrize("option", [{"people": 19}, {"projects": 5}, {"scale": 0}, {"people": -1}])
+def test_agency_too_small_to_show_every_case_is_refused(option: dict[str, int]) -> None:
+    with pytest.raises(CommandError) as caught:
+        seed(**option)
+    assert str(caught.value) == (
+        "At least --people 20 --projects 6 --scale 1: a smaller agency cannot show every case."
+    )
+    assert Organization.objects.count() == 0
+
+
+def test_blank_name_is_refused() -> None:
+    with pytest.raises(CommandError) as caught:
+        seed(organization_name=" ")
+    assert str(caught.value) == "name: This field cannot be blank."
+
+
+def test_progress_is_for_terminals() -> None:
+    terminal, log = Terminal(), StringIO()
+    call_command("seed", stdout=StringIO(), stderr=terminal, no_color=True, **SMALLEST)
+    call_command("seed", stdout=StringIO(), stderr=log, organization_name="Another", **SMALLEST)
+    assert terminal.getvalue() == "\rpeople: 20 of 20\n\rprojects: 6 of 6\n"
+    assert log.getvalue() == ""
+
+
+def test_interrupted_seed_leaves_nothing() -> None:
+    organization = OrganizationFactory()
+    with pytest.raises(BrokenPipeError):
+        call_command("seed", stdout=StringIO(), stderr=BrokenTerminal(), no_color=True)
+    assert list(Organization.objects.all()) == [organization]
+    assert Person.objects.count() == 0
