@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.core.validators import MinValueValidator
 from django.db import models
 
@@ -138,3 +140,8 @@ class ProjectAssignment(OrganizationOwned):
 
     def __str__(self) -> str:
         return f"{self.person} on {self.project}"
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """All fields but the joins to saved filters: cleaning one would set the columns that it joins by."""
+        joins = {field.name for field in self._meta.fields if not field.concrete}
+        super().clean_fields({*(exclude or ()), *joins})

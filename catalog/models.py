@@ -137,7 +137,7 @@ class Service(OrganizationOwned):
     """One line of a budget: work of one type, on which people track time and expenses."""
 
     deal = models.ForeignKey(Deal, models.CASCADE, related_name="services", verbose_name="budget")
-    service_type = models.ForeignKey(ServiceType, models.PROTECT, related_name="services")
+    service_type = models.ForeignKey(ServiceType, models.RESTRICT, related_name="services")
     name = models.CharField(max_length=255)
     time_tracking_enabled = models.BooleanField(default=True)
     expense_tracking_enabled = models.BooleanField(default=True)

@@ -158,7 +158,7 @@ class Migration(migrations.Migration):
                 (
                     "service_type",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
+                        on_delete=django.db.models.deletion.RESTRICT,
                         related_name="services",
                         to="catalog.servicetype",
                     ),

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError
-from django.db.models import ProtectedError
+from django.db.models import RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework.exceptions import APIException, ValidationError
@@ -107,8 +107,8 @@ def invalid_attributes(detail: Any) -> Iterator[dict[str, Any]]:
             yield error_object(422, detail=str(message), source={"pointer": f"data/attributes/{pointer}"})
 
 
-def in_use(error: ProtectedError) -> str:
-    users = list(error.protected_objects)
+def in_use(error: RestrictedError) -> str:
+    users = list(error.restricted_objects)
     return f"is used by {len(users)} {users[0]._meta.verbose_name_plural}; archive it instead"
 
 
@@ -117,7 +117,7 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
     match exc:
         case ValidationError():
             return 422, list(invalid_attributes(exc.detail))
-        case ProtectedError():
+        case RestrictedError():
             return 422, list(invalid_attributes({NON_FIELD_ERRORS: in_use(exc)}))
         case ParameterError():
             error = error_object(

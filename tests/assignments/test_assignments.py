@@ -165,3 +165,12 @@ def test_writes_take_few_queries(
     # the token, the record, the delete; the savepoint
     with django_assert_num_queries(3 + 2):
         assert api.delete(path).status == 204
+
+
+def test_validating_an_assignment_leaves_its_filters_alone(organization: Organization) -> None:
+    """Admin and commands call full_clean(), which cleans every field, the joins to filters among them."""
+    own = FilterFactory(organization=organization).pk
+    for saved in (own, 10**9, None):
+        assignment = ProjectAssignmentFactory(organization=organization, default_filter_id=saved)
+        assignment.full_clean()
+        assert (assignment.organization, assignment.default_filter_id) == (organization, saved)

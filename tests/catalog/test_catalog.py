@@ -189,3 +189,11 @@ def test_projects_and_services_are_found_through_what_they_belong_to(
     assert api.get(f"people?filter[project_id]={member.project_id}").ids == [member.person_id]
     assert api.get(f"services?filter[project_id]={service.deal.project_id}").ids == [service.pk]
     assert api.get("services?sort=-name").ids[1] == service.pk
+
+
+def test_deleting_an_organization_takes_all_of_its_records_and_no_other() -> None:
+    gone, kept = ServiceAssignmentFactory(), ServiceAssignmentFactory()
+    gone.organization.delete()
+    assert list(Service.objects.all()) == [kept.service]
+    assert list(ServiceType.objects.all()) == [kept.service.service_type]
+    assert list(ServiceAssignment.objects.all()) == [kept]

@@ -1,0 +1,119 @@
+"""Two people assign the same person at the same moment: the slower one is told, not failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, transaction
+from django.db.models import Model
+from django.db.models.signals import pre_save
+
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from productive.accounts.models import Person, User
+from tests.factories import (
+    OrganizationFactory,
+    PersonFactory,
+    ProjectFactory,
+    ServiceFactory,
+    ServiceTypeFactory,
+)
+from tests.test_admin import staff, url
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
+
+
+def just_before_the_next_save_of(model: type[Model], act: Callable[[], Any]) -> None:
+    """Do and commit it from a connection of its own, after the form was checked and before it is saved."""
+
+    def committed() -> None:
+        try:
+            act()
+        finally:
+            connection.close()
+
+    def meanwhile(**_: Any) -> None:
+        pre_save.disconnect(meanwhile, model)
+        other = Thread(target=committed)
+        other.start()
+        other.join()
+
+    pre_save.connect(meanwhile, model, weak=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "factory", "errors"),
+    [
+        (
+            ServiceAssignment,
+            "service",
+            ServiceFactory,
+            {"service": ["only one assignment per service, per person is allowed"]},
+        ),
+        (
+            ProjectAssignment,
+            "project",
+            ProjectFactory,
+            {"person": ["has already been assigned to that project"]},
+        ),
+        (
+            ServiceTypeAssignment,
+            "service_type",
+            ServiceTypeFactory,
+            {"service_type": ["only one assignment per service type, per person is allowed"]},
+        ),
+    ],
+)
+def test_lost_race_for_a_pair_shows_the_form_again(
+    model: type[Any], name: str, factory: Any, errors: dict[str, list[str]]
+) -> None:
+    person = PersonFactory()
+    pair = {"person": person, name: factory(organization=person.organization)}
+    client = staff(person.organization)
+    just_before_the_next_save_of(
+        model, lambda: model.objects.create(organization=person.organization, **pair)
+    )
+    answer = client.post(url(model, "add"), {key: row.pk for key, row in pair.items()})
+    assert (answer.status_code, answer.context["adminform"].form.errors) == (200, errors)
+    assert model.objects.count() == 1
+
+
+def test_person_deleted_meanwhile_is_no_choice_any_more() -> None:
+    person = PersonFactory()
+    project = ProjectFactory(organization=person.organization)
+    client = staff(person.organization)
+    just_before_the_next_save_of(ProjectAssignment, Person.objects.filter(pk=person.pk).delete)
+    answer = client.post(url(ProjectAssignment, "add"), {"person": person.pk, "project": project.pk})
+    assert list(answer.context["adminform"].form.errors) == ["person"]
+
+
+def test_lost_race_for_a_username_shows_the_form_again() -> None:
+    organization = OrganizationFactory()
+    client = staff(organization)
+    just_before_the_next_save_of(User, lambda: User.objects.create(username="ana"))
+    answer = client.post(url(User, "add"), {"username": "ana", "usable_password": "false"})
+    assert answer.context["adminform"].form.errors == {
+        "username": ["A user with that username already exists."]
+    }
+
+
+def test_row_is_locked_while_its_form_is_saved() -> None:
+    """Whoever archives it meanwhile waits, so that saving the form can't undo it."""
+    person = PersonFactory()
+    client = staff(person.organization)
+    waited = []
+
+    def archive() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = 100")
+            with pytest.raises(OperationalError, match="lock timeout"):
+                Person.objects.get(pk=person.pk).archive()
+            waited.append(person)
+            transaction.set_rollback(True)
+
+    just_before_the_next_save_of(Person, archive)
+    data = {"first_name": "Ana", "last_name": "B"}
+    assert client.post(url(Person, "change", person.pk), data).status_code == 302
+    assert waited == [person]
