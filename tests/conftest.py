@@ -56,14 +56,20 @@ def test_database_url() -> str:
 @pytest.fixture(scope="session")
 def server_address(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """host:port of gunicorn in a process of its own, on the tests' database."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with django_db_blocker.unblock():
         url = test_database_url()
     process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config", "python:productive.server"]
-        + ["--bind", f"127.0.0.1:{port}", "productive.wsgi"],
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--config",
+            "python:productive.server",
+            "--bind",
+            f"127.0.0.1:{port}",
+            "productive.wsgi",
+        ],
         env={**os.environ, "DATABASE_URL": url},
         cwd=ROOT,
         stderr=subprocess.DEVNULL,
@@ -74,6 +80,13 @@ def server_address(django_db_setup: None, django_db_blocker: Any) -> Iterator[st
     finally:
         process.terminate()
         process.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def wait_for_port(port: int, seconds: float = 30) -> None:

@@ -21,14 +21,8 @@ from django.core.management import CommandError, call_command
 
 from productive.accounts.models import ApiToken, Organization, User
 from productive.management.commands.demo import Command
+from tests.conftest import free_port
 from tests.factories import OrganizationFactory
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -1,0 +1,87 @@
+"""The README is true: its requests work as printed, its tables say what the code says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import get_commands
+
+from tests.conftest import ROOT, free_port, wait_for_port
+from tests.test_census import ACTIONS, RESOURCES
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_request_works_as_printed(tmp_path: Path) -> None:
+    assert shutil.which("curl"), "this test needs curl"
+    port = free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "DATABASE_URL": f"sqlite:///{tmp_path}/demo.sqlite3",
+    }
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        demo = subprocess.Popen(
+            [sys.executable, "manage.py", "demo", "--port", str(port)],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.DEVNULL,
+        )
+    try:
+        wait_for_port(port, 60)
+        (token,) = re.findall(r"^Token +(prd_\S+)", log.read_text(), re.MULTILINE)
+        (script,) = (b for b in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "api/v2/deals" in b)
+        ran = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script.replace("127.0.0.1:8000", f"127.0.0.1:{port}")],
+            env={"PATH": os.environ["PATH"], "TOKEN": token},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        demo.terminate()
+        demo.wait(30)
+    assert ran.returncode == 0, ran.stderr
+    assert {kind for kind in RESOURCES if f'"type":"{kind}"' not in ran.stdout} == set()
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """A table of the README by its first column's first word, the other columns as they stand."""
+    table = README[README.index(f"| {heading} |") :].split("\n\n")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    return {re.findall(r"`([^`]+)`", first)[0]: rest for first, *rest in cells}
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_table_of_resources_says_what_the_code_says(resource: str) -> None:
+    view = RESOURCES[resource]
+    actions = [action for name, action in ACTIONS if name == resource]
+    documented = [re.findall(r"`(\w+)`", cell) for cell in rows("resource")[resource]]
+    filters = [name for name in view.filterset_class.base_filters if name != "id"]
+    assert [sorted(names) for names in documented] == [sorted(filters), sorted(view.sorts), sorted(actions)]
+
+
+def test_table_of_settings_names_every_variable_that_is_read() -> None:
+    source = (ROOT / "productive/settings.py").read_text()
+    read = set(re.findall(r"env(?:\.\w+)?\(\s*[\"']([A-Z_]+)", source)) | {"ENV_FILE", "WEB_CONCURRENCY"}
+    table = README[README.index("| variable |") :].split("\n\n")[0]
+    documented = {
+        name for line in table.splitlines()[2:] for name in re.findall(r"`([A-Z_]{4,})`", line.split("|")[1])
+    }
+    assert documented == read
+
+
+def test_table_of_commands_names_every_command_of_ours() -> None:
+    ours = {name for name, app in get_commands().items() if app.startswith("productive")}
+    documented = set(re.findall(r"^\| `manage\.py (\w+)", README, re.MULTILINE))
+    assert ours <= documented
