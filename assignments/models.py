@@ -9,7 +9,7 @@ from django.db import models
 
 from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import OrganizationOwned, OrganizationOwnedQuerySet, Person
-from productive.constraints import SameOrganization, UniqueTogether
+from productive.constraints import SameOrganization, UniqueTogether, validate_portable_json
 
 
 class ServiceAssignment(OrganizationOwned):
@@ -69,7 +69,7 @@ class Filter(OrganizationOwned):
     """A saved view of a list."""
 
     name = models.CharField(max_length=255)
-    params = models.JSONField(default=dict, blank=True)
+    params = models.JSONField(default=dict, blank=True, validators=[validate_portable_json])
 
     objects = OrganizationOwnedQuerySet["Filter"].as_manager()
 
@@ -110,7 +110,7 @@ class ProjectAssignment(OrganizationOwned):
     project = models.ForeignKey(Project, models.CASCADE, related_name="project_assignments", db_index=False)
     default_filter_id = soft_reference()
     tasks_layout_id = soft_reference()
-    preferences = models.JSONField(null=True, blank=True)
+    preferences = models.JSONField(null=True, blank=True, validators=[validate_portable_json])
     budgets_filter_id = soft_reference()
     deals_filter_id = soft_reference()
     invoices_filter_id = soft_reference()

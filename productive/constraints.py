@@ -9,6 +9,38 @@ from django.db import DEFAULT_DB_ALIAS, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.constraints import BaseConstraint
 
+MAX_JSON_DEPTH = 64
+
+
+def validate_portable_json(value: Any) -> None:
+    """Raise ValidationError for JSON that PostgreSQL can't store, or that couldn't be written out again.
+
+    PostgreSQL has no NUL, keeps numbers exactly (1e20 comes back as an integer) and knows no NaN. The JSON
+    writer takes integers of 64 bits, well-formed text, and some depth.
+    """
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH):
+        children: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                children += [*item.keys(), *item.values()]
+            elif isinstance(item, list):
+                children += item
+            elif not is_portable(item):
+                raise ValidationError("attribute is invalid", code="invalid")
+        if not children:
+            return
+        level = children
+    raise ValidationError("attribute is invalid", code="invalid")
+
+
+def is_portable(item: Any) -> bool:
+    if isinstance(item, str):
+        return "\0" not in item and not any("\ud800" <= character <= "\udfff" for character in item)
+    if isinstance(item, int | float) and not isinstance(item, bool):
+        return -(2**63) <= item < 2**64
+    return True
+
 
 class Blame:
     """A constraint whose violation is reported at the field `blame`, not at the whole record."""

@@ -9,5 +9,7 @@ threads = 8
 # Enough for a filter with some thousand ids. gunicorn answers a longer line itself, in plain text.
 limit_request_line = 8190
 graceful_timeout = 30
+# Whether a proxy's word on HTTPS is believed is for TRUST_PROXY to say, not for where it connects from.
+forwarded_allow_ips = ""
 # It would lie in the home directory of whoever starts it, and nothing here uses it.
 control_socket_disable = True

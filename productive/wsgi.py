@@ -29,6 +29,9 @@ class Application(WSGIHandler):
     request_class = Request
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get("PATH_INFO", "").startswith("/api/"):
+            # The API knows tokens alone. Read, a malformed cookie would be answered with a new one.
+            environ.pop("HTTP_COOKIE", None)
         if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
             read_chunked_body(environ)
         return super().__call__(environ, start_response)

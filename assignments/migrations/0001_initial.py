@@ -26,7 +26,12 @@ class Migration(migrations.Migration):
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ("name", models.CharField(max_length=255)),
-                ("params", models.JSONField(blank=True, default=dict)),
+                (
+                    "params",
+                    models.JSONField(
+                        blank=True, default=dict, validators=[productive.constraints.validate_portable_json]
+                    ),
+                ),
                 (
                     "organization",
                     models.ForeignKey(
@@ -64,7 +69,12 @@ class Migration(migrations.Migration):
                         blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
                     ),
                 ),
-                ("preferences", models.JSONField(blank=True, null=True)),
+                (
+                    "preferences",
+                    models.JSONField(
+                        blank=True, null=True, validators=[productive.constraints.validate_portable_json]
+                    ),
+                ),
                 (
                     "budgets_filter_id",
                     models.PositiveBigIntegerField(

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import NON_FIELD_ERRORS, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.models import RestrictedError
@@ -68,6 +68,7 @@ FIELD_MESSAGES = {
 }
 
 RETRY_AFTER_SECONDS = 2
+NEVER_CACHED = {"Cache-Control": "no-store"}
 
 
 class ApiError(APIException):
@@ -87,7 +88,7 @@ class ParameterError(APIException):
     def __init__(self, code: str, value: str, parameter: str) -> None:
         self.title, template = PARAMETERS[code]
         self.default_code, self.parameter = code, parameter
-        super().__init__(template.format(value), code)
+        super().__init__(template.format(value if len(value) <= 100 else f"{value[:100]}…"), code)
 
 
 def error_object(status: int, *, source: Mapping[str, str] | None = None, **members: str) -> dict[str, Any]:
@@ -132,6 +133,8 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
             return exc.status_code, [error_object(exc.status_code, detail=str(exc.detail))]
         case APIException() if exc.status_code in STATUSES:  # DRF's own: 401, 403, 405, 415
             return exc.status_code, [error_object(exc.status_code)]
+        case SuspiciousOperation():  # Django's limits: too many parameters, a host that isn't ours
+            return 400, [error_object(400)]
         case Http404():
             return 404, [error_object(404)]
         case DjangoPermissionDenied():
@@ -148,7 +151,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     status, errors = errors_of(exc)
     if status >= 500 or isinstance(exc, IntegrityError):
         logger.error("%s at %r", status, context["request"].path, exc_info=exc)
-    response = Response({"errors": errors}, status=status)
+    response = Response({"errors": errors}, status=status, headers=NEVER_CACHED)
     if status == 503:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if challenge := getattr(exc, "auth_header", None):
@@ -167,7 +170,7 @@ def outside_the_views(status: int) -> Callable[..., HttpResponse]:
     def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
         if request.path.startswith("/api/"):
             body = dump({"errors": [error_object(status)]})
-            return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
+            return HttpResponse(body, status=status, content_type=CONTENT_TYPE, headers=NEVER_CACHED)
         return pages[status](request, exception) if status in pages else defaults.server_error(request)
 
     return handler

@@ -32,6 +32,10 @@ NEGATIONS = {"not_eq": "eq", "not_contain": "contains"}
 TEXT_OPERATIONS = {"eq": "exact", "contains": "icontains"}
 NUMBER_OPERATIONS = {"gt": "gt", "gt_eq": "gte", "lt": "lt", "lt_eq": "lte"}
 
+# Each value of most filters is a condition of its own, and SQLite takes neither a thousand of them nor a very
+# long pattern.
+MAX_VALUES, MAX_TEXT = 100, 10_000
+
 AnyQuerySet = models.QuerySet[Any, Any]
 
 
@@ -83,6 +87,9 @@ class Filter(django_filters.Filter):
         texts = condition.values
         if self.splits_at_commas:
             texts = [part for text in texts for part in text.split(",")]
+        operation = NEGATIONS.get(condition.operation, condition.operation)
+        if len(texts) > MAX_VALUES and self.operations[operation] != "in":
+            raise ParameterError("unsupported_filter_value", f"{len(texts)} values", condition.parameter)
         values = []
         for text in texts:
             if (value := self.read(text)) is None:
@@ -98,7 +105,7 @@ class TextFilter(Filter):
     splits_at_commas = False
 
     def read(self, text: str) -> str | None:
-        return None if "\0" in text else text
+        return None if "\0" in text or len(text) > MAX_TEXT else text
 
 
 class QueryFilter(TextFilter):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import IO, Any
 
 import orjson
@@ -31,6 +32,15 @@ def parse_id(value: object) -> int | None:
     return None
 
 
+def parse_day(value: object) -> date | None:
+    """The calendar day that YYYY-MM-DD names, or None. Python alone reads 20261123 and 2026-W48-1 as well."""
+    try:
+        day = date.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return day if day.isoformat() == value else None
+
+
 class JSONParser(BaseParser):
     """A request's body as Python values: only what can be stored and written back unchanged."""
 
@@ -49,6 +59,8 @@ class JSONParser(BaseParser):
         body = stream.read(settings.API_MAX_BODY_BYTES + 1)
         if len(body) > settings.API_MAX_BODY_BYTES:
             raise ApiError(413, f"The request body is larger than {settings.API_MAX_BODY_BYTES} bytes")
+        if len(body) < int(meta.get("CONTENT_LENGTH") or 0):
+            raise ApiError(400, "The body ended early")
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError as error:
@@ -99,8 +111,8 @@ ABSENT: Any = object()
 class ResourceObject:
     """The `data` of a request document, in shape but not yet in meaning.
 
-    A relationship without `data` is not among `relationships`; the others map to their linkage:
-    None, an identifier, or a list of identifiers.
+    `relationships` maps names to linkage: None, an identifier, a list of identifiers, or ABSENT for a
+    relationship without `data`.
     """
 
     type: str
@@ -124,9 +136,8 @@ class ResourceObject:
         if identity is not None and not isinstance(identity, str):
             raise ApiError(400, "'data.id' must be a string")
         relationships = {
-            name: relationship["data"]
+            name: linkage_of(name, relationship)
             for name, relationship in members(data, "relationships").items()
-            if check_relationship(name, relationship)
         }
         return cls(kind, identity, members(data, "attributes"), relationships)
 
@@ -138,8 +149,8 @@ def members(data: dict[str, Any], name: str) -> dict[str, Any]:
     return value
 
 
-def check_relationship(name: str, relationship: Any) -> bool:
-    """Whether it has linkage; raise ApiError 400 where it has something else in that place."""
+def linkage_of(name: str, relationship: Any) -> Any:
+    """The relationship's linkage, or ABSENT. Raise ApiError 400 where it has something else in that place."""
     where = f"data.relationships.{name}"
     if not isinstance(relationship, dict):
         raise ApiError(400, f"'{where}' must be an object")
@@ -147,4 +158,4 @@ def check_relationship(name: str, relationship: Any) -> bool:
     identifiers = linkage if isinstance(linkage, list) else [] if linkage in (ABSENT, None) else [linkage]
     if not all(isinstance(identifier, dict) for identifier in identifiers):
         raise ApiError(400, f"'{where}.data' must be null, a resource identifier or a list of them")
-    return linkage is not ABSENT
+    return linkage

@@ -25,11 +25,14 @@ class JSONRenderer(BaseRenderer):
 
     def render(
         self,
-        data: Mapping[str, Any] | None,
+        data: Mapping[str, Any] | bytes | None,
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        return b"" if data is None else dump(data)
+        """A document that was written within a transaction comes as bytes already."""
+        if data is None or isinstance(data, bytes):
+            return data or b""
+        return dump(data)
 
 
 class ContentNegotiation(BaseContentNegotiation):

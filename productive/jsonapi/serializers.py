@@ -6,6 +6,7 @@ is compiled from the same declaration by `documents`.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar, cast
 
 from django.core.exceptions import ValidationError as ModelValidationError
@@ -16,7 +17,7 @@ from rest_framework_json_api import serializers
 from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED
-from productive.jsonapi.parsers import ResourceObject, parse_id
+from productive.jsonapi.parsers import ABSENT, ResourceObject, parse_day, parse_id
 from productive.jsonapi.relations import RelatedField
 
 
@@ -30,7 +31,20 @@ class CharField(fields.CharField):
 
 
 class EmailField(CharField, fields.EmailField):
-    pass
+    """An address. An empty one is none: several people may be without."""
+
+    def run_validation(self, data: Any = fields.empty) -> Any:
+        return super().run_validation(None if data == "" and self.allow_null else data)
+
+
+class DateField(fields.DateField):
+    """A calendar day, in the one spelling that it is written in."""
+
+    def to_internal_value(self, data: Any) -> date:
+        day = parse_day(data)
+        if day is None:
+            raise ValidationError(INVALID)
+        return day
 
 
 class BooleanField(fields.BooleanField):
@@ -66,6 +80,7 @@ class ModelSerializer(serializers.ModelSerializer):
         models.TextField: CharField,
         models.EmailField: EmailField,
         models.BooleanField: BooleanField,
+        models.DateField: DateField,
         models.PositiveBigIntegerField: IdField,
     }
     # Related model → its serializer, for `include`. Every relationship can be included, so none is listed.
@@ -132,6 +147,8 @@ class ModelSerializer(serializers.ModelSerializer):
             field = self.fields.get(name)
             if field is None or not is_relationship(field):
                 errors[name] = [NOT_SUPPORTED]
+            elif linkage is ABSENT:
+                continue
             elif name in values and not names_the_same(values[name], linkage):
                 errors[name] = [INVALID]
             else:
@@ -148,13 +165,16 @@ class ModelSerializer(serializers.ModelSerializer):
         }
 
     def resolve_soft_references(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Store a soft reference that came as a relationship in the attribute that holds its id."""
+        """Store a soft reference that came as a relationship in the attribute that holds its id.
+
+        An included one is shown as null where its id is no row here; sent back, that is no contradiction.
+        """
         for name in [name for name in values if is_soft(self.Meta.model, name)]:
             related = values.pop(name)
             attribute = self.Meta.model._meta.get_field(name).from_fields[-1]
-            if related is None:
-                values.setdefault(attribute, None)
-            elif values.setdefault(attribute, related.pk) != related.pk:
+            pk = None if related is None else related.pk
+            unchanged = pk is None and values.get(attribute) == getattr(self.instance, attribute, None)
+            if values.setdefault(attribute, pk) != pk and not unchanged:
                 raise ValidationError({name: [INVALID]})
         return values
 

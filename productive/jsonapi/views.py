@@ -21,6 +21,7 @@ from productive.jsonapi.filters import FilterSet
 from productive.jsonapi.pagination import Page
 from productive.jsonapi.parameters import include_tree, sparse_fields
 from productive.jsonapi.parsers import ResourceObject, parse_id
+from productive.jsonapi.renderers import dump
 from productive.jsonapi.serializers import ModelSerializer
 
 T = TypeVar("T")
@@ -108,17 +109,20 @@ class ModelViewSet(ReadOnlyViewSet):
         if resource.id is not None:
             raise ApiError(403, "The id of a new record can't be chosen by the client")
 
-        def save() -> dict[str, Any]:
-            return self.document(plan, self.save(None, resource))
+        def save() -> tuple[int, bytes]:
+            pk = self.save(None, resource)
+            return pk, dump(self.document(plan, pk))
 
-        document = in_transaction(save)
-        location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{document['data']['id']}")
+        pk, document = in_transaction(save)
+        location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{pk}")
         return Response(document, status=201, headers={"Location": location})
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         plan, pk, resource = self.plan(), self.pk(), self.resource_object()
         self.check_id(resource)
-        return Response(in_transaction(lambda: self.document(plan, self.save(self.locked(pk), resource))))
+        return Response(
+            in_transaction(lambda: dump(self.document(plan, self.save(self.locked(pk), resource))))
+        )
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         pk = self.pk()
@@ -161,12 +165,12 @@ def verb(name: str) -> Any:
 
     def act(self: ModelViewSet, request: Request, **kwargs: Any) -> Response:
         plan, pk = self.plan(), self.pk()
-        if request.data:
+        if request.data != {}:
             self.check_id(self.resource_object())
 
-        def call() -> dict[str, Any]:
+        def call() -> bytes:
             getattr(self.locked(pk), name)()
-            return self.document(plan, pk)
+            return dump(self.document(plan, pk))
 
         return Response(in_transaction(call))
 
