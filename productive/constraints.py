@@ -103,7 +103,7 @@ class SameOrganization(BaseConstraint):
         """Raise ValidationError at the field where the related row is another organization's."""
         if exclude and self.field in exclude:
             return
-        if getattr(instance, f"{self.field}_id") is None:
+        if None in (instance.organization_id, getattr(instance, f"{self.field}_id")):  # type: ignore[attr-defined]
             return
         related = getattr(instance, self.field)
         if related.organization_id != instance.organization_id:  # type: ignore[attr-defined]

@@ -29,8 +29,9 @@ class Application(WSGIHandler):
     request_class = Request
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        if environ.get("PATH_INFO", "").startswith("/api/"):
-            # The API knows tokens alone. Read, a malformed cookie would be answered with a new one.
+        # The API knows tokens alone: read, a malformed cookie would be answered with a new one. And Django
+        # reads \000 as the NUL that PostgreSQL refuses in the session's look-up.
+        if environ.get("PATH_INFO", "").startswith("/api/") or "\\000" in environ.get("HTTP_COOKIE", ""):
             environ.pop("HTTP_COOKIE", None)
         if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
             read_chunked_body(environ)

@@ -99,10 +99,8 @@ def test_lost_race_for_a_username_shows_the_form_again() -> None:
     }
 
 
-def test_row_is_locked_while_its_form_is_saved() -> None:
-    """Whoever archives it meanwhile waits, so that saving the form can't undo it."""
-    person = PersonFactory()
-    client = staff(person.organization)
+def archiving_waits_for_the_next_save_of(person: Person) -> list[Person]:
+    """Who has waited: nobody until a person is saved."""
     waited = []
 
     def archive() -> None:
@@ -114,6 +112,25 @@ def test_row_is_locked_while_its_form_is_saved() -> None:
             transaction.set_rollback(True)
 
     just_before_the_next_save_of(Person, archive)
+    return waited
+
+
+def test_row_is_locked_while_its_form_is_saved() -> None:
+    """Whoever archives it meanwhile waits, so that saving the form can't undo it."""
+    person = PersonFactory()
+    client = staff(person.organization)
+    waited = archiving_waits_for_the_next_save_of(person)
     data = {"first_name": "Ana", "last_name": "B"}
     assert client.post(url(Person, "change", person.pk), data).status_code == 302
     assert waited == [person]
+
+
+def test_every_row_of_an_action_is_locked_before_the_first_is_changed() -> None:
+    organization = OrganizationFactory()
+    first, last = PersonFactory.create_batch(2, organization=organization)
+    client = staff(organization)
+    waited = archiving_waits_for_the_next_save_of(last)
+    data = {"action": "archive", "index": 0, "_selected_action": [first.pk, last.pk]}
+    assert client.post(url(Person, "changelist"), data).status_code == 302
+    assert waited == [last]
+    assert Person.objects.filter(archived_at=None).count() == 0

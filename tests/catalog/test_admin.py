@@ -129,6 +129,9 @@ def test_budget_that_ends_before_it_starts_is_refused() -> None:
 # --- Assignees ------------------------------------------------------------------------------------
 
 
+ONE_EACH = "only one assignment per service type, per person is allowed"
+
+
 def with_assignees(client: Any, address: str, *people: Person, **data: Any) -> Any:
     """Save the service type's form with one more line for each of the people."""
     sent = form_data(client, address) | data
@@ -168,14 +171,25 @@ def test_assignee_is_listed_once() -> None:
     client = staff(assignment.organization)
     change = url(ServiceType, "change", assignment.service_type_id)
     again = with_assignees(client, change, assignment.person)
-    [inline] = again.context["inline_admin_formsets"]
-    said = "Please correct the duplicate data for service_type and person, which must be unique."
-    assert inline.formset.non_form_errors() == [said]
+    assert said_of_lines(again) == [{"__all__": [ONE_EACH]}]
+    assert ONE_EACH in again.content.decode()
 
     newcomer = PersonFactory(organization=assignment.organization)
     twice = with_assignees(client, change, newcomer, newcomer)
-    assert twice.status_code == 200
+    [inline] = twice.context["inline_admin_formsets"]
+    assert inline.formset.non_form_errors() == ["Please correct the duplicate data for person."]
     assert ServiceTypeAssignment.objects.count() == 1
+
+
+def test_assignee_that_a_colleague_added_since_the_page_was_opened_is_told_on_the_line() -> None:
+    assignment = ServiceTypeAssignmentFactory()
+    opened_before = {"name": "Design", "service_type_assignments-INITIAL_FORMS": 0}
+    opened_before |= {"service_type_assignments-TOTAL_FORMS": 1}
+    answer = staff(assignment.organization).post(
+        url(ServiceType, "change", assignment.service_type_id),
+        {**opened_before, "service_type_assignments-0-person": assignment.person_id},
+    )
+    assert said_of_lines(answer) == [{"__all__": [ONE_EACH]}]
 
 
 def test_assignee_of_another_organization_is_refused() -> None:

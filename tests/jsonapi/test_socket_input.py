@@ -10,13 +10,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPResponse
-from typing import Any
 
 import pytest
 
 from catalog.models import ServiceType
 from tests.api import CONTENT_TYPE, MEDIA_TYPE, Answer, SocketApi
-from tests.factories import ApiTokenFactory, PersonFactory, ServiceTypeFactory
+from tests.factories import ApiTokenFactory, ServiceTypeFactory
 
 SECRET = "the-secret-of-the-socket-client"
 DOCUMENT = json.dumps({"data": {"type": "service_types", "attributes": {"name": "Design"}}}).encode()
@@ -313,3 +312,8 @@ def test_bytes_that_are_no_request_do_not_stop_the_server(server: SocketApi) -> 
             status = connection.makefile("rb").readline().split()[1:2]
         assert status in ([], [b"400"], [b"505"])
         assert_alive(server)
+
+
+def test_cookie_that_would_be_read_as_nul_is_no_cookie(server: SocketApi) -> None:
+    answer = server.request("GET", "/admin/", headers={"Cookie": 'sessionid="\\000abcdefghijk"'})
+    assert (answer.status, answer.headers["Location"]) == (302, "/admin/login/?next=/admin/")

@@ -1,0 +1,146 @@
+"""Django's admin, without the inputs and races that it answers with a 500. Knows no model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import BaseModelAdmin, IncorrectLookupParameters
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, models, transaction
+from django.db.models.fields.related import RelatedField
+from django.http import HttpRequest, HttpResponse
+
+from productive.constraints import validate_portable_json
+
+
+def is_id(value: str) -> bool:
+    """Whether it is written as links write an id. int() alone takes "1_0", full-width digits and 2**63."""
+    return re.fullmatch("[1-9][0-9]{0,18}", value) is not None and int(value) < 2**63
+
+
+class Autocomplete(AutocompleteSelect):
+    """Django's; what isn't an id selects nothing, where Django's fails to draw the form again."""
+
+    def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
+        return super().optgroups(name, [selected for selected in value if is_id(selected)], attr)
+
+
+class ChoicesById(forms.ModelMultipleChoiceField):
+    """Django's, which asks SQLite for ids that it can't compare."""
+
+    def clean(self, value: Any) -> Any:
+        if value and not all(map(is_id, value)):
+            raise ValidationError("Select valid choices.", code="invalid_choice")
+        return super().clean(value)
+
+
+class PortableDecoder(json.JSONDecoder):
+    """Takes for a syntax error what the models refuse: not all of it could be shown in the form again."""
+
+    def decode(self, s: str, *args: Any) -> Any:
+        try:
+            value = super().decode(s, *args)
+            validate_portable_json(value)
+        except (ValueError, RecursionError, ValidationError) as error:
+            raise json.JSONDecodeError("not portable", s[:100], 0) from error
+        return value
+
+
+class OwnChoices(BaseModelAdmin):
+    """Offers, for every relation, only the rows that the user finds in the related admin."""
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
+        related = db_field.remote_field.model
+        if self.admin_site.is_registered(related):
+            return self.admin_site.get_model_admin(related).get_queryset(request)
+        return super().get_field_queryset(db, db_field, request)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", Autocomplete(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        return super().formfield_for_manytomany(db_field, request, form_class=ChoicesById, **kwargs)
+
+
+class SturdyAdmin(OwnChoices, admin.ModelAdmin):
+    """Answers nonsense and lost races with a page; Django's own answers some of them with a 500."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    formfield_overrides = {models.JSONField: {"decoder": PortableDecoder}}
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row, locked where it is about to be changed: nobody archives or deletes it in between."""
+        if not is_id(object_id):
+            return None
+        rows = self.get_queryset(request)
+        if request.method == "POST" and transaction.get_connection().in_atomic_block:
+            rows = rows.select_for_update(of=("self",))
+        return rows.filter(pk=object_id).first()
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        # PostgreSQL refuses NUL, SQLite a condition of a thousand words; no column holds either.
+        if "\x00" in search_term or len(search_term) > 255:
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what the filters beside the list write: not every operator on every column."""
+        path, _, operator = lookup.rpartition("__")
+        for item in self.get_list_filter(cast(HttpRequest, request)):
+            if isinstance(item, type):
+                if lookup == getattr(item, "parameter_name", None):
+                    return True
+            elif path in (item, f"{item}__id") and operator in ("exact", "isnull", "gte", "lt"):
+                return True
+        return False
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        try:
+            return super().get_changelist_instance(request)
+        except OverflowError as error:
+            # A moment that the database, or Python in its own zone, can't count to.
+            raise IncorrectLookupParameters from error
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        if all(map(is_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            return super().response_action(request, *args, **kwargs)
+        self.message_user(request, "The selection can't be read. Nothing was changed.", messages.WARNING)
+        return None
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What a link may fill in: relations. Other fields fail to draw some of what could be asked."""
+        asked: dict[str, Any] = request.GET.dict()
+        relations = {field.name for field in self.opts.fields if isinstance(field, models.ForeignKey)}
+        return {name: asked[name] for name in relations & asked.keys() if is_id(asked[name])}
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except IntegrityError:
+            # Somebody was faster, after the form was checked. Checked again, it sees their row.
+            return super().changeform_view(request, *args, **kwargs)
+
+
+class RelationAutocomplete(AutocompleteJsonView):
+    """Django's, which takes the other end of a relation for one."""
+
+    def process_request(self, request: HttpRequest) -> Any:
+        term, model_admin, field, to_field = super().process_request(request)
+        if not isinstance(field, RelatedField):
+            raise PermissionDenied
+        return term, model_admin, field, to_field
+
+
+admin.site.autocomplete_view = RelationAutocomplete.as_view(admin_site=admin.site)  # type: ignore[method-assign, assignment]
