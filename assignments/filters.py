@@ -1,16 +1,147 @@
-"""Filters of the assignments, and those filters of people and projects that only assignments can answer."""
+"""Filters of the assignments, and those filters of lower rooms that only assignments can answer."""
 
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+
+from assignments.access import Access, with_access
+from assignments.tracking import Kind, trackable_by, who_may_track
 from catalog.filters import ProjectFilterSet as CatalogProjectFilterSet
+from catalog.filters import ServiceFilterSet as CatalogServiceFilterSet
 from productive.accounts.filters import PersonFilterSet as AccountsPersonFilterSet
-from productive.jsonapi.filters import FilterSet, IdFilter, MemberFilter, QueryFilter, TextFilter
+from productive.jsonapi.errors import ParameterError
+from productive.jsonapi.filters import (
+    Condition,
+    Filter,
+    FilterSet,
+    IdFilter,
+    MemberFilter,
+    QueryFilter,
+    TextFilter,
+)
+from productive.jsonapi.parsers import parse_day
+
+AnyQuerySet = QuerySet[Any, Any]
+
+
+class Qualifier(Filter):
+    """A value that another filter asks for. By itself it means nothing, so alone it is refused."""
+
+    def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
+        if value and not any(
+            isinstance(other, TrackingFilter) and self.parent.form.cleaned_data[name]
+            for name, other in self.parent.filters.items()
+        ):
+            raise ParameterError("unsupported_filter", "alone", value[0].parameter)
+        return qs
+
+    def only_value(self, conditions: list[Condition] | None) -> Any:
+        """The one value that was sent, or None."""
+        if not conditions:
+            return None
+        values = self.values(conditions[0])
+        if len(values) > 1:
+            raise ParameterError(
+                "unsupported_filter_value", ",".join(conditions[0].values), conditions[0].parameter
+            )
+        return values[0]
+
+
+class DayFilter(Qualifier):
+    """A calendar day, YYYY-MM-DD; without one it is today in the organization's time zone."""
+
+    def read(self, text: str) -> date | None:
+        return parse_day(text)
+
+
+class KindFilter(Qualifier):
+    """time or expense; without one it is time."""
+
+    def read(self, text: str) -> Kind | None:
+        return Kind(text) if text in set(Kind) else None
+
+
+class TrackingFilter(IdFilter):
+    """Ids on the other side of the tracking rule, on the day and for the kind that `on` and `kind` say."""
+
+    def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
+        for condition in value or ():
+            allowed = self.allowed(qs, condition, *asked(self.parent))
+            qs = allowed if condition.operation == "eq" else qs.exclude(pk__in=allowed.values("pk"))
+        return qs
+
+    def allowed(self, qs: AnyQuerySet, condition: Condition, on: date, kind: Kind) -> AnyQuerySet:
+        raise NotImplementedError
+
+
+def asked(filterset: Any) -> tuple[date, Kind]:
+    """The day and the kind that the request asks for."""
+    given, filters = filterset.form.cleaned_data, filterset.filters
+    on = filters["on"].only_value(given["on"]) or filterset.request.auth.organization.today()
+    return on, filters["kind"].only_value(given["kind"]) or Kind.TIME
+
+
+class TrackableByFilter(TrackingFilter):
+    """Services that this one person may track on."""
+
+    def allowed(self, qs: AnyQuerySet, condition: Condition, on: date, kind: Kind) -> AnyQuerySet:
+        person, *others = self.values(condition)
+        if others:
+            raise ParameterError("unsupported_filter_value", ",".join(condition.values), condition.parameter)
+        return trackable_by(qs, person, on, kind)
+
+
+class MayTrackFilter(TrackingFilter):
+    """People who may track on one of these services."""
+
+    def allowed(self, qs: AnyQuerySet, condition: Condition, on: date, kind: Kind) -> AnyQuerySet:
+        return who_may_track(qs, self.values(condition), on, kind)
+
+
+class AccessFilter(Filter):
+    """States of `access`."""
+
+    def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
+        return super().filter(with_access(qs), value) if value else qs
+
+    def read(self, text: str) -> Access | None:
+        return Access(text) if text in set(Access) else None
 
 
 class PersonFilterSet(AccountsPersonFilterSet):
     project_id = MemberFilter("project_assignments__project_id")
+    service_id = MayTrackFilter()
+    on = DayFilter()
+    kind = KindFilter()
 
 
 class ProjectFilterSet(CatalogProjectFilterSet):
     person_id = MemberFilter("project_assignments__person_id")
+
+
+class ServiceFilterSet(CatalogServiceFilterSet):
+    trackable_by_person_id = TrackableByFilter()
+    on = DayFilter()
+    kind = KindFilter()
+    access = AccessFilter()
+
+
+class PairFilter(IdFilter):
+    """The people or the services of which all pairs are judged."""
+
+    def takes(self, operation: str) -> bool:
+        return operation == "eq"
+
+
+class TrackingDecisionFilterSet(django_filters.FilterSet):
+    person_id = PairFilter("id")
+    service_id = PairFilter("id")
+    on = DayFilter()
+    kind = KindFilter()
 
 
 class ServiceAssignmentFilterSet(FilterSet):

@@ -145,3 +145,18 @@ class ProjectAssignment(OrganizationOwned):
         """All fields but the joins to saved filters: cleaning one would set the columns that it joins by."""
         joins = {field.name for field in self._meta.fields if not field.concrete}
         super().clean_fields({*(exclude or ()), *joins})
+
+
+class TrackingDecision(models.Model):
+    """What the tracking rule says of a person and a service: computed for every answer, kept in no table."""
+
+    id = models.CharField(primary_key=True, max_length=64)
+    allowed = models.BooleanField()
+    kind = models.CharField(max_length=7)
+    on = models.DateField()
+    reasons = models.JSONField()
+    person = models.ForeignKey(Person, models.DO_NOTHING, related_name="+")
+    service = models.ForeignKey(Service, models.DO_NOTHING, related_name="+")
+
+    class Meta:
+        abstract = True

@@ -1,4 +1,11 @@
-from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.models import (
+    Filter,
+    ProjectAssignment,
+    ServiceAssignment,
+    ServiceTypeAssignment,
+    TrackingDecision,
+)
+from catalog.serializers import ServiceSerializer as CatalogServiceSerializer
 from productive.jsonapi.serializers import ModelSerializer
 
 
@@ -42,3 +49,16 @@ class FilterSerializer(ModelSerializer):
     class Meta:
         model = Filter
         fields = ["name", "params", "created_at", "organization"]
+
+
+class ServiceSerializer(CatalogServiceSerializer):
+    """A service, with whom it is open to."""
+
+    class Meta(CatalogServiceSerializer.Meta):
+        meta_fields = ["access", "assignee_count"]
+
+
+class TrackingDecisionSerializer(ModelSerializer):
+    class Meta:
+        model = TrackingDecision
+        fields = ["allowed", "kind", "on", "reasons", "person", "service"]

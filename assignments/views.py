@@ -1,35 +1,99 @@
-"""The assignments' resources, and people and projects with the filters that lean on assignments."""
+"""The assignments' resources, and those of lower rooms with what only assignments can tell of them."""
 
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from django.db.models import Count, QuerySet, Subquery
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from assignments.access import guarded_by, opened, with_access
 from assignments.filters import (
     FilterFilterSet,
     PersonFilterSet,
     ProjectAssignmentFilterSet,
     ProjectFilterSet,
     ServiceAssignmentFilterSet,
+    ServiceFilterSet,
     ServiceTypeAssignmentFilterSet,
+    TrackingDecisionFilterSet,
+    asked,
 )
+from assignments.models import ServiceAssignment
 from assignments.serializers import (
     FilterSerializer,
     ProjectAssignmentSerializer,
     ServiceAssignmentSerializer,
+    ServiceSerializer,
     ServiceTypeAssignmentSerializer,
+    TrackingDecisionSerializer,
 )
+from assignments.tracking import Decision, Kind, decide_all, with_budget
+from catalog.models import Service
 from catalog.views import ProjectViewSet as CatalogProjectViewSet
+from catalog.views import ServiceViewSet as CatalogServiceViewSet
+from productive.accounts.models import Person
 from productive.accounts.views import PersonViewSet as AccountsPersonViewSet
-from productive.jsonapi.views import ModelViewSet
+from productive.jsonapi.documents import Plan, Row
+from productive.jsonapi.errors import ParameterError
+from productive.jsonapi.filters import read_conditions
+from productive.jsonapi.pagination import Page
+from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
+from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
+
+OPENED_HEADER = "Warning-Opened-Service"
+DECISION_ID = re.compile(r"(\d+)-(\d+)-(time|expense)-(\S+)", re.ASCII)
 
 
-class PersonViewSet(AccountsPersonViewSet):
+class Opening(ModelViewSet):
+    """Names the services that a change has opened to everybody, because nobody is assigned any more."""
+
+    def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
+        raise NotImplementedError
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        guarded = guarded_by(self.assignments_at_risk())
+        return self.warned(super().partial_update(request, **kwargs), guarded)
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        guarded = guarded_by(self.assignments_at_risk())
+        return self.warned(super().destroy(request, **kwargs), guarded)
+
+    def warned(self, response: Response, guarded: list[int]) -> Response:
+        if services := opened(guarded):
+            response.headers[OPENED_HEADER] = ", ".join(map(str, services))
+        return response
+
+
+class PersonViewSet(Opening, AccountsPersonViewSet):
     filterset_class = PersonFilterSet
+
+    def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
+        return self.owned(ServiceAssignment).filter(person=self.pk())
 
 
 class ProjectViewSet(CatalogProjectViewSet):
     filterset_class = ProjectFilterSet
 
 
-class ServiceAssignmentViewSet(ModelViewSet):
+class ServiceViewSet(CatalogServiceViewSet):
+    serializer_class = ServiceSerializer
+    filterset_class = ServiceFilterSet
+
+    def with_meta(self, queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+        return with_access(queryset)
+
+
+class ServiceAssignmentViewSet(Opening, ModelViewSet):
     serializer_class = ServiceAssignmentSerializer
     filterset_class = ServiceAssignmentFilterSet
+
+    def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
+        return self.owned(ServiceAssignment).filter(pk=self.pk())
 
 
 class ProjectAssignmentViewSet(ModelViewSet):
@@ -45,3 +109,110 @@ class ServiceTypeAssignmentViewSet(ModelViewSet):
 class FilterViewSet(ModelViewSet):
     serializer_class = FilterSerializer
     filterset_class = FilterFilterSet
+
+
+class TrackingDecisionViewSet(ReadOnlyViewSet):
+    """The tracking rule, applied to every pair of the people and the services that are asked for.
+
+    The token, the one side, the other side with its number, and one query for a thousand pairs.
+    """
+
+    serializer_class = TrackingDecisionSerializer
+    filterset_class = TrackingDecisionFilterSet
+
+    def people(self) -> QuerySet[Person]:
+        return self.owned(Person).order_by("pk")
+
+    def services(self) -> QuerySet[Service]:
+        return with_budget(self.owned(Service)).order_by("pk")
+
+    def read_page(self, plan: Plan, page: Page) -> tuple[Sequence[Row], int]:
+        params = self.request.query_params
+        if "sort" in params:
+            raise ParameterError("unsupported_sort", params["sort"], "sort")
+        filterset = TrackingDecisionFilterSet(
+            read_conditions(params, TrackingDecisionFilterSet),
+            queryset=self.people(),
+            request=self.request,
+        )
+        filterset.form.is_valid()
+        given = filterset.form.cleaned_data
+        on, kind = asked(filterset)
+        people = filterset.filters["person_id"].filter(self.people(), given["person_id"])
+        services = filterset.filters["service_id"].filter(self.services(), given["service_id"])
+        if given["service_id"]:
+            pairs, total = pairs_on(page, people, services)
+        elif given["person_id"]:
+            turned, total = pairs_on(page, services, people)
+            pairs = [(person, service) for service, person in turned]
+        else:
+            raise ParameterError("missing_filter", "person_id, service_id", "filter")
+        return self.rows(plan, pairs, on, kind), total
+
+    def read_one(self, plan: Plan, pk: str) -> Sequence[Row]:
+        match = DECISION_ID.fullmatch(pk)
+        if match is None:
+            return []
+        person, service, on = parse_id(match[1]), parse_id(match[2]), parse_day(match[4])
+        if person is None or service is None or on is None:
+            return []
+        pairs = [(p, s) for p in self.people().filter(pk=person) for s in self.services().filter(pk=service)]
+        return self.rows(plan, pairs, on, Kind(match[3]))
+
+    def rows(
+        self, plan: Plan, pairs: Sequence[tuple[Person, Service]], on: date, kind: Kind
+    ) -> Sequence[Row]:
+        """The decisions in the plan's columns, with those of the records that are included."""
+        included = {
+            "person": related_columns(plan, "person__", self.people(), {p.pk for p, _ in pairs}),
+            "service": related_columns(plan, "service__", self.services(), {s.pk for _, s in pairs}),
+        }
+        rows = []
+        for (person, service), decision in zip(pairs, decide_all(pairs, on, kind), strict=True):
+            values = columns_of(decision, person, service, on, kind)
+            for name, pk in (("person", person.pk), ("service", service.pk)):
+                values |= included[name].get(pk, {})
+            rows.append([values[column] for column in plan.columns])
+        return rows
+
+    def pk(self) -> str:
+        return str(self.kwargs["pk"])
+
+
+def pairs_on(page: Page, outer: QuerySet[Any], inner: QuerySet[Any]) -> tuple[list[tuple[Any, Any]], int]:
+    """The page's part of all pairs, each of the outer with each of the inner; and how many there are in all.
+
+    The inner side is one that the client listed, so all of it is read; of the outer only what is needed.
+    """
+    inners = list(inner)
+    if not inners or page.offset > MAX_ID:
+        return [], len(inners) and len(inners) * outer.count()
+    first, last = page.offset // len(inners), (page.offset + page.size - 1) // len(inners)
+    counted = outer.order_by().values("organization").annotate(number=Count("pk")).values("number")
+    outers = list(outer.annotate(number=Subquery(counted))[first : last + 1])
+    number = outers[0].number if outers else outer.count()
+    total = len(inners) * number
+    positions = range(page.offset, min(page.offset + page.size, total))
+    return [(outers[i // len(inners) - first], inners[i % len(inners)]) for i in positions], total
+
+
+def columns_of(decision: Decision, person: Person, service: Service, on: date, kind: Kind) -> dict[str, Any]:
+    return {
+        "pk": f"{person.pk}-{service.pk}-{kind}-{on}",
+        "allowed": decision.allowed,
+        "kind": kind,
+        "on": on,
+        "reasons": [{"code": reason.code, "message": reason.message} for reason in decision.reasons],
+    }
+
+
+def related_columns(
+    plan: Plan, prefix: str, queryset: QuerySet[Any], ids: Iterable[int]
+) -> dict[int, dict[str, Any]]:
+    """The plan's columns of an included relationship, by the related record's id."""
+    columns = [column for column in plan.columns if column.startswith(prefix)]
+    if not columns:
+        return {}
+    names = [column.removeprefix(prefix) for column in columns]
+    rows = queryset.select_related(None).filter(pk__in=ids).values_list("pk", *names)
+    return {pk: dict(zip(columns, values, strict=True)) for pk, *values in rows}

@@ -1,9 +1,8 @@
-from catalog.views import DealViewSet, ServiceTypeViewSet, ServiceViewSet
+from catalog.views import DealViewSet, ServiceTypeViewSet
 from productive.jsonapi.routers import Router
 
 router = Router()
 router.register("service_types", ServiceTypeViewSet)
 router.register("deals", DealViewSet)
-router.register("services", ServiceViewSet)
 
 urlpatterns = router.urls

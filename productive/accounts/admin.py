@@ -18,6 +18,8 @@ from productive.admin import SturdyAdmin
 
 admin.site.site_header = admin.site.site_title = "Services and assignments"
 admin.site.index_title = "Records"
+# "View site" would lead back here.
+admin.site.site_url = None
 
 
 def signed_in(request: HttpRequest) -> User:

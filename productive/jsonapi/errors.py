@@ -51,6 +51,7 @@ PARAMETERS = {
         "Unsupported Filter Value",
         "Filter value '{}' is not supported on this endpoint",
     ),
+    "missing_filter": ("Missing Filter", "One of the filters '{}' is required on this endpoint"),
     "unsupported_sort": ("Unsupported Sort", "Sort by '{}' is not supported on this endpoint"),
     "unsupported_include": ("Unsupported Include", "Include '{}' is not supported on this endpoint"),
     "unsupported_field": ("Unsupported Field", "Field '{}' is not supported on this endpoint"),

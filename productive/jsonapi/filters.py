@@ -189,23 +189,16 @@ class FilterBackend(BaseFilterBackend):
     """Applies the view's `filterset_class`."""
 
     def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
-        conditions = read_conditions(request.query_params)
+        conditions = read_conditions(request.query_params, view.filterset_class)
         if not conditions:
             return queryset
-        known: Mapping[str, Filter] = view.filterset_class.base_filters
-        for name, wanted in conditions.items():
-            for condition in wanted:
-                if name not in known:
-                    raise ParameterError("unsupported_filter", name, condition.parameter)
-                if not known[name].takes(condition.operation):
-                    unknown = f"{name}[{condition.operation}]"
-                    raise ParameterError("unsupported_filter", unknown, condition.parameter)
-        filterset = view.filterset_class(conditions, queryset=queryset, request=request)
-        return filterset.qs
+        return view.filterset_class(conditions, queryset=queryset, request=request).qs
 
 
-def read_conditions(params: QueryDict) -> dict[str, list[Condition]]:
-    """Every `filter…` parameter by filter name. Raise ParameterError for one that is not of that form."""
+def read_conditions(
+    params: QueryDict, filterset: type[django_filters.FilterSet]
+) -> dict[str, list[Condition]]:
+    """Every `filter…` parameter by filter name. Raise ParameterError for what the filter set doesn't take."""
     found: dict[tuple[str, str], Condition] = {}
     for parameter, values in params.lists():
         if parameter.partition("[")[0] != "filter":
@@ -217,8 +210,13 @@ def read_conditions(params: QueryDict) -> dict[str, list[Condition]]:
             only_value(params, parameter, "unsupported_filter_value")
         key = match["name"], match["operation"] or "eq"
         found.setdefault(key, Condition(key[1], [], parameter)).values.extend(values)
+    known: Mapping[str, Filter] = filterset.base_filters
     conditions: dict[str, list[Condition]] = {}
-    for (name, _), condition in found.items():
+    for (name, operation), condition in found.items():
+        if name not in known:
+            raise ParameterError("unsupported_filter", name, condition.parameter)
+        if not known[name].takes(operation):
+            raise ParameterError("unsupported_filter", f"{name}[{operation}]", condition.parameter)
         conditions.setdefault(name, []).append(condition)
     return conditions
 

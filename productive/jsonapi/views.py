@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
+import django_filters
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, models, transaction
 from rest_framework.decorators import action
@@ -15,7 +16,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 from rest_framework_json_api.utils import get_resource_type_from_model
 
-from productive.jsonapi.documents import Plan, Reader, compile_plan
+from productive.jsonapi.documents import Plan, Reader, Row, compile_plan
 from productive.jsonapi.errors import ApiError
 from productive.jsonapi.filters import FilterSet
 from productive.jsonapi.pagination import Page
@@ -25,6 +26,7 @@ from productive.jsonapi.renderers import dump
 from productive.jsonapi.serializers import ModelSerializer
 
 T = TypeVar("T")
+Rows = Sequence[Row]
 
 # A lost race is told apart from a real conflict by trying again: the winner's row is visible then.
 TRIES = 3
@@ -36,7 +38,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
 
     http_method_names = ["get", "post", "patch", "delete", "head"]
     serializer_class: type[ModelSerializer]
-    filterset_class: type[FilterSet] = FilterSet
+    filterset_class: type[django_filters.FilterSet] = FilterSet
     # wire name → columns, besides `id`
     sorts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
@@ -51,8 +53,11 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return super().finalize_response(request, response, *args, **kwargs)
 
     def get_queryset(self) -> models.QuerySet[Any, Any]:
+        return self.owned(self.serializer_class.Meta.model)
+
+    def owned(self, model: Any) -> models.QuerySet[Any, Any]:
         """The organization's own records: for this request there are no others."""
-        return self.serializer_class.Meta.model.objects.owned_by(self.organization)
+        return model.objects.owned_by(self.organization)
 
     @property
     def organization(self) -> Any:
@@ -65,36 +70,45 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         serializer: Any = self.serializer_class
         return compile_plan(serializer, include_tree(params, serializer), sparse_fields(params))
 
-    def reader(self) -> Reader:
-        return Reader(self.organization.pk, self.organization.zone)
-
     def list(self, request: Request, **kwargs: Any) -> Response:
         plan, page = self.plan(), Page.from_params(request.query_params)
-        queryset = self.filter_queryset(self.get_queryset())
-        rows = page.rows(queryset.values_list(*plan.columns))
-        total = page.total(queryset, rows)
-        reader = self.reader()
-        document: dict[str, Any] = {"data": reader.primary_data(plan, rows)}
-        if request.query_params.get("include"):
-            document["included"] = list(reader.included.values())
+        rows, total = self.read_page(plan, page)
         meta = page.meta(total)
-        return Response({**document, "links": page.links(request, meta["total_pages"]), "meta": meta})
+        links = page.links(request, meta["total_pages"])
+        return Response({**self.data_and_included(plan, rows), "links": links, "meta": meta})
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return Response(self.document(self.plan(), self.pk()))
 
-    def document(self, plan: Plan, pk: int) -> dict[str, Any]:
+    def document(self, plan: Plan, pk: Any) -> dict[str, Any]:
         """The document of one record, as the database has it. Raise ApiError 404 where it is not there."""
-        rows = list(self.get_queryset().filter(pk=pk).values_list(*plan.columns))
+        rows = self.read_one(plan, pk)
         if not rows:
             raise ApiError(404)
-        reader = self.reader()
-        document: dict[str, Any] = {"data": reader.primary_data(plan, rows)[0]}
-        if self.request.query_params.get("include"):
-            document["included"] = list(reader.included.values())
-        return {**document, "meta": {}}
+        members = self.data_and_included(plan, rows)
+        return {**members, "data": members["data"][0], "meta": {}}
 
-    def pk(self) -> int:
+    def data_and_included(self, plan: Plan, rows: Rows) -> dict[str, Any]:
+        reader = Reader(self.organization.pk, self.organization.zone)
+        data = reader.primary_data(plan, rows)
+        if self.request.query_params.get("include"):
+            return {"data": data, "included": list(reader.included.values())}
+        return {"data": data}
+
+    def read_page(self, plan: Plan, page: Page) -> tuple[Rows, int]:
+        """The page's rows, in the plan's columns, and how many there are on all pages."""
+        queryset = self.filter_queryset(self.get_queryset())
+        rows = page.rows(self.with_meta(queryset).values_list(*plan.columns))
+        return rows, page.total(queryset, rows)
+
+    def read_one(self, plan: Plan, pk: Any) -> Rows:
+        return list(self.with_meta(self.get_queryset().filter(pk=pk)).values_list(*plan.columns))
+
+    def with_meta(self, queryset: models.QuerySet[Any, Any]) -> models.QuerySet[Any, Any]:
+        """Annotated with the serializer's `meta_fields`, for a resource that has any."""
+        return queryset
+
+    def pk(self) -> Any:
         pk = parse_id(self.kwargs["pk"])
         if pk is None:
             raise ApiError(404)

@@ -156,14 +156,15 @@ def test_writes_take_few_queries(
     with django_assert_num_queries(6 + 2):
         made = api.post("service_assignments", json=pair)
     path = f"service_assignments/{made.data['id']}"
-    # the token, the record, the related record, the pair's uniqueness, the update, the answer; the savepoint
-    with django_assert_num_queries(6 + 2):
+    # the token, whether the service is restricted, the record, the related record, the pair's uniqueness, the
+    # update, the answer; the savepoint
+    with django_assert_num_queries(7 + 2):
         assert (
             api.patch(path, json=document("service_assignments", service=("services", service.pk))).status
             == 200
         )
-    # the token, the record, the delete; the savepoint
-    with django_assert_num_queries(3 + 2):
+    # the token, whether the service is restricted, the record, the delete; the savepoint
+    with django_assert_num_queries(4 + 2):
         assert api.delete(path).status == 204
 
 

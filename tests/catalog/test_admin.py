@@ -232,3 +232,10 @@ def test_more_assignees_than_a_form_can_send_are_left_to_their_own_list() -> Non
     assert client.get(change).context["inline_admin_formsets"] == []
     assert client.post(change, {"name": "Renamed"}).status_code == 302
     assert service_type.assignees.count() == 201
+
+
+def test_type_in_use_is_not_deleted_and_the_page_says_by_how_many_it_is_used() -> None:
+    service = ServiceFactory()
+    ServiceFactory(organization=service.organization, service_type=service.service_type)
+    page = superuser().get(f"/admin/catalog/servicetype/{service.service_type_id}/delete/")
+    assert f"{service.service_type} is used by 2 services; archive it instead." in page.content.decode()

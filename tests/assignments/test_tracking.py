@@ -1,0 +1,339 @@
+"""The tracking rule: its table, its sentences, and that the function and the querysets always agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.tracking import Decision, Kind, decide, decide_all, trackable_by, who_may_track, with_budget
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.models import Organization, Person
+from tests.factories import (
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeAssignmentFactory,
+    ServiceTypeFactory,
+)
+
+TODAY = date(2026, 11, 23)
+
+
+def codes(decision: Decision) -> list[str]:
+    return [reason.code for reason in decision.reasons]
+
+
+@pytest.fixture
+def ana(organization: Organization) -> Person:
+    return PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
+
+
+@pytest.fixture
+def service(organization: Organization, ana: Person) -> Service:
+    """Wireframes on Acme Website 2026, of whose project Ana is a member; nothing is restricted."""
+    project = ProjectFactory(organization=organization, name="Acme Website")
+    deal = DealFactory(organization=organization, project=project, name="Acme Website 2026")
+    ProjectAssignmentFactory(organization=organization, project=project, person=ana)
+    return ServiceFactory(
+        organization=organization,
+        deal=deal,
+        name="Wireframes",
+        service_type=ServiceTypeFactory(organization=organization, name="Design"),
+    )
+
+
+def verdict(
+    person: Person, service: Service, on_date: date = TODAY, kind: Kind = Kind.TIME
+) -> tuple[bool, list[Any]]:
+    decision = decide(person, Service.objects.get(pk=service.pk), on_date, kind)
+    return decision.allowed, [(reason.code, reason.message, reason.about) for reason in decision.reasons]
+
+
+def test_unrestricted_budget_is_open_to_the_projects_members(ana: Person, service: Service) -> None:
+    message = "Acme Website 2026 is not restricted: everybody on Acme Website may track on it"
+    assert verdict(ana, service) == (True, [("open", message, service.deal)])
+
+
+def test_every_refusal_is_told_in_order_and_names_what_it_is_about(
+    organization: Organization, ana: Person, service: Service
+) -> None:
+    deal, project = service.deal, service.deal.project
+    ProjectAssignment.objects.all().delete()
+    others = PersonFactory.create_batch(4, organization=organization)
+    for person in others:
+        ServiceAssignmentFactory(organization=organization, person=person, service=service)
+    ana.archive()
+    project.archive()
+    deal.close()
+    Deal.objects.update(
+        date=date(2026, 12, 1), person_restricted_tracking=True, service_type_restricted_tracking=True
+    )
+    Service.objects.update(time_tracking_enabled=False, expense_tracking_enabled=False)
+    told = [
+        ("person_archived", "Ana Horvat is archived", ana),
+        ("project_archived", "The project Acme Website is archived", project),
+        ("budget_closed", "The budget Acme Website 2026 is closed", deal),
+        (
+            "outside_budget_dates",
+            "23 November 2026 is before Acme Website 2026 starts, on 1 December 2026",
+            deal,
+        ),
+        (
+            "time_tracking_disabled",
+            "Time tracking is switched off for Wireframes on Acme Website 2026",
+            service,
+        ),
+        ("not_project_member", "Ana Horvat is not on the project Acme Website", project),
+        (
+            "not_assigned",
+            "Ana Horvat is not among the 4 people assigned to Wireframes on Acme Website 2026",
+            service,
+        ),
+        (
+            "service_type_not_assigned",
+            "Ana Horvat does not hold the service type Design, which Acme Website 2026 is restricted to",
+            service.service_type,
+        ),
+    ]
+    assert verdict(ana, service) == (False, told)
+    told[4] = (
+        "expense_tracking_disabled",
+        "Expense tracking is switched off for Wireframes on Acme Website 2026",
+        service,
+    )
+    assert verdict(ana, service, kind=Kind.EXPENSE) == (False, told)
+
+    Deal.objects.update(date=None, end_date=date(2026, 11, 22))
+    ServiceAssignment.objects.exclude(person=others[0]).delete()
+    _, told = verdict(ana, service)
+    assert told[3][1] == "23 November 2026 is after Acme Website 2026 ended, on 22 November 2026"
+    assert told[6][1] == "Ana Horvat is not the one person assigned to Wireframes on Acme Website 2026"
+
+
+def test_restriction_by_person_is_ignored_until_somebody_is_assigned(
+    organization: Organization, ana: Person, service: Service
+) -> None:
+    Deal.objects.update(person_restricted_tracking=True)
+    ignored = (
+        "nobody_assigned",
+        "Nobody is assigned to Wireframes on Acme Website 2026: its restriction is ignored until somebody is",
+        service,
+    )
+    assert verdict(ana, service) == (True, [ignored])
+    assignment = ServiceAssignmentFactory(organization=organization, service=service)
+    assert [code for code, _, _ in verdict(ana, service)[1]] == ["not_assigned"]
+    assignment.person.archive()
+    assert [code for code, _, _ in verdict(ana, service)[1]] == ["not_assigned"]
+    ServiceAssignmentFactory(organization=organization, service=service, person=ana)
+    message = "Ana Horvat is assigned to Wireframes on Acme Website 2026"
+    assert verdict(ana, service) == (True, [("assigned", message, service)])
+
+
+def test_both_restrictions_must_hold(organization: Organization, ana: Person, service: Service) -> None:
+    Deal.objects.update(person_restricted_tracking=True, service_type_restricted_tracking=True)
+
+    def told() -> list[str]:
+        return [code for code, _, _ in verdict(ana, service)[1]]
+
+    assert told() == ["service_type_not_assigned"]
+    ServiceAssignmentFactory(organization=organization, service=service, person=ana)
+    assert told() == ["service_type_not_assigned"]
+    ServiceTypeAssignmentFactory(organization=organization, service_type=service.service_type, person=ana)
+    assert told() == ["assigned", "service_type_assigned"]
+    ServiceAssignment.objects.update(person=PersonFactory(organization=organization))
+    assert told() == ["not_assigned"]
+    service.service_type.archive()
+    ServiceAssignment.objects.all().delete()
+    assert told() == ["nobody_assigned", "service_type_assigned"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "allowed"),
+    [
+        (None, None, True),
+        (0, 0, True),
+        (1, None, False),
+        (None, -1, False),
+        (0, None, True),
+        (None, 0, True),
+        (-1, 1, True),
+    ],
+)
+def test_both_days_of_a_budget_belong_to_it(
+    start: int | None, end: int | None, allowed: bool, ana: Person, service: Service
+) -> None:
+    def day(offset: int | None) -> date | None:
+        return None if offset is None else TODAY + timedelta(days=offset)
+
+    Deal.objects.update(date=day(start), end_date=day(end))
+    assert verdict(ana, service)[0] is allowed
+
+
+def test_records_of_two_organizations_are_never_judged(ana: Person) -> None:
+    with pytest.raises(ValueError, match="different organizations"):
+        decide(ana, ServiceFactory(), TODAY, Kind.TIME)
+
+
+def test_one_pair_takes_two_queries_and_a_thousand_take_one(
+    organization: Organization, ana: Person, service: Service, django_assert_num_queries: Any
+) -> None:
+    bare = Service.objects.get(pk=service.pk)
+    with django_assert_num_queries(2):
+        decide(ana, bare, TODAY, Kind.TIME)
+    loaded = with_budget(Service.objects.filter(pk=service.pk)).get()
+    with django_assert_num_queries(1):
+        decide(ana, loaded, TODAY, Kind.TIME)
+    with django_assert_num_queries(2):
+        assert {d.allowed for d in decide_all([(ana, loaded)] * 1001, TODAY, Kind.TIME)} == {True}
+
+
+# --- agreement ------------------------------------------------------------------------------------
+
+few = st.integers(0, 9)
+rarely, often = few.map(lambda n: n == 0), few.map(lambda n: n > 1)
+near = st.sampled_from([None, None, -2, -1, 0, 1, 2])
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Service]]:
+    """A small random world: every switch, date, membership and assignment that the rule speaks of."""
+    now = timezone.now()
+
+    def made(model: Any, rows: list[Any]) -> list[Any]:
+        for row in rows:
+            row.organization = organization
+        return list(model.objects.bulk_create(rows))
+
+    def day(offset: int | None) -> date | None:
+        return None if offset is None else TODAY + timedelta(days=offset)
+
+    people = made(
+        Person,
+        [
+            Person(first_name="P", last_name=str(n), archived_at=now if draw(rarely) else None)
+            for n in range(3)
+        ],
+    )
+    types = made(
+        ServiceType, [ServiceType(name="T", archived_at=now if draw(rarely) else None) for _ in range(2)]
+    )
+    projects = made(Project, [Project(name="P", archived_at=now if draw(rarely) else None) for _ in range(2)])
+    deals = []
+    for project in projects:
+        for _ in range(2):
+            start, end = draw(near), draw(near)
+            if start is not None and end is not None and end < start:
+                start, end = end, start
+            deals.append(
+                Deal(
+                    project=project,
+                    name="D",
+                    date=day(start),
+                    end_date=day(end),
+                    closed_at=now if draw(rarely) else None,
+                    person_restricted_tracking=draw(st.booleans()),
+                    service_type_restricted_tracking=draw(st.booleans()),
+                )
+            )
+    made(Deal, deals)
+    services = made(
+        Service,
+        [
+            Service(
+                deal=deal,
+                service_type=draw(st.sampled_from(types)),
+                name="S",
+                time_tracking_enabled=draw(often),
+                expense_tracking_enabled=draw(often),
+            )
+            for deal in deals
+            for _ in range(2)
+        ],
+    )
+    member, holder, assigned = draw(st.tuples(*[st.sampled_from([often, st.booleans(), rarely])] * 3))
+    made(
+        ProjectAssignment,
+        [
+            ProjectAssignment(person=p, project=x)
+            for p, x in product(people, projects)
+            if draw(often if member is rarely else member)
+        ],
+    )
+    made(
+        ServiceTypeAssignment,
+        [ServiceTypeAssignment(person=p, service_type=x) for p, x in product(people, types) if draw(holder)],
+    )
+    made(
+        ServiceAssignment,
+        [ServiceAssignment(person=p, service=x) for p, x in product(people, services) if draw(assigned)],
+    )
+    return people, services
+
+
+WORLDS, PAIRS_A_WORLD = 90, 3 * 8
+
+
+@pytest.mark.django_db
+def test_function_and_querysets_agree_on_every_pair() -> None:
+    """At least 2,000 pairs of generated worlds, each for time and for expenses."""
+    organization = OrganizationFactory()
+    verdicts: list[bool] = []
+
+    @settings(
+        max_examples=WORLDS,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+    @given(st.data())
+    def agree(data: Any) -> None:
+        with undone():
+            people, services = build(data.draw, organization)
+            loaded = list(with_budget(Service.objects.filter(pk__in=[s.pk for s in services])))
+            for kind in Kind:
+                pairs = list(product(people, loaded))
+                decided = {
+                    (person.pk, service.pk)
+                    for (person, service), decision in zip(pairs, decide_all(pairs, TODAY, kind), strict=True)
+                    if decision.allowed
+                }
+                one = decide(people[0], services[0], TODAY, kind)
+                assert one.allowed is ((people[0].pk, services[0].pk) in decided)
+                by_person = {
+                    (person.pk, service.pk)
+                    for person in people
+                    for service in trackable_by(Service.objects.all(), person.pk, TODAY, kind)
+                }
+                by_service = {
+                    (person.pk, service.pk)
+                    for service in loaded
+                    for person in who_may_track(Person.objects.all(), [service.pk], TODAY, kind)
+                }
+                assert by_person == decided
+                assert by_service == decided
+                verdicts.extend((person.pk, service.pk) in decided for person, service in pairs)
+
+    agree()
+    assert len(verdicts) >= 2 * 2_000
+    assert 0.03 < sum(verdicts) / len(verdicts) < 0.9
