@@ -8,7 +8,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 
-from assignments.access import Access, with_access
+from assignments.access import Access, in_state
 from assignments.tracking import Kind, trackable_by, who_may_track
 from catalog.filters import ProjectFilterSet as CatalogProjectFilterSet
 from catalog.filters import ServiceFilterSet as CatalogServiceFilterSet
@@ -106,7 +106,10 @@ class AccessFilter(Filter):
     """States of `access`."""
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
-        return super().filter(with_access(qs), value) if value else qs
+        for condition in value or ():
+            states = set(self.values(condition))
+            qs = in_state(qs, states if condition.operation == "eq" else set(Access) - states)
+        return qs
 
     def read(self, text: str) -> Access | None:
         return Access(text) if text in set(Access) else None

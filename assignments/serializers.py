@@ -5,7 +5,6 @@ from assignments.models import (
     ServiceTypeAssignment,
     TrackingDecision,
 )
-from catalog.serializers import ServiceSerializer as CatalogServiceSerializer
 from productive.jsonapi.serializers import ModelSerializer
 
 
@@ -49,13 +48,6 @@ class FilterSerializer(ModelSerializer):
     class Meta:
         model = Filter
         fields = ["name", "params", "created_at", "organization"]
-
-
-class ServiceSerializer(CatalogServiceSerializer):
-    """A service, with whom it is open to."""
-
-    class Meta(CatalogServiceSerializer.Meta):
-        meta_fields = ["access", "assignee_count"]
 
 
 class TrackingDecisionSerializer(ModelSerializer):

@@ -82,9 +82,20 @@ class Check:
 class Decision:
     """Whether the person may, why or why not, and every line of the rule in its order."""
 
+    person: Person
+    service: Service
+    on_date: date
+    kind: Kind
     allowed: bool
     reasons: tuple[Reason, ...]
     checks: tuple[Check, ...]
+
+    def __str__(self) -> str:
+        what = "track time" if self.kind is Kind.TIME else "log expenses"
+        where = f"{self.service} on {self.service.deal}"
+        can = "can" if self.allowed else "can't"
+        why = self.reasons[0].message
+        return f"{self.person} {can} {what} for {where} on {spelled(self.on_date)}: {why}."
 
 
 class Facts(NamedTuple):
@@ -168,7 +179,7 @@ def judge(person: Person, service: Service, on_date: date, kind: Kind, facts: Fa
     )
     refusals = tuple(check.reason for check in checks if check.outcome is Outcome.FAILED)
     if refusals:
-        return Decision(False, refusals, checks)
+        return Decision(person, service, on_date, kind, False, refusals, checks)
     allowances = tuple(
         check.reason
         for check in checks
@@ -176,7 +187,7 @@ def judge(person: Person, service: Service, on_date: date, kind: Kind, facts: Fa
     )
     deal = service.deal
     is_open = Reason("open", f"{deal} is not restricted: everybody on {deal.project} may track on it", deal)
-    return Decision(True, allowances or (is_open,), checks)
+    return Decision(person, service, on_date, kind, True, allowances or (is_open,), checks)
 
 
 def check(code: str, passes: bool, about: models.Model, *, yes: str, no: str) -> Check:
@@ -281,16 +292,18 @@ def trackable_by(
 ) -> models.QuerySet[Service]:
     """Those of the services that the person (an id, or a reference in an outer query) may track on."""
     theirs = {"person": person}
-    everybodys = ServiceAssignment.objects.filter(service=OuterRef("pk"))
-    members = ProjectAssignment.objects.filter(project=OuterRef("deal__project"))
+    assigned = ServiceAssignment.objects.filter(service=OuterRef("pk"))
+    # Of this person's projects alone, which loses nothing: asked for all, a database may read all there are.
+    everybodys = assigned.filter(service__deal__project__project_assignments__person=person)
     holders = ServiceTypeAssignment.objects.filter(service_type=OuterRef("service_type"))
     return services.filter(
         Exists(Person.objects.active().filter(pk=person)),
         Q(deal__date=None) | Q(deal__date__lte=on_date),
         Q(deal__end_date=None) | Q(deal__end_date__gte=on_date),
-        Exists(members.filter(**theirs)),
-        Q(deal__person_restricted_tracking=False) | ~Exists(everybodys) | Exists(everybodys.filter(**theirs)),
+        Q(deal__person_restricted_tracking=False) | ~Exists(everybodys) | Exists(assigned.filter(**theirs)),
         Q(deal__service_type_restricted_tracking=False) | Exists(holders.filter(**theirs)),
+        # A join, not a condition: a person has few projects, and is on each of them once.
+        deal__project__project_assignments__person=person,
         deal__project__archived_at=None,
         deal__closed_at=None,
         **{f"{kind}_tracking_enabled": True},

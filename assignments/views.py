@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet, Subquery
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from assignments.access import guarded_by, opened, with_access
+from assignments.access import access_of, guarded_by, opened
 from assignments.filters import (
     FilterFilterSet,
     PersonFilterSet,
@@ -28,7 +28,6 @@ from assignments.serializers import (
     FilterSerializer,
     ProjectAssignmentSerializer,
     ServiceAssignmentSerializer,
-    ServiceSerializer,
     ServiceTypeAssignmentSerializer,
     TrackingDecisionSerializer,
 )
@@ -81,11 +80,10 @@ class ProjectViewSet(CatalogProjectViewSet):
 
 
 class ServiceViewSet(CatalogServiceViewSet):
-    serializer_class = ServiceSerializer
     filterset_class = ServiceFilterSet
 
-    def with_meta(self, queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
-        return with_access(queryset)
+    def resource_metas(self, ids: Sequence[int]) -> Mapping[int, dict[str, Any]]:
+        return access_of(ids)
 
 
 class ServiceAssignmentViewSet(Opening, ModelViewSet):
@@ -169,7 +167,7 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
         }
         rows = []
         for (person, service), decision in zip(pairs, decide_all(pairs, on, kind), strict=True):
-            values = columns_of(decision, person, service, on, kind)
+            values = columns_of(decision)
             for name, pk in (("person", person.pk), ("service", service.pk)):
                 values |= included[name].get(pk, {})
             rows.append([values[column] for column in plan.columns])
@@ -196,9 +194,10 @@ def pairs_on(page: Page, outer: QuerySet[Any], inner: QuerySet[Any]) -> tuple[li
     return [(outers[i // len(inners) - first], inners[i % len(inners)]) for i in positions], total
 
 
-def columns_of(decision: Decision, person: Person, service: Service, on: date, kind: Kind) -> dict[str, Any]:
+def columns_of(decision: Decision) -> dict[str, Any]:
+    on, kind = decision.on_date, decision.kind
     return {
-        "pk": f"{person.pk}-{service.pk}-{kind}-{on}",
+        "pk": f"{decision.person.pk}-{decision.service.pk}-{kind}-{on}",
         "allowed": decision.allowed,
         "kind": kind,
         "on": on,

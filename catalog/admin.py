@@ -139,8 +139,16 @@ class DealAdmin(OrganizationOwnedAdmin):
 class ServiceAdmin(OrganizationOwnedAdmin):
     list_display = ["name", "deal", "service_type", "time_tracking_enabled", "expense_tracking_enabled"]
     list_filter = ["time_tracking_enabled", "expense_tracking_enabled"]
-    list_select_related = ["deal", "service_type"]
     search_fields = ["name", "deal__name", "service_type__name"]
     autocomplete_fields = ["organization", "deal", "service_type"]
     ordering = ["name", "id"]
     fields = ["deal", "service_type", "name", "time_tracking_enabled", "expense_tracking_enabled"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With what its label and the list show: once anything is selected, a list selects no more."""
+        return super().get_queryset(request).select_related("deal", "service_type", "organization")
+
+    @staticmethod
+    def label(service: Service) -> str:
+        """Many budgets have a service of the same name."""
+        return f"{service} · {service.deal}"

@@ -34,6 +34,24 @@ class Autocomplete(AutocompleteSelect):
         return super().optgroups(name, [selected for selected in value if is_id(selected)], attr)
 
 
+def label_of(record: models.Model) -> str:
+    """What stands for a record where it is chosen: its admin's `label`, or else its own name."""
+    label = getattr(admin.site.get_model_admin(type(record)), "label", str)
+    return label(record)
+
+
+class RecordField(forms.ModelChoiceField):
+    """One record, under a name that tells it from others."""
+
+    def label_from_instance(self, obj: models.Model) -> str:
+        return label_of(obj)
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value and not is_id(value):
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
+        return super().to_python(value)
+
+
 class ChoicesById(forms.ModelMultipleChoiceField):
     """Django's, which asks SQLite for ids that it can't compare."""
 
@@ -67,7 +85,7 @@ class OwnChoices(BaseModelAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", Autocomplete(db_field, self.admin_site))
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return super().formfield_for_foreignkey(db_field, request, form_class=RecordField, **kwargs)
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         return super().formfield_for_manytomany(db_field, request, form_class=ChoicesById, **kwargs)
@@ -134,7 +152,10 @@ class SturdyAdmin(OwnChoices, admin.ModelAdmin):
 
 
 class RelationAutocomplete(AutocompleteJsonView):
-    """Django's, which takes the other end of a relation for one."""
+    """Django's, which takes the other end of a relation for one, and knows one name for a record."""
+
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        return {**super().serialize_result(obj, to_field_name), "text": label_of(obj)}
 
     def process_request(self, request: HttpRequest) -> Any:
         term, model_admin, field, to_field = super().process_request(request)

@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.management import get_commands
+from django.core.management import call_command, get_commands
 
+from catalog.models import Service
 from tests.conftest import ROOT, free_port, wait_for_port
 from tests.test_census import ACTIONS, RESOURCES
 
@@ -82,6 +84,25 @@ def test_table_of_settings_names_every_variable_that_is_read() -> None:
 
 
 def test_table_of_commands_names_every_command_of_ours() -> None:
-    ours = {name for name, app in get_commands().items() if app.startswith("productive")}
+    rooms = ("productive", "catalog", "assignments")
+    ours = {name for name, app in get_commands().items() if app.startswith(rooms)}
     documented = set(re.findall(r"^\| `manage\.py (\w+)", README, re.MULTILINE))
     assert ours <= documented
+
+
+@pytest.mark.django_db
+def test_example_of_the_tracking_rule_comes_out_as_printed() -> None:
+    """But for days and years, which the sample data counts from today."""
+    (command,) = re.findall(r"manage\.py (explain_tracking .*)", README.split("## Commands")[0])
+    printed = README[README.index(f"{command}\n```\n\n```\n") :].split("```\n")[2].removesuffix("```")
+    call_command("seed", stdout=StringIO())
+    first = Service.objects.order_by("pk")[0].pk
+    name, *arguments = command.split()
+    arguments[-1] = str(int(arguments[-1]) + first - 1)
+    out = StringIO()
+    call_command(name, *arguments, stdout=out)
+
+    def timeless(text: str) -> str:
+        return re.sub(r"\d{1,2} [A-Z][a-z]+ \d{4}|\b20\d\d\b", "then", text)
+
+    assert timeless(out.getvalue()) == timeless(printed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.tracking import ALLOWANCES, REFUSALS, Kind, decide_all, trackable_by, with_budget
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.management.commands.seed import KINDS
@@ -35,36 +37,6 @@ def seed(**options: Any) -> str:
     out = StringIO()
     call_command("seed", stdout=out, stderr=StringIO(), **options)
     return out.getvalue()
-
-
-def reasons(person: Person, service: Service, kind: str) -> list[str]:
-    """The tracking rule, word by word and one query a question: slow, and nothing to hide a mistake in."""
-    deal = service.deal
-    today = deal.organization.today()
-    assigned = [row.person_id for row in service.service_assignments.all()]
-    held = [row.person_id for row in service.service_type.service_type_assignments.all()]
-    members = [row.person_id for row in deal.project.project_assignments.all()]
-    questions = {
-        "person_archived": person.archived_at is not None,
-        "project_archived": deal.project.archived_at is not None,
-        "budget_closed": deal.closed_at is not None,
-        "outside_budget_dates": (deal.date is not None and today < deal.date)
-        or (deal.end_date is not None and today > deal.end_date),
-        f"{kind}_tracking_disabled": not getattr(service, f"{kind}_tracking_enabled"),
-        "not_project_member": person.pk not in members,
-        "not_assigned": deal.person_restricted_tracking and assigned != [] and person.pk not in assigned,
-        "service_type_not_assigned": deal.service_type_restricted_tracking and person.pk not in held,
-    }
-    refused = [code for code, applies in questions.items() if applies]
-    if refused:
-        return refused
-    allowed = {
-        "open": not deal.person_restricted_tracking and not deal.service_type_restricted_tracking,
-        "nobody_assigned": deal.person_restricted_tracking and assigned == [],
-        "assigned": deal.person_restricted_tracking and person.pk in assigned,
-        "service_type_assigned": deal.service_type_restricted_tracking,
-    }
-    return [code for code, applies in allowed.items() if applies]
 
 
 def services() -> list[Service]:
@@ -156,38 +128,25 @@ def test_every_row_passes_full_clean() -> None:
 @pytest.mark.parametrize("options", [{}, SMALLEST, SMALLEST | {"random_seed": 2}, {"random_seed": 3}])
 def test_every_reason_stands_alone_somewhere(options: dict[str, int], kind: str) -> None:
     seed(**options)
-    people, alone = list(Person.objects.all()), set()
-    for service in services():
-        for person in people:
-            found = reasons(person, service, kind)
-            if len(found) == 1:
-                alone.add(found[0])
-    assert alone == {
-        "person_archived",
-        "project_archived",
-        "budget_closed",
-        "outside_budget_dates",
-        f"{kind}_tracking_disabled",
-        "not_project_member",
-        "not_assigned",
-        "service_type_not_assigned",
-        "open",
-        "nobody_assigned",
-        "assigned",
-        "service_type_assigned",
+    today = Organization.objects.get().today()
+    pairs = list(product(Person.objects.all(), with_budget(Service.objects.all())))
+    alone = {
+        decision.reasons[0].code
+        for decision in decide_all(pairs, today, Kind(kind))
+        if len(decision.reasons) == 1
     }
+    other = "expense" if kind == "time" else "time"
+    assert alone == {*REFUSALS, *ALLOWANCES} - {f"{other}_tracking_disabled"}
 
 
 def test_somebody_is_on_projects_and_may_track_nowhere() -> None:
     seed()
-    allowed = {"open", "nobody_assigned", "assigned", "service_type_assigned"}
-    everything = services()
-    stranded = [
-        person
-        for person in Person.objects.active().filter(project_assignments__isnull=False).distinct()
-        if not any(set(reasons(person, service, "time")) <= allowed for service in everything)
+    today = Organization.objects.get().today()
+    members = Person.objects.active().filter(project_assignments__isnull=False).distinct()
+    tracked = [
+        trackable_by(Service.objects.all(), person.pk, today, Kind.TIME).exists() for person in members
     ]
-    assert stranded != []
+    assert set(tracked) == {True, False}
     assert Person.objects.active().filter(project_assignments=None).exists()
 
 

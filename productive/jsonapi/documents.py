@@ -59,7 +59,6 @@ class Node:
     attributes: list[str] = field(default_factory=list)
     moments: list[str] = field(default_factory=list)
     relationships: list[str] = field(default_factory=list)
-    meta: list[str] = field(default_factory=list)
     to_one: list[ToOne] = field(default_factory=list)
     to_many: list[ToMany] = field(default_factory=list)
 
@@ -68,8 +67,7 @@ class Node:
 class Plan:
     """What to fetch for a page of resources, and how its rows are read.
 
-    `columns` are arguments of `values_list`; `nodes` are the resources in a row, the primary one first. The
-    columns of the primary one's meta come last.
+    `columns` are arguments of `values_list`; `nodes` are the resources in a row, the primary one first.
     """
 
     columns: tuple[str, ...]
@@ -91,9 +89,7 @@ def compile_plan(
     columns: list[str] = []
     nodes: list[Node] = []
     compile_node(serializer_class, include, dict(fields), "", columns, nodes)
-    # A resource's own meta shows where it is the primary data: there the view computes it.
-    nodes[0].meta = list(getattr(serializer_class.Meta, "meta_fields", ()))
-    return Plan((*columns, *nodes[0].meta), tuple(nodes))
+    return Plan(tuple(columns), tuple(nodes))
 
 
 def compile_node(
@@ -229,7 +225,6 @@ class Reader:
         """A function that writes one row's resource object, with all that is the same for every row done."""
         kind, pk, first = node.type, node.pk, node.pk + 1
         names, moments, last = node.attributes, node.moments, node.pk + 1 + len(node.attributes)
-        meta = node.meta
         relationships = self.relationships(node)
         zone = self.zone
 
@@ -243,8 +238,6 @@ class Reader:
                 resource["attributes"] = attributes
             if relationships is not None and (shown := relationships(row)):
                 resource["relationships"] = shown
-            if meta:
-                resource["meta"] = dict(zip(meta, row[-len(meta) :], strict=True))
             return resource
 
         return write

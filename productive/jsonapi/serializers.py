@@ -92,10 +92,6 @@ class ModelSerializer(serializers.ModelSerializer):
 
     # --- declaration ---
 
-    def get_field_names(self, declared_fields: Any, info: Any) -> list[str]:
-        """Without `meta_fields`: these are the view's annotations, and nobody writes them."""
-        return list(self.Meta.fields)
-
     def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
         field_class, kwargs = super().build_field(field_name, info, model_class, nested_depth)
         return field_class, {**kwargs, "error_messages": FIELD_MESSAGES}

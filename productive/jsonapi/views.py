@@ -91,6 +91,9 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     def data_and_included(self, plan: Plan, rows: Rows) -> dict[str, Any]:
         reader = Reader(self.organization.pk, self.organization.zone)
         data = reader.primary_data(plan, rows)
+        if metas := self.resource_metas([row[plan.root.pk] for row in rows]):
+            for resource, row in zip(data, rows, strict=True):
+                resource["meta"] = metas[row[plan.root.pk]]
         if self.request.query_params.get("include"):
             return {"data": data, "included": list(reader.included.values())}
         return {"data": data}
@@ -98,15 +101,15 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     def read_page(self, plan: Plan, page: Page) -> tuple[Rows, int]:
         """The page's rows, in the plan's columns, and how many there are on all pages."""
         queryset = self.filter_queryset(self.get_queryset())
-        rows = page.rows(self.with_meta(queryset).values_list(*plan.columns))
+        rows = page.rows(queryset.values_list(*plan.columns))
         return rows, page.total(queryset, rows)
 
     def read_one(self, plan: Plan, pk: Any) -> Rows:
-        return list(self.with_meta(self.get_queryset().filter(pk=pk)).values_list(*plan.columns))
+        return list(self.get_queryset().filter(pk=pk).values_list(*plan.columns))
 
-    def with_meta(self, queryset: models.QuerySet[Any, Any]) -> models.QuerySet[Any, Any]:
-        """Annotated with the serializer's `meta_fields`, for a resource that has any."""
-        return queryset
+    def resource_metas(self, ids: Sequence[Any]) -> Mapping[Any, dict[str, Any]]:
+        """By id, the meta object of each resource of the primary data; most resources have none."""
+        return {}
 
     def pk(self) -> Any:
         pk = parse_id(self.kwargs["pk"])

@@ -114,12 +114,12 @@ def test_day_is_today_in_the_organizations_zone_unless_said(
 def test_tracking_filters_take_one_statement(
     api: Api, people: list[Person], services: list[Service], django_assert_num_queries: Any
 ) -> None:
-    """The token, the page."""
-    for path in (
-        f"services?filter[trackable_by_person_id]={people[0].pk}",
-        f"people?filter[service_id]={services[0].pk}",
+    """The token, the page; for services also whom they are open to."""
+    for path, number in (
+        (f"services?filter[trackable_by_person_id]={people[0].pk}", 3),
+        (f"people?filter[service_id]={services[0].pk}", 2),
     ):
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(number):
             assert api.get(path).status == 200
 
 
@@ -298,6 +298,7 @@ def access(api: Api, service: Service) -> tuple[str, int]:
     listed = api.get(f"services?filter[access]={meta['access']}")
     assert {resource["meta"]["access"] for resource in listed.data} == {meta["access"]}
     assert service.pk in listed.ids
+    assert service.pk not in api.get(f"services?filter[access][not_eq]={meta['access']}").ids
     return meta["access"], meta["assignee_count"]
 
 
@@ -412,3 +413,9 @@ def test_service_moved_to_a_restricted_budget_says_that_it_is_open(
 def test_no_warning_where_the_budget_is_not_restricted(api: Api, organization: Organization) -> None:
     assignment = ServiceAssignmentFactory(organization=organization)
     assert delete_over_api(api, assignment) is None
+
+
+def test_services_in_none_of_the_states_are_none(api: Api, services: list[Service]) -> None:
+    every = "open,open_nobody_assigned,restricted,restricted_to_nobody"
+    assert api.get(f"services?filter[access]={every}").ids == [service.pk for service in services]
+    assert api.get(f"services?filter[access][not_eq]={every}").ids == []

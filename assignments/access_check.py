@@ -1,0 +1,150 @@
+"""The admin's Access check page: may this person track here, and why not; or all of one side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.tracking import (
+    Check,
+    Decision,
+    Kind,
+    Outcome,
+    decide,
+    trackable_by,
+    who_may_track,
+    with_budget,
+)
+from catalog.models import Service
+from productive.accounts.models import Organization, Person
+from productive.admin import Autocomplete, RecordField, label_of
+
+# Longer answers are cut; the page says how many there are.
+MOST_LISTED = 200
+
+# What is missing where these fail → the record that would mend it, made of the pair.
+MISSING = {
+    "not_project_member": (ProjectAssignment, "Add {person} to the project"),
+    "not_assigned": (ServiceAssignment, "Assign {person} to the service"),
+    "service_type_not_assigned": (ServiceTypeAssignment, "Give {person} the service type"),
+}
+
+
+def record_field(name: str) -> RecordField:
+    """A choice among the records that the user finds in their admin; the form says which these are."""
+    field = ServiceAssignment._meta.get_field(name)
+    return RecordField(None, required=False, widget=Autocomplete(field, admin.site))
+
+
+class AccessCheckForm(forms.Form):
+    person = record_field("person")
+    service = record_field("service")
+    on = forms.DateField(required=False, widget=admin.widgets.AdminDateWidget, label="Day")
+    kind = forms.ChoiceField(
+        choices=[(Kind.TIME, "Track time"), (Kind.EXPENSE, "Log expenses")], required=False
+    )
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request.GET or None)
+        for name, model in (("person", Person), ("service", Service)):
+            field: Any = self.fields[name]
+            field.queryset = own(request, model).select_related("organization")
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        person, service = given.get("person"), given.get("service")
+        if person and service and person.organization_id != service.organization_id:
+            raise ValidationError("They belong to different organizations.")
+        if person or service:
+            record: Any = person or service
+            organization: Organization = record.organization
+            given["on"] = given.get("on") or organization.today()
+        given["kind"] = Kind(given.get("kind") or Kind.TIME)
+        return given
+
+
+def access_check(request: HttpRequest) -> HttpResponse:
+    """Answer for one person on one service; with one of them left out, list who or what there is."""
+    for model in (Person, Service):
+        if not admin.site.get_model_admin(model).has_view_permission(request):
+            raise PermissionDenied
+    form = AccessCheckForm(request)
+    answer = answer_for(request, form) if form.is_valid() else {}
+    context = {**admin.site.each_context(request), "title": "Access check", "form": form, **answer}
+    return TemplateResponse(request, "admin/access_check.html", context)
+
+
+def answer_for(request: HttpRequest, form: AccessCheckForm) -> dict[str, Any]:
+    person, service = form.cleaned_data["person"], form.cleaned_data["service"]
+    on, kind = form.cleaned_data.get("on") or timezone.localdate(), form.cleaned_data["kind"]
+    if person and service:
+        decision = decide(person, service, on, kind)
+        return {"decision": decision, "checks": [shown(check, decision) for check in decision.checks]}
+    verb = "track time" if kind is Kind.TIME else "log expenses"
+    if person:
+        found = with_budget(trackable_by(own(request, Service), person.pk, on, kind)).order_by(
+            "deal__name", "name", "id"
+        )
+        return listed(request, f"What {person} can {verb} on", found, {"person": person.pk}, "service")
+    if service:
+        names = "first_name", "last_name", "id"
+        people = who_may_track(own(request, Person), [service.pk], on, kind).order_by(*names)
+        title = f"Who can {verb} on {service} · {service.deal}"
+        return listed(request, title, people, {"service": service.pk}, "person")
+    return {}
+
+
+def own(request: HttpRequest, model: type[models.Model]) -> Any:
+    return admin.site.get_model_admin(model).get_queryset(request)
+
+
+def listed(
+    request: HttpRequest, title: str, found: models.QuerySet[Any], asked: dict[str, Any], name: str
+) -> dict[str, Any]:
+    kept = {key: request.GET[key] for key in ("on", "kind") if key in request.GET}
+    rows = [
+        {"label": label_of(row), "url": f"?{urlencode({**asked, name: row.pk, **kept})}"}
+        for row in found[:MOST_LISTED]
+    ]
+    number = len(rows) if len(rows) < MOST_LISTED else found.count()
+    return {"list_title": title, "rows": rows, "number": number}
+
+
+def shown(check: Check, decision: Decision) -> dict[str, Any]:
+    """A line of the rule with the link that would mend it, where it failed."""
+    line = {"outcome": check.outcome, "message": check.reason.message}
+    if check.outcome is not Outcome.FAILED:
+        return line
+    if check.reason.code in MISSING:
+        model, text = MISSING[check.reason.code]
+        pair = {
+            "person": decision.person.pk,
+            "project": decision.service.deal.project_id,
+            "service": decision.service.pk,
+            "service_type": decision.service.service_type_id,
+            "organization": decision.person.organization_id,
+        }
+        fields = {field.name for field in model._meta.concrete_fields}
+        query = urlencode({name: pk for name, pk in pair.items() if name in fields})
+        url = f"{page_of(model, 'add')}?{query}"
+        return {**line, "mend": text.format(person=decision.person), "url": url}
+    about = check.reason.about
+    return {
+        **line,
+        "mend": f"Open the {about._meta.verbose_name}",
+        "url": page_of(type(about), "change", about.pk),
+    }
+
+
+def page_of(model: type[models.Model], page: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)

@@ -1,0 +1,41 @@
+"""The tracking rule at the command line: may this person, and why not."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from assignments.tracking import Kind, Outcome, decide, with_budget
+from catalog.models import Service
+from productive.accounts.models import Person
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+class Command(BaseCommand):
+    help = "Say whether a person may track on a service, and every line of the rule that decides it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--person", required=True, metavar="EMAIL")
+        parser.add_argument("--service", type=int, required=True, metavar="ID")
+        parser.add_argument("--on", type=day, metavar="DATE", help="YYYY-MM-DD; today unless given")
+        parser.add_argument("--kind", choices=[*Kind], default=Kind.TIME)
+
+    def handle(self, *, person: str, service: int, on: date | None, kind: str, **options: Any) -> None:
+        judged = with_budget(Service.objects.filter(pk=service)).select_related("organization").first()
+        if judged is None:
+            raise CommandError(f"There is no service {service}.")
+        owner = judged.organization
+        found = Person.objects.owned_by(owner).filter(email__iexact=person).first()
+        if found is None:
+            raise CommandError(f"Nobody of {owner} has the e-mail address {person}.")
+        decision = decide(found, judged, on or owner.today(), Kind(kind))
+        style = self.style.SUCCESS if decision.allowed else self.style.ERROR
+        self.stdout.write(style(str(decision)))
+        for check in decision.checks:
+            mark = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.NOT_REACHED: "·"}[check.outcome]
+            self.stdout.write(f"  {mark} {check.reason.message}")

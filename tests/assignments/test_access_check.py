@@ -1,0 +1,211 @@
+"""The Access check page and command: one answer, every line of the rule, and the link that would mend it."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from catalog.models import Deal, Service
+from productive.accounts.models import Organization, Person
+from tests.factories import (
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    UserFactory,
+)
+from tests.test_admin import staff, superuser
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/admin/access-check/"
+ON = "2026-11-23"
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return OrganizationFactory()
+
+
+@pytest.fixture
+def ana(organization: Organization) -> Person:
+    return PersonFactory(
+        organization=organization, first_name="Ana", last_name="Horvat", email="ana@example.com"
+    )
+
+
+@pytest.fixture
+def service(organization: Organization) -> Service:
+    project = ProjectFactory(organization=organization, name="Acme")
+    deal = DealFactory(organization=organization, project=project, name="Acme 2026")
+    return ServiceFactory(organization=organization, deal=deal, name="Design")
+
+
+def test_page_answers_in_one_sentence_and_links_to_what_would_mend_it(ana: Person, service: Service) -> None:
+    client = superuser()
+    page = client.get(PAGE, {"person": ana.pk, "service": service.pk, "on": ON})
+    sentence = (
+        "Ana Horvat can't track time for Design on Acme 2026 on 23 November 2026: "
+        "Ana Horvat is not on the project Acme."
+    )
+    assert str(page.context["decision"]) == sentence
+    assert sentence.replace("'", "&#x27;") in page.content.decode()
+    checks = page.context["checks"]
+    assert [check["outcome"] for check in checks] == ["passed"] * 5 + ["failed"] + ["not reached"] * 2
+    mend = checks[5]
+    assert mend["mend"] == "Add Ana Horvat to the project"
+    form = client.get(mend["url"]).context["adminform"].form
+    asked = {name: form[name].value() for name in ("organization", "person", "project")}
+    assert asked == {
+        "organization": str(ana.organization_id),
+        "person": str(ana.pk),
+        "project": str(service.deal.project_id),
+    }
+
+
+def test_every_refusal_has_a_link_that_opens(ana: Person, service: Service) -> None:
+    client = superuser()
+    ServiceAssignmentFactory(organization=ana.organization, service=service)
+    Deal.objects.update(
+        person_restricted_tracking=True, service_type_restricted_tracking=True, end_date="2026-01-01"
+    )
+    Service.objects.update(time_tracking_enabled=False)
+    ana.archive()
+    service.deal.project.archive()
+    service.deal.close()
+    checks = client.get(PAGE, {"person": ana.pk, "service": service.pk, "on": ON}).context["checks"]
+    assert [check["outcome"] for check in checks] == ["failed"] * 8
+    assert [check["mend"] for check in checks] == [
+        "Open the person",
+        "Open the project",
+        "Open the budget",
+        "Open the budget",
+        "Open the service",
+        "Add Ana Horvat to the project",
+        "Assign Ana Horvat to the service",
+        "Give Ana Horvat the service type",
+    ]
+    assert [client.get(check["url"]).status_code for check in checks] == [200] * 8
+
+
+def test_page_lists_what_a_person_can_track_on_and_who_can_track_here(ana: Person, service: Service) -> None:
+    ProjectAssignmentFactory(organization=ana.organization, project=service.deal.project, person=ana)
+    client = superuser()
+    what = client.get(PAGE, {"person": ana.pk}).context
+    assert (what["list_title"], what["number"]) == ("What Ana Horvat can track time on", 1)
+    assert what["rows"] == [{"label": "Design · Acme 2026", "url": f"?person={ana.pk}&service={service.pk}"}]
+    who = client.get(PAGE, {"service": service.pk, "kind": "expense", "on": ON}).context
+    assert (who["list_title"], who["number"]) == ("Who can log expenses on Design · Acme 2026", 1)
+    assert who["rows"] == [
+        {"label": "Ana Horvat", "url": f"?service={service.pk}&person={ana.pk}&on={ON}&kind=expense"}
+    ]
+    assert client.get(f"{PAGE}{who['rows'][0]['url']}").context["decision"].allowed is True
+
+
+def test_pages_of_person_and_service_lead_to_it(ana: Person, service: Service) -> None:
+    client = superuser()
+    person = client.get(f"/admin/accounts/person/{ana.pk}/change/").content.decode()
+    assert f'<a href="{PAGE}?person={ana.pk}">What can Ana track on?</a>' in person
+    page = client.get(f"/admin/catalog/service/{service.pk}/change/").content.decode()
+    assert f'<a href="{PAGE}?service={service.pk}">Who can track here?</a>' in page
+    assert f'href="{PAGE}"' in client.get("/admin/").content.decode()
+
+
+def test_staff_check_their_own_organization_only(
+    organization: Organization, ana: Person, service: Service
+) -> None:
+    theirs = ServiceAssignmentFactory()
+    client = staff(organization)
+    assert client.get(PAGE, {"person": ana.pk, "service": service.pk}).context["decision"].allowed is False
+    for name, foreign in (("person", theirs.person_id), ("service", theirs.service_id)):
+        refused = client.get(PAGE, {name: foreign})
+        unknown = client.get(PAGE, {name: 10**9})
+        assert refused.context["form"].errors == unknown.context["form"].errors
+        assert list(refused.context["form"].errors) == [name]
+
+
+def test_records_of_two_organizations_are_not_compared(ana: Person) -> None:
+    page = superuser().get(PAGE, {"person": ana.pk, "service": ServiceFactory().pk})
+    assert page.context["form"].non_field_errors() == ["They belong to different organizations."]
+
+
+@pytest.mark.parametrize("value", ["x", "0", "-1", "1_0", "\uff19", "9" * 19, "9" * 30, "\x00"])
+def test_nonsense_is_told_at_its_field(value: str, ana: Person) -> None:
+    client = superuser()
+    for asked in (
+        {"person": value},
+        {"service": value},
+        {"person": ana.pk, "on": value},
+        {"person": ana.pk, "kind": value},
+    ):
+        page = client.get(PAGE, asked)
+        assert page.status_code == 200
+        assert list(page.context["form"].errors) == [list(asked)[-1]]
+
+
+def test_page_is_for_staff_who_may_see_people_and_services(organization: Organization) -> None:
+    assert Client().get(PAGE).headers["Location"] == f"/admin/login/?next={PAGE}"
+    client = Client()
+    client.force_login(UserFactory(organization=organization, is_staff=True))
+    assert client.get(PAGE).status_code == 403
+    assert superuser().get(PAGE).status_code == 200
+
+
+def test_one_answer_takes_few_queries(ana: Person, service: Service, django_assert_num_queries: Any) -> None:
+    """Session and user; the two records to check, and again to show them chosen; the rule's two."""
+    client = superuser()
+    with django_assert_num_queries(8):
+        client.get(PAGE, {"person": ana.pk, "service": service.pk})
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def explain(*arguments: str) -> list[str]:
+    out = StringIO()
+    call_command("explain_tracking", *arguments, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_command_prints_the_answer_and_every_line(ana: Person, service: Service) -> None:
+    lines = explain("--person", "ANA@example.com", "--service", str(service.pk), "--on", ON)
+    assert lines == [
+        "Ana Horvat can't track time for Design on Acme 2026 on 23 November 2026: "
+        "Ana Horvat is not on the project Acme.",
+        "  ✓ Ana Horvat is active",
+        "  ✓ The project Acme is active",
+        "  ✓ The budget Acme 2026 is open",
+        "  ✓ 23 November 2026 is within the dates of Acme 2026",
+        "  ✓ Time tracking is switched on for Design on Acme 2026",
+        "  ✗ Ana Horvat is not on the project Acme",
+        "  · Acme 2026 is not restricted by person",
+        "  · Acme 2026 is not restricted by service type",
+    ]
+    ProjectAssignmentFactory(organization=ana.organization, project=service.deal.project, person=ana)
+    lines = explain("--person", "ana@example.com", "--service", str(service.pk), "--kind", "expense")
+    assert lines[0].startswith("Ana Horvat can log expenses for Design on Acme 2026 on ")
+
+
+def test_command_says_what_it_did_not_find(ana: Person, service: Service) -> None:
+    PersonFactory(email="ivo@example.com")
+    for arguments, said in (
+        (("--person", "ana@example.com", "--service", "999"), "There is no service 999."),
+        (("--person", "ana@example.com", "--service", str(10**30)), f"There is no service {10**30}."),
+        (
+            ("--person", "ivo@example.com", "--service", str(service.pk)),
+            f"Nobody of {ana.organization} has the e-mail address ivo@example.com.",
+        ),
+    ):
+        with pytest.raises(CommandError) as caught:
+            explain(*arguments)
+        assert str(caught.value) == said
+    for wrong in ("tomorrow", "2026-02-30"):
+        with pytest.raises(CommandError, match="argument --on"):
+            explain("--person", "ana@example.com", "--service", str(service.pk), "--on", wrong)
