@@ -54,10 +54,6 @@ class Opening(ModelViewSet):
     def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
         raise NotImplementedError
 
-    def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        guarded = guarded_by(self.assignments_at_risk())
-        return self.warned(super().partial_update(request, **kwargs), guarded)
-
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         guarded = guarded_by(self.assignments_at_risk())
         return self.warned(super().destroy(request, **kwargs), guarded)
@@ -92,6 +88,10 @@ class ServiceAssignmentViewSet(Opening, ModelViewSet):
 
     def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
         return self.owned(ServiceAssignment).filter(pk=self.pk())
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        guarded = guarded_by(self.assignments_at_risk())
+        return self.warned(super().partial_update(request, **kwargs), guarded)
 
 
 class ProjectAssignmentViewSet(ModelViewSet):
@@ -170,7 +170,8 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
             values = columns_of(decision)
             for name, pk in (("person", person.pk), ("service", service.pk)):
                 values |= included[name].get(pk, {})
-            rows.append([values[column] for column in plan.columns])
+            # A record that was deleted meanwhile is shown as none.
+            rows.append([values.get(column) for column in plan.columns])
         return rows
 
     def pk(self) -> str:
