@@ -296,16 +296,19 @@ def trackable_by(
     # Of this person's projects alone, which loses nothing: asked for all, a database may read all there are.
     everybodys = assigned.filter(service__deal__project__project_assignments__person=person)
     holders = ServiceTypeAssignment.objects.filter(service_type=OuterRef("service_type"))
+    # The few budgets of the person's projects first; what is asked of a service is asked within these.
+    deals = Deal.objects.filter(
+        Q(date=None) | Q(date__lte=on_date),
+        Q(end_date=None) | Q(end_date__gte=on_date),
+        project__project_assignments__person=person,
+        project__project_assignments__person__archived_at=None,
+        project__archived_at=None,
+        closed_at=None,
+    )
     return services.filter(
-        Exists(Person.objects.active().filter(pk=person)),
-        Q(deal__date=None) | Q(deal__date__lte=on_date),
-        Q(deal__end_date=None) | Q(deal__end_date__gte=on_date),
         Q(deal__person_restricted_tracking=False) | ~Exists(everybodys) | Exists(assigned.filter(**theirs)),
         Q(deal__service_type_restricted_tracking=False) | Exists(holders.filter(**theirs)),
-        # A join, not a condition: a person has few projects, and is on each of them once.
-        deal__project__project_assignments__person=person,
-        deal__project__archived_at=None,
-        deal__closed_at=None,
+        deal__in=deals,
         **{f"{kind}_tracking_enabled": True},
     )
 

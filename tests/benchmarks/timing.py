@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 # Noise only ever adds; a promise is broken when it is broken every time.
-TRIES = 3
+TRIES = 5
 
 
 def medians(contenders: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:

@@ -1,0 +1,141 @@
+"""What goes wrong behind a view is told without a word of its insides, and a busy database is no crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import path
+from django.utils import timezone
+
+from catalog.models import ServiceType
+from catalog.serializers import ServiceTypeSerializer
+from productive import urls
+from productive.jsonapi.views import ReadOnlyViewSet
+from tests.api import CONTENT_TYPE, Api
+from tests.factories import ApiTokenFactory, OrganizationFactory, ServiceTypeFactory
+
+
+class BrokenViewSet(ReadOnlyViewSet):
+    serializer_class = ServiceTypeSerializer
+    failure: type[Exception] = RuntimeError
+
+    def get_queryset(self) -> Any:
+        raise self.failure("the password of the database is swordfish")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("outside of the API's views")
+
+
+FAILURES = [RuntimeError, KeyError, IntegrityError, OperationalError, InterfaceError]
+urlpatterns = [
+    *(path(f"api/v2/{f.__name__}", BrokenViewSet.as_view({"get": "list"}, failure=f)) for f in FAILURES),
+    path("api/v2/broken", broken),
+    path("broken", broken),
+    *urls.urlpatterns,
+]
+handler400, handler404, handler500 = urls.handler400, urls.handler404, urls.handler500
+
+
+@pytest.mark.django_db
+@override_settings(ROOT_URLCONF=__name__)
+@pytest.mark.parametrize(
+    ("failure", "status", "code"),
+    [
+        (RuntimeError, 500, "server_error"),
+        (KeyError, 500, "server_error"),
+        (IntegrityError, 409, "conflict"),
+        (OperationalError, 503, "service_unavailable"),
+        (InterfaceError, 503, "service_unavailable"),
+    ],
+)
+def test_failure_is_an_error_document_without_internals(
+    failure: type[Exception], status: int, code: str, api: Api
+) -> None:
+    answer = api.get(failure.__name__)
+    assert (answer.status, answer.error["status"], answer.error["code"]) == (status, str(status), code)
+    assert answer.headers["Content-Type"] == CONTENT_TYPE
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert b"swordfish" not in answer.body
+    assert answer.headers.get("Retry-After") == ("2" if status == 503 else None)
+
+
+@pytest.mark.django_db
+@override_settings(ROOT_URLCONF=__name__)
+def test_failure_outside_the_api_views_is_a_document_under_api_and_a_page_elsewhere(api: Api) -> None:
+    answer = api.get("broken")
+    assert (answer.status, answer.error["code"]) == (500, "server_error")
+    page = api.get("/broken")
+    assert (page.status, page.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
+
+
+@pytest.mark.django_db
+def test_wrong_host_is_refused_in_the_dialect_of_its_address(api: Api) -> None:
+    for address, kind in (("/api/v2/people", CONTENT_TYPE), ("/admin/", "text/html; charset=utf-8")):
+        answer = api.get(address, headers={"Host": "evil.example"})
+        assert (answer.status, answer.headers["Content-Type"]) == (400, kind)
+
+
+@pytest.fixture
+def short_wait() -> Iterator[None]:
+    """Half a second for a lock, instead of the seconds of production."""
+    options = connection.settings_dict["OPTIONS"]
+    before = dict(options)
+    options.update({"timeout": 0.5} if connection.vendor == "sqlite" else {"options": "-c lock_timeout=500"})
+    close_everything()
+    yield
+    options.clear()
+    options.update(before)
+    close_everything()
+
+
+def close_everything() -> None:
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def held(row: ServiceType) -> Iterator[None]:
+    """Another connection is changing this row, and does not let go of it."""
+    holding, done = Event(), Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            ServiceType.objects.filter(pk=row.pk).update(name="held")
+            holding.set()
+            done.wait(20)
+            transaction.set_rollback(True)
+        connection.close()
+
+    holder = Thread(target=hold)
+    holder.start()
+    try:
+        assert holding.wait(10)
+        yield
+    finally:
+        done.set()
+        holder.join(20)
+
+
+def test_lock_that_is_held_too_long_is_a_503_and_readers_never_wait(
+    transactional_db: None, short_wait: None
+) -> None:
+    organization = OrganizationFactory()
+    row = ServiceTypeFactory(organization=organization, name="Before")
+    token = ApiTokenFactory(organization=organization, last_used_at=timezone.now())
+    api, path = Api(token.name), f"service_types/{row.pk}"
+    body = {"data": {"type": "service_types", "attributes": {"name": "After"}}}
+    with held(row):
+        refused = api.patch(path, json=body)
+        assert (refused.status, refused.error["code"]) == (503, "service_unavailable")
+        assert refused.headers["Retry-After"] == "2"
+        assert api.get(path).data["attributes"]["name"] == "Before"
+    assert api.patch(path, json=body).data["attributes"]["name"] == "After"

@@ -1,0 +1,71 @@
+"""Every migration of ours can be taken back and applied again, and none is missing."""
+
+import pytest
+from django.core.management import call_command
+from django.db import IntegrityError, connection, transaction
+from django.db.migrations import RemoveConstraint
+from django.db.migrations.executor import MigrationExecutor
+
+from assignments.models import ServiceAssignment
+from tests.factories import PersonFactory, ServiceFactory
+
+
+def our_tables() -> list[str]:
+    names = connection.introspection.table_names()
+    return sorted(name for name in names if name.startswith(("catalog_", "assignments_")))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrations_go_back_and_forth() -> None:
+    before = our_tables()
+    try:
+        call_command("migrate", "catalog", "zero", verbosity=0)
+        assert our_tables() == []
+    finally:
+        call_command("migrate", verbosity=0)
+    assert our_tables() == before
+    call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0)
+    row = ServiceAssignment(person=PersonFactory(), service=ServiceFactory(), organization_id=None)
+    row.organization = row.service.organization
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ServiceAssignment.objects.bulk_create([row])
+        connection.check_constraints()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_guard_can_be_taken_away_and_put_back() -> None:
+    """Constraints of our own kind are changed by migrations as Django's are."""
+    guard = next(c for c in ServiceAssignment._meta.constraints if c.name.endswith("_own_person"))
+    row = ServiceAssignment(person=PersonFactory(), service=ServiceFactory())
+    row.organization = row.service.organization
+
+    def link() -> None:
+        with transaction.atomic():
+            ServiceAssignment.objects.bulk_create([row])
+            connection.check_constraints()
+
+    with_guard = MigrationExecutor(connection).loader.project_state()
+    without = with_guard.clone()
+    removal = RemoveConstraint("serviceassignment", guard.name)
+    removal.state_forwards("assignments", without)
+    with connection.schema_editor() as editor:
+        removal.database_forwards("assignments", editor, with_guard, without)
+    try:
+        link()
+        ServiceAssignment.objects.all().delete()
+        row.pk = None
+    finally:
+        with connection.schema_editor() as editor:
+            removal.database_backwards("assignments", editor, without, with_guard)
+    with pytest.raises(IntegrityError):
+        link()
+
+
+def test_constraints_are_equal_when_all_of_them_is() -> None:
+    for constraint in ServiceAssignment._meta.constraints:
+        assert constraint == constraint.clone()
+        assert constraint != object()
+    pair = next(c for c in ServiceAssignment._meta.constraints if hasattr(c, "blame"))
+    other = pair.clone()
+    other.blame = "person"
+    assert other != pair
