@@ -2,6 +2,8 @@
 
 `decide` judges one person on one service and gives every reason; `trackable_by` and `who_may_track` are the
 same rule as querysets, for lists of any length. None of them knows a clock or a request: the day is given.
+
+One module, long as it is: whoever changes one reading of the rule must have the other before them.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from productive.accounts.models import ApiToken, Organization
@@ -45,12 +46,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: set DATABASE_URL"))
 
 
-def test_database_url() -> str:
-    settings = connection.settings_dict
+def database_url_of_the_tests() -> str:
+    database = connection.settings_dict
     if connection.vendor == "sqlite":
-        return f"sqlite:///{settings['NAME']}"
-    user, host, port = settings["USER"], settings["HOST"], settings["PORT"]
-    return f"postgres://{user}@{host}:{port}/{settings['NAME']}"
+        return f"sqlite:///{database['NAME']}"
+    user, host, port = database["USER"], database["HOST"], database["PORT"]
+    return f"postgres://{user}@{host}:{port}/{database['NAME']}"
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,7 @@ def server_address(django_db_setup: None, django_db_blocker: Any) -> Iterator[st
     """host:port of gunicorn in a process of its own, on the tests' database."""
     port = free_port()
     with django_db_blocker.unblock():
-        url = test_database_url()
+        url = database_url_of_the_tests()
     process = subprocess.Popen(
         [
             sys.executable,
@@ -80,6 +81,16 @@ def server_address(django_db_setup: None, django_db_blocker: Any) -> Iterator[st
     finally:
         process.terminate()
         process.wait(20)
+
+
+def environment_of_its_own(folder: Path) -> dict[str, str]:
+    """For a process that starts from nothing: no .env, an empty database in the folder."""
+    return {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "DATABASE_URL": f"sqlite:///{folder}/empty.sqlite3",
+    }
 
 
 def free_port() -> int:

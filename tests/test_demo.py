@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from django.core.management import CommandError, call_command
 
 from productive.accounts.models import ApiToken, Organization, User
 from productive.management.commands.demo import Command
-from tests.conftest import free_port
+from tests.conftest import environment_of_its_own, free_port
 from tests.factories import OrganizationFactory
 
 
@@ -143,18 +142,12 @@ def test_port_that_cannot_be_is_refused(served: list[int], port: int) -> None:
 def test_demo_serves_the_admin_and_stops_when_told(tmp_path: Path) -> None:
     """The process that was started is the server: ended by its own id, with nothing left behind it."""
     port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "ENV_FILE": os.devnull,
-        "SECRET_KEY": settings.SECRET_KEY,
-        "DATABASE_URL": f"sqlite:///{tmp_path}/demo.sqlite3",
-    }
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--port", str(port), "--no-seed"],
             cwd=settings.BASE_DIR,
-            env=environment,
+            env=environment_of_its_own(tmp_path),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -11,11 +11,10 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.management import call_command, get_commands
 
 from catalog.models import Service
-from tests.conftest import ROOT, free_port, wait_for_port
+from tests.conftest import ROOT, environment_of_its_own, free_port, wait_for_port
 from tests.test_census import ACTIONS, RESOURCES
 
 README = (ROOT / "README.md").read_text()
@@ -24,18 +23,12 @@ README = (ROOT / "README.md").read_text()
 def test_every_request_works_as_printed(tmp_path: Path) -> None:
     assert shutil.which("curl"), "this test needs curl"
     port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "ENV_FILE": os.devnull,
-        "SECRET_KEY": settings.SECRET_KEY,
-        "DATABASE_URL": f"sqlite:///{tmp_path}/demo.sqlite3",
-    }
     log = tmp_path / "log"
     with log.open("w") as output:
         demo = subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--port", str(port)],
             cwd=ROOT,
-            env=environment,
+            env=environment_of_its_own(tmp_path),
             stdout=output,
             stderr=subprocess.DEVNULL,
         )
