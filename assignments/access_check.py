@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -11,7 +12,6 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
@@ -75,49 +75,55 @@ class AccessCheckForm(forms.Form):
 
 def access_check(request: HttpRequest) -> HttpResponse:
     """Answer for one person on one service; with one of them left out, list who or what there is."""
-    for model in (Person, Service):
-        if not admin.site.get_model_admin(model).has_view_permission(request):
-            raise PermissionDenied
+    if not may_check(request):
+        raise PermissionDenied
     form = AccessCheckForm(request)
-    answer = answer_for(request, form) if form.is_valid() else {}
+    answer = answer_for(request, form.cleaned_data) if form.is_valid() else {}
     context = {**admin.site.each_context(request), "title": "Access check", "form": form, **answer}
     return TemplateResponse(request, "admin/access_check.html", context)
 
 
-def answer_for(request: HttpRequest, form: AccessCheckForm) -> dict[str, Any]:
-    person, service = form.cleaned_data["person"], form.cleaned_data["service"]
-    on, kind = form.cleaned_data.get("on") or timezone.localdate(), form.cleaned_data["kind"]
+def may_check(request: HttpRequest) -> bool:
+    """Whether the user sees people and services at all."""
+    return all(admin.site.get_model_admin(m).has_view_permission(request) for m in (Person, Service))
+
+
+def answer_for(request: HttpRequest, asked: dict[str, Any]) -> dict[str, Any]:
+    person, service, kind = asked["person"], asked["service"], asked["kind"]
     if person and service:
-        decision = decide(person, service, on, kind)
+        decision = decide(person, service, asked["on"], kind)
         return {"decision": decision, "checks": [shown(check, decision) for check in decision.checks]}
-    verb = "track time" if kind is Kind.TIME else "log expenses"
-    if person:
-        found = with_budget(trackable_by(own(request, Service), person.pk, on, kind)).order_by(
-            "deal__name", "name", "id"
-        )
-        return listed(request, f"What {person} can {verb} on", found, {"person": person.pk}, "service")
-    if service:
-        names = "first_name", "last_name", "id"
-        people = who_may_track(own(request, Person), [service.pk], on, kind).order_by(*names)
-        title = f"Who can {verb} on {service} · {service.deal}"
-        return listed(request, title, people, {"service": service.pk}, "person")
+    if person or service:
+        return list_for(request, person or service, asked["on"], kind)
     return {}
 
 
-def own(request: HttpRequest, model: type[models.Model]) -> Any:
-    return admin.site.get_model_admin(model).get_queryset(request)
-
-
-def listed(
-    request: HttpRequest, title: str, found: models.QuerySet[Any], asked: dict[str, Any], name: str
-) -> dict[str, Any]:
+def list_for(request: HttpRequest, record: Any, on: date, kind: Kind) -> dict[str, Any]:
+    """What the person can track on, or who can track on the service: each with a link to its own answer."""
+    verb = "track time" if kind is Kind.TIME else "log expenses"
+    found: models.QuerySet[Any]
+    if isinstance(record, Person):
+        found = with_budget(trackable_by(own(request, Service), record.pk, on, kind))
+        found = found.order_by("deal__name", "name", "id")
+        title, asked, other = f"What {record} can {verb} on", "person", "service"
+    else:
+        found = who_may_track(own(request, Person), [record.pk], on, kind)
+        found = found.order_by("first_name", "last_name", "id")
+        title, asked, other = f"Who can {verb} on {label_of(record)}", "service", "person"
     kept = {key: request.GET[key] for key in ("on", "kind") if key in request.GET}
     rows = [
-        {"label": label_of(row), "url": f"?{urlencode({**asked, name: row.pk, **kept})}"}
+        {
+            "label": label_of(row),
+            "url": f"{reverse('access_check')}?{urlencode({asked: record.pk, other: row.pk, **kept})}",
+        }
         for row in found[:MOST_LISTED]
     ]
     number = len(rows) if len(rows) < MOST_LISTED else found.count()
     return {"list_title": title, "rows": rows, "number": number}
+
+
+def own(request: HttpRequest, model: type[models.Model]) -> Any:
+    return admin.site.get_model_admin(model).get_queryset(request)
 
 
 def shown(check: Check, decision: Decision) -> dict[str, Any]:

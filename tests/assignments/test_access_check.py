@@ -6,6 +6,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -100,22 +101,42 @@ def test_page_lists_what_a_person_can_track_on_and_who_can_track_here(ana: Perso
     client = superuser()
     what = client.get(PAGE, {"person": ana.pk}).context
     assert (what["list_title"], what["number"]) == ("What Ana Horvat can track time on", 1)
-    assert what["rows"] == [{"label": "Design · Acme 2026", "url": f"?person={ana.pk}&service={service.pk}"}]
+    assert what["rows"] == [
+        {"label": "Design · Acme 2026", "url": f"{PAGE}?person={ana.pk}&service={service.pk}"}
+    ]
     who = client.get(PAGE, {"service": service.pk, "kind": "expense", "on": ON}).context
     assert (who["list_title"], who["number"]) == ("Who can log expenses on Design · Acme 2026", 1)
     assert who["rows"] == [
-        {"label": "Ana Horvat", "url": f"?service={service.pk}&person={ana.pk}&on={ON}&kind=expense"}
+        {"label": "Ana Horvat", "url": f"{PAGE}?service={service.pk}&person={ana.pk}&on={ON}&kind=expense"}
     ]
-    assert client.get(f"{PAGE}{who['rows'][0]['url']}").context["decision"].allowed is True
+    assert client.get(who["rows"][0]["url"]).context["decision"].allowed is True
 
 
-def test_pages_of_person_and_service_lead_to_it(ana: Person, service: Service) -> None:
+def test_pages_of_person_and_service_lead_to_it_and_list_the_answer(ana: Person, service: Service) -> None:
+    ProjectAssignmentFactory(organization=ana.organization, project=service.deal.project, person=ana)
     client = superuser()
+    pair = f"person={ana.pk}&amp;service={service.pk}"
     person = client.get(f"/admin/accounts/person/{ana.pk}/change/").content.decode()
     assert f'<a href="{PAGE}?person={ana.pk}">What can Ana track on?</a>' in person
+    assert "What Ana Horvat can track time on: 1" in person
+    assert f'<a href="{PAGE}?{pair}">Design · Acme 2026</a>' in person
+    pair = f"service={service.pk}&amp;person={ana.pk}"
     page = client.get(f"/admin/catalog/service/{service.pk}/change/").content.decode()
     assert f'<a href="{PAGE}?service={service.pk}">Who can track here?</a>' in page
+    assert "Who can track time on Design · Acme 2026: 1" in page
+    assert f'<a href="{PAGE}?{pair}">Ana Horvat</a>' in page
     assert f'href="{PAGE}"' in client.get("/admin/").content.decode()
+
+
+def test_staff_who_see_people_alone_are_told_nothing_of_services(ana: Person, service: Service) -> None:
+    ProjectAssignmentFactory(organization=ana.organization, project=service.deal.project, person=ana)
+    user = UserFactory(organization=ana.organization, is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_person"))
+    client = Client()
+    client.force_login(user)
+    page = client.get(f"/admin/accounts/person/{ana.pk}/change/")
+    assert page.status_code == 200
+    assert "Design" not in page.content.decode()
 
 
 def test_staff_check_their_own_organization_only(
