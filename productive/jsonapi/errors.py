@@ -14,7 +14,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.models import RestrictedError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.views import defaults
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
@@ -134,6 +134,8 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
             return exc.status_code, [error_object(exc.status_code, detail=str(exc.detail))]
         case APIException() if exc.status_code in STATUSES:  # DRF's own: 401, 403, 405, 415
             return exc.status_code, [error_object(exc.status_code)]
+        case UnreadablePostError():  # the client went away in the middle of its body
+            return 400, [error_object(400)]
         case SuspiciousOperation():  # Django's limits: too many parameters, a host that isn't ours
             return 400, [error_object(400)]
         case Http404():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import IO, Any
 
 import orjson
 from django.conf import settings
+from django.http import UnreadablePostError
 from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser
 
@@ -20,6 +22,7 @@ ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 MAX_ID = 2**63 - 1
 # Far more than any real document has, far less than what Python's stack or the writer's can take.
 MAX_DEPTH = 64
+MAX_DISCARDED, DISCARDED_AT_ONCE = 16_000_000, 64_000
 
 
 def parse_id(value: object) -> int | None:
@@ -58,6 +61,7 @@ class JSONParser(BaseParser):
         check_media_type(media_type or "", meta.get("HTTP_CONTENT_ENCODING", ""))
         body = stream.read(settings.API_MAX_BODY_BYTES + 1)
         if len(body) > settings.API_MAX_BODY_BYTES:
+            discard_rest(stream)
             raise ApiError(413, f"The request body is larger than {settings.API_MAX_BODY_BYTES} bytes")
         if len(body) < int(meta.get("CONTENT_LENGTH") or 0):
             raise ApiError(400, "The body ended early")
@@ -67,6 +71,14 @@ class JSONParser(BaseParser):
             raise ApiError(400, f"The body is not valid JSON: {error}") from None
         check_storable(document)
         return document
+
+
+def discard_rest(stream: IO[Any]) -> None:
+    """Read on, within reason: a client that is still sending would get a reset instead of the answer."""
+    with suppress(UnreadablePostError):  # it has gone away: then nobody waits for the answer either
+        for _ in range(MAX_DISCARDED // DISCARDED_AT_ONCE):
+            if not stream.read(DISCARDED_AT_ONCE):
+                return
 
 
 def check_media_type(media_type: str, encoding: str) -> None:
