@@ -31,6 +31,8 @@ AnyQuerySet = QuerySet[Any, Any]
 class Qualifier(Filter):
     """A value that another filter asks for. By itself it means nothing, so alone it is refused."""
 
+    can_be_negated = False
+
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
         if value and not any(
             isinstance(other, TrackingFilter) and self.parent.form.cleaned_data[name]
@@ -136,8 +138,7 @@ class ServiceFilterSet(CatalogServiceFilterSet):
 class PairFilter(IdFilter):
     """The people or the services of which all pairs are judged."""
 
-    def takes(self, operation: str) -> bool:
-        return operation == "eq"
+    can_be_negated = False
 
 
 class TrackingDecisionFilterSet(django_filters.FilterSet):

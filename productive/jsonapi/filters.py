@@ -61,12 +61,14 @@ class Filter(django_filters.Filter):
     field_class = ConditionsField
     operations: Mapping[str, str] = {"eq": "exact"}
     splits_at_commas = True
+    can_be_negated = True
 
     def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
         super().__init__(field_name=field_name, **kwargs)
 
     def takes(self, operation: str) -> bool:
-        return NEGATIONS.get(operation, operation) in self.operations
+        positive = NEGATIONS.get(operation, operation) if self.can_be_negated else operation
+        return positive in self.operations
 
     def read(self, text: str) -> Any:
         raise NotImplementedError

@@ -137,6 +137,8 @@ def test_tracking_filters_take_one_statement(
         ),
         ("services?filter[trackable_by_person_id]=1&filter[kind]=money", "unsupported_filter_value"),
         ("services?filter[trackable_by_person_id]=1&filter[on][gt]=2026-11-23", "unsupported_filter"),
+        ("services?filter[trackable_by_person_id]=1&filter[kind][not_eq]=time", "unsupported_filter"),
+        ("services?filter[trackable_by_person_id]=1&filter[on][not_eq]=2026-11-23", "unsupported_filter"),
         ("services?filter[trackable_by_person_id]=1,2", "unsupported_filter_value"),
         ("services?filter[trackable_by_person_id]=me", "unsupported_filter_value"),
         ("services?filter[access]=closed", "unsupported_filter_value"),
