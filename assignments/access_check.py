@@ -33,7 +33,7 @@ from productive.admin import Autocomplete, RecordField, label_of
 MOST_LISTED = 200
 
 # What is missing where these fail → the record that would mend it, made of the pair.
-MISSING = {
+MISSING: dict[str, tuple[type[Any], str]] = {
     "not_project_member": (ProjectAssignment, "Add {person} to the project"),
     "not_assigned": (ServiceAssignment, "Assign {person} to the service"),
     "service_type_not_assigned": (ServiceTypeAssignment, "Give {person} the service type"),
@@ -92,7 +92,10 @@ def answer_for(request: HttpRequest, asked: dict[str, Any]) -> dict[str, Any]:
     person, service, kind = asked["person"], asked["service"], asked["kind"]
     if person and service:
         decision = decide(person, service, asked["on"], kind)
-        return {"decision": decision, "checks": [shown(check, decision) for check in decision.checks]}
+        return {
+            "decision": decision,
+            "checks": [shown(request, check, decision) for check in decision.checks],
+        }
     if person or service:
         return list_for(request, person or service, asked["on"], kind)
     return {}
@@ -126,13 +129,15 @@ def own(request: HttpRequest, model: type[models.Model]) -> Any:
     return admin.site.get_model_admin(model).get_queryset(request)
 
 
-def shown(check: Check, decision: Decision) -> dict[str, Any]:
-    """A line of the rule with the link that would mend it, where it failed."""
+def shown(request: HttpRequest, check: Check, decision: Decision) -> dict[str, Any]:
+    """A line of the rule; where it failed, with the link that would mend it, for those who may."""
     line = {"outcome": check.outcome, "message": check.reason.message}
     if check.outcome is not Outcome.FAILED:
         return line
     if check.reason.code in MISSING:
         model, text = MISSING[check.reason.code]
+        if not admin.site.get_model_admin(model).has_add_permission(request):
+            return line
         pair = {
             "person": decision.person.pk,
             "project": decision.service.deal.project_id,
@@ -145,6 +150,8 @@ def shown(check: Check, decision: Decision) -> dict[str, Any]:
         url = f"{page_of(model, 'add')}?{query}"
         return {**line, "mend": text.format(person=decision.person), "url": url}
     about = check.reason.about
+    if not admin.site.get_model_admin(type(about)).has_view_permission(request):
+        return line
     return {
         **line,
         "mend": f"Open the {about._meta.verbose_name}",

@@ -19,3 +19,8 @@ def access_list(context: Any, record: Any) -> dict[str, Any]:
     if not may_check(request):
         return {}
     return list_for(request, record, record.organization.today(), Kind.TIME)
+
+
+@register.simple_tag(takes_context=True)
+def may_check_access(context: Any) -> bool:
+    return may_check(context["request"])

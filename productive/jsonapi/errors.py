@@ -152,7 +152,7 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's hook: every exception of an API view becomes an error document."""
     status, errors = errors_of(exc)
-    if status >= 500 or isinstance(exc, IntegrityError):
+    if status in (409, 500, 503) and not isinstance(exc, APIException):
         logger.error("%s at %r", status, context["request"].path, exc_info=exc)
     response = Response({"errors": errors}, status=status, headers=NEVER_CACHED)
     if status == 503:

@@ -18,7 +18,14 @@ FIELDS = re.compile(r"fields\[([^\[\]]*)\]")
 
 
 def only_value(params: QueryDict, name: str, code: str) -> str | None:
-    """The parameter's value, or None where it wasn't sent. Sent twice, it would mean two things: 400."""
+    """The parameter's value, or None where it wasn't sent.
+
+    Raise ParameterError where it was sent twice, which would mean two things, or spelled as a list that it
+    isn't (`include[]`).
+    """
+    for other in params if "[" not in name else ():
+        if other.startswith(f"{name}["):
+            raise ParameterError(code, other, other)
     values = params.getlist(name)
     if len(values) > 1:
         raise ParameterError(code, ", ".join(values), name)

@@ -34,7 +34,8 @@ class EmailField(CharField, fields.EmailField):
     """An address. An empty one is none: several people may be without."""
 
     def run_validation(self, data: Any = fields.empty) -> Any:
-        return super().run_validation(None if data == "" and self.allow_null else data)
+        is_blank = isinstance(data, str) and not data.strip()
+        return super().run_validation(None if is_blank and self.allow_null else data)
 
 
 class DateField(fields.DateField):
@@ -168,13 +169,17 @@ class ModelSerializer(serializers.ModelSerializer):
         """Store a soft reference that came as a relationship in the attribute that holds its id.
 
         An included one is shown as null where its id is no row here; sent back, that is no contradiction.
+        Null beside the id of a row is one.
         """
         for name in [name for name in values if is_soft(self.Meta.model, name)]:
             related = values.pop(name)
             attribute = self.Meta.model._meta.get_field(name).from_fields[-1]
             pk = None if related is None else related.pk
-            unchanged = pk is None and values.get(attribute) == getattr(self.instance, attribute, None)
-            if values.setdefault(attribute, pk) != pk and not unchanged:
+            if values.setdefault(attribute, pk) == pk:
+                continue
+            own = self.fields[name].get_queryset()
+            sent_back = pk is None and values[attribute] == getattr(self.instance, attribute, None)
+            if not sent_back or own.filter(pk=values[attribute]).exists():
                 raise ValidationError({name: [INVALID]})
         return values
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import django_filters
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, models, transaction
+from django.db.models import RestrictedError
 from rest_framework.decorators import action
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -182,7 +183,7 @@ def verb(name: str) -> Any:
 
     def act(self: ModelViewSet, request: Request, **kwargs: Any) -> Response:
         plan, pk = self.plan(), self.pk()
-        if request.data != {}:
+        if not isinstance(request.data, dict) or "data" in request.data:
             self.check_id(self.resource_object())
 
         def call() -> bytes:
@@ -211,6 +212,8 @@ def in_transaction(change: Callable[[], T]) -> T:
 
 
 def is_lost_race(error: Exception) -> bool:
+    if isinstance(error, RestrictedError):  # Django's own refusal, before the database was asked
+        return False
     sqlstate = getattr(error.__cause__, "sqlstate", None)
     return isinstance(error, IntegrityError) or sqlstate in DEADLOCK_OR_SERIALIZATION
 

@@ -137,6 +137,19 @@ def test_staff_who_see_people_alone_are_told_nothing_of_services(ana: Person, se
     page = client.get(f"/admin/accounts/person/{ana.pk}/change/")
     assert page.status_code == 200
     assert "Design" not in page.content.decode()
+    assert PAGE not in page.content.decode()
+    assert PAGE not in client.get("/admin/").content.decode()
+    user.user_permissions.add(Permission.objects.get(codename="view_service"))
+    assert PAGE in client.get("/admin/").content.decode()
+    ana.archive()
+    ServiceAssignmentFactory(organization=ana.organization, service=service)
+    Deal.objects.update(person_restricted_tracking=True)
+    checks = client.get(PAGE, {"person": ana.pk, "service": service.pk}).context["checks"]
+    failed = [(check["message"], check.get("mend")) for check in checks if check["outcome"] == "failed"]
+    assert failed == [
+        ("Ana Horvat is archived", "Open the person"),
+        ("Ana Horvat is not the one person assigned to Design on Acme 2026", None),
+    ]
 
 
 def test_staff_check_their_own_organization_only(

@@ -120,8 +120,17 @@ def test_saved_filter_may_be_any_id_as_attribute_and_must_exist_as_relationship(
     assert stored() == own.pk
     for pk in (foreign.pk, 10**9):
         assert patch(favorite_filter=("filters", pk)).invalid == [("favorite_filter", "attribute is invalid")]
-    different = patch({"default_filter_id": 1 + own.pk}, favorite_filter=("filters", own.pk))
-    assert different.invalid == [("favorite_filter", "attribute is invalid")]
+    contradictions = [
+        patch({"default_filter_id": 1 + own.pk}, favorite_filter=("filters", own.pk)),
+        patch({"default_filter_id": own.pk}, favorite_filter=("filters", None)),
+        patch({"default_filter_id": 10**9}, favorite_filter=("filters", None)),
+    ]
+    for different in contradictions:
+        assert different.invalid == [("favorite_filter", "attribute is invalid")]
+    assert patch({"default_filter_id": 10**9}).status == 200
+    view = patch({"default_filter_id": 10**9}, favorite_filter=("filters", None))
+    assert view.data["attributes"]["default_filter_id"] == stored() == 10**9
+    assert patch({"default_filter_id": own.pk}).status == 200
     assert stored() == own.pk
     assert patch(favorite_filter=("filters", None)).data["attributes"]["default_filter_id"] is None
     assert stored() is None

@@ -421,3 +421,16 @@ def test_services_in_none_of_the_states_are_none(api: Api, services: list[Servic
     every = "open,open_nobody_assigned,restricted,restricted_to_nobody"
     assert api.get(f"services?filter[access]={every}").ids == [service.pk for service in services]
     assert api.get(f"services?filter[access][not_eq]={every}").ids == []
+
+
+def test_service_that_lost_its_last_assignee_stays_restricted_by_type(
+    api: Api, organization: Organization, services: list[Service]
+) -> None:
+    """Everybody who holds the type may track then: that is wider than before, and so it is told."""
+    Deal.objects.update(service_type_restricted_tracking=True)
+    design = services[0]
+    holder = PersonFactory(organization=organization)
+    ServiceTypeAssignmentFactory(organization=organization, service_type=design.service_type, person=holder)
+    assert access(api, design) == ("restricted_to_nobody", 1)
+    assert delete_over_api(api, ServiceAssignment.objects.get(service=design)) == str(design.pk)
+    assert access(api, design) == ("restricted", 0)

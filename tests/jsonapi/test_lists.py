@@ -104,6 +104,8 @@ def test_member_filter_finds_a_record_once(
         ("sort=", "unsupported_sort", "Sort by '' is not supported on this endpoint", "sort"),
         ("include=people", "unsupported_include", "Include 'people' is not supported on this endpoint", "include"),
         ("include=assignees.nobody", "unsupported_include", "Include 'assignees.nobody' is not supported on this endpoint", "include"),
+        ("include[]=assignees", "unsupported_include", "Include 'include[]' is not supported on this endpoint", "include[]"),
+        ("sort[]=id", "unsupported_sort", "Sort by 'sort[]' is not supported on this endpoint", "sort[]"),
         ("fields[service_types]=secret", "unsupported_field", "Field 'secret' is not supported on this endpoint", "fields[service_types]"),
         ("page[number]=last", "invalid_page", "Page 'last' is not a whole number from 1", "page[number]"),
         ("page[size]=0", "invalid_page", "Page '0' is not a whole number from 1", "page[size]"),
