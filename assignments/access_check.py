@@ -27,7 +27,7 @@ from assignments.tracking import (
 )
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
-from productive.admin import Autocomplete, RecordField, label_of
+from productive.admin.forms import Autocomplete, RecordField, label_of
 
 # Longer answers are cut; the page says how many there are.
 MOST_LISTED = 200

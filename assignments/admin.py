@@ -4,14 +4,43 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+import catalog.admin
+import productive.accounts.admin
+from assignments.access_check import may_check
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Deal, Project, Service
 from productive.accounts.admin import OrganizationOwnedAdmin
+from productive.accounts.models import Person
+
+admin.site.add_page("Assignments", "Access check", "fact_check", "access_check", may_check)  # type: ignore[attr-defined]
 
 PERSON = ["person__first_name", "person__last_name", "person__email"]
 
 
+# The pages of these show their assignments, so they are completed and registered here.
+@admin.register(Project)
+class ProjectAdmin(catalog.admin.ProjectAdmin):
+    pass
+
+
+@admin.register(Deal)
+class DealAdmin(catalog.admin.DealAdmin):
+    pass
+
+
+@admin.register(Service)
+class ServiceAdmin(catalog.admin.ServiceAdmin):
+    pass
+
+
+@admin.register(Person)
+class PersonAdmin(productive.accounts.admin.PersonAdmin):
+    pass
+
+
 @admin.register(ServiceAssignment)
 class ServiceAssignmentAdmin(OrganizationOwnedAdmin):
+    menu, icon = "Assignments", "assignment_ind"
     list_display = ["person", "service", "created_at"]
     list_filter = ["created_at"]
     list_select_related = ["person", "service"]
@@ -23,6 +52,7 @@ class ServiceAssignmentAdmin(OrganizationOwnedAdmin):
 
 @admin.register(ProjectAssignment)
 class ProjectAssignmentAdmin(OrganizationOwnedAdmin):
+    menu, icon = "Assignments", "group_add"
     list_display = ["person", "project", "watched", "created_at"]
     list_filter = ["watched", "created_at"]
     list_select_related = ["person", "project"]
@@ -51,6 +81,7 @@ class ProjectAssignmentAdmin(OrganizationOwnedAdmin):
 
 @admin.register(ServiceTypeAssignment)
 class ServiceTypeAssignmentAdmin(OrganizationOwnedAdmin):
+    menu, icon = "Assignments", "workspace_premium"
     list_display = ["person", "service_type", "created_at"]
     list_filter = ["created_at"]
     list_select_related = ["person", "service_type"]
@@ -62,6 +93,7 @@ class ServiceTypeAssignmentAdmin(OrganizationOwnedAdmin):
 
 @admin.register(Filter)
 class FilterAdmin(OrganizationOwnedAdmin):
+    menu, icon = "Administration", "filter_alt"
     list_display = ["name", "created_at"]
     search_fields = ["name"]
     ordering = ["name", "id"]

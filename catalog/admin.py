@@ -10,10 +10,11 @@ from django.core.exceptions import ValidationError
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
-from catalog.models import Deal, DealQuerySet, Project, Service, ServiceType
+from catalog.models import Deal, DealQuerySet, Service, ServiceType
 from productive.accounts.admin import ArchivableAdmin, OrganizationOwnedAdmin
 from productive.accounts.models import OrganizationOwned
-from productive.admin import OwnChoices
+from productive.admin.options import OwnChoices
+from productive.admin.theme import TabularInline
 
 
 class LineForm(forms.ModelForm):
@@ -47,7 +48,7 @@ class LineFormSet(BaseInlineFormSet):
         form.parent = self.instance
 
 
-class AssigneeInline(OwnChoices, admin.TabularInline):
+class AssigneeInline(OwnChoices, TabularInline):
     """The people who hold the type: added and taken away here, never edited."""
 
     model = ServiceType.assignees.through
@@ -67,6 +68,7 @@ class AssigneeInline(OwnChoices, admin.TabularInline):
 
 @admin.register(ServiceType)
 class ServiceTypeAdmin(ArchivableAdmin):
+    menu, icon, in_palette = "Catalogue", "category", True
     list_display = ["name", "created_at", "archived_at"]
     search_fields = ["name"]
     ordering = ["name", "id"]
@@ -80,8 +82,8 @@ class ServiceTypeAdmin(ArchivableAdmin):
         return super().get_inlines(request, obj)
 
 
-@admin.register(Project)
 class ProjectAdmin(ArchivableAdmin):
+    menu, icon, in_palette = "Catalogue", "folder_open", True
     list_display = ["name", "project_number", "archived_at"]
     search_fields = ["name", "project_number"]
     ordering = ["name", "id"]
@@ -99,8 +101,8 @@ class ClosedFilter(admin.SimpleListFilter):
         return wanted()
 
 
-@admin.register(Deal)
 class DealAdmin(OrganizationOwnedAdmin):
+    menu, icon, in_palette = "Catalogue", "account_balance_wallet", True
     list_display = [
         "name",
         "project",
@@ -135,8 +137,8 @@ class DealAdmin(OrganizationOwnedAdmin):
         self.change_each(request, queryset.closed(), Deal.open, "opened")
 
 
-@admin.register(Service)
 class ServiceAdmin(OrganizationOwnedAdmin):
+    menu, icon, in_palette = "Catalogue", "design_services", True
     list_display = ["name", "deal", "service_type", "time_tracking_enabled", "expense_tracking_enabled"]
     list_filter = ["time_tracking_enabled", "expense_tracking_enabled"]
     search_fields = ["name", "deal__name", "service_type__name"]

@@ -40,7 +40,14 @@ INSTALLED_APPS = [
     "assignments",
     "rest_framework",
     "django_filters",
-    "django.contrib.admin",
+    "simple_history",
+    "import_export",
+    # The look's templates come before those that they replace.
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.import_export",
+    "productive.admin.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -50,6 +57,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "productive.content_security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -58,6 +66,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
 ]
 
 ROOT_URLCONF = "productive.urls"
@@ -143,6 +152,35 @@ STORAGES = {
 }
 # Serves the packages' own files, so that the admin looks right before anybody ran collectstatic.
 WHITENOISE_USE_FINDERS = True
+
+# --- The admin's look -----------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Productive",
+    "SITE_HEADER": "Productive",
+    "SITE_SUBHEADER": "Services and assignments",
+    "SITE_SYMBOL": "hub",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .015 200)",
+            "100": "oklch(94.5% .035 200)",
+            "200": "oklch(89% .065 200)",
+            "300": "oklch(82% .095 200)",
+            "400": "oklch(75% .11 202)",
+            "500": "oklch(66% .11 205)",
+            # White on it has a contrast of more than 4.5 to 1.
+            "600": "oklch(50% .09 208)",
+            "700": "oklch(44% .08 210)",
+            "800": "oklch(38% .065 212)",
+            "900": "oklch(33% .055 214)",
+            "950": "oklch(25% .045 216)",
+        },
+    },
+    "SIDEBAR": {"command_search": True, "show_search": False, "show_all_applications": False},
+}
 
 # --- Transport ------------------------------------------------------------------------------------
 

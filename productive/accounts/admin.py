@@ -13,13 +13,9 @@ from django.contrib.auth.models import Group
 from django.db import models, transaction
 from django.http import HttpRequest
 
-from productive.accounts.models import ApiToken, Archivable, Organization, Person, User
-from productive.admin import SturdyAdmin
-
-admin.site.site_header = admin.site.site_title = "Services and assignments"
-admin.site.index_title = "Records"
-# "View site" would lead back here.
-admin.site.site_url = None
+from productive.accounts.models import ApiToken, Archivable, Organization, User
+from productive.admin.options import SturdyAdmin
+from productive.admin.theme import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -136,6 +132,7 @@ class ArchivableAdmin(OrganizationOwnedAdmin):
 
 @admin.register(Organization)
 class OrganizationAdmin(OrganizationOwnedAdmin):
+    menu, icon = "Administration", "domain"
     owner = fixed_fields = autocomplete_fields = []
     list_display = ["name", "time_zone", "created_at"]
     search_fields = ["name"]
@@ -145,8 +142,8 @@ class OrganizationAdmin(OrganizationOwnedAdmin):
     has_add_permission = has_delete_permission = for_superusers
 
 
-@admin.register(Person)
 class PersonAdmin(ArchivableAdmin):
+    menu, icon, in_palette = "People", "person", True
     list_display = ["__str__", "email", "title", "archived_at"]
     search_fields = ["first_name", "last_name", "email"]
     ordering = ["first_name", "last_name", "id"]
@@ -157,10 +154,14 @@ class PersonAdmin(ArchivableAdmin):
 class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
     """Staff manage the users of their organization; superusers and what makes one are out of their sight."""
 
+    menu, icon = "People", "manage_accounts"
     fixed_fields = []
     list_display = ["username", "email", "first_name", "last_name", "is_staff", "is_active"]
     list_filter = ["is_active", "is_staff"]
     readonly_fields = ["last_login", "date_joined"]
+    form, add_form = UserChangeForm, UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    add_fieldsets = auth_admin.UserAdmin.add_fieldsets
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         ("Personal info", {"fields": ["first_name", "last_name", "email"]}),
@@ -192,12 +193,14 @@ admin.site.unregister(Group)
 class GroupAdmin(SturdyAdmin, auth_admin.GroupAdmin):
     """Groups are shared by all organizations and give rights: they are the superusers' business."""
 
+    menu, icon = "Administration", "shield_person"
     has_view_permission = has_add_permission = for_superusers
     has_change_permission = has_delete_permission = for_superusers
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(OrganizationOwnedAdmin):
+    menu, icon = "Administration", "key"
     fixed_fields = ["organization", "user"]
     list_display = ["name", "prefix", "user", "read_only", "expires_at", "revoked_at", "last_used_at"]
     list_filter = ["read_only", "expires_at", "revoked_at"]

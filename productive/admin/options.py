@@ -2,75 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import BaseModelAdmin, IncorrectLookupParameters
-from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.admin.widgets import AutocompleteSelect
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models, transaction
-from django.db.models.fields.related import RelatedField
+from django.db.models import ForeignKey
 from django.http import HttpRequest, HttpResponse
 
-from productive.constraints import validate_portable_json
-
-
-def is_id(value: str) -> bool:
-    """Whether it is written as links write an id. int() alone takes "1_0", full-width digits and 2**63."""
-    return re.fullmatch("[1-9][0-9]{0,18}", value) is not None and int(value) < 2**63
-
-
-class Autocomplete(AutocompleteSelect):
-    """Django's; what isn't an id selects nothing, where Django's fails to draw the form again."""
-
-    def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
-        return super().optgroups(name, [selected for selected in value if is_id(selected)], attr)
-
-
-def label_of(record: models.Model) -> str:
-    """What stands for a record where it is chosen: its admin's `label`, or else its own name."""
-    label = getattr(admin.site.get_model_admin(type(record)), "label", str)
-    return label(record)
-
-
-class RecordField(forms.ModelChoiceField):
-    """One record, under a name that tells it from others."""
-
-    def label_from_instance(self, obj: models.Model) -> str:
-        return label_of(obj)
-
-    def to_python(self, value: Any) -> Any:
-        if isinstance(value, str) and value and not is_id(value):
-            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
-        return super().to_python(value)
-
-
-class ChoicesById(forms.ModelMultipleChoiceField):
-    """Django's, which asks SQLite for ids that it can't compare."""
-
-    def clean(self, value: Any) -> Any:
-        if value and not all(map(is_id, value)):
-            raise ValidationError("Select valid choices.", code="invalid_choice")
-        return super().clean(value)
-
-
-class PortableDecoder(json.JSONDecoder):
-    """Takes for a syntax error what the models refuse: not all of it could be shown in the form again."""
-
-    def decode(self, s: str, *args: Any) -> Any:
-        try:
-            value = super().decode(s, *args)
-            validate_portable_json(value)
-        except (ValueError, RecursionError, ValidationError) as error:
-            raise json.JSONDecodeError("not portable", s[:100], 0) from error
-        return value
+from productive.admin.forms import Autocomplete, ChoicesById, PortableDecoder, RecordField, is_id
+from productive.admin.theme import ModelAdmin
 
 
 class OwnChoices(BaseModelAdmin):
@@ -91,12 +34,20 @@ class OwnChoices(BaseModelAdmin):
         return super().formfield_for_manytomany(db_field, request, form_class=ChoicesById, **kwargs)
 
 
-class SturdyAdmin(OwnChoices, admin.ModelAdmin):
+class SturdyAdmin(OwnChoices, ModelAdmin):
     """Answers nonsense and lost races with a page; Django's own answers some of them with a 500."""
+
+    # Where the menu lists it, and under which of the theme's icons.
+    menu = ""
+    icon = "data_object"
+    # Whether the command palette looks for its records.
+    in_palette = False
 
     list_per_page = 50
     show_full_result_count = False
-    formfield_overrides = {models.JSONField: {"decoder": PortableDecoder}}
+    list_filter_submit = True
+    list_fullwidth = True
+    formfield_overrides: ClassVar[dict[Any, Any]] = {models.JSONField: {"decoder": PortableDecoder}}
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """The row, locked where it is about to be changed: nobody archives or deletes it in between."""
@@ -140,7 +91,7 @@ class SturdyAdmin(OwnChoices, admin.ModelAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What a link may fill in: relations. Other fields fail to draw some of what could be asked."""
         asked: dict[str, Any] = request.GET.dict()
-        relations = {field.name for field in self.opts.fields if isinstance(field, models.ForeignKey)}
+        relations = {field.name for field in self.opts.fields if isinstance(field, ForeignKey)}
         return {name: asked[name] for name in relations & asked.keys() if is_id(asked[name])}
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -149,19 +100,3 @@ class SturdyAdmin(OwnChoices, admin.ModelAdmin):
         except IntegrityError:
             # Somebody was faster, after the form was checked. Checked again, it sees their row.
             return super().changeform_view(request, *args, **kwargs)
-
-
-class RelationAutocomplete(AutocompleteJsonView):
-    """Django's, which takes the other end of a relation for one, and knows one name for a record."""
-
-    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
-        return {**super().serialize_result(obj, to_field_name), "text": label_of(obj)}
-
-    def process_request(self, request: HttpRequest) -> Any:
-        term, model_admin, field, to_field = super().process_request(request)
-        if not isinstance(field, RelatedField):
-            raise PermissionDenied
-        return term, model_admin, field, to_field
-
-
-admin.site.autocomplete_view = RelationAutocomplete.as_view(admin_site=admin.site)  # type: ignore[method-assign, assignment]

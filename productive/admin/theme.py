@@ -1,0 +1,43 @@
+"""The look: django-unfold, imported here alone. To leave it, give these names other classes."""
+
+from typing import TYPE_CHECKING
+
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
+from unfold.dataclasses import SearchResult
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserChangeForm, UserCreationForm
+from unfold.widgets import SELECT_CLASSES, UnfoldAdminMultipleAutocompleteWidget
+from unfold.widgets import UnfoldAdminSelectWidget as Select
+from unfold.widgets import UnfoldAdminSingleDateWidget as DateInput
+from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
+from unfold.widgets import UnfoldBooleanSwitchWidget as Switch
+
+if TYPE_CHECKING:  # the theme has no types; these add nothing that the project uses
+    from django.contrib.admin import AdminSite, ModelAdmin, StackedInline, TabularInline
+else:
+    from unfold.admin import ModelAdmin, StackedInline, TabularInline
+    from unfold.sites import UnfoldAdminSite as AdminSite
+
+__all__ = [
+    "SELECT_CLASSES",
+    "AdminPasswordChangeForm",
+    "AdminSite",
+    "AuthenticationForm",
+    "AutocompleteSelectFilter",
+    "DateInput",
+    "ExportForm",
+    "ImportForm",
+    "ModelAdmin",
+    "RangeDateFilter",
+    "SearchResult",
+    "Select",
+    "StackedInline",
+    "Switch",
+    "TabularInline",
+    "TextInput",
+    "UnfoldAdminMultipleAutocompleteWidget",
+    "UserChangeForm",
+    "UserCreationForm",
+    "display",
+]
