@@ -10,6 +10,7 @@ from django.db import models
 from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import OrganizationOwned, OrganizationOwnedQuerySet, Person
 from productive.constraints import SameOrganization, UniqueTogether, validate_portable_json
+from productive.history import History
 
 
 class ServiceAssignment(OrganizationOwned):
@@ -20,6 +21,7 @@ class ServiceAssignment(OrganizationOwned):
     service = models.ForeignKey(Service, models.CASCADE, related_name="service_assignments", db_index=False)
 
     objects = OrganizationOwnedQuerySet["ServiceAssignment"].as_manager()
+    history = History()
 
     class Meta(OrganizationOwned.Meta):
         constraints = [
@@ -47,6 +49,7 @@ class ServiceTypeAssignment(OrganizationOwned):
     )
 
     objects = OrganizationOwnedQuerySet["ServiceTypeAssignment"].as_manager()
+    history = History()
 
     class Meta(OrganizationOwned.Meta):
         constraints = [
@@ -72,6 +75,7 @@ class Filter(OrganizationOwned):
     params = models.JSONField(default=dict, blank=True, validators=[validate_portable_json])
 
     objects = OrganizationOwnedQuerySet["Filter"].as_manager()
+    history = History()
 
     class Meta(OrganizationOwned.Meta):
         indexes = [
@@ -124,6 +128,7 @@ class ProjectAssignment(OrganizationOwned):
     docs_favorite_filter = saved_filter("docs_filter_id")
 
     objects = OrganizationOwnedQuerySet["ProjectAssignment"].as_manager()
+    history = History()
 
     class Meta(OrganizationOwned.Meta):
         constraints = [

@@ -15,6 +15,7 @@ from productive.accounts.models import (
     Person,
 )
 from productive.constraints import Check, SameOrganization
+from productive.history import History
 
 
 class ServiceType(Archivable):
@@ -27,6 +28,7 @@ class ServiceType(Archivable):
     )
 
     objects = ArchivableQuerySet["ServiceType"].as_manager()
+    history = History()
 
     class Meta(Archivable.Meta):
         ordering = ["name", "id"]
@@ -46,6 +48,7 @@ class Project(Archivable):
     project_number = models.CharField(max_length=50, null=True, blank=True)
 
     objects = ArchivableQuerySet["Project"].as_manager()
+    history = History()
 
     class Meta(Archivable.Meta):
         indexes = [
@@ -93,6 +96,7 @@ class Deal(OrganizationOwned):
     )
 
     objects = DealQuerySet.as_manager()
+    history = History()
 
     class Meta(OrganizationOwned.Meta):
         verbose_name = "budget"
@@ -143,6 +147,7 @@ class Service(OrganizationOwned):
     expense_tracking_enabled = models.BooleanField(default=True)
 
     objects = OrganizationOwnedQuerySet["Service"].as_manager()
+    history = History()
 
     class Meta(OrganizationOwned.Meta):
         constraints = [

@@ -28,11 +28,20 @@ class OrganizationFactory(DjangoModelFactory[Organization]):
 
 
 class UserFactory(DjangoModelFactory[User]):
+    """A user who is a person of the organization, or nobody's with `organization=None`."""
+
     class Meta:
         model = User
 
     username = factory.Sequence(lambda n: f"user{n}")
     organization = factory.SubFactory(OrganizationFactory)
+
+    @classmethod
+    def _create(cls, model: type[User], *args: Any, organization: Organization | None, **kwargs: Any) -> User:
+        user = super()._create(model, *args, **kwargs)
+        if organization is not None:
+            PersonFactory(organization=organization, user=user)
+        return user
 
 
 class OwnedFactory(DjangoModelFactory[Any]):
@@ -43,13 +52,13 @@ class OwnedFactory(DjangoModelFactory[Any]):
 
 
 class ApiTokenFactory(OwnedFactory):
-    """A token whose secret is its name, so that a test can send it."""
+    """A token whose secret is its name, so that a test can send it. It acts as a service user."""
 
     class Meta:
         model = ApiToken
 
     name = factory.Sequence(lambda n: f"secret-{n}")
-    user = own("UserFactory")
+    user = factory.SubFactory(UserFactory, organization=None, serves=factory.SelfAttribute("..organization"))
 
     @classmethod
     def _adjust_kwargs(cls, **kwargs: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
+from django.test import RequestFactory
 
 from productive.accounts.models import ApiToken, Organization, User
 from productive.management.commands.demo import Command
@@ -61,8 +62,8 @@ def test_first_start_prints_a_login_and_a_token_that_work(served: list[int]) -> 
     assert after("API", lines) == f"http://127.0.0.1:{port}/api/v2/"
 
     password = after("Login", lines).removeprefix("admin, password ").removesuffix(" (shown this once)")
-    user = authenticate(username="admin", password=password)
-    assert user == User.objects.get(username="admin", is_staff=True, is_superuser=True, organization=None)
+    user = authenticate(RequestFactory().post("/"), username="admin", password=password)
+    assert user == User.objects.get(username="admin", is_staff=True, is_superuser=True, people=None)
 
     secret = after("Token", lines).removesuffix(" (shown this once)")
     token = ApiToken.objects.with_secret(secret).get()

@@ -25,7 +25,8 @@ class TokenAuthentication(BaseAuthentication):
         if secret is None:
             return None
         now = timezone.now()
-        token = ApiToken.objects.with_secret(secret).select_related("user", "organization").first()
+        tokens = ApiToken.objects.with_secret(secret).select_related("user", "organization")
+        token = tokens.with_seats().first()
         if token is None or not token.is_live(now):
             raise AuthenticationFailed
         claimed = request.query_params.getlist(ORGANIZATION_HEADER)
@@ -33,7 +34,7 @@ class TokenAuthentication(BaseAuthentication):
             claimed.append(request.headers[ORGANIZATION_HEADER])
         if any(claim != str(token.organization_id) for claim in claimed):
             raise PermissionDenied
-        if not token.user.may_act_for(token.organization):
+        if not token.has_seat:
             raise PermissionDenied
         token.touch(now)
         return token.user, token

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from hmac import new as hmac
 from secrets import token_urlsafe
-from typing import Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth import models as auth_models
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, models
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Upper
 from django.utils import timezone
 
 from productive.constraints import UniqueTogether
+from productive.history import History
 
 
 def validate_time_zone(value: str) -> None:
@@ -30,6 +33,15 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         """The one organization itself: it belongs to nobody else."""
         return self.filter(pk=organization.pk)
 
+    def owned_by_any(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(pk__in=[organization.pk for organization in organizations])
+
+    def of(self, user: User) -> Self:
+        """Those that the user works in, as a person who isn't archived. A superuser works in all."""
+        if user.is_superuser:
+            return self.all()
+        return self.filter(pk__in=Person.objects.active().filter(user=user).values("organization"))
+
 
 class Organization(models.Model):
     """A company that uses the system: the tenant. Nothing is shared between two of them."""
@@ -41,6 +53,7 @@ class Organization(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = OrganizationQuerySet.as_manager()
+    history = History()
 
     class Meta:
         ordering = ["id"]
@@ -67,6 +80,9 @@ M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 class OrganizationOwnedQuerySet(models.QuerySet[M_co]):
     def owned_by(self, organization: Organization) -> Self:
         return self.filter(organization=organization)
+
+    def owned_by_any(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(organization__in=organizations)
 
 
 class OrganizationOwned(models.Model):
@@ -122,14 +138,29 @@ class Archivable(OrganizationOwned):
 
 
 class Person(Archivable):
-    """Somebody who works for the organization: assigned to work, not necessarily able to sign in."""
+    """Somebody who works for the organization: assigned to work, not necessarily able to sign in.
+
+    Who signs in as `user` works with the records of this person's organization, until the person is archived.
+    """
 
     first_name = models.CharField(max_length=255)
     last_name = models.CharField(max_length=255)
     email = models.EmailField(max_length=254, null=True, blank=True)
     title = models.CharField(max_length=255, null=True, blank=True)
+    # No index of its own: the unique pair below begins with it.
+    user = models.ForeignKey(
+        "User",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="people",
+        db_index=False,
+        verbose_name="signs in as",
+        help_text="Opens the organization to this user, until the person is archived; again when restored.",
+    )
 
     objects = ArchivableQuerySet["Person"].as_manager()
+    history = History()
 
     class Meta(Archivable.Meta):
         verbose_name_plural = "people"
@@ -141,6 +172,12 @@ class Person(Archivable):
                 name="%(app_label)s_%(class)s_unique_email",
                 blame="email",
                 violation_error_message="has already been taken",
+            ),
+            UniqueTogether(
+                fields=["user", "organization"],
+                name="%(app_label)s_%(class)s_unique_user",
+                blame="user",
+                violation_error_message="already signs in as another person of this organization",
             ),
         ]
         indexes = [
@@ -160,27 +197,62 @@ class Person(Archivable):
         return f"{self.first_name} {self.last_name}"
 
 
-class User(AbstractUser):
-    """Somebody, or some integration, that signs in. Staff of one organization, or a superuser of all."""
+class UserQuerySet(models.QuerySet["User"]):
+    def seated_in(self, organization: Organization | OuterRef) -> Self:
+        """Those who may act for the organization: its people, its service users, and superusers.
 
-    organization = models.ForeignKey(
+        A user may come more than once: ask this whether there is one, or for ids.
+        """
+        return self.filter(
+            Q(is_superuser=True)
+            | Q(serves=organization)
+            | Q(people__organization=organization, people__archived_at=None)
+        )
+
+
+class UserManager(auth_models.UserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    use_in_migrations = False
+
+
+class User(auth_models.AbstractUser):
+    """Somebody who signs in and works where they are a person, or an integration of one organization."""
+
+    serves = models.ForeignKey(
         Organization,
         models.CASCADE,
         null=True,
         blank=True,
-        related_name="users",
-        help_text="Whose records this user works with. Only a superuser needs none.",
+        editable=False,
+        related_name="service_users",
+        help_text="The organization that API tokens act for as this user, who is nobody and never signs in.",
     )
+
+    objects: ClassVar[UserManager] = UserManager()
+    history = History(excluded_fields=["password", "last_login"])
 
     def may_act_for(self, organization: Organization) -> bool:
         """Whether this user still has a seat in the organization."""
-        return self.organization_id == organization.pk or (self.organization_id is None and self.is_superuser)
+        return User.objects.seated_in(organization).filter(pk=self.pk).exists()
 
 
 class ApiTokenQuerySet(OrganizationOwnedQuerySet["ApiToken"]):
     def with_secret(self, secret: str) -> Self:
         """The token that this secret belongs to, found by its digest: nothing to compare, nothing to time."""
         return self.filter(digest=digest(secret))
+
+    def live(self, now: datetime) -> Self:
+        """Those that open something at the moment `now`; see `is_live`."""
+        lasting = Q(expires_at=None) | Q(expires_at__gt=now)
+        return self.filter(lasting, revoked_at=None, user__is_active=True)
+
+    def expiring(self, now: datetime) -> Self:
+        """Those that will stop opening anything within two weeks, unless somebody acts."""
+        return self.live(now).filter(expires_at__lte=now + timedelta(days=14))
+
+    def with_seats(self) -> models.QuerySet[ApiToken, Any]:
+        """Each with `has_seat`: whether its user may still act for its organization."""
+        seats = User.objects.seated_in(OuterRef("organization")).filter(pk=OuterRef("user"))
+        return self.annotate(has_seat=Exists(seats))
 
 
 class ApiToken(OrganizationOwned):
@@ -199,6 +271,7 @@ class ApiToken(OrganizationOwned):
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ApiTokenQuerySet.as_manager()
+    history = History(excluded_fields=["digest", "last_used_at"])
 
     class Meta(OrganizationOwned.Meta):
         verbose_name = "API token"

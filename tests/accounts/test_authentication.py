@@ -9,7 +9,7 @@ import pytest
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from productive.accounts.models import ApiToken, Organization, User
+from productive.accounts.models import ApiToken, Organization, Person, User
 from tests.api import Answer, Api
 from tests.factories import ApiTokenFactory, OrganizationFactory, ServiceTypeFactory, UserFactory
 
@@ -71,9 +71,25 @@ def test_revocation_holds_for_the_next_request(api: Api, token: ApiToken) -> Non
 
 def test_user_without_a_seat_opens_nothing() -> None:
     token = ApiTokenFactory()
-    User.objects.update(organization=OrganizationFactory())
+    User.objects.update(serves=OrganizationFactory())
     answer = Api(token.name).get("people")
     assert (answer.status, answer.error) == (403, DENIED)
+
+
+def test_person_opens_the_organization_until_archived(django_assert_num_queries: Any) -> None:
+    user = UserFactory()
+    person = user.people.get()
+    token = ApiTokenFactory(user=user, organization=person.organization)
+    token.touch(timezone.now())
+    with django_assert_num_queries(2):  # the token with its user and seat, the page
+        assert Api(token.name).get("people").ids == [person.pk]
+    person.archive()
+    answer = Api(token.name).get("people")
+    assert (answer.status, answer.error) == (403, DENIED)
+    person.restore()
+    assert Api(token.name).get("people").status == 200
+    Person.objects.update(user=None)
+    assert Api(token.name).get("people").status == 403
 
 
 def test_superuser_of_no_organization_may_act_for_one() -> None:

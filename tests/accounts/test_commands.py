@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from productive.accounts.models import ApiToken, Organization, User
-from tests.factories import OrganizationFactory, UserFactory
+from productive.accounts.models import ApiToken, Organization, Person, User
+from tests.factories import OrganizationFactory, PersonFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -83,10 +83,11 @@ def test_token_without_a_user_gets_a_service_user() -> None:
     assert [user.username for user in users] == [
         f"api-{organization.pk}-{suffix}" for suffix in ("crm-sync", "crm-sync-2", "crm-sync-3", "token")
     ]
-    assert {
-        (u.organization, u.is_active, u.is_staff, u.is_superuser, u.has_usable_password()) for u in users
-    } == {(organization, True, False, False, False)}
+    assert {(u.serves, u.is_active, u.is_staff, u.is_superuser, u.has_usable_password()) for u in users} == {
+        (organization, True, False, False, False)
+    }
     assert [token.user for token in ApiToken.objects.order_by("id")] == list(users)
+    assert Person.objects.count() == 0
 
 
 def test_token_of_the_longest_name_gets_a_service_user() -> None:
@@ -96,14 +97,14 @@ def test_token_of_the_longest_name_gets_a_service_user() -> None:
 
 
 def test_token_acts_as_the_named_user_and_may_be_limited() -> None:
-    user = UserFactory(username="ana")
+    person = PersonFactory(user=UserFactory(username="ana", organization=None))
     before = timezone.now()
     run(
-        *("issue_token", "--organization", user.organization.pk, "--user", "ana", "--name", " Reports "),
+        *("issue_token", "--organization", person.organization_id, "--user", "ana", "--name", " Reports "),
         *("--read-only", "--expires-in-days", 30),
     )
     token = ApiToken.objects.get()
-    assert (token.user, token.name, token.read_only) == (user, "Reports", True)
+    assert (token.user, token.name, token.read_only) == (person.user, "Reports", True)
     assert token.expires_at is not None
     assert before <= token.expires_at - timedelta(days=30) <= timezone.now()
     assert User.objects.count() == 1

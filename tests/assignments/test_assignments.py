@@ -161,19 +161,19 @@ def test_writes_take_few_queries(
 ) -> None:
     service, person = ServiceFactory(organization=organization), PersonFactory(organization=organization)
     pair = document("service_assignments", person=("people", person.pk), service=("services", service.pk))
-    # the token, two related records, the pair's uniqueness, the insert, the answer; the savepoint
-    with django_assert_num_queries(6 + 2):
+    # the token, two related records, the pair's uniqueness, the insert, its record, the answer; the savepoint
+    with django_assert_num_queries(7 + 2):
         made = api.post("service_assignments", json=pair)
     path = f"service_assignments/{made.data['id']}"
     # the token, whether the service is restricted, the record, the related record, the pair's uniqueness, the
-    # update, the answer; the savepoint
-    with django_assert_num_queries(7 + 2):
+    # update, what was last recorded (it is the same), the answer; the savepoint
+    with django_assert_num_queries(8 + 2):
         assert (
             api.patch(path, json=document("service_assignments", service=("services", service.pk))).status
             == 200
         )
-    # the token, whether the service is restricted, the record, the delete; the savepoint
-    with django_assert_num_queries(4 + 2):
+    # the token, whether the service is restricted, the record, the delete, its record; the savepoint
+    with django_assert_num_queries(5 + 2):
         assert api.delete(path).status == 204
 
 

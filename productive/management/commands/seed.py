@@ -13,9 +13,10 @@ from assignments.models import Filter, ProjectAssignment, ServiceAssignment, Ser
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.management.commands.create_organization import in_plain_words
 from productive.accounts.models import Organization, OrganizationOwned, Person
+from productive.history import change_set, record_all
 from productive.management import agency
 from productive.management.engagements import Work
-from productive.management.staffing import FOUNDED, PEOPLE, Calendar, Staff
+from productive.management.staffing import FOUNDED, PEOPLE, Calendar, Staff, save
 
 PROJECTS = 25
 # Fewer would not show every case of the tracking rule.
@@ -74,7 +75,7 @@ class Command(BaseCommand):
             organization.full_clean()
         except ValidationError as error:
             raise CommandError(in_plain_words(error)) from None
-        with transaction.atomic():
+        with transaction.atomic(), change_set():
             there = Organization.objects.filter(name=organization.name).first()
             if there is None:
                 self.write_agency(organization, people * scale, projects * scale, random_seed)
@@ -86,7 +87,7 @@ class Command(BaseCommand):
     def write_agency(self, organization: Organization, people: int, projects: int, random_seed: int) -> None:
         calendar = Calendar(organization, random_seed)
         organization.created_at = calendar.moment(FOUNDED)
-        organization.save()
+        save(Organization, [organization])
         staff = Staff(organization, calendar, people)
         staff.write_service_types()
         for numbers in batches(people, PEOPLE_AT_ONCE):
@@ -97,6 +98,13 @@ class Command(BaseCommand):
         for numbers in batches(projects, PROJECTS_AT_ONCE):
             work.write_projects(numbers)
             self.report("projects", numbers.stop, projects)
+        self.record(organization)
+
+    def record(self, organization: Organization) -> None:
+        """The first record of every row, at the moment when it is said to have been made."""
+        kinds: tuple[Any, ...] = (Organization, *KINDS)
+        for kind in kinds:
+            record_all(kind.objects.owned_by(organization), kind.history.model, made_at="created_at")
 
     def report(self, kind: str, done: int, total: int) -> None:
         """One line that counts up for somebody who watches; a log gets nothing."""

@@ -50,7 +50,7 @@ def make_service_user(organization: Organization, name: str) -> User:
     wanted = f"api-{organization.pk}-{slugify(name)[:100] or 'token'}"
     names = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))
     free = next(name for name in names if not User.objects.filter(username=name).exists())
-    user = User(username=free, organization=organization)
+    user = User(username=free, serves=organization)
     user.set_unusable_password()
     user.full_clean()
     user.save()

@@ -1,0 +1,27 @@
+"""The admin's clock: moments as they are where the user's organization is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from productive.accounts.admin import organizations_of
+from productive.accounts.models import Organization
+
+
+class LocalTime:
+    """Middleware: days and hours of who works in one organization are that organization's; else UTC's."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith("/admin/") or not request.user.is_authenticated:
+            return self.get_response(request)
+        organizations = (
+            Organization.objects.all()[:2] if request.user.is_superuser else organizations_of(request)
+        )
+        with timezone.override(organizations[0].zone if len(organizations) == 1 else None):
+            return self.get_response(request)

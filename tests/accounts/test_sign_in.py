@@ -1,0 +1,170 @@
+"""Signing in and out of the admin: who is kept out, for how long, and what a session is worth."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt, AccessLog
+from django.conf import settings
+from django.test import Client, override_settings
+from django.urls import reverse
+from django.utils import timezone
+
+from productive.accounts.models import User
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "correct horse battery"
+LOCKED = ["Too many failed sign-ins with this user name. Wait ten minutes, then try again."]
+
+
+@pytest.fixture
+def ana() -> User:
+    return make_user("ana")
+
+
+def make_user(username: str) -> User:
+    user = UserFactory(username=username, is_staff=True)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+def sign_in(
+    username: Any = "ana", password: str = PASSWORD, client: Client | None = None, **extra: Any
+) -> Any:
+    data = {"username": username, "password": password, "next": "/admin/"}
+    return (client or Client()).post(reverse("admin:login"), data, **extra)
+
+
+def fail(times: int, **extra: Any) -> list[int]:
+    return [sign_in(password="wrong", HTTP_USER_AGENT=f"{n}", **extra).status_code for n in range(times)]
+
+
+def test_fifth_failure_locks_the_name_for_that_address(ana: User) -> None:
+    ben = make_user("ben")
+    assert fail(5) == [200, 200, 200, 200, 429]
+    locked = sign_in()
+    assert (locked.status_code, locked.templates[0].name) == (429, "admin/login.html")
+    assert locked.context["form"].non_field_errors() == LOCKED
+    assert "_auth_user_id" not in locked.client.session
+
+    assert sign_in(ben.username).status_code == 302
+    assert sign_in(REMOTE_ADDR="192.0.2.7").status_code == 302
+    assert sign_in().status_code == 429
+
+
+def test_name_that_nobody_has_is_locked_alike() -> None:
+    assert [*fail(6, username="nobody")] == [200, 200, 200, 200, 429, 429]
+
+
+def test_lock_ends_ten_minutes_after_the_fifth_failure(ana: User) -> None:
+    fail(8)
+    for minutes, status in ((9, 429), (11, 302)):
+        AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=minutes))
+        assert sign_in().status_code == status
+
+
+def test_success_forgets_the_failures(ana: User) -> None:
+    for _ in range(3):
+        assert fail(4) == [200] * 4
+        assert sign_in().status_code == 302
+    assert AccessAttempt.objects.count() == AccessLog.objects.count() == 0
+
+
+def test_failures_are_noted_without_the_password(ana: User, caplog: Any) -> None:
+    fail(5)
+    sign_in(password="a secret that is wrong")
+    noted = str([*AccessAttempt.objects.values()]) + caplog.text
+    assert ("wrong" in noted, "a secret" in noted) == (False, False)
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_address_is_the_proxys_word_only_where_it_is_trusted(ana: User, trusted: bool) -> None:
+    with override_settings(TRUST_PROXY=trusted):
+        for n in range(5):
+            sign_in(password="wrong", HTTP_X_FORWARDED_FOR=f"198.51.100.{n}, 203.0.113.9")
+        assert {*AccessAttempt.objects.values_list("ip_address", flat=True)} == {
+            "203.0.113.9" if trusted else "127.0.0.1"
+        }
+        assert sign_in(HTTP_X_FORWARDED_FOR="198.51.100.77, 203.0.113.9").status_code == 429
+        other = sign_in(HTTP_X_FORWARDED_FOR="203.0.113.9, 203.0.113.10")
+        assert other.status_code == (302 if trusted else 429)
+
+
+@override_settings(TRUST_PROXY=True)
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("", "127.0.0.1"),
+        ("nonsense", "127.0.0.1"),
+        ("203.0.113.9, ", "127.0.0.1"),
+        ("2001:DB8::0001", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("9" * 10_000, "127.0.0.1"),
+    ],
+)
+def test_nonsense_for_an_address_is_the_proxys_own(forwarded: str, address: str) -> None:
+    assert sign_in("nobody", HTTP_X_FORWARDED_FOR=forwarded).status_code == 200
+    assert AccessAttempt.objects.get().ip_address == address
+
+
+def test_connection_without_an_address_is_counted_too(ana: User) -> None:
+    assert fail(6, REMOTE_ADDR="") == [200, 200, 200, 200, 429, 429]
+
+
+@pytest.mark.parametrize("name", ["\x00", "ana\x00", "a" * 10_000, "", "😀", "\uff21\uff2e\uff21"])
+def test_nonsense_for_a_name_is_answered(ana: User, name: str) -> None:
+    assert [sign_in(name, password).status_code for password in (PASSWORD, "\x00", "")] == [200] * 3
+
+
+@pytest.mark.parametrize("field", ["username", "password", "next", "other"])
+def test_lone_surrogates_are_answered(ana: User, field: str) -> None:
+    parts = {"username": "ana", "password": PASSWORD, field: r"\ud800"}
+    body = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in parts.items()
+    )
+    answer = Client().post(
+        reverse("admin:login") + r"?also=%5Cud800",
+        f"{body}--x--\r\n",
+        content_type="multipart/form-data; boundary=x; charset=raw_unicode_escape",
+    )
+    assert (answer.status_code, [*answer.context["form"].errors]) == (200, ["__all__"])
+
+
+def test_session_begins_with_a_key_of_its_own_and_ends_by_post(ana: User) -> None:
+    client = Client()
+    session = client.session
+    session["planted"] = True
+    session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    cookie = sign_in(client=client).cookies[settings.SESSION_COOKIE_NAME]
+    assert cookie.value != session.session_key
+    assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 12 * 60 * 60)
+
+    assert client.get(reverse("admin:logout")).status_code == 405
+    assert client.get(reverse("admin:index")).status_code == 200
+    client.post(reverse("admin:logout"))
+    assert client.get(reverse("admin:index")).status_code == 302
+    stolen = Client()
+    stolen.cookies[settings.SESSION_COOKIE_NAME] = cookie.value
+    assert stolen.get(reverse("admin:index")).status_code == 302
+
+
+def test_new_password_ends_the_other_sessions(ana: User) -> None:
+    here, elsewhere = Client(), Client()
+    for client in (here, elsewhere):
+        sign_in(client=client)
+    new = {"old_password": PASSWORD, "new_password1": "battery horse", "new_password2": "battery horse"}
+    assert here.post(reverse("admin:password_change"), new).status_code == 302
+    answers = [client.get(reverse("admin:index")).status_code for client in (here, elsewhere)]
+    assert answers == [200, 302]
+
+
+def test_form_from_elsewhere_is_refused(ana: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    assert sign_in(client=client).status_code == 403

@@ -1,0 +1,668 @@
+"""Every change through every door leaves one record of each changed object: who, through what, together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from simple_history.models import HistoricalRecords
+from simple_history.utils import bulk_create_with_history, bulk_update_with_history
+
+from assignments.models import Filter, ProjectAssignment, ServiceAssignment
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.models import ApiToken, Organization, Person, User
+from productive.history import change_set, command_line, current_change_set, record_all
+from tests import factories
+from tests.api import Api, SocketApi
+from tests.bulk import apply, preview
+from tests.factories import (
+    ApiTokenFactory,
+    FilterFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeFactory,
+    UserFactory,
+)
+from tests.test_admin import OWNED, form_data, make, superuser, url
+from tests.test_census import RESOURCES, WRITABLE, document_for
+
+pytestmark = pytest.mark.django_db
+
+ROOMS = ("accounts", "catalog", "assignments")
+HISTORIES: list[Any] = [
+    model
+    for room in ROOMS
+    for model in apps.get_app_config(room).get_models()
+    if hasattr(model, "change_set")
+]
+RECORDED: list[Any] = [history.instance_type for history in HISTORIES]
+# What would be a secret in the hands of whoever reads a history, and what changes with every use.
+LEFT_OUT = {User: {"password", "last_login"}, ApiToken: {"digest", "last_used_at"}}
+
+every_recorded_model = pytest.mark.parametrize("model", RECORDED, ids=lambda model: model.__name__)
+
+
+@pytest.fixture
+def records(request: pytest.FixtureRequest) -> Callable[[], list[tuple[Any, ...]]]:
+    """What was recorded since it was last asked: (model, id, type, user's id, via) in order of the models."""
+    seen: set[tuple[Any, int]] = set()
+
+    def since() -> list[tuple[Any, ...]]:
+        found = []
+        for history in HISTORIES:
+            for record in history.objects.order_by("history_id"):
+                if (history, record.history_id) not in seen:
+                    seen.add((history, record.history_id))
+                    found.append(
+                        (
+                            history.instance_type,
+                            record.id,
+                            record.history_type,
+                            record.history_user_id,
+                            record.via,
+                        )
+                    )
+        return found
+
+    return since
+
+
+Records = Callable[[], list[tuple[Any, ...]]]
+
+
+def change_sets() -> list[Any]:
+    """Of all records, the latest last."""
+    rows = [row for history in HISTORIES for row in history.objects.values_list("history_date", "change_set")]
+    return [change for _, change in sorted(rows)]
+
+
+def user_of(client: Client) -> int:
+    return int(client.session["_auth_user_id"])
+
+
+# --- What is recorded -----------------------------------------------------------------------------
+
+
+def test_every_model_of_ours_is_recorded_but_for_secrets() -> None:
+    ours = [model for room in ROOMS for model in apps.get_app_config(room).get_models()]
+    assert {*RECORDED} == {model for model in ours if model not in HISTORIES}
+    assert {*RECORDED} >= {*OWNED, Organization}
+    for history in HISTORIES:
+        model = history.instance_type
+        left_out = {field.name for field in model._meta.concrete_fields} - {
+            field.name for field in history.tracked_fields
+        }
+        assert left_out == LEFT_OUT.get(model, set()), model
+
+
+@every_recorded_model
+def test_history_stands_alone_and_answers_three_questions(model: Any) -> None:
+    """No foreign key in the database: what it is about may be gone."""
+    table = model.history.model._meta.db_table
+    with connection.cursor() as cursor:
+        assert connection.introspection.get_relations(cursor, table) == {}
+        constraints = connection.introspection.get_constraints(cursor, table)
+    indexes = sorted(found["columns"] for found in constraints.values() if found["index"])
+    owner = (
+        [["organization_id", "history_date", "history_id"]] if model in OWNED and model is not User else []
+    )
+    assert indexes == sorted(
+        [
+            ["change_set"],
+            ["history_date", "history_id"],
+            ["history_user_id"],
+            ["id", "history_date", "history_id"],
+            *owner,
+        ]
+    )
+
+
+def test_history_gives_no_rights_and_shows_on_no_model() -> None:
+    assert not Permission.objects.filter(codename__contains="historical").exists()
+    for model in RECORDED:
+        reverse = {relation.related_model for relation in model._meta.related_objects}
+        assert reverse.isdisjoint(HISTORIES), model
+    assert not any(view.serializer_class.Meta.model in HISTORIES for view in RESOURCES.values())
+
+
+# --- The API --------------------------------------------------------------------------------------
+
+# Of each resource: what a new one needs beside its relations, what is changed then.
+BODIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "deals": ({"name": "New"}, {"name": "Newer"}),
+    "filters": ({"name": "New"}, {"params": {"archived": True}}),
+    "people": ({"first_name": "Ana", "last_name": "Perak"}, {"title": "Editor"}),
+    "project_assignments": ({}, {"watched": True}),
+    "projects": ({"name": "New"}, {"name": "Newer"}),
+    "service_assignments": ({}, {}),
+    "service_type_assignments": ({}, {}),
+    "service_types": ({"name": "New"}, {"description": "By hand"}),
+    "services": ({"name": "New"}, {"time_tracking_enabled": False}),
+}
+
+
+@pytest.fixture
+def api_via(token: ApiToken) -> tuple[int, str]:
+    return token.user_id, f"API: {token.name}"
+
+
+def test_every_writable_resource_is_asked_here() -> None:
+    assert sorted(BODIES) == sorted(WRITABLE)
+
+
+@pytest.mark.parametrize("resource", BODIES)
+def test_api_leaves_one_record_of_each_change(
+    resource: str, api: Api, organization: Organization, api_via: tuple[int, str], records: Records
+) -> None:
+    model: Any = RESOURCES[resource].serializer_class.Meta.model
+    pattern = OWNED[model](organization=organization)
+    new, changed = BODIES[resource]
+    relations = {
+        field.attname: getattr(pattern, field.attname)
+        for field in model._meta.fields
+        if field.many_to_one and field.concrete and field.name not in ("organization", "user")
+    }
+    if "assignments" in resource:
+        person = PersonFactory(organization=organization)
+        relations["person_id"] = person.pk
+        changed = changed or {"person_id": PersonFactory(organization=organization).pk}
+    records()
+
+    made = api.post(resource, json=document_for(resource, **new, **relations))
+    assert made.status == 201, made
+    pk = int(made.data["id"])
+    assert records() == [(model, pk, "+", *api_via)]
+    assert api.patch(f"{resource}/{pk}", json=document_for(resource, **changed)).status == 200
+    assert records() == [(model, pk, "~", *api_via)]
+    assert api.patch(f"{resource}/{pk}", json=document_for(resource, **changed)).status == 200
+    assert records() == []
+    assert api.delete(f"{resource}/{pk}").status == 204
+    assert records() == [(model, pk, "-", *api_via)]
+    assert len({*change_sets()[-3:]}) == 3
+
+
+def test_verbs_are_recorded_when_they_do_something(
+    api: Api, organization: Organization, api_via: tuple[int, str], records: Records
+) -> None:
+    person = PersonFactory(organization=organization)
+    records()
+    for verb, there in (("archive", 1), ("archive", 0), ("restore", 1), ("restore", 0)):
+        assert api.patch(f"people/{person.pk}/{verb}").status == 200
+        assert records() == there * [(Person, person.pk, "~", *api_via)], verb
+
+
+def test_what_is_refused_leaves_no_record(api: Api, organization: Organization, records: Records) -> None:
+    foreign, own = PersonFactory(), PersonFactory(organization=organization)
+    taken = PersonFactory(organization=organization)
+    records()
+    changed = document_for("people", email="new@example.com")
+    assert api.patch(f"people/{foreign.pk}", json=changed).status == 404
+    assert api.patch(f"people/{foreign.pk}/archive").status == 404
+    assert api.delete(f"people/{foreign.pk}").status == 404
+    assert Api("no such secret").delete(f"people/{own.pk}").status == 401
+    assert api.patch(f"people/{own.pk}", json=document_for("people", email=taken.email)).status == 422
+    assert records() == []
+
+
+def test_change_and_record_take_few_queries(
+    api: Api, organization: Organization, django_assert_num_queries: Any
+) -> None:
+    person = PersonFactory(organization=organization)
+    # the token, the record, the e-mail's uniqueness, the update, the latest record, the new one, the answer;
+    # the savepoint
+    with django_assert_num_queries(7 + 2):
+        assert api.patch(f"people/{person.pk}", json=document_for("people", title="Editor")).status == 200
+    # without the new one
+    with django_assert_num_queries(6 + 2):
+        assert api.patch(f"people/{person.pk}", json=document_for("people", title="Editor")).status == 200
+
+
+def test_longest_name_of_a_token_is_told(organization: Organization, records: Records) -> None:
+    token = ApiTokenFactory(organization=organization, name="x" * 255)
+    assert Api(token.name).post("projects", json=document_for("projects", name="New")).status == 201
+    assert records()[-1][-1] == "API: " + "x" * 255
+
+
+# --- The admin ------------------------------------------------------------------------------------
+
+CHANGES: dict[type[Model], tuple[str, Any]] = {
+    Organization: ("name", "New name"),
+    Person: ("title", "Editor"),
+    User: ("email", "new@example.com"),
+    ApiToken: ("name", "New name"),
+    ServiceType: ("description", "By hand"),
+    Project: ("project_number", "2026-1"),
+    Deal: ("end_date", "2030-01-01"),
+    Service: ("name", "New name"),
+    ProjectAssignment: ("tasks_layout_id", 7),
+    Filter: ("params", '{"archived": true}'),
+}
+
+
+@every_recorded_model
+def test_admin_leaves_one_record_of_each_change(model: Any, records: Records) -> None:
+    row, client = make(model, OrganizationFactory()), superuser()
+    by = (user_of(client), "admin")
+    name, value = CHANGES.get(model) or ("person", PersonFactory(organization=row.organization).pk)
+    change = url(model, "change", row.pk)
+    # A form can't tell no text from an empty one: the first time, it may change that.
+    client.post(change, form_data(client, change))
+    records()
+    data = form_data(client, change)
+    assert client.post(change, data).status_code == 302
+    assert records() == []
+    for expected in ([(model, row.pk, "~", *by)], []):
+        assert client.post(change, {**data, name: value}).status_code == 302
+        assert records() == expected
+    assert client.post(url(model, "delete", row.pk), {"post": "yes"}).status_code == 302
+    assert (model, row.pk, "-", *by) in records()
+    assert not model.objects.filter(pk=row.pk).exists()
+
+
+def test_action_is_one_change_set(records: Records) -> None:
+    client = superuser()
+    people = PersonFactory.create_batch(3)
+    records()
+    apply(client, preview(client, "archive", people))
+    assert records() == [(Person, person.pk, "~", user_of(client), "admin") for person in people]
+    apply(client, preview(client, "restore", people))
+    first, second = change_sets()[-6:-3], change_sets()[-3:]
+    assert [len({*first}), len({*second}), len({*first, *second})] == [1, 1, 2]
+
+
+def test_delete_action_records_every_row(records: Records) -> None:
+    client = superuser()
+    projects = factories.ProjectFactory.create_batch(3)
+    deal = factories.DealFactory(project=projects[0], organization=projects[0].organization)
+    records()
+    apply(client, preview(client, "delete_selected", projects))
+    by = (user_of(client), "admin")
+    assert sorted(records(), key=str) == sorted(
+        [(Deal, deal.pk, "-", *by), *((Project, row.pk, "-", *by) for row in projects)], key=str
+    )
+
+
+def test_signing_in_and_out_leaves_no_record(records: Records) -> None:
+    user = UserFactory(is_staff=True)
+    user.set_password("correct horse battery")
+    user.save()
+    records()
+    client = Client()
+    posted = {"username": user.username, "password": "correct horse battery"}
+    assert client.post("/admin/login/?next=/admin/", posted).status_code == 302
+    assert User.objects.exclude(last_login=None).filter(pk=user.pk).exists()
+    with CaptureQueriesContext(connection) as queries:
+        user.save(update_fields=["last_login"])
+    assert (len(queries), records()) == (1, [])
+
+
+# --- Commands -------------------------------------------------------------------------------------
+
+
+def test_commands_tell_who_ran_them(monkeypatch: pytest.MonkeyPatch, records: Records) -> None:
+    monkeypatch.setenv("LOGNAME", "ivana")
+    command_line.cache_clear()
+    via = (None, "command line (ivana)")
+    call_command("create_organization", "Studio", stdout=StringIO())
+    organization = Organization.objects.get()
+    assert records() == [(Organization, organization.pk, "+", *via)]
+    with change_set() as issued:
+        call_command("issue_token", organization=organization.pk, stdout=StringIO())
+    token = ApiToken.objects.get()
+    assert records() == [(User, token.user_id, "+", *via), (ApiToken, token.pk, "+", *via)]
+    assert change_sets()[1:] == [issued, issued]
+    call_command("createsuperuser", username="root", email="root@example.com", interactive=False, verbosity=0)
+    assert records() == [(User, User.objects.get(username="root").pk, "+", *via)]
+
+
+@pytest.mark.parametrize(
+    ("name", "via"),
+    [
+        ("\udcff", "command line (?)"),
+        ("x" * 400, f"command line ({'x' * 286}"),
+    ],
+)
+def test_any_name_of_who_runs_it_will_do(name: str, via: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", name)
+    command_line.cache_clear()
+    assert PersonFactory().history.get().via == via
+
+
+def test_who_has_no_name_runs_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
+    command_line.cache_clear()
+    assert PersonFactory().history.get().via == "command line"
+
+
+@pytest.fixture(autouse=True)
+def nobody_remembered() -> Iterator[None]:
+    yield
+    command_line.cache_clear()
+
+
+def test_seed_records_all_that_it_made_once(records: Records) -> None:
+    call_command("seed", people=20, projects=6, stdout=StringIO())
+    for model in RECORDED:
+        rows = model.objects.order_by("pk")
+        columns = [field.attname for field in model.history.model.tracked_fields]
+        recorded = model.history.order_by("history_id").values_list(*columns)
+        assert list(recorded) == list(rows.values_list(*columns)), model
+        if model is not User:
+            dates = model.history.order_by("history_id").values_list("history_date", flat=True)
+            assert list(dates) == list(rows.values_list("created_at", flat=True)), model
+    assert {(kind, user, via) for _, _, kind, user, via in records()} == {("+", None, command_line())}
+    assert len({*change_sets()}) == 1
+    call_command("seed", people=20, projects=6, stdout=StringIO())
+    assert records() == []
+
+
+# --- Change sets ----------------------------------------------------------------------------------
+
+
+def test_change_set_ends_with_its_request(api: Api, records: Records) -> None:
+    before = current_change_set()
+    for name in ("One", "Two"):
+        api.post("projects", json=document_for("projects", name=name))
+        assert not hasattr(HistoricalRecords.context, "request")
+    one, two = Project.history.order_by("history_id").values_list("change_set", flat=True)
+    assert len({before, one, two}) == 3
+    assert current_change_set() == before
+    PersonFactory()
+    assert records()[0][-1] == command_line()
+
+
+def test_change_sets_begin_and_end_where_a_command_says() -> None:
+    outer = current_change_set()
+    with change_set() as inner:
+        assert current_change_set() == inner != outer
+    assert current_change_set() == outer
+
+
+def test_no_two_threads_share_a_change_set() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        sets = [pool.submit(current_change_set) for _ in range(4)]
+    own = [future.result() for future in sets]
+    assert current_change_set() not in own
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_of_a_server_share_nothing(socket_api: SocketApi) -> None:
+    tokens = [ApiTokenFactory() for _ in range(8)]
+
+    def post_two(token: ApiToken) -> None:
+        api = SocketApi(token.name, address=socket_api.address)
+        for name in ("One", "Two"):
+            assert api.post("projects", json=document_for("projects", name=name)).status == 201
+
+    with ThreadPoolExecutor(len(tokens)) as pool:
+        list(pool.map(post_two, tokens))
+    recorded = list(Project.history.values_list("organization_id", "history_user_id", "via", "change_set"))
+    assert len({change for *_, change in recorded}) == 16
+    assert sorted((owner, user, via) for owner, user, via, _ in recorded) == sorted(
+        2 * [(token.organization_id, token.user_id, f"API: {token.name}") for token in tokens]
+    )
+
+
+# --- Saving ---------------------------------------------------------------------------------------
+
+
+def test_saving_the_same_again_leaves_no_record(records: Records) -> None:
+    for model in RECORDED:
+        row = make(model, OrganizationFactory())
+        records()
+        row.save()
+        model.objects.get(pk=row.pk).save()
+        assert records() == [], model
+
+
+def test_true_is_not_one(records: Records) -> None:
+    saved = FilterFactory(params={"archived": 1})
+    records()
+    for params, there in (({"archived": True}, 1), ({"archived": True}, 0), ({"archived": 1}, 1)):
+        saved.params = params
+        saved.save()
+        assert len(records()) == there, params
+
+
+def test_fields_that_were_not_saved_are_not_asked(records: Records) -> None:
+    person = PersonFactory()
+    records()
+    person.title = "Editor"
+    person.save(update_fields=["email"])
+    assert records() == []
+    person.save(update_fields=["title"])
+    assert len(records()) == 1
+
+
+def test_row_without_any_record_gets_one_when_it_is_saved(records: Records) -> None:
+    person = PersonFactory()
+    person.history.all().delete()
+    records()
+    person.save()
+    assert [record[2] for record in records()] == ["~"]
+
+
+def test_record_is_undone_with_its_change() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        ServiceTypeFactory()
+        raise ZeroDivisionError
+    assert (ServiceType.objects.count(), ServiceType.history.count()) == (0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_change_is_undone_with_its_record() -> None:
+    """Also where nobody began a transaction, as in a shell."""
+    person = PersonFactory()
+    person.title, person._history_date = "Editor", "no date"
+    with pytest.raises(ValidationError):
+        person.save()
+    new = Person(organization=person.organization, first_name="New", last_name="One")
+    new._history_date = "no date"
+    with pytest.raises(ValidationError):
+        new.save()
+    assert [*Person.objects.values_list("pk", "title")] == [(person.pk, None)]
+
+
+def test_bulk_changes_are_recorded_through_the_librarys_own_functions(records: Records) -> None:
+    organization = OrganizationFactory()
+    records()
+    with change_set() as made:
+        people = bulk_create_with_history(
+            [Person(organization=organization, first_name=name, last_name="Perak") for name in ("A", "B")],
+            Person,
+        )
+    for person in people:
+        person.title = "Editor"
+    with change_set() as changed:
+        bulk_update_with_history(people, Person, ["title"])
+    assert records() == [
+        (Person, person.pk, kind, None, command_line()) for kind in ("+", "~") for person in people
+    ]
+    assert change_sets()[-4:] == [made, made, changed, changed]
+
+
+# --- Deleting -------------------------------------------------------------------------------------
+
+
+def test_deletion_records_what_goes_with_it_in_few_statements(
+    django_assert_num_queries: Any, records: Records
+) -> None:
+    person = PersonFactory()
+    services = ServiceFactory.create_batch(30, organization=person.organization)
+    rows = [
+        ServiceAssignmentFactory(person=person, service=service, organization=person.organization)
+        for service in services
+    ]
+    records()
+    with CaptureQueriesContext(connection) as queries:
+        person.delete()
+    inserts = [query["sql"].split('"')[1] for query in queries if query["sql"].startswith("INSERT")]
+    assert sorted({*inserts}) == ["accounts_historicalperson", "assignments_historicalserviceassignment"]
+    # As many rows at once as the database takes.
+    assert len(inserts) <= 3
+    assert [(model, pk, kind) for model, pk, kind, *_ in records()] == [
+        (Person, rows[0].person_id, "-"),
+        *((ServiceAssignment, row.pk, "-") for row in rows),
+    ]
+    assert len({*change_sets()[-31:]}) == 1
+
+
+def test_history_outlives_the_organization() -> None:
+    organization = OrganizationFactory()
+    rows = {model: make(model, organization).pk for model in RECORDED}
+    token = ApiToken.objects.get(pk=rows[ApiToken])
+    organization.delete()
+    for model in RECORDED:
+        kinds = model.history.filter(id=rows[model]).values_list("history_type", flat=True)
+        gone = ["-"] if model is not User else []
+        assert list(kinds) == [*gone, "+"], model
+        assert {*model.history.filter(id=rows[model]).values_list("id", flat=True)} == {rows[model]}
+    assert token.history.first().organization_id == rows[Organization]
+
+
+def test_deleting_a_login_is_recorded_where_it_was_taken_away(records: Records) -> None:
+    person = PersonFactory()
+    person.user = UserFactory()
+    person.save()
+    login, client = person.user_id, superuser()
+    records()
+    assert client.post(url(User, "delete", login), {"post": "yes"}).status_code == 302
+    by = (user_of(client), "admin")
+    assert [record for record in records() if record[:2] == (Person, person.pk)] == [
+        (Person, person.pk, "~", *by)
+    ]
+    assert person.history.first().user_id is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_user_may_delete_the_login_in_use_and_history_loses_the_name_alone() -> None:
+    client = superuser()
+    own = user_of(client)
+    project = factories.ProjectFactory()
+    change = url(Project, "change", project.pk)
+    assert client.post(change, {**form_data(client, change), "name": "New name"}).status_code == 302
+    assert project.history.first().history_user_id == own
+    assert client.post(url(User, "delete", own), {"post": "yes"}).status_code == 302
+    latest = project.history.select_related("history_user").first()
+    assert (latest.history_user, latest.via, latest.name) == (None, "admin", "New name")
+    gone = User.history.select_related("history_user").filter(id=own).first()
+    assert (gone.history_type, gone.history_user, gone.via) == ("-", None, "admin")
+
+
+# --- Secrets --------------------------------------------------------------------------------------
+
+
+def test_no_secret_is_in_any_history(organization: Organization) -> None:
+    client = superuser()
+    user = UserFactory(is_staff=True)
+    user.set_password("correct horse battery")
+    user.save()
+    password = url(User, "change", user.pk).replace("change/", "password/")
+    new = {"password1": "battery horse correct", "password2": "battery horse correct"}
+    answer = client.post(password, {**new, "usable_password": "true", "set-password": "1"})
+    assert answer.status_code == 302
+    token = ApiTokenFactory(organization=organization)
+    secret = token.make_secret()
+    token.save()
+    token.touch(datetime(2030, 1, 1, tzinfo=UTC))
+    kept = repr([list(history.objects.values()) for history in HISTORIES])
+    hashes = User.objects.values_list("password", flat=True)
+    hidden = ["correct horse battery", "battery horse correct", secret, token.digest, *filter(None, hashes)]
+    assert [secret for secret in hidden if secret in kept] == []
+    assert token.prefix in kept
+    assert ApiToken.history.filter(id=token.pk).count() == 2
+
+
+# --- First records and differences ----------------------------------------------------------------
+
+
+@every_recorded_model
+def test_first_records_are_those_that_saving_would_have_left(
+    model: Any, django_assert_num_queries: Any
+) -> None:
+    rows = [make(model, OrganizationFactory()) for _ in range(2)]
+    columns = [field.attname for field in model.history.model.tracked_fields]
+    own = ["history_type", "history_user_id", "history_change_reason", "via"]
+    saved = list(model.history.order_by("history_id").values(*columns, *own))
+    model.history.all().delete()
+    made_at = "date_joined" if model is User else "created_at"
+    with django_assert_num_queries(1):
+        record_all(model.objects.all(), model.history.model, made_at=made_at)
+    assert list(model.history.order_by("history_id").values(*columns, *own)) == saved
+    for row in rows:
+        record = model.history.get(id=row.pk)
+        assert (record.history_date, record.change_set) == (getattr(row, made_at), current_change_set())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_older_than_its_history_gets_a_first_record() -> None:
+    call_command("migrate", "assignments", "0001", verbosity=0)
+    call_command("migrate", "catalog", "0002", verbosity=0)
+    call_command("migrate", "accounts", "0002", verbosity=0)
+    try:
+        organization = Organization(name="Studio")
+        Organization.objects.bulk_create([organization])
+        project = Project(organization=organization, name="Old", created_at=datetime(2020, 1, 2, tzinfo=UTC))
+        Project.objects.bulk_create([project])
+    finally:
+        call_command("migrate", verbosity=0)
+    record = project.history.get()
+    assert (record.name, record.history_date, record.history_type, record.via) == (
+        "Old",
+        project.created_at,
+        "+",
+        "before history",
+    )
+    assert organization.history.get().change_set == record.change_set
+    project.archive()
+    assert project.history.first().diff_against(record).changed_fields == ["archived_at"]
+
+
+def test_differences_are_told_without_a_query(django_assert_num_queries: Any) -> None:
+    person, user = PersonFactory(email="ana@example.com"), UserFactory()
+    person.archive()
+    person.title, person.user = "Editor", user
+    person.save()
+    token = ApiTokenFactory()
+    token.revoke()
+    (edited, archived, made), (revoked, issued) = person.history.all(), token.history.all()
+    with django_assert_num_queries(0):
+        told = [
+            [(change.field, change.old, change.new) for change in after.diff_against(before).changes]
+            for after, before in ((archived, made), (edited, archived), (edited, edited), (revoked, issued))
+        ]
+    assert told == [
+        [("archived_at", None, person.archived_at)],
+        [("title", None, "Editor"), ("user", None, user.pk)],
+        [],
+        [("revoked_at", None, token.revoked_at)],
+    ]
+
+
+def test_models_that_are_linked_by_several_columns_are_told_apart(records: Records) -> None:
+    """The joins to saved filters are no columns: what is recorded is the id."""
+    organization = OrganizationFactory()
+    saved = FilterFactory(organization=organization)
+    assignment = factories.ProjectAssignmentFactory(organization=organization)
+    assignment.default_filter_id = saved.pk
+    assignment.save()
+    after, before = assignment.history.all()
+    assert [(c.field, c.old, c.new) for c in after.diff_against(before).changes] == [
+        ("default_filter_id", None, saved.pk)
+    ]
