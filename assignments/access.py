@@ -117,17 +117,19 @@ def in_state(services: models.QuerySet[Service], states: Collection[Access]) -> 
         service_type=OuterRef("service_type"), person__archived_at=None
     )
     holding = active.filter(person__service_type_assignments__service_type=OuterRef("service_type"))
-    somebody_left = (
-        (by_person & ~by_type & Exists(active))
-        | (by_person & by_type & assigned & Exists(holding))
-        | (by_type & (~by_person | ~assigned) & Exists(holders))
-    )
-    restricted = by_type | (by_person & assigned)
+    # Apart, each is a join; in one condition, the database would read every assignment for each of its parts.
+    left_to_nobody = [
+        services.filter(by_person, ~by_type, assigned, ~Exists(active)),
+        services.filter(by_person, by_type, assigned, ~Exists(holding)),
+        services.filter(by_person, by_type, ~assigned, ~Exists(holders)),
+        services.filter(~by_person, by_type, ~Exists(holders)),
+    ]
+    nobody = reduce(or_, (Q(pk__in=each.order_by().values("pk")) for each in left_to_nobody))
     conditions = {
         Access.OPEN: ~by_person & ~by_type,
         Access.OPEN_NOBODY_ASSIGNED: by_person & ~by_type & ~assigned,
-        Access.RESTRICTED: restricted & somebody_left,
-        Access.RESTRICTED_TO_NOBODY: restricted & ~somebody_left,
+        Access.RESTRICTED: (by_type | (by_person & assigned)) & ~nobody,
+        Access.RESTRICTED_TO_NOBODY: nobody,
     }
     return services.filter(reduce(or_, (conditions[state] for state in states), Q(pk__in=())))
 

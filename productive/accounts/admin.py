@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from datetime import tzinfo
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.utils import flatten_fieldsets, model_ngettext
+from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth import admin as auth_admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models.functions import Concat
 from django.http import HttpRequest
+from django.utils import timezone
 
-from productive.accounts.models import ApiToken, Archivable, Organization, User
+from productive.accounts.models import ApiToken, ApiTokenQuerySet, Archivable, Organization, Person, User
+from productive.accounts.resources import PersonTable
+from productive.accounts.sign_in import SignInForm
+from productive.admin.columns import RecordColumn
+from productive.admin.exchange import ExchangeAdmin
+from productive.admin.filters import ChoiceFilter, by_days, by_record
+from productive.admin.forms import Autocomplete, RecordField
+from productive.admin.lines import leave_out
 from productive.admin.options import SturdyAdmin
-from productive.admin.theme import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from productive.admin.rows import Stamp
+from productive.admin.theme import AdminPasswordChangeForm, UserChangeForm, UserCreationForm, display
+
+admin.site.login_form = SignInForm
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -28,11 +41,21 @@ def for_superusers(_: Any, request: HttpRequest, obj: Any = None) -> bool:
     return signed_in(request).is_superuser
 
 
+def organizations_of(request: HttpRequest) -> list[Organization]:
+    """Those that staff work in, asked once a request."""
+    known: list[Organization] | None = getattr(request, "_organizations", None)
+    if known is None:
+        known = list(Organization.objects.of(signed_in(request)))
+        request._organizations = known  # type: ignore[attr-defined]
+    return known
+
+
 class OrganizationOwnedAdmin(SturdyAdmin):
     """The admin of what belongs to an organization. Staff find only their own; superusers find all.
 
     The organization is a field of every form, so that the model's rules are asked with it, but it can be
-    chosen only by a superuser who adds a record. Staff don't see it: theirs is filled in.
+    chosen only when a record is added, by superusers and by staff who work in several. Staff of one don't see
+    it: theirs is filled in.
     """
 
     owner = ["organization"]
@@ -42,25 +65,44 @@ class OrganizationOwnedAdmin(SturdyAdmin):
     readonly_fields = ["created_at"]
     autocomplete_fields = ["organization"]
 
-    def owned_by(self, rows: Any, organization: Organization) -> Any:
-        return rows.owned_by(organization)
+    def owned_by_any(self, rows: Any, organizations: list[Organization]) -> Any:
+        return rows.owned_by_any(organizations)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        rows, user = super().get_queryset(request), signed_in(request)
-        if user.is_superuser:
+        rows = super().get_queryset(request)
+        if signed_in(request).is_superuser:
             return rows
-        return self.owned_by(rows, user.organization) if user.organization else rows.none()
+        return self.owned_by_any(rows, organizations_of(request))
+
+    def get_history(self, request: HttpRequest) -> Any:
+        records = super().get_history(request)
+        if signed_in(request).is_superuser:
+            return records
+        if self.owner:
+            return records.filter(organization__in=organizations_of(request))
+        return records.filter(id__in=self.get_queryset(request).order_by().values("pk"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        user = signed_in(request)
-        has_seat = user.is_superuser or user.organization_id is not None
+        has_seat = signed_in(request).is_superuser or bool(organizations_of(request))
         return has_seat and super().has_add_permission(request)
+
+    def zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
+        """An organization's days are those of its own zone."""
+        everybody = signed_in(request).is_superuser
+        theirs = defaultdict(list)
+        for organization in Organization.objects.all() if everybody else organizations_of(request):
+            theirs[organization.zone].append(organization.pk)
+        return {zone: Q(organization__in=ids) for zone, ids in theirs.items()}
 
     def get_list_display(self, request: HttpRequest) -> Any:
         return [*super().get_list_display(request), *self.shown_owner(request)]
 
+    def get_hints(self, request: HttpRequest) -> list[str]:
+        return [*super().get_hints(request), *self.shown_owner(request)]
+
     def get_list_filter(self, request: HttpRequest) -> Any:
-        return [*super().get_list_filter(request), *self.shown_owner(request)]
+        owner = [by_record(Person.organization)] if self.shown_owner(request) else []
+        return [*super().get_list_filter(request), *owner]
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
         return [*self.list_select_related, *self.shown_owner(request)]
@@ -78,60 +120,62 @@ class OrganizationOwnedAdmin(SturdyAdmin):
         kwargs["fields"] = list(dict.fromkeys([*fields, *self.owner]))
         form = super().get_form(request, obj, change=change, **kwargs)
         fixed = {*self.fixed_fields} if change else set()
-        if not signed_in(request).is_superuser:
+        if not self.shown_owner(request):
             fixed |= {*self.owner}
         for name in fixed & form.base_fields.keys():
             field = form.base_fields[name]
             # A disabled field takes its initial value, whatever is posted.
             field.disabled = True
             field.widget = field.widget.widget
-            if name == "organization":
-                field.initial = signed_in(request).organization_id
+            if name == "organization" and not change:
+                field.initial = organizations_of(request)[0].pk
         return form
 
+    def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
+        inlines = super().get_inline_instances(request, obj)
+        if obj is not None:
+            leave_out(inlines, obj)
+        return inlines
+
     def shown_owner(self, request: HttpRequest) -> list[str]:
-        return self.owner if signed_in(request).is_superuser else []
+        several = signed_in(request).is_superuser or len(organizations_of(request)) > 1
+        return self.owner if several else []
 
-    def change_each(
-        self, request: HttpRequest, rows: models.QuerySet[Any], verb: Callable[[Any], None], done: str
-    ) -> None:
-        """Do it to every row or to none, note it in the history of each, and say how many there were."""
-        with transaction.atomic():
-            changed = list(rows.select_for_update(of=("self",)).order_by("pk"))
-            for row in changed:
-                verb(row)
-            LogEntry.objects.log_actions(signed_in(request).pk, changed, CHANGE, f"{done.capitalize()}.")
-        count = len(changed)
-        self.message_user(request, f"{count} {model_ngettext(self.opts, count)} {done}.", messages.SUCCESS)
+    def ownership(self, request: HttpRequest) -> dict[str, Any]:
+        """What an import or an export is told of whose records there are."""
+        return {"organizations": organizations_of(request), "shows_owner": bool(self.shown_owner(request))}
 
 
-class ArchivedFilter(admin.SimpleListFilter):
+class ArchivedFilter(ChoiceFilter):
     title = parameter_name = "archived"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("no", "No"), ("yes", "Yes")]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        wanted = {"no": queryset.active, "yes": queryset.archived}.get(self.value() or "", queryset.all)
-        return wanted()
+    def conditions(self, rows: Any) -> dict[str, Any]:
+        return {"no": rows.active(), "yes": rows.archived()}
+
+
+ARCHIVE = Stamp(name="archive", title="Archive", column="archived_at", done="archived", already="archived")
+RESTORE = Stamp(
+    name="restore", title="Restore", column="archived_at", clears=True, done="restored", already="in use"
+)
 
 
 class ArchivableAdmin(OrganizationOwnedAdmin):
+    ended = ("archived_at", "archived")
     readonly_fields = ["created_at", "archived_at"]
-    list_filter = [ArchivedFilter]
-    actions = ["archive", "restore"]
+    list_filter = [ArchivedFilter, by_days("created_at", "day added"), by_days("archived_at", "day archived")]
+    actions = [ARCHIVE, RESTORE]
 
-    @admin.action(permissions=["change"], description="Archive selected %(verbose_name_plural)s")
-    def archive(self, request: HttpRequest, queryset: Any) -> None:
-        self.change_each(request, queryset.active(), Archivable.archive, "archived")
-
-    @admin.action(permissions=["change"], description="Restore selected %(verbose_name_plural)s")
-    def restore(self, request: HttpRequest, queryset: Any) -> None:
-        self.change_each(request, queryset.archived(), Archivable.restore, "restored")
+    @display(description="Status", ordering="archived_at", label={"Active": "success", "Archived": "warning"})
+    def status(self, record: Archivable) -> str:
+        return "Active" if record.archived_at is None else "Archived"
 
 
 @admin.register(Organization)
 class OrganizationAdmin(OrganizationOwnedAdmin):
+    can_be_taken_back = False
     menu, icon = "Administration", "domain"
     owner = fixed_fields = autocomplete_fields = []
     list_display = ["name", "time_zone", "created_at"]
@@ -142,34 +186,102 @@ class OrganizationAdmin(OrganizationOwnedAdmin):
     has_add_permission = has_delete_permission = for_superusers
 
 
-class PersonAdmin(ArchivableAdmin):
+class PersonAdmin(ExchangeAdmin, ArchivableAdmin):
+    table_class = PersonTable
+    superuser_fields = ["user"]
     menu, icon, in_palette = "People", "person", True
-    list_display = ["__str__", "email", "title", "archived_at"]
+    hints = ["email"]
+    list_display = ["name", "email", "title", "status"]
     search_fields = ["first_name", "last_name", "email"]
     ordering = ["first_name", "last_name", "id"]
     fields = ["first_name", "last_name", "email", "title"]
+    autocomplete_fields = ["organization", "user"]
+
+    @admin.display(description="Name", ordering=Concat("first_name", Value(" "), "last_name"))
+    def name(self, person: Person) -> str:
+        return str(person)
+
+    # Who signs in as whom decides who sees what: staff read it.
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        user = ["user"] if signed_in(request).is_superuser else []
+        return [*super().get_fields(request, obj), *user]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        user = [] if signed_in(request).is_superuser else ["user"]
+        return [*user, *super().get_readonly_fields(request, obj)]
+
+
+def rights_of(user: User) -> models.QuerySet[Permission]:
+    """What was given to the user or to their groups, whether or not they may sign in now."""
+    return Permission.objects.filter(Q(user=user) | Q(group__user=user))
 
 
 @admin.register(User)
 class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
-    """Staff manage the users of their organization; superusers and what makes one are out of their sight."""
+    """Staff manage the logins of people of their organizations, if these work nowhere else.
 
-    menu, icon = "People", "manage_accounts"
-    fixed_fields = []
+    Superusers and what makes one are out of their sight. A login that opens another organization too, or
+    that has rights which they lack, they can only look at: setting its password would give them both.
+    """
+
+    can_be_taken_back = False
+    menu, icon, place = "People", "manage_accounts", 1
+    owner = fixed_fields = autocomplete_fields = []
     list_display = ["username", "email", "first_name", "last_name", "is_staff", "is_active"]
     list_filter = ["is_active", "is_staff"]
     readonly_fields = ["last_login", "date_joined"]
     form, add_form = UserChangeForm, UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    add_fieldsets = auth_admin.UserAdmin.add_fieldsets
+    add_fieldsets = [(None, {"fields": ["person", "username", "usable_password", "password1", "password2"]})]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         ("Personal info", {"fields": ["first_name", "last_name", "email"]}),
         ("Access", {"fields": ["is_active", "is_staff"]}),
     ]
 
-    def owned_by(self, rows: Any, organization: Organization) -> Any:
-        return rows.filter(organization=organization, is_superuser=False)
+    def owned_by_any(self, rows: Any, organizations: list[Organization]) -> Any:
+        people = Person.objects.owned_by_any(organizations).filter(user=OuterRef("pk"))
+        return rows.filter(Q(serves__in=organizations) | Exists(people), is_superuser=False)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed, editor = super().has_change_permission(request, obj), signed_in(request)
+        if not allowed or obj is None or editor.is_superuser:
+            return allowed
+        elsewhere = Organization.objects.exclude(pk__in=[one.pk for one in organizations_of(request)])
+        opens_more = elsewhere.filter(
+            Q(pk=obj.serves_id) | Exists(obj.people.filter(organization=OuterRef("pk")))
+        )
+        may_more = rights_of(obj).exclude(pk__in=rights_of(editor).values("pk"))
+        return not (obj.is_superuser or opens_more.exists() or may_more.exists())
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is not None:
+            return super().get_form(request, obj, change=change, **kwargs)
+        kwargs["fields"] = [name for name in flatten_fieldsets(self.add_fieldsets) if name != "person"]
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.base_fields["person"] = RecordField(
+            self.people_without_login(request),
+            # Django asks for a relation to what is offered; any to a person will do.
+            widget=Autocomplete(Person._meta.related_objects[0].field, self.admin_site),
+            required=not signed_in(request).is_superuser,
+            help_text="Active, and without a login so far. The login opens this person's organization.",
+        )
+        return form
+
+    def people_without_login(self, request: HttpRequest) -> models.QuerySet[Person]:
+        """Locked where one is about to get a login: nobody gives them another one in between."""
+        found: Any = self.admin_site.get_model_admin(Person).get_queryset(request)
+        people = found.active().filter(user=None)
+        if request.method == "POST" and transaction.get_connection().in_atomic_block:
+            people = people.select_for_update(of=("self",))
+        return people
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        person = form.cleaned_data.get("person")
+        if person is not None:
+            person.user = obj
+            person.save(update_fields=["user"])
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         shared = ["is_superuser", "groups"] if signed_in(request).is_superuser else []
@@ -193,24 +305,82 @@ admin.site.unregister(Group)
 class GroupAdmin(SturdyAdmin, auth_admin.GroupAdmin):
     """Groups are shared by all organizations and give rights: they are the superusers' business."""
 
-    menu, icon = "Administration", "shield_person"
+    menu, icon, place = "Administration", "shield_person", 1
     has_view_permission = has_add_permission = for_superusers
     has_change_permission = has_delete_permission = for_superusers
 
 
+class TokenStateFilter(ChoiceFilter):
+    title = parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("live", "Live"),
+            ("expiring", "Live, expires within two weeks"),
+            ("expired", "Expired"),
+            ("revoked", "Revoked"),
+        ]
+
+    def conditions(self, rows: ApiTokenQuerySet) -> dict[str, Any]:
+        now = timezone.now()
+        return {
+            "live": rows.live(now),
+            "expiring": rows.expiring(now),
+            "expired": rows.filter(expires_at__lte=now, revoked_at=None),
+            "revoked": rows.exclude(revoked_at=None),
+        }
+
+
+REVOKE = Stamp(
+    name="revoke",
+    title="Revoke",
+    column="revoked_at",
+    done="revoked",
+    already="revoked",
+    note="Whatever uses these tokens is refused from then on, for good: a revoked token can't be had back.",
+)
+
+
 @admin.register(ApiToken)
 class ApiTokenAdmin(OrganizationOwnedAdmin):
+    can_be_taken_back = False
     menu, icon = "Administration", "key"
     fixed_fields = ["organization", "user"]
-    list_display = ["name", "prefix", "user", "read_only", "expires_at", "revoked_at", "last_used_at"]
-    list_filter = ["read_only", "expires_at", "revoked_at"]
+    list_display = [
+        "name",
+        "prefix",
+        RecordColumn(ApiToken.user, "username"),
+        "state",
+        "read_only",
+        "expires_at",
+        "last_used_at",
+    ]
+    list_filter = [
+        TokenStateFilter,
+        "read_only",
+        by_record(ApiToken.user),
+        by_days("created_at", "day issued"),
+        by_days("expires_at", "day of expiry"),
+        by_days("last_used_at", "day last used"),
+    ]
     list_select_related = ["user"]
     search_fields = ["name", "prefix", "user__username"]
     autocomplete_fields = ["organization", "user"]
     ordering = ["-id"]
     fields = ["name", "user", "read_only", "expires_at"]
     readonly_fields = ["prefix", "created_at", "revoked_at", "last_used_at"]
-    actions = ["revoke"]
+    actions = [REVOKE]
+
+    @display(
+        description="State",
+        label={"Live": "success", "Expired": "warning", "Revoked": "danger", "User switched off": "warning"},
+    )
+    def state(self, token: ApiToken) -> str:
+        if token.revoked_at is not None:
+            return "Revoked"
+        if token.expires_at is not None and token.expires_at <= timezone.now():
+            return "Expired"
+        return "Live" if token.user.is_active else "User switched off"
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         if not change:
@@ -218,7 +388,3 @@ class ApiTokenAdmin(OrganizationOwnedAdmin):
             told = f"The secret of “{obj.name}” is {secret}. Copy it now: it is never shown again."
             self.message_user(request, told, messages.SUCCESS)
         super().save_model(request, obj, form, change)
-
-    @admin.action(permissions=["change"], description="Revoke selected %(verbose_name_plural)s")
-    def revoke(self, request: HttpRequest, queryset: models.QuerySet[ApiToken]) -> None:
-        self.change_each(request, queryset.filter(revoked_at=None), ApiToken.revoke, "revoked")

@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -28,10 +28,29 @@ class Autocomplete(AutocompleteSelect):
         return super().optgroups(name, [selected for selected in value if is_id(selected)], attr)
 
 
+class AutocompleteMultiple(AutocompleteSelectMultiple):
+    """Likewise, of several, each of which is taken away by its own cross: a cross for all is one too many."""
+
+    def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {**super().build_attrs(*args, **kwargs), "data-allow-clear": "false"}
+
+    def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
+        return super().optgroups(name, [selected for selected in value if is_id(selected)], attr)
+
+
 def label_of(record: models.Model) -> str:
     """What stands for a record where it is chosen: its admin's `label`, or else its own name."""
     label = getattr(admin.site.get_model_admin(type(record)), "label", str)
     return label(record)
+
+
+def marked_label_of(record: models.Model) -> str:
+    """Likewise, and whether it is put away: "Ana Horvat (archived)"."""
+    value: Any = record
+    path, word = getattr(admin.site.get_model_admin(type(record)), "ended", ("", ""))
+    for name in path.split("__") if path else ():
+        value = getattr(value, name)
+    return f"{label_of(record)} ({word})" if path and value is not None else label_of(record)
 
 
 class RecordField(forms.ModelChoiceField):
@@ -52,6 +71,22 @@ class ChoicesById(forms.ModelMultipleChoiceField):
     def clean(self, value: Any) -> Any:
         if value and not all(map(is_id, value)):
             raise ValidationError("Select valid choices.", code="invalid_choice")
+        return super().clean(value)
+
+
+class RecordsField(ChoicesById):
+    """Several records of the other end of a relation, found by their names; never all of them in a list."""
+
+    def __init__(self, queryset: Any, *, relation: Any, most: int, **kwargs: Any) -> None:
+        super().__init__(queryset, widget=AutocompleteMultiple(relation, admin.site), **kwargs)
+        self.most = most
+
+    def label_from_instance(self, obj: models.Model) -> str:
+        return marked_label_of(obj)
+
+    def clean(self, value: Any) -> Any:
+        if value and len(value) > self.most:
+            raise ValidationError(f"Choose at most {self.most:,}.", code="too_many")
         return super().clean(value)
 
 

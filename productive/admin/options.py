@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import tzinfo
 from typing import Any, ClassVar, cast
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import BaseModelAdmin, IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, models, transaction
-from django.db.models import ForeignKey
+from django.db.models import ForeignKey, Q
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
 
+from productive.admin.bulk import BulkAction
+from productive.admin.changes import history_of
+from productive.admin.columns import Column, Page
+from productive.admin.filters import parameters_of
 from productive.admin.forms import Autocomplete, ChoicesById, PortableDecoder, RecordField, is_id
 from productive.admin.theme import ModelAdmin
+from productive.history import is_recorded
 
 
 class OwnChoices(BaseModelAdmin):
@@ -39,12 +50,23 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
 
     # Where the menu lists it, and under which of the theme's icons.
     menu = ""
+    menu_title = ""
     icon = "data_object"
-    # Whether the command palette looks for its records.
+    # Later in its group, the larger.
+    place = 0
+    # Whether the command palette looks for its records, and what it tells of each besides the label.
     in_palette = False
+    hints: ClassVar[list[str]] = []
+    # Whether the change list can give records an earlier state, and in which fields for superusers alone.
+    can_be_taken_back = True
+    superuser_fields: Sequence[str] = ()
+    # The moment that puts a record away, and what it is called then.
+    ended = ("", "")
 
     list_per_page = 50
     show_full_result_count = False
+    # Counts beside every filter cost a query over all rows each.
+    show_facets = ShowFacets.NEVER
     list_filter_submit = True
     list_fullwidth = True
     formfield_overrides: ClassVar[dict[Any, Any]] = {models.JSONField: {"decoder": PortableDecoder}}
@@ -58,10 +80,45 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
             rows = rows.select_for_update(of=("self",))
         return rows.filter(pk=object_id).first()
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, models.TextField) and db_field.null:
+            # Left empty, it stays what it was: null, as for Django's shorter texts.
+            kwargs.setdefault("empty_value", None)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def get_hints(self, request: HttpRequest) -> list[str]:
+        return self.hints
+
+    def get_history(self, request: HttpRequest) -> Any:
+        """The records of what was changed that the user may see."""
+        manager: Any = self.model
+        return manager.history.model._default_manager.all()
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What was changed of one object, also when it is gone."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        if not is_recorded(self.model):
+            return super().history_view(request, object_id, extra_context)
+        page = history_of(self, request, object_id) if is_id(object_id) else None
+        if page is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            **page,
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/object_history.html", context)
+
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         # PostgreSQL refuses NUL, SQLite a condition of a thousand words; no column holds either.
         if "\x00" in search_term or len(search_term) > 255:
             return queryset.none(), False
+        moment, _ = self.ended
+        if moment and request.GET.get("active") == "yes":
+            # Asked by the choices of a form, where what is put away is not offered.
+            queryset = queryset.filter(**{f"{moment}__isnull": True})
         return super().get_search_results(request, queryset, search_term)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -69,11 +126,28 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
         path, _, operator = lookup.rpartition("__")
         for item in self.get_list_filter(cast(HttpRequest, request)):
             if isinstance(item, type):
-                if lookup == getattr(item, "parameter_name", None):
+                if lookup in parameters_of(item):
                     return True
             elif path in (item, f"{item}__id") and operator in ("exact", "isnull", "gte", "lt"):
                 return True
         return False
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """The columns that the user may see, and links only to what they may open."""
+        shown: list[Any] = []
+        for column in super().get_list_display(request):
+            shown += column.shown_to(request) if isinstance(column, Column) else [column]
+        return shown
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Page
+
+    def complete(self, rows: list[Any]) -> None:
+        """Fetch what columns show of the page's rows, for all of them at once."""
+
+    def zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
+        """By time zone, the rows whose days are that zone's."""
+        return {timezone.get_current_timezone(): Q()}
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
@@ -81,6 +155,14 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
         except OverflowError as error:
             # A moment that the database, or Python in its own zone, can't count to.
             raise IncorrectLookupParameters from error
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions: dict[str, Any] = super().get_actions(request)
+        return {
+            name: action
+            for name, action in actions.items()
+            if not isinstance(action[0], BulkAction) or action[0].is_allowed(self, request)
+        }
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
         if all(map(is_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):

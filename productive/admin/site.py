@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 from django.db.models.fields.related import RelatedField
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from productive.admin.forms import label_of
-from productive.admin.theme import AdminSite, SearchResult
+from productive.admin import change_pages
+from productive.admin.forms import label_of, marked_label_of
+from productive.admin.rows import DELETE
+from productive.admin.theme import AdminSite
 
 GROUPS = ("Catalogue", "Assignments", "People", "Administration")
+NEVER = Q(pk__in=())
 # Of each kind of record; whoever finds more should type more.
 MOST_FOUND = 8
 
@@ -29,11 +35,23 @@ class MenuItem:
     url: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """What the command palette found: a page, or a record with what tells it from its equals."""
+
+    title: str
+    hint: str
+    icon: str
+    url: str
+    # How the record was put away, as "archived"; nothing for one in use.
+    ended: str = ""
+
+
 class RelationAutocomplete(AutocompleteJsonView):
     """Django's, which takes the other end of a relation for one, and knows one name for a record."""
 
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
-        return {**super().serialize_result(obj, to_field_name), "text": label_of(obj)}
+        return {**super().serialize_result(obj, to_field_name), "text": marked_label_of(obj)}
 
     def process_request(self, request: HttpRequest) -> Any:
         term, model_admin, field, to_field = super().process_request(request)
@@ -52,7 +70,14 @@ class Site(AdminSite):
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
+        self.add_action(DELETE, DELETE.name)
         self.pages: list[tuple[str, MenuItem, Callable[[HttpRequest], bool]]] = []
+        self.add_page("Administration", "Changes", "history", "admin:changes", change_pages.may_see_changes)
+        # What the first page shows: the uppermost room knows, and says so.
+        self.overview: Callable[[HttpRequest], dict[str, Any]] = lambda request: {}
+
+    def get_urls(self) -> list[Any]:
+        return [*change_pages.urls(self), *super().get_urls()]
 
     @property
     def registry(self) -> dict[Any, Any]:
@@ -64,19 +89,21 @@ class Site(AdminSite):
         """List a page that belongs to no model in the menu's group, for whom it answers."""
         self.pages.append((group, MenuItem(title, icon, url_name), allowed))
 
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, {**self.overview(request), **(extra_context or {})})
+
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return RelationAutocomplete.as_view(admin_site=self)(request)
 
     def get_menu(self, request: HttpRequest) -> dict[str, list[MenuItem]]:
         """By group, what the user may open."""
         menu: dict[str, list[MenuItem]] = defaultdict(list)
-        for model, model_admin in self.registry.items():
-            if model_admin.has_view_permission(request) and model_admin.menu:
-                name = f"{self.name}:{model._meta.app_label}_{model._meta.model_name}_changelist"
-                title = str(model._meta.verbose_name_plural)
-                menu[model_admin.menu].append(
-                    MenuItem(title[0].upper() + title[1:], model_admin.icon, reverse(name))
-                )
+        admins: list[Any] = sorted(self._registry.values(), key=lambda each: getattr(each, "place", 0))
+        for each in admins:
+            if each.has_view_permission(request) and getattr(each, "menu", ""):
+                title = each.menu_title or str(each.opts.verbose_name_plural)
+                url = self.url_of(each, "changelist")
+                menu[each.menu].append(MenuItem(title[0].upper() + title[1:], each.icon, url))
         for group, item, allowed in self.pages:
             if allowed(request):
                 menu[group].append(MenuItem(item.title, item.icon, reverse(item.url)))
@@ -104,32 +131,60 @@ class Site(AdminSite):
             for group, items in groups.items()
         ]
 
+    def url_of(self, model_admin: Any, page: str, *args: Any) -> str:
+        options = model_admin.opts
+        return reverse(f"{self.name}:{options.app_label}_{options.model_name}_{page}", args=args)
+
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The command palette: pages by their title, then records by what their lists search."""
         term = request.GET.get("s", "").strip()
-        if not term:
-            return HttpResponse()
-        found = [*self.found_pages(request, term), *self.found_records(request, term)]
-        context = {
-            "results": found,
-            "page_obj": {"count": len(found)},
-            "page_counter": 0,
-            "execution_time": 0,
-        }
-        return TemplateResponse(request, "unfold/helpers/command_results.html", context)
+        found = [*self.found_pages(request, term), *self.found_records(request, term)] if term else []
+        return TemplateResponse(request, "admin/palette_results.html", {"term": term, "found": found})
 
-    def found_pages(self, request: HttpRequest, term: str) -> Iterator[SearchResult]:
+    def found_pages(self, request: HttpRequest, term: str) -> Iterator[Found]:
         for group, items in self.get_menu(request).items():
             for item in items:
-                if term.casefold() in item.title.casefold():
-                    yield SearchResult(item.title, group, item.url, item.icon)
+                if f" {term}".casefold() in f" {item.title}".casefold():
+                    yield Found(item.title, group, item.icon, item.url)
 
-    def found_records(self, request: HttpRequest, term: str) -> Iterator[SearchResult]:
-        for model, model_admin in self.registry.items():
-            if not model_admin.in_palette or not model_admin.has_view_permission(request):
-                continue
-            rows, _ = model_admin.get_search_results(request, model_admin.get_queryset(request), term)
-            options = model._meta
-            for row in rows.order_by(*model_admin.get_ordering(request))[:MOST_FOUND]:
-                url = reverse(f"{self.name}:{options.app_label}_{options.model_name}_change", args=[row.pk])
-                yield SearchResult(label_of(row), str(options.verbose_name), url, model_admin.icon)
+    def found_records(self, request: HttpRequest, term: str) -> list[Found]:
+        """The best of every kind; those in use first, and of these those that begin with the term."""
+        # What is looked for most is registered last: people before services before budgets.
+        admins: list[Any] = [
+            each
+            for each in reversed(self._registry.values())
+            if getattr(each, "in_palette", False) and each.has_view_permission(request)
+        ]
+        found = [one for each in admins for one in self.found_of(each, request, term)]
+        return sorted(found, key=lambda one: (bool(one.ended), not begins(one.title, term)))
+
+    def found_of(self, model_admin: Any, request: HttpRequest, term: str) -> Iterator[Found]:
+        kind, (_, ended) = str(model_admin.opts.verbose_name), model_admin.ended
+        hints = model_admin.get_hints(request)
+        relations = [name for name in hints if model_admin.opts.get_field(name).is_relation]
+        for row in best_of(model_admin, request, term).prefetch_related(*relations)[:MOST_FOUND]:
+            hint = " · ".join([kind, *(str(told) for told in (getattr(row, name) for name in hints) if told)])
+            url = self.url_of(model_admin, "change", row.pk)
+            yield Found(label_of(row), hint, model_admin.icon, url, ended if row.has_ended else "")
+
+
+def best_of(model_admin: Any, request: HttpRequest, term: str) -> QuerySet[Any]:
+    """What the list would find: those in use first, and of these those that begin with the first word."""
+    rows, _ = model_admin.get_search_results(request, model_admin.get_queryset(request), term)
+    word, *_ = term.split()
+    ended, _ = model_admin.ended
+    own = [name.lstrip("=^") for name in model_admin.get_search_fields(request) if "__" not in name]
+    beginning = [Q((f"{name}__istartswith", word)) for name in own]
+    ordering = model_admin.get_ordering(request)
+    return rows.annotate(
+        has_ended=whether(Q((f"{ended}__isnull", False)) if ended else NEVER),
+        has_beginning=whether(reduce(or_, beginning, NEVER)),
+    ).order_by("has_ended", "-has_beginning", *ordering)
+
+
+def whether(condition: Q) -> Case:
+    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
+
+
+def begins(text: str, term: str) -> bool:
+    return text.casefold().startswith(term.casefold())

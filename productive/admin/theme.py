@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
-from unfold.contrib.import_export.forms import ExportForm, ImportForm
-from unfold.dataclasses import SearchResult
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserChangeForm, UserCreationForm
 from unfold.widgets import SELECT_CLASSES, UnfoldAdminMultipleAutocompleteWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget as FileInput
 from unfold.widgets import UnfoldAdminSelectWidget as Select
 from unfold.widgets import UnfoldAdminSingleDateWidget as DateInput
 from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
@@ -26,11 +25,10 @@ __all__ = [
     "AuthenticationForm",
     "AutocompleteSelectFilter",
     "DateInput",
-    "ExportForm",
-    "ImportForm",
+    "DropdownFilter",
+    "FileInput",
     "ModelAdmin",
     "RangeDateFilter",
-    "SearchResult",
     "Select",
     "StackedInline",
     "Switch",

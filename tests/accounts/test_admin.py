@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
-from django.utils import timezone
 
 from productive.accounts.models import ApiToken, Organization, Person, User
+from tests.bulk import apply, preview
 from tests.factories import ApiTokenFactory, OrganizationFactory, PersonFactory, UserFactory
 from tests.test_admin import autocomplete, form_data, listed, staff, superuser, url
 
@@ -25,39 +26,145 @@ def errors(answer: Any) -> dict[str, list[str]]:
 # --- Users ----------------------------------------------------------------------------------------
 
 
+NEW_USER = {"username": "new", "password1": "correct horse battery", "password2": "correct horse battery"}
+
+
 def rights(user: User) -> tuple[Any, ...]:
     user = User.objects.get(pk=user.pk)
-    return (user.is_superuser, user.organization_id, [*user.groups.all()], [*user.user_permissions.all()])
+    opened = [*Organization.objects.filter(pk__in=user.people.values("organization"))]
+    return (user.is_superuser, user.serves, opened, [*user.groups.all()], [*user.user_permissions.all()])
 
 
 def test_staff_can_grant_no_rights_and_move_nobody() -> None:
     organization, group = OrganizationFactory(), Group.objects.create(name="Everything")
     client, colleague = staff(organization), UserFactory(organization=organization)
-    permission = Permission.objects.earliest("pk")
+    permission, elsewhere = Permission.objects.earliest("pk"), PersonFactory()
     wanted = {
         "is_superuser": "on",
         "groups": group.pk,
         "user_permissions": permission.pk,
-        "organization": OrganizationFactory().pk,
+        "organization": elsewhere.organization_id,
+        "serves": elsewhere.organization_id,
+        "people": elsewhere.pk,
+        "person": elsewhere.pk,
     }
     change = url(User, "change", colleague.pk)
     answer = client.post(change, {**form_data(client, change), **wanted, "email": "new@example.com"})
     assert (answer.status_code, User.objects.get(pk=colleague.pk).email) == (302, "new@example.com")
-    assert rights(colleague) == (False, organization.pk, [], [])
+    assert rights(colleague) == (False, None, [organization], [], [])
 
-    new = {"username": "new", "password1": "correct horse battery", "password2": "correct horse battery"}
-    assert client.post(url(User, "add"), {**new, **wanted}).status_code == 302
-    added = User.objects.get(username="new")
-    assert rights(added) == (False, organization.pk, [], [])
-    assert added.check_password("correct horse battery")
+    person = PersonFactory(organization=organization)
+    added = client.post(url(User, "add"), {**NEW_USER, **wanted, "person": person.pk})
+    assert added.status_code == 302
+    new = User.objects.get(username="new")
+    assert rights(new) == (False, None, [organization], [], [])
+    assert new.check_password(NEW_USER["password1"])
+    assert [*new.people.all()] == [person]
 
 
-def test_superuser_grants_rights_and_moves_a_user() -> None:
-    user, group, elsewhere = UserFactory(), Group.objects.create(name="Staff"), OrganizationFactory()
+@pytest.mark.parametrize("theirs", ["nobody", "a stranger", "archived", "taken", "nonsense", "missing"])
+def test_login_is_only_made_for_an_own_active_person_without_one(theirs: str) -> None:
+    organization = OrganizationFactory()
+    archived = PersonFactory(organization=organization)
+    archived.archive()
+    chosen = {
+        "nobody": "",
+        "a stranger": PersonFactory().pk,
+        "archived": archived.pk,
+        "taken": UserFactory(organization=organization).people.get().pk,
+        "nonsense": "\x00",
+        "missing": 987_654_321,
+    }[theirs]
+    refused = errors(staff(organization).post(url(User, "add"), {**NEW_USER, "person": chosen}))
+    wrong = "Select a valid choice. That choice is not one of the available choices."
+    assert refused == {"person": [wrong if chosen else "This field is required."]}
+    assert not User.objects.filter(username="new").exists()
+
+
+def test_superuser_makes_a_login_of_anybody_or_nobody() -> None:
+    person = PersonFactory()
+    client = superuser()
+    assert client.post(url(User, "add"), {**NEW_USER, "person": person.pk}).status_code == 302
+    assert Person.objects.get(pk=person.pk).user == User.objects.get(username="new")
+    assert client.post(url(User, "add"), {**NEW_USER, "username": "nobody"}).status_code == 302
+    assert rights(User.objects.get(username="nobody")) == (False, None, [], [], [])
+
+
+def test_staff_read_whom_a_person_signs_in_as_and_superusers_choose_it() -> None:
+    organization, other = OrganizationFactory(), UserFactory()
+    person = PersonFactory(organization=organization)
+    client, change = staff(organization), url(Person, "change", person.pk)
+    mine = client.session["_auth_user_id"]
+    assert client.post(change, {**form_data(client, change), "user": mine}).status_code == 302
+    add = url(Person, "add")
+    new = {**form_data(client, add), "first_name": "A", "last_name": "B", "user": mine}
+    assert client.post(add, new).status_code == 302
+    assert Person.objects.filter(user=mine).count() == 1
+    assert "Signs in as" in client.get(change).content.decode()
+
+    client = superuser()
+    assert client.post(change, {**form_data(client, change), "user": other.pk}).status_code == 302
+    assert Person.objects.get(pk=person.pk).user == other
+    namesake = PersonFactory(organization=organization)
+    change = url(Person, "change", namesake.pk)
+    refused = client.post(change, {**form_data(client, change), "user": other.pk})
+    assert errors(refused) == {"user": ["already signs in as another person of this organization"]}
+
+
+LOOKED_AT_ONLY = {
+    "works elsewhere": lambda user: PersonFactory(user=user),
+    "worked elsewhere": lambda user: PersonFactory(user=user).archive(),
+    "serves elsewhere": lambda user: User.objects.filter(pk=user.pk).update(serves=OrganizationFactory()),
+    "may more": lambda user: user.user_permissions.add(Permission.objects.get(codename="add_logentry")),
+    "may more by group": lambda user: user.groups.add(group_with("add_logentry")),
+    "may more, switched off": lambda user: (
+        user.groups.add(group_with("add_logentry")),
+        User.objects.filter(pk=user.pk).update(is_active=False),
+    ),
+}
+
+
+def group_with(codename: str) -> Group:
+    group = Group.objects.create(name="Auditors")
+    group.permissions.add(Permission.objects.get(codename=codename))
+    return group
+
+
+@pytest.mark.parametrize("why", LOOKED_AT_ONLY)
+def test_login_that_opens_more_than_ones_own_is_only_looked_at(why: str) -> None:
+    organization = OrganizationFactory()
+    client = staff(organization, "view_user", "add_user", "change_user")
+    colleague = UserFactory(organization=organization)
+    change = url(User, "change", colleague.pk)
+    assert client.post(change, {**form_data(client, change), "email": "a@example.com"}).status_code == 302
+    LOOKED_AT_ONLY[why](colleague)
+    before = User.objects.values().get(pk=colleague.pk)
+    password = change.replace("change/", "password/")
+    new = {**NEW_USER, "usable_password": "true", "set-password": "1"}
+    answers = [client.get(change), client.post(change, new), client.get(password), client.post(password, new)]
+    assert [answer.status_code for answer in answers] == [200, 403, 403, 403]
+    assert User.objects.values().get(pk=colleague.pk) == before
+    assert colleague.pk in listed(client, User)
+
+
+def test_staff_of_both_organizations_change_whom_works_in_both() -> None:
+    here, there = OrganizationFactory(), OrganizationFactory()
+    client, colleague = staff(here), UserFactory(organization=here)
+    PersonFactory(organization=there, user=colleague)
+    change = url(User, "change", colleague.pk)
+    assert client.post(change, {}).status_code == 403
+    seat = PersonFactory(organization=there, user=User.objects.get(pk=client.session["_auth_user_id"]))
+    assert client.post(change, {**form_data(client, change), "email": "a@example.com"}).status_code == 302
+    seat.archive()
+    assert client.post(change, {}).status_code == 403
+
+
+def test_superuser_grants_rights() -> None:
+    user, group = UserFactory(organization=None), Group.objects.create(name="Staff")
     client, change = superuser(), url(User, "change", user.pk)
-    wanted = {"is_superuser": "on", "groups": group.pk, "organization": elsewhere.pk}
+    wanted = {"is_superuser": "on", "groups": group.pk}
     assert client.post(change, {**form_data(client, change), **wanted}).status_code == 302
-    assert rights(user) == (True, elsewhere.pk, [group], [])
+    assert rights(user) == (True, None, [], [group], [])
 
 
 def test_superuser_is_missing_for_staff_of_the_same_organization() -> None:
@@ -109,12 +216,12 @@ def add_token(client: Client, **data: Any) -> Any:
 
 
 def test_secret_of_a_new_token_is_shown_exactly_once() -> None:
-    user = UserFactory()
-    client = staff(user.organization)
+    organization = OrganizationFactory()
+    client, user = staff(organization), UserFactory(organization=organization)
     page = client.get(add_token(client, user=user.pk)["Location"]).content.decode()
     [secret] = re.findall(r"prd_[\w-]{43}", page)
     token = ApiToken.objects.with_secret(secret).get()
-    assert (token.name, token.user, token.organization) == ("Sync", user, user.organization)
+    assert (token.name, token.user, token.organization) == ("Sync", user, organization)
 
     pages = [url(ApiToken, "changelist"), *(url(ApiToken, page, token.pk) for page in ("change", "history"))]
     later = "".join(client.get(page).content.decode() for page in [*pages, url(ApiToken, "delete", token.pk)])
@@ -169,9 +276,9 @@ def test_token_keeps_all_but_its_name_reach_and_expiry(by_superuser: bool) -> No
     assert client.post(url(ApiToken, "change", token.pk), posted).status_code == 302
     changed = ApiToken.objects.get(pk=token.pk)
     assert (changed.name, changed.read_only) == ("New name", True)
-    assert changed.expires_at == timezone.datetime(
-        2030, 1, 2, 3, 4, 5, tzinfo=timezone.get_current_timezone()
-    )
+    # As the clock goes for who typed it: UTC for who works in several organizations.
+    zone = UTC if by_superuser else token.organization.zone
+    assert changed.expires_at == datetime(2030, 1, 2, 3, 4, 5, tzinfo=zone)
     kept = ("user_id", "organization_id", "digest", "prefix", "revoked_at")
     assert [getattr(changed, name) for name in kept] == [getattr(token, name) for name in kept]
 
@@ -179,7 +286,7 @@ def test_token_keeps_all_but_its_name_reach_and_expiry(by_superuser: bool) -> No
 @pytest.mark.parametrize("by_superuser", [True, False])
 def test_token_whose_user_lost_the_seat_is_not_prolonged(by_superuser: bool) -> None:
     token = ApiTokenFactory()
-    User.objects.filter(pk=token.user_id).update(organization=OrganizationFactory())
+    User.objects.filter(pk=token.user_id).update(serves=OrganizationFactory())
     client = superuser() if by_superuser else staff(token.organization)
     answer = client.post(url(ApiToken, "change", token.pk), {"name": "New name"})
     assert list(errors(answer)) == ["user"]
@@ -190,9 +297,7 @@ def test_revoking_tokens_takes_effect_once() -> None:
     first, second = ApiTokenFactory.create_batch(2, organization=organization)
     first.revoke()
     client = staff(organization)
-    data = {"action": "revoke", "index": 0, "_selected_action": [first.pk, second.pk]}
-    page = client.post(url(ApiToken, "changelist"), data, follow=True)
-    assert [str(message) for message in page.context["messages"]] == ["1 API token revoked."]
+    assert apply(client, preview(client, "revoke", [first, second])) == ["1 API token revoked."]
     assert ApiToken.objects.get(pk=first.pk).revoked_at == first.revoked_at
     assert ApiToken.objects.filter(revoked_at=None).count() == 0
 
@@ -214,9 +319,10 @@ def test_email_that_a_colleague_has_is_refused(by_superuser: bool) -> None:
 def test_email_that_a_stranger_has_is_free() -> None:
     PersonFactory(email="ana@example.com")
     organization = OrganizationFactory()
-    data = {"first_name": "Ana", "last_name": "B", "email": "ana@example.com"}
-    assert staff(organization).post(url(Person, "add"), data).status_code == 302
-    assert Person.objects.get(organization=organization).email == "ana@example.com"
+    client, add = staff(organization), url(Person, "add")
+    data = {**form_data(client, add), "first_name": "Ana", "last_name": "B", "email": "ana@example.com"}
+    assert client.post(add, data).status_code == 302
+    assert Person.objects.get(organization=organization, first_name="Ana").email == "ana@example.com"
 
 
 def test_unknown_time_zone_is_refused() -> None:

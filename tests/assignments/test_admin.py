@@ -123,14 +123,3 @@ def test_row_is_locked_while_its_form_is_saved() -> None:
     data = {"first_name": "Ana", "last_name": "B"}
     assert client.post(url(Person, "change", person.pk), data).status_code == 302
     assert waited == [person]
-
-
-def test_every_row_of_an_action_is_locked_before_the_first_is_changed() -> None:
-    organization = OrganizationFactory()
-    first, last = PersonFactory.create_batch(2, organization=organization)
-    client = staff(organization)
-    waited = archiving_waits_for_the_next_save_of(last)
-    data = {"action": "archive", "index": 0, "_selected_action": [first.pk, last.pk]}
-    assert client.post(url(Person, "changelist"), data).status_code == 302
-    assert waited == [last]
-    assert Person.objects.filter(archived_at=None).count() == 0

@@ -1,0 +1,226 @@
+"""Assignments on the pages of what they join: added and taken away where people are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Deal, Service
+from productive.accounts.models import Archivable, Person
+from productive.admin.columns import LINK, address
+from productive.admin.forms import RecordsField, is_id
+from productive.admin.lines import LineForm, LineInline, PairInline, know
+
+BY_NAME: list[Any] = ["person__first_name", "person__last_name", "id"]
+
+
+def standing(record: Archivable | None) -> str:
+    if record is None:
+        return ""
+    return "Active" if record.archived_at is None else "Archived"
+
+
+class PersonLine(PairInline):
+    """People, of a service, a project or a service type."""
+
+    fields = ["person", "status"]
+    readonly_fields = ["status"]
+    autocomplete_fields = ["person"]
+    ordering = BY_NAME
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("person")
+
+    def status(self, line: Any) -> str:
+        return standing(line.person if line.person_id else None)
+
+
+class AssigneesOfService(PersonLine):
+    model = ServiceAssignment
+    verbose_name = "assignee"
+
+
+class AssigneesOfServiceType(PersonLine):
+    model = ServiceTypeAssignment
+    verbose_name = "assignee"
+
+
+class MembersOfProject(PersonLine):
+    model = ProjectAssignment
+    verbose_name = "member"
+    fields = ["person", "status", "watched"]
+    fields_of_a_line = 4
+
+
+class ProjectsOfPerson(PairInline):
+    model = ProjectAssignment
+    verbose_name = "project"
+    fields = ["project", "status"]
+    readonly_fields = ["status"]
+    autocomplete_fields = ["project"]
+    ordering = ["project__name", "id"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("project")
+
+    def status(self, line: ProjectAssignment) -> str:
+        return standing(line.project if line.project_id else None)
+
+
+class ServicesOfPerson(PairInline):
+    model = ServiceAssignment
+    verbose_name = "service"
+    fields = ["service", "budget", "project"]
+    readonly_fields = ["budget", "project"]
+    autocomplete_fields = ["service"]
+    ordering = ["service__name", "service__deal__name", "id"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("service__deal__project")
+
+    def budget(self, line: ServiceAssignment) -> str:
+        if not line.service_id:
+            return ""
+        deal = line.service.deal
+        return f"{deal} (closed)" if deal.closed_at else str(deal)
+
+    def project(self, line: ServiceAssignment) -> str:
+        return str(line.service.deal.project) if line.service_id else ""
+
+
+class ServiceTypesOfPerson(PairInline):
+    model = ServiceTypeAssignment
+    verbose_name = "service type"
+    fields = ["service_type", "status"]
+    readonly_fields = ["status"]
+    autocomplete_fields = ["service_type"]
+    ordering = ["service_type__name", "id"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("service_type")
+
+    def status(self, line: ServiceTypeAssignment) -> str:
+        return standing(line.service_type if line.service_type_id else None)
+
+
+class BudgetsOfProject(LineInline):
+    """Only to be seen, as links."""
+
+    model = Deal
+    fields = ["link", "date", "end_date", "state"]
+    readonly_fields = ["link", "date", "end_date", "state"]
+    fields_of_a_line = 2
+    ordering = ["name", "id"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+    @admin.display(description="Budget")
+    def link(self, deal: Deal) -> str:
+        return format_html(LINK, address(Deal, "change", deal.pk), deal)
+
+    def state(self, deal: Deal) -> str:
+        return "Open" if deal.closed_at is None else "Closed"
+
+
+def assignees_field(people: Any) -> RecordsField:
+    return RecordsField(people, relation=ServiceAssignment.person.field, most=200, required=False)
+
+
+class ServiceLineForm(LineForm):
+    """A service of a budget with the people who are assigned to it.
+
+    Only what was added and taken away on this page is written: whom a colleague assigned meanwhile stays.
+    """
+
+    assignees = assignees_field(Person.objects.none())
+    shown = forms.CharField(required=False, widget=forms.HiddenInput, max_length=4_000)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["shown"].has_changed = lambda initial, data: False  # type: ignore[method-assign]
+        if self.instance.pk is not None:
+            people = [one.person for one in self.instance.service_assignments.all()]
+            self.initial["assignees"] = [str(person.pk) for person in people]
+            self.initial["shown"] = ",".join(str(person.pk) for person in people)
+            know(self.fields["assignees"], people)
+            know(self.fields["service_type"], [self.instance.service_type])
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        wanted = {person.pk: person for person in self.cleaned_data.get("assignees", ())}
+        shown = {int(pk) for pk in self.cleaned_data.get("shown", "").split(",") if is_id(pk)}
+        self.added = [person for pk, person in wanted.items() if pk not in shown]
+        self.removed = shown - wanted.keys()
+        for person in self.added:
+            try:
+                self.assignment_of(person).validate_constraints()
+            except ValidationError as error:
+                self.add_error("assignees", [f"{person}: {said}" for said in error.messages])
+        return cleaned
+
+    def assignment_of(self, person: Person) -> ServiceAssignment:
+        organization = self.instance.organization_id
+        return ServiceAssignment(organization_id=organization, service=self.instance, person=person)
+
+    def save(self, commit: bool = True) -> Service:
+        service: Service = super().save(commit)
+        for person in self.added:
+            self.assignment_of(person).save()
+        for assignment in ServiceAssignment.objects.filter(service=service, person__in=self.removed):
+            assignment.delete()
+        return service
+
+
+class ServicesOfBudget(LineInline):
+    """The services of a budget, each with its assignees. To delete one, its own page asks first."""
+
+    model = Service
+    form = ServiceLineForm
+    fields = ["name", "service_type", "time_tracking_enabled", "expense_tracking_enabled"]
+    autocomplete_fields = ["service_type"]
+    ordering = ["name", "id"]
+    can_delete = False
+    fields_of_a_line = 8
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        assignments = admin.site.get_model_admin(ServiceAssignment)
+        sees = assignments.has_view_permission(request)
+        if not sees:
+            return [*fields]
+        # Who is assigned is what the page is opened for.
+        return [*fields[:2], "assignees", *fields[2:], "shown"]
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        own = admin.site.get_model_admin(Person).get_queryset(request)
+        assignments = admin.site.get_model_admin(ServiceAssignment)
+        field = formset.form.base_fields["assignees"] = assignees_field(own)
+        # What is read most gets the room.
+        field.widget.attrs["style"] = "min-width: 18rem"
+        if "name" in formset.form.base_fields:
+            formset.form.base_fields["name"].widget.attrs["style"] = "min-width: 12rem"
+            formset.form.base_fields["time_tracking_enabled"].label = "Time"
+            formset.form.base_fields["expense_tracking_enabled"].label = "Expenses"
+        field.disabled = not (
+            assignments.has_add_permission(request) and assignments.has_delete_permission(request)
+        )
+        return formset
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        assignments = ServiceAssignment.objects.select_related("person").order_by(*BY_NAME)
+        lines = super().get_queryset(request).select_related("service_type")
+        return lines.prefetch_related(Prefetch("service_assignments", assignments))
+
+    def fields_sent(self, lines: Any) -> int:
+        return super().fields_sent(lines) + ServiceAssignment.objects.filter(service__in=lines).count()

@@ -1,0 +1,430 @@
+"""Assignments where people are: on the pages of budgets, people, projects, services and service types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, transaction
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.models import Organization, Person
+from tests.assignments.test_admin import just_before_the_next_save_of
+from tests.factories import (
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeAssignmentFactory,
+    ServiceTypeFactory,
+)
+from tests.test_admin import autocomplete, form_data, make, staff, superuser, url
+
+pytestmark = pytest.mark.django_db
+
+SERVICE_TWICE = "only one assignment per service, per person is allowed"
+TYPE_TWICE = "only one assignment per service type, per person is allowed"
+PROJECT_TWICE = "has already been assigned to that project"
+# The page of → the lines on it, of which model, and by which field another is added.
+PAIRS: list[tuple[type[Any], type[Any], str, str]] = [
+    (Person, ProjectAssignment, "project", PROJECT_TWICE),
+    (Person, ServiceAssignment, "service", SERVICE_TWICE),
+    (Person, ServiceTypeAssignment, "service_type", TYPE_TWICE),
+    (Project, ProjectAssignment, "person", PROJECT_TWICE),
+    (Service, ServiceAssignment, "person", SERVICE_TWICE),
+    (ServiceType, ServiceTypeAssignment, "person", TYPE_TWICE),
+]
+every_pair = pytest.mark.parametrize(("page", "model", "side", "twice"), PAIRS)
+
+
+def of_page(page: type[Model], model: type[Any]) -> str:
+    """The foreign key of the line that points at the page's record."""
+    return next(field.name for field in model._meta.fields if field.related_model is page)
+
+
+def pair_of(page: type[Model], model: type[Any]) -> Any:
+    factories: dict[type[Any], Any] = {
+        ServiceAssignment: ServiceAssignmentFactory,
+        ProjectAssignment: ProjectAssignmentFactory,
+        ServiceTypeAssignment: ServiceTypeAssignmentFactory,
+    }
+    pair = factories[model]()
+    return pair, getattr(pair, of_page(page, model))
+
+
+def prefix_of(model: type[Any]) -> str:
+    return {
+        ServiceAssignment: "service_assignments",
+        ProjectAssignment: "project_assignments",
+        ServiceTypeAssignment: "service_type_assignments",
+        Service: "services",
+    }[model]
+
+
+def with_lines(client: Client, address: str, model: type[Any], *lines: dict[str, Any], **data: Any) -> Any:
+    """Save the form at this address with these lines besides those that it has."""
+    sent, prefix = form_data(client, address) | data, prefix_of(model)
+    first = int(sent[f"{prefix}-INITIAL_FORMS"])
+    for index, line in enumerate(lines, start=first):
+        sent |= {f"{prefix}-{index}-{name}": value for name, value in line.items()}
+    sent[f"{prefix}-TOTAL_FORMS"] = first + len(lines)
+    return client.post(address, sent)
+
+
+def said(answer: Any) -> list[dict[str, list[str]]]:
+    return [
+        dict(form.errors)
+        for inline in answer.context["inline_admin_formsets"]
+        for form in inline.formset.forms
+        if form.errors
+    ]
+
+
+# --- Pairs ----------------------------------------------------------------------------------------
+
+
+@every_pair
+def test_pair_is_added_and_taken_away(page: type[Any], model: type[Any], side: str, twice: str) -> None:
+    pair, record = pair_of(page, model)
+    client, address = staff(pair.organization), url(page, "change", record.pk)
+    newcomer = make(type(getattr(pair, side)), pair.organization)
+    assert with_lines(client, address, model, {side: newcomer.pk}).status_code == 302
+    mine = model.objects.filter(**{of_page(page, model): record})
+    assert [getattr(one, side) for one in mine.order_by("pk")] == [getattr(pair, side), newcomer]
+    assert {one.organization for one in mine} == {pair.organization}
+
+    sent = form_data(client, address)
+    prefix = prefix_of(model)
+    [index] = [index for index in range(2) if str(sent[f"{prefix}-{index}-id"]) == str(pair.pk)]
+    assert client.post(address, {**sent, f"{prefix}-{index}-DELETE": "on"}).status_code == 302
+    assert [getattr(one, side) for one in mine.all()] == [newcomer]
+
+
+@every_pair
+def test_pair_that_exists_is_told_at_its_field(
+    page: type[Any], model: type[Any], side: str, twice: str
+) -> None:
+    pair, record = pair_of(page, model)
+    client, address = staff(pair.organization), url(page, "change", record.pk)
+    again = with_lines(client, address, model, {side: getattr(pair, side).pk})
+    assert said(again) == [{side: [twice]}]
+    assert twice in again.content.decode()
+
+    newcomer = make(type(getattr(pair, side)), pair.organization)
+    repeated = with_lines(client, address, model, {side: newcomer.pk}, {side: newcomer.pk})
+    assert said(repeated) == [{side: [twice]}]
+
+    # A colleague added it after the page was opened.
+    sent = {name: value for name, value in form_data(client, address).items() if "-0-" not in name}
+    sent |= {f"{prefix_of(model)}-INITIAL_FORMS": 0, f"{prefix_of(model)}-TOTAL_FORMS": 1}
+    sent[f"{prefix_of(model)}-0-{side}"] = getattr(pair, side).pk
+    assert said(client.post(address, sent)) == [{side: [twice]}]
+    assert model.objects.count() == 1
+
+
+@every_pair
+def test_record_of_another_organization_is_as_good_as_missing(
+    page: type[Any], model: type[Any], side: str, twice: str
+) -> None:
+    pair, record = pair_of(page, model)
+    foreign = make(type(getattr(pair, side)), OrganizationFactory())
+    client, address = staff(pair.organization), url(page, "change", record.pk)
+    wrong = [foreign.pk, 987_654_321, 2**63, "x", "\x00", "1_0"]
+    answers = [said(with_lines(client, address, model, {side: value})) for value in wrong]
+    refused = {side: ["Select a valid choice. That choice is not one of the available choices."]}
+    assert answers == [[refused]] * len(wrong)
+    across = with_lines(superuser(), address, model, {side: foreign.pk})
+    assert said(across) == [{side: ["belongs to another organization"]}]
+    assert model.objects.count() == 1
+
+
+@every_pair
+def test_lines_are_for_those_who_may(page: type[Any], model: type[Any], side: str, twice: str) -> None:
+    pair, record = pair_of(page, model)
+    address, prefix = url(page, "change", record.pk), prefix_of(model)
+    name = page._meta.model_name
+    reader = staff(pair.organization, f"change_{name}", f"view_{model._meta.model_name}")
+    newcomer = make(type(getattr(pair, side)), pair.organization)
+    data = form_data(reader, address) | {f"{prefix}-0-DELETE": "on", f"{prefix}-1-{side}": newcomer.pk}
+    assert reader.post(address, {**data, f"{prefix}-TOTAL_FORMS": 2}).status_code == 302
+    assert list(model.objects.all()) == [pair]
+    assert str(getattr(pair, side)) in reader.get(address).content.decode()
+
+    blind = staff(pair.organization, f"change_{name}").get(address)
+    assert blind.context["inline_admin_formsets"] == []
+    assert str(getattr(pair, side)) not in blind.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.postgresql
+@every_pair
+def test_whoever_adds_the_same_pair_meanwhile_waits(
+    page: type[Any], model: type[Any], side: str, twice: str
+) -> None:
+    """The page's record is locked before its lines are checked: nobody joins anything to it in between."""
+    pair, record = pair_of(page, model)
+    newcomer = make(type(getattr(pair, side)), pair.organization)
+    both = {"organization": pair.organization, side: newcomer, of_page(page, model): record}
+    waited = []
+
+    def join() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = 100")
+            with pytest.raises(OperationalError, match="lock timeout"):
+                model.objects.create(**both)
+            waited.append(record)
+            transaction.set_rollback(True)
+
+    client, address = staff(pair.organization), url(page, "change", record.pk)
+    just_before_the_next_save_of(model, join)
+    assert with_lines(client, address, model, {side: newcomer.pk}).status_code == 302
+    assert (waited, model.objects.count()) == ([record], 2)
+
+
+@pytest.mark.parametrize("page", [Person, Project, Service, ServiceType, Deal])
+def test_page_costs_the_same_with_one_and_thirty_lines(page: type[Any]) -> None:
+    organization = OrganizationFactory()
+    client, record = staff(organization), make(page, organization)
+    address, own = url(page, "change", record.pk), {"organization": organization}
+
+    def add_lines() -> None:
+        for kind, model, side, _ in PAIRS:
+            if kind is page:
+                other = make(model._meta.get_field(side).related_model, organization)
+                model.objects.create(organization=organization, **{of_page(page, model): record, side: other})
+        if page is Project:
+            DealFactory(**own, project=record)
+        if page is Deal:
+            service = ServiceFactory(**own, deal=record)
+            ServiceAssignmentFactory.create_batch(2, **own, service=service)
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(address).status_code == 200
+        return len(queries)
+
+    add_lines()
+    cost()
+    at_one = cost()
+    for _ in range(29):
+        add_lines()
+    assert cost() == at_one
+
+
+def many_people(organization: Organization, number: int) -> list[Person]:
+    return Person.objects.bulk_create(
+        Person(organization=organization, first_name=f"P{n:04}", last_name="Q") for n in range(number)
+    )
+
+
+def test_more_lines_than_a_form_can_send_are_a_link_to_their_list() -> None:
+    service = ServiceFactory()
+    organization, own = service.organization, {"organization": service.organization}
+    people = many_people(organization, 300)
+    ServiceAssignment.objects.bulk_create(
+        ServiceAssignment(**own, service=service, person=person) for person in people
+    )
+    client, address = staff(organization), url(Service, "change", service.pk)
+    listed_at = f"{url(ServiceAssignment, 'changelist')}?service={service.pk}"
+    page = client.get(address)
+    assert f'href="{listed_at}"' in page.content.decode()
+    assert "300 are more than one form can hold." in page.content.decode()
+    assert client.get(listed_at).context["cl"].result_count == 300
+    assert client.post(address, form_data(client, address) | {"name": "Renamed"}).status_code == 302
+    service.refresh_from_db()
+    assert (service.name, service.service_assignments.count()) == ("Renamed", 300)
+
+
+def test_a_form_never_sends_more_than_can_be_read() -> None:
+    """A person with as many projects, services and types as are still shown, all of them ticked."""
+    person = PersonFactory()
+    own = {"organization": person.organization}
+    for _ in range(75):
+        for factory in (ProjectAssignmentFactory, ServiceAssignmentFactory, ServiceTypeAssignmentFactory):
+            factory(**own, person=person)
+    client, address = staff(person.organization), url(Person, "change", person.pk)
+    sent = form_data(client, address)
+    for prefix in ("project_assignments", "service_assignments", "service_type_assignments"):
+        assert sent[f"{prefix}-INITIAL_FORMS"] == 75
+        sent |= {f"{prefix}-{index}-DELETE": "on" for index in range(75)}
+    assert client.post(address, sent).status_code == 302
+    assert ServiceAssignment.objects.count() == 0
+
+
+def test_what_is_put_away_is_not_offered_on_a_line() -> None:
+    person, archived = PersonFactory(), PersonFactory()
+    Person.objects.filter(pk=archived.pk).update(organization=person.organization)
+    archived.refresh_from_db()
+    archived.archive()
+    client = staff(person.organization)
+    field = ServiceAssignment._meta.get_field("person")
+    assert str(archived.pk) in {one["id"] for one in autocomplete(client, field).json()["results"]}
+    offered = {one["id"] for one in autocomplete(client, field, active="yes").json()["results"]}
+    assert str(person.pk) in offered
+    assert str(archived.pk) not in offered
+    add = client.get(url(Service, "change", ServiceFactory(organization=person.organization).pk))
+    assert "autocomplete/?active=yes" in add.content.decode()
+
+
+# --- The page of a budget -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def service() -> Service:
+    return ServiceFactory(name="Design")
+
+
+@pytest.fixture
+def client(service: Service) -> Client:
+    return staff(service.organization)
+
+
+@pytest.fixture
+def address(service: Service) -> str:
+    return url(Deal, "change", service.deal_id)
+
+
+def assigned(service: Service) -> set[Person]:
+    return {one.person for one in ServiceAssignment.objects.filter(service=service)}
+
+
+def colleague(service: Service, **kwargs: Any) -> Person:
+    return PersonFactory(organization=service.organization, **kwargs)
+
+
+def test_people_are_assigned_and_taken_off_on_the_line_of_a_service(
+    service: Service, client: Client, address: str
+) -> None:
+    ana, ivo, eva = (colleague(service) for _ in range(3))
+    sent = form_data(client, address) | {"services-0-assignees": [ana.pk, ivo.pk]}
+    assert client.post(address, sent).status_code == 302
+    assert assigned(service) == {ana, ivo}
+    [of_ana] = ServiceAssignment.objects.filter(person=ana)
+    assert of_ana.organization == service.organization
+    assert of_ana.history.get().history_type == "+"
+
+    sent = form_data(client, address)
+    assert {*sent["services-0-assignees"]} == {str(ana.pk), str(ivo.pk)}
+    assert client.post(address, sent | {"services-0-assignees": [ivo.pk, eva.pk]}).status_code == 302
+    assert assigned(service) == {ivo, eva}
+    assert ServiceAssignment.history.filter(id=of_ana.pk).first().history_type == "-"
+    assert service.history.count() <= 1
+
+
+def test_new_service_comes_with_its_people(service: Service, client: Client, address: str) -> None:
+    ana = colleague(service)
+    line = {"name": "QA", "service_type": service.service_type_id, "time_tracking_enabled": "on"}
+    assert with_lines(client, address, Service, line | {"assignees": [ana.pk]}).status_code == 302
+    new = Service.objects.get(name="QA")
+    assert (new.deal, new.organization, assigned(new)) == (service.deal, service.organization, {ana})
+
+
+def test_new_budget_comes_with_services_and_people(service: Service, client: Client) -> None:
+    ana, project = colleague(service), ProjectFactory(organization=service.organization)
+    line = {"name": "QA", "service_type": service.service_type_id, "assignees": [ana.pk]}
+    data = {"project": project.pk, "name": "2027"}
+    assert with_lines(client, url(Deal, "add"), Service, line, **data).status_code == 302
+    new = Service.objects.get(name="QA")
+    assert (new.deal.name, assigned(new)) == ("2027", {ana})
+
+
+def test_whom_a_colleague_assigned_meanwhile_stays(service: Service, client: Client, address: str) -> None:
+    ana, ivo, eva = (colleague(service) for _ in range(3))
+    own = {"organization": service.organization, "service": service}
+    ServiceAssignmentFactory(**own, person=ana)
+    sent = form_data(client, address)
+    ServiceAssignmentFactory(**own, person=ivo)
+    assert client.post(address, sent | {"services-0-assignees": [ana.pk, eva.pk]}).status_code == 302
+    assert assigned(service) == {ana, ivo, eva}
+    assert client.post(address, sent | {"services-0-assignees": [ana.pk, ivo.pk]}).status_code == 200
+
+
+def test_person_who_is_assigned_already_is_told_at_the_field(
+    service: Service, client: Client, address: str
+) -> None:
+    ana = colleague(service, first_name="Ana", last_name="Horvat")
+    sent = form_data(client, address)
+    ServiceAssignmentFactory(organization=service.organization, service=service, person=ana)
+    answer = client.post(address, sent | {"services-0-assignees": [ana.pk]})
+    assert said(answer) == [{"assignees": [f"Ana Horvat: {SERVICE_TWICE}"]}]
+    assert f"Ana Horvat: {SERVICE_TWICE}" in answer.content.decode()
+
+
+@pytest.mark.parametrize("shown", ["", "\x00", "x,1_0,-1", "9" * 3000, "1," * 9000])
+def test_nonsense_on_a_line_of_a_budget_is_answered(
+    shown: str, service: Service, client: Client, address: str
+) -> None:
+    foreign = PersonFactory()
+    sent = form_data(client, address)
+    wrong = [foreign.pk, 987_654_321, 2**63, "x", "\x00", "1_0"]
+    answers = [client.post(address, sent | {"services-0-assignees": [value]}) for value in wrong]
+    assert [list(said(answer)[0]) for answer in answers] == [["assignees"]] * len(wrong)
+    assert (
+        said(answers[0])[0]["assignees"][0].replace(str(foreign.pk), "987654321")
+        == (said(answers[1])[0]["assignees"][0])
+    )
+    assert client.post(address, sent | {"services-0-shown": shown}).status_code in (200, 302)
+    across = superuser().post(
+        address, form_data(superuser(), address) | {"services-0-assignees": [foreign.pk]}
+    )
+    assert said(across) == [{"assignees": [f"{foreign}: belongs to another organization"]}]
+    assert assigned(service) == set()
+
+
+def test_archived_type_stays_with_the_service_that_has_it(
+    service: Service, client: Client, address: str
+) -> None:
+    service.service_type.archive()
+    assert client.post(address, form_data(client, address) | {"services-0-name": "UX"}).status_code == 302
+    service.refresh_from_db()
+    assert service.name == "UX"
+    other = ServiceTypeFactory(organization=service.organization)
+    other.archive()
+    refused = client.post(address, form_data(client, address) | {"services-0-service_type": other.pk})
+    assert said(refused) == [{"service_type": ["is archived"]}]
+
+
+def test_assignees_of_a_budgets_services_are_for_those_who_may(service: Service, address: str) -> None:
+    own = {"organization": service.organization}
+    ana = ServiceAssignmentFactory(**own, service=service, person=colleague(service)).person
+    rights = ["change_deal", "change_service", "add_service", "view_servicetype"]
+    reader = staff(service.organization, *rights, "view_serviceassignment", "view_person")
+    assert str(ana) in reader.get(address).content.decode()
+    tampered = form_data(reader, address) | {"services-0-assignees": [], "services-0-shown": str(ana.pk)}
+    assert reader.post(address, tampered).status_code == 302
+    assert assigned(service) == {ana}
+
+    blind = staff(service.organization, *rights)
+    assert str(ana) not in blind.get(address).content.decode()
+    tampered = form_data(blind, address) | {"services-0-assignees": [], "services-0-shown": str(ana.pk)}
+    assert blind.post(address, tampered | {"services-0-name": "UX"}).status_code == 302
+    assert assigned(service) == {ana}
+    service.refresh_from_db()
+    assert service.name == "UX"
+
+
+def test_budget_with_more_assignees_than_a_form_can_send_links_to_its_services(
+    service: Service, client: Client, address: str
+) -> None:
+    own = {"organization": service.organization}
+    ServiceAssignment.objects.bulk_create(
+        ServiceAssignment(**own, service=service, person=person)
+        for person in many_people(service.organization, 700)
+    )
+    page = client.get(address).content.decode()
+    assert f'href="{url(Service, "changelist")}?deal={service.deal_id}"' in page
+    assert client.post(address, form_data(client, address) | {"name": "Renamed"}).status_code == 302
+    assert len(assigned(service)) == 700
+
+
+def test_page_of_a_project_links_to_its_budgets() -> None:
+    deal = DealFactory()
+    page = staff(deal.organization).get(url(Project, "change", deal.project_id)).content.decode()
+    assert f'href="{url(Deal, "change", deal.pk)}">{deal}</a>' in page

@@ -1,0 +1,561 @@
+"""The admin's lists: what their columns say and lead to, their filters, their search, and what they cost."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteMixin
+from django.db import connection
+from django.db.models import Model
+from django.forms.models import ModelChoiceField, ModelChoiceIterator
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from assignments.access import Access
+from assignments.attention import people_trackable_nowhere
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.tracking import Kind, decide
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.models import ApiToken, Organization, Person
+from productive.admin.columns import CountColumn
+from productive.admin.filters import RecordFilter
+from tests.factories import (
+    ApiTokenFactory,
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeAssignmentFactory,
+    ServiceTypeFactory,
+)
+from tests.test_admin import OWNED, listed, make, staff, superuser, url
+
+pytestmark = pytest.mark.django_db
+
+every_owned_model = pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return OrganizationFactory(time_zone="Europe/Zagreb")
+
+
+@pytest.fixture
+def client(organization: Organization) -> Client:
+    return staff(organization)
+
+
+def shown(client: Client, model: type[Model], query: str = "") -> list[dict[str, str]]:
+    """The list as a reader sees it: each row by the heading of its columns, without markup."""
+    page = client.get(url(model, "changelist") + query).content.decode()
+    rows = re.findall(r'<(?:td|th)[^>]*class="field-(\w+)[^>]*>(.*?)</(?:td|th)>', page, re.DOTALL)
+    found: list[dict[str, str]] = []
+    for name, markup in rows:
+        if not found or name in found[-1]:
+            found.append({})
+        found[-1][name] = " ".join(re.sub("<[^>]*>", " ", markup).split())
+    return found
+
+
+def counts(client: Client, model: type[Model]) -> dict[str, dict[str, tuple[int, set[Any]]]]:
+    """By row and column, the number and what the list that it leads to holds."""
+    changelist = client.get(url(model, "changelist")).context["cl"]
+    columns = [column for column in changelist.list_display if isinstance(column, CountColumn)]
+    answer: dict[str, dict[str, tuple[int, set[Any]]]] = {}
+    for row in changelist.result_list:
+        for column in columns:
+            query = re.search(r'href="[^"?]*(\?[^"]*)"', str(column(row)))[1].replace("&amp;", "&")  # type: ignore[index]
+            number = row.counts[column.__name__]
+            answer.setdefault(str(row), {})[column.__name__] = number, listed(client, column.model, query)
+    return answer
+
+
+# --- Counts ---------------------------------------------------------------------------------------
+
+
+def test_each_count_is_of_the_list_that_it_leads_to(organization: Organization, client: Client) -> None:
+    ana = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
+    website = ProjectFactory(organization=organization, name="Website")
+    deal = DealFactory(organization=organization, project=website, name="2026")
+    closed = DealFactory(organization=organization, project=website, name="2025")
+    closed.close()
+    design = ServiceTypeFactory(organization=organization, name="Design")
+    current, past = (
+        ServiceFactory(organization=organization, deal=of, service_type=design) for of in (deal, closed)
+    )
+    for _ in range(2):
+        ServiceAssignmentFactory(organization=organization, service=current)
+    assigned = ServiceAssignmentFactory(organization=organization, service=current, person=ana)
+    member = ProjectAssignmentFactory(organization=organization, project=website, person=ana)
+    holds = ServiceTypeAssignmentFactory(organization=organization, service_type=design, person=ana)
+    all_three = set(ServiceAssignment.objects.values_list("pk", flat=True))
+
+    assert counts(client, Person)["Ana Horvat"] == {
+        "projects": (1, {member.pk}),
+        "services": (1, {assigned.pk}),
+        "service_types": (1, {holds.pk}),
+    }
+    assert counts(client, Project) == {
+        "Website": {"members": (1, {member.pk}), "open_budgets": (1, {deal.pk})}
+    }
+    assert counts(client, Deal) == {
+        "2025": {"services": (1, {past.pk}), "assignments": (0, set())},
+        "2026": {"services": (1, {current.pk}), "assignments": (3, all_three)},
+    }
+    assert counts(client, Service)[str(current)] == {"assignees": (3, all_three)}
+    assert counts(client, ServiceType) == {
+        "Design": {"services_in_use": (1, {current.pk}), "people": (1, {holds.pk})}
+    }
+
+
+def test_counts_of_what_one_may_not_view_are_no_columns(organization: Organization) -> None:
+    PersonFactory(organization=organization)
+    viewer = staff(organization, "view_person", "view_projectassignment")
+    [row, *_] = shown(viewer, Person)
+    assert set(row) == {"name", "email", "title", "status", "projects"}
+
+
+# --- Columns --------------------------------------------------------------------------------------
+
+
+def test_records_are_shown_under_their_label_as_links_for_those_who_may_open_them(
+    organization: Organization, client: Client
+) -> None:
+    assignment = ServiceAssignmentFactory(organization=organization)
+    service = assignment.service
+    page = client.get(url(ServiceAssignment, "changelist")).content.decode()
+    for record, label in (
+        (assignment.person, str(assignment.person)),
+        (service, f"{service} · {service.deal}"),
+    ):
+        assert f'href="{url(type(record), "change", record.pk)}">{label}</a>' in page
+    assert f'href="{url(ServiceAssignment, "change", assignment.pk)}"' in page
+
+    page = (
+        staff(organization, "view_serviceassignment")
+        .get(url(ServiceAssignment, "changelist"))
+        .content.decode()
+    )
+    assert f"{service} · {service.deal}" in page
+    assert url(Service, "change", service.pk) not in page
+
+
+def test_states_are_words(organization: Organization, client: Client) -> None:
+    PersonFactory(organization=organization, first_name="Zoe").archive()
+    DealFactory(organization=organization, name="B").close()
+    DealFactory(organization=organization, name="A")
+    assert [row["state"] for row in shown(client, Deal)] == ["Open", "Closed"]
+    assert {row["status"] for row in shown(client, Person)} == {"Active", "Archived"}
+
+    now = timezone.now()
+    token = ApiTokenFactory(organization=organization)
+    ApiTokenFactory(organization=organization, expires_at=now)
+    ApiTokenFactory(organization=organization).revoke()
+    off = ApiTokenFactory(organization=organization)
+    off.user.is_active = False
+    off.user.save()
+    assert [row["state"] for row in shown(client, ApiToken)] == [
+        "User switched off",
+        "Revoked",
+        "Expired",
+        "Live",
+    ]
+    assert listed(client, ApiToken, "?state=live") == {token.pk}
+
+
+def test_whom_a_service_is_open_to_is_said_and_asked_in_the_same_words(
+    organization: Organization, client: Client
+) -> None:
+    def service(**deal: Any) -> Service:
+        return ServiceFactory(organization=organization, deal=DealFactory(organization=organization, **deal))
+
+    by_person = {"person_restricted_tracking": True}
+    everybody, nobody_assigned, restricted = service(), service(**by_person), service(**by_person)
+    nobody, closed = service(service_type_restricted_tracking=True), service(**by_person)
+    closed.deal.close()
+    put_away = service()
+    put_away.deal.project.archive()
+    ServiceAssignmentFactory(organization=organization, service=restricted)
+    assert {row["name"]: row["access"] for row in shown(client, Service)} == {
+        everybody.name: "Everybody on the project",
+        nobody_assigned.name: "Everybody, as nobody is assigned",
+        restricted.name: "Restricted",
+        nobody.name: "Nobody",
+        closed.name: "Closed",
+        put_away.name: "Closed",
+    }
+    states = [*Access, "closed", "no such state"]
+    assert {state: listed(client, Service, f"?access={state}") for state in states} == {
+        "open": {everybody.pk},
+        "open_nobody_assigned": {nobody_assigned.pk},
+        "restricted": {restricted.pk},
+        "restricted_to_nobody": {nobody.pk},
+        "closed": {closed.pk, put_away.pk},
+        "no such state": set(),
+    }
+    assert listed(client, Service, "?in_use=no") == {closed.pk, put_away.pk}
+
+
+# --- Filters --------------------------------------------------------------------------------------
+
+RECORD_FILTERS = [
+    (model, item)
+    for model, model_admin in admin.site._registry.items()
+    for item in model_admin.list_filter
+    if isinstance(item, type) and issubclass(item, RecordFilter)
+]
+every_record_filter = pytest.mark.parametrize(
+    ("model", "item"), RECORD_FILTERS, ids=lambda one: getattr(one, "__name__", one)
+)
+
+
+def selected(client: Client, model: type[Model], query: str, name: str) -> list[str]:
+    """The choices that the filter's form draws: the chosen record, if the user finds it."""
+    changelist = client.get(url(model, "changelist") + query).context["cl"]
+    [form] = [
+        form
+        for spec in changelist.filter_specs
+        for form in [next(iter(spec.choices(changelist))).get("form")]
+        if form is not None and name in form.fields
+    ]
+    return re.findall(r'<option value="(\d+)"', str(form[name]))
+
+
+@every_record_filter
+def test_list_is_narrowed_to_a_record_of_ones_own(model: type[Model], item: type[RecordFilter]) -> None:
+    organization, other = OrganizationFactory(), OrganizationFactory()
+    client, [name] = staff(organization), item.parameters
+    related = item.relation.related_model
+    make(model, organization)
+    own, foreign = make(related, organization), make(related, other)
+    assert listed(client, model, f"?{name}={own.pk}") == set()
+    assert selected(client, model, f"?{name}={own.pk}", name) == [str(own.pk)]
+    for wrong in (foreign.pk, 987_654_321, 2**63, 2**99, "x", "%00", "%ED%A0%80", "1_0", "-1"):
+        assert listed(client, model, f"?{name}={wrong}") == set()
+        assert selected(client, model, f"?{name}={wrong}", name) == []
+    assert listed(client, model, f"?{name}=") == listed(client, model)
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted"),
+    [
+        (Person, {"project", "service", "service_type"}),
+        (Project, {"person"}),
+        (ServiceType, {"person"}),
+        (Deal, {"project"}),
+        (Service, {"person", "project", "deal", "service_type"}),
+        (ServiceAssignment, {"person", "service", "deal", "project", "service_type"}),
+        (ProjectAssignment, {"person", "project"}),
+        (ServiceTypeAssignment, {"person", "service_type"}),
+    ],
+)
+def test_a_row_is_found_by_each_record_it_belongs_to(
+    model: type[Model], wanted: set[str], organization: Organization, client: Client
+) -> None:
+    assigned = ServiceAssignmentFactory(organization=organization)
+    person, service = assigned.person, assigned.service
+    project, service_type = service.deal.project, service.service_type
+    pair = {"organization": organization, "person": person}
+    on_project = ProjectAssignmentFactory(**pair, project=project)
+    of_type = ServiceTypeAssignmentFactory(**pair, service_type=service_type)
+    make(model, organization)  # another one
+    records = {
+        "person": person,
+        "project": project,
+        "deal": service.deal,
+        "service": service,
+        "service_type": service_type,
+    }
+    ours = [person, project, service_type, service.deal, service, assigned, on_project, of_type]
+    [own] = [row for row in ours if type(row) is model]
+    found = {name: listed(client, model, f"?{name}={records[name].pk}") for name in wanted}
+    assert found == {name: {own.pk} for name in wanted}
+    assert {item.parameters[0] for kind, item in RECORD_FILTERS if kind is model} == wanted
+
+
+def test_days_are_those_of_the_organization_and_both_ends_are_in(
+    organization: Organization, client: Client
+) -> None:
+    """In Zagreb the first of May begins at 22 o'clock UTC."""
+    moments = {
+        "last of April": datetime(2026, 4, 30, 21, 59, tzinfo=UTC),
+        "first of May": datetime(2026, 4, 30, 22, 0, tzinfo=UTC),
+        "still first": datetime(2026, 5, 1, 21, 59, 59, tzinfo=UTC),
+        "second of May": datetime(2026, 5, 1, 22, 0, tzinfo=UTC),
+    }
+    for name, moment in moments.items():
+        ProjectFactory(organization=organization, name=name, created_at=moment)
+    elsewhere = OrganizationFactory(time_zone="Pacific/Kiritimati")  # 14 hours ahead
+    ProjectFactory(organization=elsewhere, name="elsewhere", created_at=moments["last of April"])
+
+    def found(client: Client, query: str) -> set[str]:
+        rows = listed(client, Project, query)
+        return set(Project.objects.filter(pk__in=rows).values_list("name", flat=True))
+
+    the_day = "?created_at_from=2026-05-01&created_at_to=2026-05-01"
+    assert found(client, the_day) == {"first of May", "still first"}
+    assert found(client, "?created_at_from=2026-05-02") == {"second of May"}
+    assert found(client, "?created_at_to=2026-04-30") == {"last of April"}
+    assert found(client, "?created_at_from=2026-05-02&created_at_to=2026-05-01") == set()
+    assert found(superuser(), the_day) == {"first of May", "still first", "elsewhere"}
+
+
+def test_budget_dates_are_days(organization: Organization, client: Client) -> None:
+    inside = DealFactory(organization=organization, end_date=date(2026, 5, 1))
+    DealFactory(organization=organization, end_date=date(2026, 5, 2))
+    DealFactory(organization=organization)
+    assert listed(client, Deal, "?end_date_from=2026-05-01&end_date_to=2026-05-01") == {inside.pk}
+
+
+@pytest.mark.parametrize(
+    "day", ["x", "2026-02-30", "%00", "%ED%A0%80", "99999-01-01", "9" * 5000, "2026-01-01T00:00"]
+)
+def test_day_that_is_none_finds_nothing_and_is_told(
+    day: str, organization: Organization, client: Client
+) -> None:
+    DealFactory(organization=organization)
+    for name in ("created_at", "date"):
+        for end in ("from", "to"):
+            answer = client.get(url(Deal, "changelist") + f"?{name}_{end}={day}")
+            assert list(answer.context["cl"].result_list) == []
+            assert "Enter a valid date." in answer.content.decode()
+
+
+def test_first_and_last_day_that_there_are_can_be_asked_for(organization: Organization) -> None:
+    deal = DealFactory(organization=organization, date=date(2026, 1, 1))
+    for client in (staff(organization), superuser()):
+        for name in ("created_at", "date"):
+            ends = f"?{name}_from=0001-01-01&{name}_to=9999-12-31"
+            assert listed(client, Deal, ends) == {deal.pk}
+
+
+def test_tokens_about_to_expire(organization: Organization, client: Client) -> None:
+    def token(days: float | None) -> ApiToken:
+        expires_at = None if days is None else timezone.now() + timedelta(days=days)
+        return ApiTokenFactory(organization=organization, expires_at=expires_at)
+
+    soon, *_ = token(13.9), token(14.1), token(None), token(-1)
+    token(1).revoke()
+    off = token(1)
+    off.user.is_active = False
+    off.user.save()
+    assert listed(client, ApiToken, "?state=expiring") == {soon.pk}
+
+
+def test_archived_types_that_open_budgets_still_use(organization: Organization, client: Client) -> None:
+    used, unused, of_closed, active = ServiceTypeFactory.create_batch(4, organization=organization)
+    services = {
+        one: ServiceFactory(organization=organization, service_type=one) for one in (used, of_closed, active)
+    }
+    services[of_closed].deal.close()
+    for one in (used, unused, of_closed):
+        one.archive()
+    assert listed(client, ServiceType, "?archived=yes&in_use=yes") == {used.pk}
+    assert listed(client, ServiceType, "?in_use=no") == {unused.pk, of_closed.pk}
+
+
+def test_people_who_can_track_nowhere_are_those_whom_every_service_refuses() -> None:
+    """A world of every reason, judged pair by pair."""
+    organization = OrganizationFactory(time_zone="Pacific/Kiritimati")
+    today = organization.today()
+    own = {"organization": organization}
+    later = {"date": today + timedelta(days=1)}
+    for options in (
+        {},
+        later,
+        {"person_restricted_tracking": True},
+        {"service_type_restricted_tracking": True},
+    ):
+        for expense_only in (False, True):
+            deal = DealFactory(**own, **options)
+            service = ServiceFactory(**own, deal=deal, time_tracking_enabled=not expense_only)
+            ServiceAssignmentFactory(**own, service=service)
+            ProjectAssignmentFactory(**own, project=deal.project)
+            of_it = ProjectAssignmentFactory(**own, project=deal.project).person
+            ServiceAssignmentFactory(**own, service=service, person=of_it)
+            ServiceTypeAssignmentFactory(**own, service_type=service.service_type, person=of_it)
+    for put_away in ("archive", "close"):
+        member = ProjectAssignmentFactory(**own)
+        service = ServiceFactory(**own, deal=DealFactory(**own, project=member.project))
+        (member.project.archive if put_away == "archive" else service.deal.close)()
+    ProjectAssignmentFactory(**own).person.archive()
+
+    services = Service.objects.select_related("deal__project", "service_type")
+    stuck = {
+        person.pk
+        for person in Person.objects.filter(archived_at=None)
+        if person.project_assignments.filter(project__archived_at=None).exists()
+        and not any(decide(person, service, today, kind).allowed for service in services for kind in Kind)
+    }
+    assert 3 < len(stuck) < Person.objects.count()
+    assert set(people_trackable_nowhere(Person.objects.all()).values_list("pk", flat=True)) == stuck
+    assert listed(superuser(), Person, "?trackable=nowhere") == stuck
+
+
+def test_today_is_each_organizations_own_where_nobody_can_track(django_assert_num_queries: Any) -> None:
+    people = []
+    for zone in ("Pacific/Kiritimati", "Pacific/Niue"):  # 25 hours apart: never the same day
+        own = {"organization": OrganizationFactory(time_zone=zone)}
+        member = ProjectAssignmentFactory(**own)
+        today = own["organization"].today()
+        deal = DealFactory(**own, project=member.project, date=today, end_date=today)
+        ServiceFactory(**own, deal=deal)
+        people.append(member.person)
+    # The organizations, the people.
+    with django_assert_num_queries(2):
+        assert list(people_trackable_nowhere(Person.objects.all())) == []
+    Deal.objects.filter(organization=people[0].organization).update(date=today, end_date=today)
+    assert list(people_trackable_nowhere(Person.objects.all())) == [people[0]]
+
+
+# --- Search ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("term", "models"),
+    [
+        ("Ana Horvat", {Person, ServiceAssignment, ProjectAssignment, ServiceTypeAssignment}),
+        ("horvat ana", {Person, ServiceAssignment, ProjectAssignment, ServiceTypeAssignment}),
+        ("ana@agency", {Person, ServiceAssignment, ProjectAssignment, ServiceTypeAssignment}),
+        ("P-007", {Project, Deal, Service, ServiceAssignment, ProjectAssignment}),
+        ("spring", {Deal, Service, ServiceAssignment}),
+        ("relaunch", {Project, Deal, Service, ServiceAssignment, ProjectAssignment}),
+        ("horvat spring wireframes", {ServiceAssignment}),
+        ('"spring offer"', {Deal, Service, ServiceAssignment}),
+        ('"offer spring"', set()),
+        ("ux", {ServiceType, Service, ServiceAssignment, ServiceTypeAssignment}),
+        ("ux " * 20, {ServiceType, Service, ServiceAssignment, ServiceTypeAssignment}),
+        # No name is that long, and a condition for each word is work for the database.
+        ("ux " * 21, {ServiceType, Service}),
+    ],
+)
+def test_what_people_type_is_found(
+    term: str, models: set[Any], organization: Organization, client: Client
+) -> None:
+    own = {"organization": organization}
+    ana = PersonFactory(**own, first_name="Ana", last_name="Horvat", email="ana@agency.example")
+    project = ProjectFactory(**own, name="Relaunch", project_number="P-007")
+    deal = DealFactory(**own, project=project, name="Spring offer")
+    service_type = ServiceTypeFactory(**own, name="UX")
+    service = ServiceFactory(**own, deal=deal, service_type=service_type, name="Wireframes")
+    for other in (ServiceAssignmentFactory, ProjectAssignmentFactory, ServiceTypeAssignmentFactory):
+        other(**own)
+    rows = {
+        ana,
+        project,
+        deal,
+        service_type,
+        service,
+        ServiceAssignmentFactory(**own, person=ana, service=service),
+        ProjectAssignmentFactory(**own, person=ana, project=project),
+        ServiceTypeAssignmentFactory(**own, person=ana, service_type=service_type),
+    }
+    found = {type(row): listed(client, type(row), f"?q={term.replace(' ', '+')}") for row in rows}
+    assert found == {type(row): {row.pk} if type(row) in models else set() for row in rows}
+
+
+# --- Cost -----------------------------------------------------------------------------------------
+
+
+def fill(model: type[Model], organization: Organization) -> None:
+    """A row of the model with something in each of its columns."""
+    row = make(model, organization)
+    of_row = {"organization": organization}
+    for pairs, name, related in (
+        (ServiceAssignmentFactory, "person", Person),
+        (ProjectAssignmentFactory, "person", Person),
+        (ServiceTypeAssignmentFactory, "person", Person),
+        (ProjectAssignmentFactory, "project", Project),
+        (DealFactory, "project", Project),
+        (ServiceFactory, "deal", Deal),
+        (ServiceAssignmentFactory, "service", Service),
+        (ServiceFactory, "service_type", ServiceType),
+        (ServiceTypeAssignmentFactory, "service_type", ServiceType),
+    ):
+        if related is model:
+            pairs(**of_row, **{name: row})
+
+
+@every_owned_model
+@pytest.mark.parametrize("actor", [superuser, staff])
+def test_list_with_full_columns_costs_the_same_at_one_and_thirty_rows(model: type[Model], actor: Any) -> None:
+    organization = OrganizationFactory()
+    client = actor(*[organization] * (actor is staff))
+    fill(model, organization)
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(url(model, "changelist")).status_code == 200
+        return len(queries)
+
+    cost()
+    at_one = cost()
+    for _ in range(29):
+        fill(model, organization)
+    assert cost() == at_one
+
+
+def test_what_the_list_of_people_asks(organization: Organization, client: Client) -> None:
+    """Session, user, rights of the user and of the groups, organizations, how many, the page, its counts."""
+    fill(Person, organization)
+    client.get(url(Person, "changelist"))
+    with CaptureQueriesContext(connection) as queries:
+        client.get(url(Person, "changelist"))
+    assert len(queries) == 8
+    [counting] = [query["sql"] for query in queries if 'COUNT(*) AS "__count"' in query["sql"]]
+    assert "assignment" not in counting
+
+
+# --- Choices --------------------------------------------------------------------------------------
+
+
+def drop_downs(fields: Any) -> set[str]:
+    """Those fields that would list all records of an owned model."""
+    return {
+        name
+        for name, field in fields.items()
+        if isinstance(field, ModelChoiceField)
+        and field.queryset.model in {*OWNED, Organization}
+        and not field.disabled
+        and not isinstance(
+            getattr(field.widget, "widget", field.widget), AutocompleteMixin | forms.HiddenInput
+        )
+    }
+
+
+@pytest.mark.parametrize("actor", [superuser, staff])
+@pytest.mark.parametrize("model", [*OWNED, Organization], ids=lambda model: model.__name__)
+def test_no_record_is_chosen_from_a_list_of_all(model: type[Model], actor: Any) -> None:
+    organization = OrganizationFactory()
+    row, client = make(model, organization), actor(*[organization] * (actor is staff))
+    found = set()
+    for address in (url(model, "add"), url(model, "change", row.pk)):
+        answer = client.get(address)
+        if answer.status_code == 403:
+            continue
+        found |= drop_downs(answer.context["adminform"].form.fields)
+        for inline in answer.context["inline_admin_formsets"]:
+            found |= drop_downs(inline.formset.empty_form.fields)
+    changelist = client.get(url(model, "changelist")).context["cl"]
+    for spec in changelist.filter_specs:
+        for choice in spec.choices(changelist):
+            fields = choice["form"].fields if "form" in choice else {}
+            found |= drop_downs(fields)
+            offered = [field for field in fields.values() if isinstance(getattr(field, "choices", 0), list)]
+            assert all(len(field.choices) < 10 for field in offered)
+    assert found == set()
+
+
+def test_the_walk_above_would_notice_a_list_of_all() -> None:
+    field = ModelChoiceField(Person.objects.all())
+    assert isinstance(field.choices, ModelChoiceIterator)
+    assert drop_downs({"person": field}) == {"person"}
