@@ -1,0 +1,199 @@
+"""What is done to many people, projects, services and service types at once, and what it means for access."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from assignments import consequences
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.admin import CLOSE, OPEN
+from productive.accounts.admin import ARCHIVE, RESTORE
+from productive.admin.forms import label_of
+from productive.admin.pairs import Pairing, Unpairing
+from productive.admin.rows import DELETE
+
+
+def relation(model: type[Any], name: str) -> Any:
+    return model._meta.get_field(name)
+
+
+on_new_service_assignments = consequences.on(consequences.of_service_assignments, assigns=True)
+on_service_assignments = consequences.on(consequences.of_service_assignments)
+on_project_assignments = consequences.on(consequences.of_project_assignments)
+on_service_type_assignments = consequences.on(consequences.of_service_type_assignments)
+
+# --- on people ------------------------------------------------------------------------------------
+
+ASSIGN_TO_SERVICES = Pairing(
+    name="assign_to_services",
+    title="Assign to services",
+    model=ServiceAssignment,
+    mine="person",
+    theirs="service",
+    asks=relation(ServiceAssignment, "service"),
+    told="Assigned {mine} to {theirs}",
+    watch=on_new_service_assignments,
+)
+ADD_TO_PROJECTS = Pairing(
+    name="add_to_projects",
+    title="Add to projects",
+    model=ProjectAssignment,
+    mine="person",
+    theirs="project",
+    asks=relation(ProjectAssignment, "project"),
+    told="Added {mine} to {theirs}",
+    watch=on_project_assignments,
+)
+GIVE_SERVICE_TYPES = Pairing(
+    name="give_service_types",
+    title="Give service types",
+    model=ServiceTypeAssignment,
+    mine="person",
+    theirs="service_type",
+    asks=relation(ServiceTypeAssignment, "service_type"),
+    told="Gave {mine} {theirs}",
+    watch=on_service_type_assignments,
+)
+
+# --- on services ----------------------------------------------------------------------------------
+
+ASSIGN_PEOPLE = Pairing(
+    name="assign_people",
+    title="Assign people",
+    model=ServiceAssignment,
+    mine="service",
+    theirs="person",
+    asks=relation(ServiceAssignment, "person"),
+    told="Assigned {theirs} to {mine}",
+    watch=on_new_service_assignments,
+)
+COPY_ASSIGNMENTS = Pairing(
+    name="copy_assignments",
+    title="Copy the assignments of another service",
+    help="Whoever is assigned to these will be assigned to what is selected too, except archived people.",
+    model=ServiceAssignment,
+    mine="service",
+    theirs="person",
+    asks=relation(ServiceAssignment, "service"),
+    chosen_by="service_assignments__service",
+    told="Assigned {theirs} to {mine}",
+    watch=on_new_service_assignments,
+)
+TAKE_PEOPLE_OFF = Unpairing(
+    name="take_people_off",
+    title="Take people off",
+    model=ServiceAssignment,
+    mine="service",
+    theirs="person",
+    asks=relation(ServiceAssignment, "person"),
+    told="Took {theirs} off {mine}",
+    watch=on_service_assignments,
+)
+
+# --- on projects ----------------------------------------------------------------------------------
+
+ADD_PEOPLE = Pairing(
+    name="add_people",
+    title="Add people",
+    model=ProjectAssignment,
+    mine="project",
+    theirs="person",
+    asks=relation(ProjectAssignment, "person"),
+    told="Added {theirs} to {mine}",
+    watch=on_project_assignments,
+)
+COPY_MEMBERS = Pairing(
+    name="copy_members",
+    title="Copy the members of another project",
+    help="Whoever is on these will be added to what is selected too, except archived people.",
+    model=ProjectAssignment,
+    mine="project",
+    theirs="person",
+    asks=relation(ProjectAssignment, "project"),
+    chosen_by="project_assignments__project",
+    told="Added {theirs} to {mine}",
+    watch=on_project_assignments,
+)
+REMOVE_PEOPLE = Unpairing(
+    name="remove_people",
+    title="Remove people",
+    model=ProjectAssignment,
+    mine="project",
+    theirs="person",
+    asks=relation(ProjectAssignment, "person"),
+    told="Took {theirs} off {mine}",
+    watch=on_project_assignments,
+)
+
+# --- on service types -----------------------------------------------------------------------------
+
+GIVE_TO_PEOPLE = Pairing(
+    name="give_to_people",
+    title="Give to people",
+    model=ServiceTypeAssignment,
+    mine="service_type",
+    theirs="person",
+    asks=relation(ServiceTypeAssignment, "person"),
+    told="Gave {theirs} {mine}",
+    watch=on_service_type_assignments,
+)
+TAKE_FROM_PEOPLE = Unpairing(
+    name="take_from_people",
+    title="Take from people",
+    model=ServiceTypeAssignment,
+    mine="service_type",
+    theirs="person",
+    asks=relation(ServiceTypeAssignment, "person"),
+    told="Took {mine} from {theirs}",
+    watch=on_service_type_assignments,
+)
+
+# --- putting away, ending, removing ---------------------------------------------------------------
+
+on_people = consequences.on(consequences.of_people)
+on_projects = consequences.on(consequences.of_projects)
+on_deals = consequences.on(consequences.of_deals)
+
+ARCHIVE_PEOPLE, RESTORE_PEOPLE = replace(ARCHIVE, watch=on_people), replace(RESTORE, watch=on_people)
+ARCHIVE_PROJECTS, RESTORE_PROJECTS = replace(ARCHIVE, watch=on_projects), replace(RESTORE, watch=on_projects)
+CLOSE_DEALS, OPEN_DEALS = replace(CLOSE, watch=on_deals), replace(OPEN, watch=on_deals)
+ARCHIVE_SERVICE_TYPES = replace(
+    ARCHIVE,
+    note="Services of these types keep them and nobody loses access. No other service can take them.",
+)
+DELETE_PEOPLE = replace(DELETE, watch=on_people)
+
+REMOVE_SERVICE_ASSIGNMENTS = replace(
+    DELETE,
+    title="Remove",
+    line=lambda row: f"{label_of(row.person)} → {label_of(row.service)}",
+    watch=on_service_assignments,
+)
+REMOVE_PROJECT_ASSIGNMENTS = replace(
+    DELETE,
+    title="Remove",
+    line=lambda row: f"{label_of(row.person)} → {label_of(row.project)}",
+    watch=on_project_assignments,
+)
+REMOVE_SERVICE_TYPE_ASSIGNMENTS = replace(
+    DELETE,
+    title="Remove",
+    line=lambda row: f"{label_of(row.person)} → {label_of(row.service_type)}",
+    watch=on_service_type_assignments,
+)
+
+# --- what each list offers ------------------------------------------------------------------------
+
+ON_PEOPLE: list[Any] = [
+    ASSIGN_TO_SERVICES,
+    ADD_TO_PROJECTS,
+    GIVE_SERVICE_TYPES,
+    ARCHIVE_PEOPLE,
+    RESTORE_PEOPLE,
+    DELETE_PEOPLE,
+]
+ON_PROJECTS: list[Any] = [ADD_PEOPLE, COPY_MEMBERS, REMOVE_PEOPLE, ARCHIVE_PROJECTS, RESTORE_PROJECTS]
+ON_DEALS: list[Any] = [CLOSE_DEALS, OPEN_DEALS]
+ON_SERVICES: list[Any] = [ASSIGN_PEOPLE, COPY_ASSIGNMENTS, TAKE_PEOPLE_OFF]
+ON_SERVICE_TYPES: list[Any] = [GIVE_TO_PEOPLE, TAKE_FROM_PEOPLE, ARCHIVE_SERVICE_TYPES, RESTORE]

@@ -1,0 +1,810 @@
+"""Work in bulk: the preview says what will be done, and exactly that is done or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, transaction
+from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
+
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.tracking import Kind, decide
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.models import ApiToken, Person
+from tests.bulk import apply, go_on, meaning, preview, start, told
+from tests.factories import (
+    ApiTokenFactory,
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeAssignmentFactory,
+    ServiceTypeFactory,
+)
+from tests.test_admin import staff, superuser, url
+
+pytestmark = pytest.mark.django_db
+
+NOBODY = ["Nobody gains or loses access today."]
+
+
+class Agency:
+    """Ana, Bo, Cy (archived), and a project whose budget, restricted by person, has QA and Design."""
+
+    def __init__(self) -> None:
+        self.organization = OrganizationFactory()
+        own = {"organization": self.organization}
+        self.ana, self.bo, self.cy = (
+            PersonFactory(first_name=first, last_name="Z", **own) for first in ("Ana", "Bo", "Cy")
+        )
+        self.cy.archive()
+        self.project = ProjectFactory(name="Portal", **own)
+        self.deal = DealFactory(name="Budget", project=self.project, person_restricted_tracking=True, **own)
+        self.testing, self.drawing = (ServiceTypeFactory(name=name, **own) for name in ("Testing", "Drawing"))
+        self.qa, self.design = (
+            ServiceFactory(name=name, deal=self.deal, service_type=service_type, **own)
+            for name, service_type in (("QA", self.testing), ("Design", self.drawing))
+        )
+
+    def join(self, *people: Person) -> None:
+        for person in people:
+            ProjectAssignmentFactory(person=person, project=self.project, organization=self.organization)
+
+    def assign(self, service: Service, *people: Person) -> None:
+        for person in people:
+            ServiceAssignmentFactory(person=person, service=service, organization=self.organization)
+
+    def people(self, number: int) -> list[Person]:
+        return Person.objects.bulk_create(
+            Person(organization=self.organization, first_name=f"P{n:05}", last_name="Z")
+            for n in range(number)
+        )
+
+    def staff(self, *codenames: str) -> Any:
+        return staff(self.organization, *codenames)
+
+
+@pytest.fixture
+def agency() -> Agency:
+    return Agency()
+
+
+# --- What each action does ------------------------------------------------------------------------
+
+
+def test_people_are_assigned_to_services(agency: Agency) -> None:
+    agency.assign(agency.qa, agency.bo)
+    client = agency.staff()
+    people = [agency.ana, agency.bo, agency.cy]
+    page = preview(client, "assign_to_services", people, [agency.qa, agency.design])
+    assert told(page) == {
+        "Will be created": [
+            "Ana Z → Design · Budget",
+            "Ana Z → QA · Budget",
+            "Bo Z → Design · Budget",
+            "Cy Z (archived) → Design · Budget",
+            "Cy Z (archived) → QA · Budget",
+        ],
+        "Exist already, skipped": ["Bo Z → QA · Budget"],
+    }
+    assert ServiceAssignment.objects.count() == 1
+    assert apply(client, page) == [
+        "Assigned 3 people to 2 services: 5 new service assignments, 1 existed already."
+    ]
+    pairs = set(ServiceAssignment.objects.values_list("person", "service", "organization"))
+    assert pairs == {
+        (person.pk, service.pk, agency.organization.pk)
+        for person in people
+        for service in (agency.qa, agency.design)
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "mine", "theirs", "lines", "done"),
+    [
+        (
+            "add_to_projects",
+            ["ana", "bo"],
+            ["project"],
+            ["Ana Z → Portal", "Bo Z → Portal"],
+            "Added 2 people to 1 project: 2 new project assignments.",
+        ),
+        (
+            "give_service_types",
+            ["ana"],
+            ["testing", "drawing"],
+            ["Ana Z → Drawing", "Ana Z → Testing"],
+            "Gave 1 person 2 service types: 2 new service type assignments.",
+        ),
+        (
+            "assign_people",
+            ["qa", "design"],
+            ["ana"],
+            ["Ana Z → Design · Budget", "Ana Z → QA · Budget"],
+            "Assigned 1 person to 2 services: 2 new service assignments.",
+        ),
+        (
+            "add_people",
+            ["project"],
+            ["bo"],
+            ["Bo Z → Portal"],
+            "Added 1 person to 1 project: 1 new project assignment.",
+        ),
+        (
+            "give_to_people",
+            ["testing"],
+            ["ana", "bo"],
+            ["Ana Z → Testing", "Bo Z → Testing"],
+            "Gave 2 people 1 service type: 2 new service type assignments.",
+        ),
+    ],
+)
+def test_pairs_are_made_from_either_side(
+    agency: Agency, action: str, mine: list[str], theirs: list[str], lines: list[str], done: str
+) -> None:
+    client = agency.staff()
+    rows, chosen = ([getattr(agency, name) for name in names] for names in (mine, theirs))
+    page = preview(client, action, rows, chosen)
+    assert told(page) == {"Will be created": lines}
+    assert apply(client, page) == [done]
+    again = preview(client, action, rows, chosen)
+    assert told(again) == {"Exist already, skipped": lines}
+    assert b'value="apply"' not in again.content
+
+
+def test_assignments_of_another_service_are_copied_but_for_archived_people(agency: Agency) -> None:
+    agency.assign(agency.qa, agency.ana, agency.bo, agency.cy)
+    agency.assign(agency.design, agency.bo)
+    client = agency.staff()
+    page = preview(client, "copy_assignments", [agency.design], [agency.qa])
+    assert told(page) == {
+        "Will be created": ["Ana Z → Design · Budget"],
+        "Exist already, skipped": ["Bo Z → Design · Budget"],
+    }
+    done = "Assigned 1 person to 1 service: 1 new service assignment, 1 existed already."
+    assert apply(client, page) == [done]
+
+
+def test_members_of_another_project_are_copied(agency: Agency) -> None:
+    agency.join(agency.ana, agency.cy)
+    other = ProjectFactory(name="Shop", organization=agency.organization)
+    client = agency.staff()
+    page = preview(client, "copy_members", [other], [agency.project])
+    assert told(page) == {"Will be created": ["Ana Z → Shop"]}
+    assert apply(client, page) == ["Added 1 person to 1 project: 1 new project assignment."]
+
+
+@pytest.mark.parametrize(
+    ("action", "mine", "theirs", "removed", "skipped", "done"),
+    [
+        (
+            "take_people_off",
+            "qa",
+            ["ana", "bo"],
+            "Ana Z → QA · Budget",
+            "Bo Z → QA · Budget",
+            "Took 1 person off 1 service: 1 service assignment removed.",
+        ),
+        (
+            "remove_people",
+            "project",
+            ["ana", "bo"],
+            "Ana Z → Portal",
+            "Bo Z → Portal",
+            "Took 1 person off 1 project: 1 project assignment removed.",
+        ),
+        (
+            "take_from_people",
+            "testing",
+            ["ana", "bo"],
+            "Ana Z → Testing",
+            "Bo Z → Testing",
+            "Took 1 service type from 1 person: 1 service type assignment removed.",
+        ),
+    ],
+)
+def test_people_are_taken_off(
+    agency: Agency, action: str, mine: str, theirs: list[str], removed: str, skipped: str, done: str
+) -> None:
+    agency.join(agency.ana)
+    agency.assign(agency.qa, agency.ana)
+    ServiceTypeAssignmentFactory(
+        person=agency.ana, service_type=agency.testing, organization=agency.organization
+    )
+    client = agency.staff()
+    page = preview(client, action, [getattr(agency, mine)], [getattr(agency, name) for name in theirs])
+    assert told(page) == {"Will be removed": [removed], "Don't exist, skipped": [skipped]}
+    assert apply(client, page) == [done]
+    left = [m.objects.count() for m in (ServiceAssignment, ProjectAssignment, ServiceTypeAssignment)]
+    assert sum(left) == 2
+
+
+def test_pair_across_organizations_cannot_be_made_even_by_a_superuser(agency: Agency) -> None:
+    stranger = PersonFactory(first_name="Eve", last_name="Z")
+    client = superuser()
+    page = preview(client, "assign_to_services", [agency.ana, stranger], [agency.qa])
+    assert told(page) == {
+        "Will be created": ["Ana Z → QA · Budget"],
+        "Can't be done": ["Eve Z → QA · Budget: service belongs to another organization"],
+    }
+    done = "Assigned 1 person to 1 service: 1 new service assignment, 1 could not be made."
+    assert apply(client, page) == [done]
+
+
+def test_assignments_are_removed_with_a_word_on_whom_that_affects(agency: Agency) -> None:
+    agency.join(agency.ana, agency.bo)
+    agency.assign(agency.qa, agency.ana)
+    client = agency.staff()
+    page = preview(client, "delete_selected", ServiceAssignment.objects.all())
+    assert told(page) == {"Will be deleted": ["Ana Z → QA · Budget"]}
+    assert meaning(page) == (
+        ["1 person gains access to 1 service."],
+        [
+            "QA · Budget: Opens to everybody on the project, because nobody is assigned any more."
+            " Bo Z gains access."
+        ],
+    )
+    assert apply(client, page) == ["1 service assignment deleted."]
+    assert ServiceAssignment.objects.count() == 0
+
+
+def test_deleting_tells_what_goes_with_it(agency: Agency) -> None:
+    agency.join(agency.ana)
+    agency.assign(agency.qa, agency.ana, agency.bo)
+    client = agency.staff()
+    page = preview(client, "delete_selected", [agency.project])
+    assert told(page) == {
+        "Will be deleted": ["Portal"],
+        "And with them, for good": [
+            "1 budget",
+            "2 services",
+            "2 service assignments",
+            "1 project assignment",
+        ],
+    }
+    assert apply(client, page) == ["1 project deleted."]
+    without = agency.staff("view_person", "delete_person")
+    agency.join_again = ServiceTypeAssignmentFactory(  # type: ignore[attr-defined]
+        person=agency.bo, service_type=agency.testing, organization=agency.organization
+    )
+    page = preview(without, "delete_selected", [agency.bo])
+    assert told(page) == {
+        "Nothing can be deleted, because this would go with it": [
+            "Service type assignments: you may not delete these"
+        ]
+    }
+    assert go_on(without, page, "apply").status_code == 200
+    assert Person.objects.filter(pk=agency.bo.pk).exists()
+
+
+def test_revoking_tokens_says_that_it_is_for_good() -> None:
+    token = ApiTokenFactory()
+    page = preview(staff(token.organization), "revoke", [token])
+    assert list(page.context["plan"].consequences.sentences) == [
+        "Whatever uses these tokens is refused from then on, for good: a revoked token can't be had back."
+    ]
+
+
+# --- What it means for access ---------------------------------------------------------------------
+
+
+def test_first_assignment_restricts_a_service_that_was_open_to_all(agency: Agency) -> None:
+    agency.join(agency.ana, agency.bo)
+    page = preview(agency.staff(), "assign_to_services", [agency.ana], [agency.qa])
+    assert meaning(page) == (
+        ["1 person loses access to 1 service."],
+        [
+            "QA · Budget: Is restricted from now on: so far nobody is assigned, so everybody on the project"
+            " may track there. Bo Z loses access."
+        ],
+    )
+
+
+def test_archiving_the_last_assignee_leaves_a_service_to_nobody(agency: Agency) -> None:
+    agency.join(agency.ana, agency.bo)
+    agency.assign(agency.qa, agency.ana)
+    client = agency.staff()
+    page = preview(client, "archive", [agency.ana])
+    assert meaning(page) == (
+        ["1 person loses access to 2 services."],
+        [
+            "Design · Budget: Ana Z loses access.",
+            "QA · Budget: Is left with nobody active who may track there. Ana Z loses access.",
+        ],
+    )
+    assert apply(client, page) == ["1 person archived."]
+    assert meaning(preview(client, "restore", [agency.ana])) == (
+        ["1 person gains access to 2 services."],
+        [
+            "Design · Budget: Ana Z gains access.",
+            "QA · Budget: Has somebody active again who may track there. Ana Z gains access.",
+        ],
+    )
+
+
+@pytest.mark.parametrize(("action", "row"), [("archive", "project"), ("close", "deal")])
+def test_ending_a_project_or_budget_tells_who_loses_access(agency: Agency, action: str, row: str) -> None:
+    agency.join(agency.ana, *agency.people(12))
+    page = preview(agency.staff(), action, [getattr(agency, row)])
+    names = "Ana Z, " + ", ".join(f"P{n:05} Z" for n in range(9)) + " and 3 more"
+    assert meaning(page) == (
+        ["13 people lose access to 2 services."],
+        [
+            f"Design · Budget: 13 people lose access: {names}.",
+            f"QA · Budget: 13 people lose access: {names}.",
+        ],
+    )
+
+
+def test_giving_a_type_opens_services_restricted_by_type(agency: Agency) -> None:
+    Deal.objects.update(person_restricted_tracking=False, service_type_restricted_tracking=True)
+    agency.join(agency.ana)
+    page = preview(agency.staff(), "give_to_people", [agency.testing], [agency.ana, agency.bo])
+    assert meaning(page) == (
+        ["1 person gains access to 1 service."],
+        ["QA · Budget: Has somebody active again who may track there. Ana Z gains access."],
+    )
+
+
+def test_change_that_opens_and_closes_nothing_says_so(agency: Agency) -> None:
+    page = preview(agency.staff(), "assign_to_services", [agency.cy], [agency.qa])
+    sentences, lines = meaning(page)
+    assert sentences == [
+        *NOBODY,
+        "Cy Z can't track even so on all that is assigned here. The Access check says why.",
+    ]
+    assert lines == ["QA · Budget: Is left with nobody active who may track there."]
+    assert meaning(preview(agency.staff(), "add_to_projects", [agency.cy], [agency.project])) == (NOBODY, [])
+
+
+def test_consequences_agree_with_the_rule_for_every_pair(agency: Agency) -> None:
+    """Whoever loses or gains access by the preview does so by `decide`, and nobody else."""
+    agency.join(agency.ana, agency.bo, agency.cy)
+    agency.assign(agency.qa, agency.ana)
+    client, today = agency.staff(), agency.organization.today()
+
+    def allowed() -> set[tuple[str, str]]:
+        return {
+            (service.name, person.first_name)
+            for service in Service.objects.all()
+            for person in Person.objects.filter(last_name="Z")
+            if any(decide(person, service, today, kind).allowed for kind in Kind)
+        }
+
+    before = allowed()
+    page = preview(client, "assign_to_services", [agency.bo, agency.cy], [agency.qa, agency.design])
+    assert meaning(page)[0] == [
+        "1 person loses access to 1 service.",
+        "1 person gains access to 1 service.",
+        "Cy Z can't track even so on all that is assigned here. The Access check says why.",
+    ]
+    apply(client, page)
+    assert before - allowed() == {("Design", "Ana")}
+    assert allowed() - before == {("QA", "Bo")}
+
+
+def test_consequences_for_very_many_services_are_not_worked_out(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assignments.consequences.MOST_SERVICES", 1)
+    page = preview(agency.staff(), "close", [agency.deal])
+    [sentence] = meaning(page)[0]
+    assert sentence.endswith("who gains or loses access was not worked out. Select less to see it.")
+
+
+# --- Between preview and apply --------------------------------------------------------------------
+
+
+def test_preview_changes_nothing_and_records_nothing(agency: Agency) -> None:
+    client = agency.staff()
+    preview(client, "assign_to_services", [agency.ana], [agency.qa])
+    preview(client, "archive", [agency.ana])
+    preview(client, "delete_selected", [agency.ana])
+    agency.ana.refresh_from_db()
+    assert (agency.ana.archived_at, ServiceAssignment.objects.count()) == (None, 0)
+    assert ServiceAssignment.history.count() == 0  # type: ignore[attr-defined]
+
+
+def test_plan_that_changed_meanwhile_is_shown_again_and_not_done(agency: Agency) -> None:
+    client = agency.staff()
+    page = preview(client, "assign_to_services", [agency.ana, agency.bo], [agency.qa])
+    agency.assign(agency.qa, agency.bo)
+    again = go_on(client, page, "apply")
+    assert b"Something changed since the preview, so nothing was done." in again.content
+    assert told(again) == {
+        "Will be created": ["Ana Z → QA · Budget"],
+        "Exist already, skipped": ["Bo Z → QA · Budget"],
+    }
+    assert ServiceAssignment.objects.count() == 1
+    assert apply(client, again) == [
+        "Assigned 1 person to 1 service: 1 new service assignment, 1 existed already."
+    ]
+
+
+def test_what_it_means_is_part_of_the_plan(agency: Agency) -> None:
+    client = agency.staff()
+    page = preview(client, "assign_to_services", [agency.ana], [agency.qa])
+    agency.join(agency.bo)
+    again = go_on(client, page, "apply")
+    assert b"Something changed since the preview" in again.content
+    assert meaning(again)[0] == [
+        "1 person loses access to 1 service.",
+        "Ana Z can't track even so on all that is assigned here. The Access check says why.",
+    ]
+    assert ServiceAssignment.objects.count() == 0
+
+
+def test_second_click_does_it_once(agency: Agency) -> None:
+    client = agency.staff()
+    page = preview(client, "assign_to_services", [agency.ana], [agency.qa])
+    apply(client, page)
+    assert apply(client, page) == ["Nothing was left to do."]
+    assert ServiceAssignment.objects.count() == 1
+
+
+@pytest.mark.parametrize("plan", ["", "0" * 64, "\x00", "x" * 10_000])
+def test_nothing_is_applied_without_its_preview(agency: Agency, plan: str) -> None:
+    data = {"step": "apply", "plan": plan, "chosen": [agency.qa.pk]}
+    answer = start(agency.staff(), "assign_to_services", [agency.ana], **data)
+    assert (answer.status_code, ServiceAssignment.objects.count()) == (200, 0)
+
+
+@contextmanager
+def just_before(words: str, act: Callable[[], Any]) -> Iterator[list[Any]]:
+    """Act once on a connection of its own, before a statement with these words; tell what came of it."""
+    happened: list[Any] = []
+
+    def committed() -> None:
+        try:
+            happened.append(act())
+        finally:
+            connection.close()
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if words in sql and not happened:
+            other = Thread(target=committed)
+            other.start()
+            other.join()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watch):
+        yield happened
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [("preview", 'INSERT INTO "assignments_serviceassignment"'), ("apply", "FOR UPDATE")],
+)
+def test_pair_that_appears_at_the_last_moment_exists_already(agency: Agency, step: str, words: str) -> None:
+    """While a preview is worked out, or before the rows are locked: from then on none can appear."""
+    client = agency.staff()
+    page = preview(client, "assign_to_services", [agency.ana, agency.bo], [agency.qa])
+    with just_before(words, lambda: agency.assign(agency.qa, agency.bo)) as happened:
+        again = go_on(client, page, step)
+    assert happened == [None]
+    assert told(again) == {
+        "Will be created": ["Ana Z → QA · Budget"],
+        "Exist already, skipped": ["Bo Z → QA · Budget"],
+    }
+    assert ServiceAssignment.objects.count() == 1
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_rows_are_locked_before_the_first_is_changed(agency: Agency) -> None:
+    client = agency.staff()
+
+    def archive() -> str:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = 100")
+            with pytest.raises(OperationalError, match="lock timeout"):
+                Person.objects.get(pk=agency.bo.pk).archive()
+            transaction.set_rollback(True)
+        return "waited"
+
+    page = preview(client, "archive", [agency.ana, agency.bo])
+    with just_before('UPDATE "accounts_person"', archive) as happened:
+        assert apply(client, page) == ["2 people archived."]
+    assert happened == ["waited"]
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_rows_that_somebody_else_holds_are_left_alone_with_a_word(agency: Agency) -> None:
+    client = agency.staff()
+    page = preview(client, "archive", [agency.ana])
+
+    answers: list[Any] = []
+    with transaction.atomic():
+        list(Person.objects.select_for_update().filter(pk=agency.ana.pk))
+        other = Thread(target=lambda: (answers.append(go_on(client, page, "apply")), connection.close()))
+        other.start()
+        other.join()
+    assert answers[0].status_code == 302
+    agency.ana.refresh_from_db()
+    assert agency.ana.archived_at is None
+
+
+# --- Who may, and what is refused -----------------------------------------------------------------
+
+
+def actions_of(client: Any, model: type[Model]) -> list[str]:
+    form = client.get(url(model, "changelist")).context["action_form"]
+    return [name for name, _ in form.fields["action"].choices if name] if form else []
+
+
+@pytest.mark.parametrize(
+    ("model", "actions"),
+    [
+        (
+            Person,
+            [
+                "assign_to_services",
+                "add_to_projects",
+                "give_service_types",
+                "archive",
+                "restore",
+                "delete_selected",
+            ],
+        ),
+        (Service, ["assign_people", "copy_assignments", "take_people_off", "delete_selected"]),
+        (Project, ["add_people", "copy_members", "remove_people", "archive", "restore", "delete_selected"]),
+        (ServiceType, ["give_to_people", "take_from_people", "archive", "restore", "delete_selected"]),
+        (Deal, ["close", "open", "delete_selected"]),
+        (ApiToken, ["revoke", "delete_selected"]),
+        (ServiceAssignment, ["delete_selected"]),
+    ],
+)
+def test_actions_that_a_list_offers(agency: Agency, model: type[Model], actions: list[str]) -> None:
+    agency.assign(agency.qa, agency.ana)
+    ApiTokenFactory(organization=agency.organization)
+    assert sorted(actions_of(agency.staff(), model)) == sorted(actions)
+    viewer = agency.staff("view_person", "view_service", "view_project", f"view_{model._meta.model_name}")
+    assert actions_of(viewer, model) == []
+
+
+def test_action_needs_the_rights_to_what_it_makes_and_to_both_sides(agency: Agency) -> None:
+    without = agency.staff("view_person", "add_serviceassignment")
+    assert actions_of(without, Person) == []
+    assert actions_of(agency.staff("view_person", "view_service", "add_serviceassignment"), Person) == [
+        "assign_to_services"
+    ]
+    for step in ({}, {"step": "preview", "chosen": agency.qa.pk}):
+        assert "cl" in start(without, "assign_to_services", [agency.ana], **step).context
+    assert ServiceAssignment.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["assign_to_services", "add_to_projects", "give_service_types", "archive", "restore", "delete_selected"],
+)
+def test_strangers_rows_are_as_good_as_missing(agency: Agency, action: str) -> None:
+    client = staff(OrganizationFactory())
+    assert start(client, action, [agency.ana]).content.count(b"Ana Z") == 0
+    data = {"step": "preview", "chosen": [agency.qa.pk]}
+    theirs, missing = (
+        start(client, action, [pk], model=Person, **data).content.decode()
+        for pk in (agency.ana.pk, 987_654_321)
+    )
+    assert "Ana Z" not in theirs
+    assert "QA" not in theirs
+    assert "There is nothing to do" in theirs or "not one of the available choices" in theirs
+    assert ("nothing to do" in theirs, "available choices" in theirs) == (
+        "nothing to do" in missing,
+        "available choices" in missing,
+    )
+
+
+def test_strangers_record_cannot_be_chosen(agency: Agency) -> None:
+    mine = ServiceFactory(organization=agency.organization)
+    foreign = ServiceFactory(name="Secret")
+    client = agency.staff()
+    answers = [
+        start(client, "assign_to_services", [agency.ana], step="preview", chosen=[mine.pk, pk])
+        for pk in (foreign.pk, 987_654_321)
+    ]
+    assert [dict(answer.context["form"].errors) for answer in answers] == [
+        {"chosen": [f"Select a valid choice. {pk} is not one of the available choices."]}
+        for pk in (foreign.pk, 987_654_321)
+    ]
+    assert b"Secret" not in answers[0].content
+    copied = start(client, "copy_assignments", [mine], step="preview", chosen=[foreign.pk])
+    assert list(copied.context["form"].errors) == ["chosen"]
+
+
+NONSENSE = [
+    "\x00",
+    "9" * 30,
+    "-1",
+    "1_0",
+    "\u0661",
+    "\ud800".encode(errors="surrogatepass"),
+    "1" * 5000,
+    "",
+    "x",
+]
+
+
+@pytest.mark.parametrize("step", ["preview", "apply", "find", "choose", "", "\x00"])
+def test_nonsense_is_answered_with_the_question(agency: Agency, step: str) -> None:
+    client = agency.staff()
+    for value in NONSENSE:
+        data = {"step": step, "chosen": value, "plan": value, "find": value}
+        answer = start(client, "assign_to_services", [agency.ana], **data)
+        assert (answer.status_code, "form" in answer.context) == (200, True)
+    assert ServiceAssignment.objects.count() == 0
+
+
+@pytest.mark.parametrize("value", NONSENSE, ids=lambda value: ascii(value)[:12])
+def test_nonsense_in_the_selection_changes_nothing(agency: Agency, value: Any) -> None:
+    client = agency.staff()
+    for action in actions_of(client, Person):
+        data = {"action": action, "_selected_action": value, "chosen": agency.qa.pk, "step": "apply"}
+        for across in (0, 1, value):
+            client.post(url(Person, "changelist"), {**data, "index": 0, "select_across": across})
+            client.post(url(Person, "changelist") + "?q=x", {**data, "index": value, "select_across": across})
+    assert (ServiceAssignment.objects.count(), Person.objects.archived().count()) == (0, 1)
+
+
+def test_nothing_chosen_is_asked_for_again(agency: Agency) -> None:
+    page = start(agency.staff(), "assign_to_services", [agency.ana])
+    again = go_on(agency.staff(), page, "preview")
+    assert dict(again.context["form"].errors) == {"chosen": ["This field is required."]}
+
+
+def test_more_than_one_form_can_carry_is_refused(agency: Agency) -> None:
+    page = start(agency.staff(), "assign_to_services", [agency.ana])
+    again = go_on(agency.staff(), page, "preview", chosen=range(1, 202))
+    assert dict(again.context["form"].errors) == {"chosen": ["Choose at most 200."]}
+
+
+def test_too_many_pairs_or_rows_are_refused_in_plain_words(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("bulk", "pairs"):
+        monkeypatch.setattr(f"productive.admin.{module}.MOST", 3)
+    client, page = agency.staff(), start(agency.staff(), "assign_to_services", [agency.ana, agency.bo])
+    again = go_on(client, page, "preview", chosen=[agency.qa.pk, agency.design.pk])
+    assert again.context["form"].non_field_errors() == [
+        "2 people and 2 services make 4 pairs. At most 3 can be changed in one go: take fewer."
+    ]
+    people = agency.people(4)
+    answer = start(client, "archive", people)
+    page = client.get(answer["Location"])
+    assert [str(said) for said in page.context["messages"]] == [
+        "At most 3 rows can be changed in one go. Select fewer."
+    ]
+
+
+# --- Going about it -------------------------------------------------------------------------------
+
+
+def test_all_rows_of_a_filtered_list_are_taken_and_the_filter_is_kept(agency: Agency) -> None:
+    agency.people(300)
+    client = agency.staff()
+    address = url(Person, "changelist") + "?q=P00&archived=no"
+    data = {"action": "assign_to_services", "index": 0, "select_across": 1, "_selected_action": agency.ana.pk}
+    page = go_on(client, client.post(address, data), "preview", chosen=[agency.qa.pk])
+    [group] = [group for group in page.context["plan"].groups if group.lines]
+    assert (group.title, group.count, len(group.shown), group.hidden) == (
+        "Will be created",
+        "300",
+        100,
+        "200",
+    )
+    assert page.content.count(b"_selected_action") == 1
+    assert apply(client, page) == ["Assigned 300 people to 1 service: 300 new service assignments."]
+
+
+def test_row_that_joined_the_filtered_list_meanwhile_is_shown_first(agency: Agency) -> None:
+    client = agency.staff()
+    address = url(Person, "changelist") + "?q=Newcomer"
+    data = {"action": "archive", "index": 0, "select_across": 1, "_selected_action": agency.ana.pk}
+    PersonFactory(first_name="Newcomer", last_name="A", organization=agency.organization)
+    page = client.post(address, data)
+    PersonFactory(first_name="Newcomer", last_name="B", organization=agency.organization)
+    again = go_on(client, page, "apply")
+    assert told(again) == {"Will be archived": ["Newcomer A", "Newcomer B"]}
+    assert apply(client, again) == ["2 people archived."]
+
+
+def test_records_are_found_without_javascript_and_kept_when_choosing_again(agency: Agency) -> None:
+    client = agency.staff()
+    foreign = ServiceFactory(name="QA of others")
+    page = go_on(client, start(client, "assign_to_services", [agency.ana]), "find", find="QA")
+    assert page.context["found"] == [(agency.qa.pk, "QA · Budget")]
+    assert foreign.name not in page.content.decode()
+    shown = go_on(client, page, "preview", chosen=[agency.qa.pk])
+    back = go_on(client, shown, "choose")
+    assert f'<option value="{agency.qa.pk}" selected>QA · Budget</option>' in back.content.decode()
+
+
+def test_looking_never_changes(agency: Agency) -> None:
+    client = agency.staff()
+    data = {"action": "archive", "index": 0, "_selected_action": agency.ana.pk, "step": "apply"}
+    client.get(url(Person, "changelist"), data)
+    agency.ana.refresh_from_db()
+    assert agency.ana.archived_at is None
+
+
+# --- What it costs, and what is kept of it --------------------------------------------------------
+
+
+def test_every_change_is_recorded_with_the_user_in_one_change_set(agency: Agency) -> None:
+    client = agency.staff()
+    apply(client, preview(client, "assign_to_services", [agency.ana, agency.bo], [agency.qa, agency.design]))
+    records = list(ServiceAssignment.history.all())  # type: ignore[attr-defined]
+    assert len(records) == 4
+    assert {(one.history_type, one.via, one.history_user_id) for one in records} == {
+        ("+", "admin", int(client.session["_auth_user_id"]))
+    }
+    assert len({one.change_set for one in records}) == 1
+    apply(client, preview(client, "take_people_off", [agency.qa], [agency.ana]))
+    assert [one.history_type for one in ServiceAssignment.history.order_by("-pk")[:1]] == ["-"]  # type: ignore[attr-defined]
+
+
+def statements(act: Callable[[], Any]) -> tuple[int, int]:
+    """How many statements it takes, and how many rounds of INSERTs: SQLite takes few rows with each."""
+    with CaptureQueriesContext(connection) as queries:
+        act()
+    inserts = sum(query["sql"].startswith("INSERT") for query in queries)
+    return len(queries) - inserts, inserts
+
+
+def test_a_thousand_pairs_take_as_many_queries_as_ten(agency: Agency) -> None:
+    agency.join(agency.ana, agency.bo)
+    services = [
+        ServiceFactory(deal=agency.deal, service_type=agency.testing, organization=agency.organization)
+        for _ in range(10)
+    ]
+    client = agency.staff()
+    numbers = []
+    for number in (1, 1, 100):
+        people = agency.people(number)
+        question = start(client, "assign_to_services", people)
+        chosen = [service.pk for service in services]
+        shown = statements(lambda q=question, c=chosen: go_on(client, q, "preview", chosen=c))
+        page = go_on(client, question, "preview", chosen=chosen)
+        done = statements(lambda p=page: go_on(client, p, "apply"))
+        numbers.append((shown[0], done[0]))
+    assert numbers[1] == numbers[2]
+    assert ServiceAssignment.objects.count() == 1020
+    if connection.vendor == "postgresql":
+        assert done[1] <= 3
+
+
+def test_archiving_a_thousand_takes_as_many_queries_as_ten(agency: Agency) -> None:
+    client = agency.staff()
+    numbers = []
+    for number in (10, 1000):
+        agency.people(number)
+        data = {"action": "archive", "index": 0, "select_across": 1, "_selected_action": agency.ana.pk}
+        page = client.post(url(Person, "changelist") + "?q=P0&archived=no", data)
+        numbers.append(statements(lambda p=page: go_on(client, p, "apply"))[0])
+    assert numbers[0] == numbers[1]
+
+
+def test_what_was_done_is_undone_by_the_link_that_says_so(agency: Agency) -> None:
+    client = agency.staff()
+    page = go_on(
+        client, start(client, "assign_to_services", [agency.ana, agency.bo]), "preview", chosen=[agency.qa.pk]
+    )
+    answer = go_on(client, page, "apply")
+    told = client.get(answer["Location"]).content.decode()
+    address = re.search('href="(/admin/changes/[^"]+)">Look, or undo', told)
+    assert address is not None
+    assert ServiceAssignment.objects.filter(service=agency.qa).count() == 2
+    preview = client.get(address[1] + "undo/")
+    client.post(address[1] + "undo/", {"seen": preview.context["seen"]})
+    assert ServiceAssignment.objects.filter(service=agency.qa).count() == 0
