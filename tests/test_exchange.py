@@ -1,0 +1,925 @@
+"""Import and export of the six lists that have them: files in, files out, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Project, ServiceType
+from productive.accounts.models import Organization, Person
+from productive.admin import exchange, spreadsheets
+from tests.factories import (
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeAssignmentFactory,
+    ServiceTypeFactory,
+    UserFactory,
+)
+from tests.test_admin import signed_in, staff, superuser, url
+
+pytestmark = pytest.mark.django_db
+
+EXCHANGED: dict[type[Any], Callable[..., Any]] = {
+    Person: PersonFactory,
+    ServiceType: ServiceTypeFactory,
+    Project: ProjectFactory,
+    ServiceAssignment: ServiceAssignmentFactory,
+    ProjectAssignment: ProjectAssignmentFactory,
+    ServiceTypeAssignment: ServiceTypeAssignmentFactory,
+}
+each_model = pytest.mark.parametrize("model", EXCHANGED, ids=lambda model: model.__name__)
+each_format = pytest.mark.parametrize("extension", ["csv", "xlsx"])
+
+AWKWARD = [
+    "=1+1",
+    "'=quoted",
+    "''=twice",
+    "+385 1 234",
+    "-5",
+    "@home",
+    "\ttab",
+    "'plain",
+    'He said "no"',
+    "a;b,c",
+    "two\nlines",
+    "two\r\nlines",
+    "carriage\rreturn",
+    "trailing ",
+    " leading",
+    "Žarko Ćosić 漢字 🎈",
+    "007",
+    "1e5",
+    "2026-01-05",
+    "TRUE",
+    "#N/A",
+    "#12",
+    "_x000D_ and _x000D_x000A_",
+    "back\\slash / slash",
+    "\x0bvertical",
+    "n" * 255,
+]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where files wait for their confirmation."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return OrganizationFactory()
+
+
+@pytest.fixture
+def client(organization: Organization) -> Client:
+    """Staff of the organization with all rights."""
+    return staff(organization)
+
+
+def csv_file(*rows: list[Any], encoding: str = "utf-8", name: str = "file.csv") -> SimpleUploadedFile:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return SimpleUploadedFile(name, text.getvalue().encode(encoding))
+
+
+def xlsx_file(*rows: list[Any]) -> SimpleUploadedFile:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    data = io.BytesIO()
+    book.save(data)
+    return SimpleUploadedFile("file.xlsx", data.getvalue())
+
+
+def exported(
+    client: Client, model: type[Model], extension: str = "csv", query: str = ""
+) -> SimpleUploadedFile:
+    response = client.get(url(model, "export") + f"?format={extension}{query}")
+    assert response.status_code == 200
+    assert response["Content-Type"] == spreadsheets.CONTENT_TYPES[extension]
+    data = b"".join(response.streaming_content)
+    return SimpleUploadedFile(f"file.{extension}", data)
+
+
+def table_of(client: Client, model: type[Model], query: str = "") -> list[list[str]]:
+    """The rows of an export, headings first."""
+    file = exported(client, model, "csv", query)
+    return list(csv.reader(io.StringIO(file.read().decode("utf-8-sig"), newline="")))
+
+
+def preview(client: Client, model: type[Model], file: Any) -> Any:
+    response = client.post(url(model, "import"), {"file": file})
+    assert response.status_code == 200
+    return response
+
+
+def plan_of(client: Client, model: type[Model], file: Any) -> list[tuple[int, str, Any]]:
+    """Of each row its number, what becomes of it, and the changes or errors."""
+    context = preview(client, model, file).context
+    assert "plan" in context, context["form"].errors
+    lines = context["plan"].lines
+    return [(line.number, line.status, line.errors or line.changes) for line in lines]
+
+
+def refused(client: Client, model: type[Model], file: Any) -> list[str]:
+    """What is said of a file that isn't read."""
+    context = preview(client, model, file).context
+    assert "plan" not in context
+    errors: list[str] = context["form"].errors.get("file", [])
+    return errors
+
+
+def run(client: Client, model: type[Model], file: Any) -> list[str]:
+    """Preview and confirm; what is said then."""
+    token = preview(client, model, file).context["token"]
+    return confirm(client, model, token)
+
+
+def confirm(client: Client, model: type[Model], token: str) -> list[str]:
+    response = client.post(url(model, "process_import"), {"token": token}, follow=True)
+    assert response.status_code == 200
+    return [str(message) for message in response.context["messages"]]
+
+
+def records(model: Any) -> int:
+    count: int = model.history.count()
+    return count
+
+
+# --- The round trip -------------------------------------------------------------------------------
+
+
+def make_awkward(model: type[Model], organization: Organization) -> None:
+    """Rows in which every text that something could take for something else occurs."""
+    archived = datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
+    if model is Person:
+        for n, text in enumerate(AWKWARD):
+            PersonFactory(
+                organization=organization, first_name=text, last_name=text, title=text, email=f"{n}@x.org"
+            )
+        PersonFactory(organization=organization, email=None, title="", archived_at=archived)
+        PersonFactory(organization=organization, email="-dash+plus@x.org", title=None)
+    elif model is ServiceType:
+        for text in AWKWARD:
+            ServiceTypeFactory(organization=organization, name=text, description=text)
+        ServiceTypeFactory(organization=organization, name="Twice", description="")
+        ServiceTypeFactory(organization=organization, name="Twice", archived_at=archived)
+    elif model is Project:
+        for text in AWKWARD:
+            ProjectFactory(organization=organization, name=text, project_number=text[:50])
+        ProjectFactory(organization=organization, name="Twice", project_number="")
+        ProjectFactory(organization=organization, name="Twice", project_number=None, archived_at=archived)
+    else:
+        make_awkward_assignments(model, organization)
+
+
+def make_awkward_assignments(model: type[Model], organization: Organization) -> None:
+    own = {"organization": organization}
+    without_email = PersonFactory(email=None, **own)
+    for n, text in enumerate([*AWKWARD, "Twice", "Twice"]):
+        person = PersonFactory(email=f"P{n}@x.org", **own) if n % 3 else without_email
+        if model is ServiceTypeAssignment:
+            ServiceTypeAssignmentFactory(
+                person=person, service_type=ServiceTypeFactory(name=text, **own), **own
+            )
+            continue
+        project = ProjectFactory(name=text, project_number=AWKWARD[-n % len(AWKWARD)][:50], **own)
+        if model is ProjectAssignment:
+            watched = [True, False, None][n % 3]
+            ProjectAssignmentFactory(person=person, project=project, watched=watched, **own)
+        else:
+            deal = DealFactory(name=text, project=project, **own)
+            service = ServiceFactory(name=text, deal=deal, **own)
+            ServiceAssignmentFactory(person=person, service=service, **own)
+
+
+@each_format
+@each_model
+def test_importing_an_export_changes_nothing(
+    model: type[Any], extension: str, client: Client, organization: Organization
+) -> None:
+    make_awkward(model, organization)
+    before, recorded = list(model.objects.order_by("pk").values()), records(model)
+
+    response = preview(client, model, exported(client, model, extension))
+    plan = response.context["plan"]
+    assert plan.counts() == {"error": 0, "changed": 0, "new": 0, "unchanged": len(before)}
+    assert len(before) >= len(AWKWARD)
+    assert (response.context["token"], "There is nothing to import" in response.content.decode()) == (
+        "",
+        True,
+    )
+    assert (list(model.objects.order_by("pk").values()), records(model)) == (before, recorded)
+
+
+@each_format
+@each_model
+def test_an_export_without_its_ids_finds_the_same_records(
+    model: type[Any], extension: str, client: Client, organization: Organization
+) -> None:
+    EXCHANGED[model].create_batch(3, organization=organization)
+    count = model.objects.count()
+    headings, *rows = table_of(client, model)
+    make = {"csv": csv_file, "xlsx": xlsx_file}[extension]
+    assert headings[0] == "ID"
+    plan = plan_of(client, model, make(headings[1:], *[row[1:] for row in rows]))
+    assert plan == [(number, "unchanged", []) for number in range(2, count + 2)]
+
+
+@each_format
+def test_what_is_exported_is_imported_elsewhere_as_it_was(
+    extension: str, client: Client, organization: Organization
+) -> None:
+    """Values that only differ in how they are written would not show where the records are."""
+    texts = [text for text in AWKWARD if text == text.strip()]
+    for text in texts:
+        ServiceTypeFactory(organization=organization, name=text, description=text)
+    other = OrganizationFactory()
+    rows = table_of(client, ServiceType)
+    make = {"csv": csv_file, "xlsx": xlsx_file}[extension]
+    names = [[row[1], row[2]] for row in rows]
+    if extension == "xlsx":
+        names = [[spreadsheets.xml_text(cell) for cell in row] for row in names]
+    assert run(staff(other), ServiceType, make(*names)) == [f"Imported: {len(texts)} new."]
+    copied = ServiceType.objects.owned_by(other).order_by("pk").values_list("name", "description")
+    assert list(copied) == [(text, text) for text in texts]
+
+
+def test_formulas_are_escaped_in_an_export(client: Client, organization: Organization) -> None:
+    for name in ["=HYPERLINK(1)", "+1", "-1", "@SUM", "\tx", "\rx", "plain", "'=x"]:
+        ServiceTypeFactory(organization=organization, name=name)
+    names = [row[1] for row in table_of(client, ServiceType)[1:]]
+    assert names == ["'=HYPERLINK(1)", "'+1", "'-1", "'@SUM", "'\tx", "'\rx", "plain", "''=x"]
+    book = openpyxl.load_workbook(io.BytesIO(exported(client, ServiceType, "xlsx").read()))
+    assert {cell.data_type for row in book.active.iter_rows() for cell in row if cell.value} == {"s"}
+
+
+def test_an_export_holds_what_the_list_shows(client: Client, organization: Organization) -> None:
+    gone = ProjectFactory(
+        organization=organization, name="Ä", archived_at=datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
+    )
+    kept = ProjectFactory(organization=organization, name="B", project_number="007")
+    assert table_of(client, Project) == [
+        ["ID", "Name", "Number", "Archived"],
+        # It was the sixth already where the organization is.
+        [str(gone.pk), "Ä", "", "2026-01-06"],
+        [str(kept.pk), "B", "007", ""],
+    ]
+    assert [row[1] for row in table_of(client, Project, "&archived=no")] == ["Name", "B"]
+    assert [row[1] for row in table_of(client, Project, "&q=b")] == ["Name", "B"]
+    assert table_of(client, Project, "&q=nobody") == [["ID", "Name", "Number", "Archived"]]
+
+
+@pytest.mark.parametrize(
+    "query", ["archived=x", "p=77", "q=%00", "created_at__gte=never", "organization__name=x", "x=y", "o=-9.x"]
+)
+def test_an_export_answers_nonsense_as_its_list_does(client: Client, query: str) -> None:
+    pages = [url(Project, page) + f"?{query}" for page in ("changelist", "export")]
+    first, second = (client.get(page).status_code for page in pages)
+    assert (first, first in (200, 302, 400)) == (second, True)
+
+
+def test_a_text_that_xlsx_cannot_hold_is_told(client: Client, organization: Organization) -> None:
+    ServiceTypeFactory(organization=organization, description="x" * 40_000)
+    response = client.get(url(ServiceType, "export") + "?format=xlsx")
+    assert [str(message) for message in response.context["messages"]] == [
+        "A cell of XLSX holds up to 32,767 characters, and a text is longer. Take CSV."
+    ]
+    assert plan_of(client, ServiceType, exported(client, ServiceType)) == [(2, "unchanged", [])]
+
+
+# --- What a file does -----------------------------------------------------------------------------
+
+
+def test_people_are_made_and_changed(client: Client, organization: Organization) -> None:
+    ana = PersonFactory(
+        organization=organization, first_name="Ana", last_name="Ban", email="ana@x.org", title="QA"
+    )
+    file = csv_file(
+        ["Title", "email", "First name", "Last name"],
+        ["", "ANA@x.org ", "Ana", "Ban-Kos"],
+        [],
+        ["Designer", "ivo@x.org", " Ivo ", "Ilić"],
+    )
+    response = preview(client, Person, file)
+    assert [(line.number, line.status, line.changes) for line in response.context["plan"].lines] == [
+        (
+            2,
+            "changed",
+            [("Last name", "Ban", "Ban-Kos"), ("Email", "ana@x.org", "ANA@x.org"), ("Title", "QA", "")],
+        ),
+        (
+            4,
+            "new",
+            [
+                ("First name", "", "Ivo"),
+                ("Last name", "", "Ilić"),
+                ("Email", "", "ivo@x.org"),
+                ("Title", "", "Designer"),
+            ],
+        ),
+    ]
+    assert Person.objects.filter(email="ivo@x.org").count() == 0
+
+    token = response.context["token"]
+    assert confirm(client, Person, token) == ["Imported: 1 changed, 1 new."]
+    values = Person.objects.owned_by(organization).filter(user=None).order_by("pk")
+    assert list(values.values_list("first_name", "last_name", "email", "title", "archived_at")) == [
+        ("Ana", "Ban-Kos", "ANA@x.org", None, None),
+        ("Ivo", "Ilić", "ivo@x.org", "Designer", None),
+    ]
+    assert Person.objects.get(last_name="Ban-Kos").pk == ana.pk
+
+
+def test_an_import_is_one_change_set_of_its_user(client: Client, organization: Organization) -> None:
+    kept = ServiceTypeFactory(organization=organization, name="Kept")
+    changed = ServiceTypeFactory(organization=organization, name="Old")
+    before = records(ServiceType)
+    file = csv_file(["ID", "Name"], [kept.pk, "Kept"], [changed.pk, "New name"], ["", "Made"])
+    assert run(client, ServiceType, file) == ["Imported: 1 changed, 1 new, 1 unchanged."]
+    made = ServiceType.objects.get(name="Made")
+    written = ServiceType.history.order_by("-history_id")[: records(ServiceType) - before]
+    user = int(client.session["_auth_user_id"])
+    assert sorted(
+        (one.id, one.name, one.history_type, one.history_user_id, one.via) for one in written
+    ) == sorted([(made.pk, "Made", "+", user, "admin"), (changed.pk, "New name", "~", user, "admin")])
+    assert len({one.change_set for one in written}) == 1
+
+
+def test_projects_are_found_by_number_or_name(client: Client, organization: Organization) -> None:
+    own = {"organization": organization}
+    numbered = ProjectFactory(name="Website", project_number="007", **own)
+    ProjectFactory(name="App", **own)
+    twice = [ProjectFactory(name="Twice", **own).pk for _ in range(2)]
+    file = xlsx_file(
+        ["Name", "Number"], ["Website 2", "007"], ["App", 8], ["Website", None], ["Twice", ""], ["Other", "9"]
+    )
+    assert plan_of(client, Project, file) == [
+        (2, "changed", [("Name", "Website", "Website 2")]),
+        (3, "changed", [("Number", "", "8")]),
+        (4, "error", ["This is the project of row 2 again."]),
+        (5, "error", [f"2 projects are called so: give the ID, #{twice[0]} or #{twice[1]}."]),
+        (6, "new", [("Name", "", "Other"), ("Number", "", "9")]),
+    ]
+    assert numbered.name == Project.objects.get(pk=numbered.pk).name
+
+
+def test_an_assignment_is_a_person_and_a_path(client: Client, organization: Organization) -> None:
+    own = {"organization": organization}
+    deal = DealFactory(name="Phase 1", project=ProjectFactory(name="A/B", **own), **own)
+    service = ServiceFactory(name="Design", deal=deal, **own)
+    person = PersonFactory(email="ana@x.org", **own)
+    file = csv_file(
+        ["Person", "Service"],
+        ["Ana@X.org", "A\\/B / Phase 1 / Design"],
+        ["ana@x.org", "A/B / Phase 1 / Design"],
+        ["nobody@x.org", f"#{service.pk}"],
+        ["", ""],
+        [f"#{person.pk}", f"#{service.pk}"],
+    )
+    assert plan_of(client, ServiceAssignment, file) == [
+        (2, "new", [("Person", "", "ana@x.org"), ("Service", "", "A\\/B / Phase 1 / Design")]),
+        (3, "error", ["Service: There is no service “A/B / Phase 1 / Design”."]),
+        (4, "error", ["Person: There is no person “nobody@x.org”."]),
+        (6, "error", ["This is the service assignment of row 2 again."]),
+    ]
+    good = csv_file(["Person", "Service"], ["ana@x.org", "A\\/B / Phase 1 / Design"])
+    assert run(client, ServiceAssignment, good) == ["Imported: 1 new."]
+    assert list(ServiceAssignment.objects.values_list("organization", "person", "service")) == [
+        (organization.pk, person.pk, service.pk)
+    ]
+
+
+def test_an_ambiguous_name_is_an_error_that_names_the_ids(client: Client, organization: Organization) -> None:
+    own = {"organization": organization}
+    PersonFactory(email="ana@x.org", **own)
+    first, second = (ProjectFactory(name="Website", **own).pk for _ in range(2))
+    file = csv_file(
+        ["Person", "Project", "Watched"],
+        ["ana@x.org", "Website", "maybe"],
+        ["ana@x.org", f"#{second}", "YES"],
+    )
+    assert plan_of(client, ProjectAssignment, file) == [
+        (
+            2,
+            "error",
+            [
+                f"Project: 2 projects are called “Website”: write #{first} or #{second}.",
+                "Watched: “maybe” is neither yes nor no.",
+            ],
+        ),
+        (3, "new", [("Person", "", "ana@x.org"), ("Project", "", f"#{second}"), ("Watched", "", "yes")]),
+    ]
+
+
+def test_the_models_own_words_refuse_a_row(client: Client, organization: Organization) -> None:
+    own = {"organization": organization}
+    PersonFactory(email="taken@x.org", **own)
+    ivo = PersonFactory(email="ivo@x.org", archived_at=datetime(2026, 1, 5, tzinfo=UTC), **own)
+    file = csv_file(
+        ["ID", "First name", "Last name", "Email", "Archived"],
+        [ivo.pk, "Ivo", "Ilić", "TAKEN@x.org", "2026-01-05"],
+        ["", "", "x" * 300, "not an address", ""],
+        ["", "No", "Address", "", ""],
+        ["99999999999999999999", "No", "Body", "a@x.org", ""],
+        [ivo.pk, "Ivo", "Ilić", "ivo@x.org", ""],
+    )
+    assert plan_of(client, Person, file) == [
+        (2, "error", ["Email: has already been taken"]),
+        (
+            3,
+            "error",
+            [
+                "First name: This field cannot be blank.",
+                "Last name: Ensure this value has at most 255 characters (it has 300).",
+                "Email: Enter a valid email address.",
+            ],
+        ),
+        (4, "error", ["Email: A new person needs one, to be found by in the next file."]),
+        (5, "error", ["ID: There is no person “99999999999999999999”."]),
+        (6, "error", ["This is the person of row 2 again."]),
+    ]
+
+
+def test_archiving_by_file_is_refused(client: Client, organization: Organization) -> None:
+    row = ServiceTypeFactory(organization=organization, name="QA")
+    file = csv_file(["ID", "Name", "Archived"], [row.pk, "QA", "2026-01-05"], ["", "New", "yes"])
+    said = "Archived: can't be changed by a file: archive and restore in the list"
+    assert plan_of(client, ServiceType, file) == [(2, "error", [said]), (3, "error", [said])]
+
+
+def test_one_error_and_nothing_is_imported(client: Client, organization: Organization) -> None:
+    response = preview(client, ServiceType, csv_file(["Name", "Description"], ["Good", ""], ["", "no name"]))
+    page = response.content.decode()
+    assert response.context["token"] == ""
+    assert "so none will be" in page
+    assert url(ServiceType, "process_import") not in page
+    assert ServiceType.objects.count() == 0
+
+
+# --- Files that can't be read ---------------------------------------------------------------------
+
+
+def upload(data: bytes, name: str = "file.csv") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, data)
+
+
+def zipped(**parts: bytes) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, part in parts.items():
+            file.writestr(name, part)
+    return data.getvalue()
+
+
+NOT_UTF_8 = ["The file is not a CSV in UTF-8. Save it as “CSV UTF-8” or as XLSX."]
+NOT_XLSX = ["The file can't be read as XLSX. Open it in a spreadsheet program and save it again."]
+TOO_LONG = ["The file has more than 10,000 rows. Split it into several."]
+ALLOWED = "The columns can be: ID, Organization, Name, Description, Archived."
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (lambda: None, ["This field is required."]),
+        (lambda: upload(b""), ["The file is empty."]),
+        (
+            lambda: upload(b"\xef\xbb\xbf"),
+            ["The first row must hold the headings of the columns. It is empty."],
+        ),
+        (lambda: upload(b"\r\n\r\n"), ["The first row must hold the headings of the columns. It is empty."]),
+        (lambda: upload(b"Name\r\n"), ["The file has headings, but no rows below them."]),
+        (lambda: upload(b"Name\r\n,,\r\n"), ["The file has headings, but no rows below them."]),
+        (lambda: upload(b"Name\r\nx", "file.xls"), ["The name of the file must end in .csv or .xlsx."]),
+        (lambda: upload(b"Name\r\nx", "file.xlsx"), NOT_XLSX),
+        (lambda: upload(os.urandom(2000), "file.xlsx"), NOT_XLSX),
+        (lambda: upload(b"PK\x03\x04" + bytes(2000), "file.xlsx"), NOT_XLSX),
+        (lambda: upload(zipped(**{"a.txt": b"x"}), "file.xlsx"), NOT_XLSX),
+        (lambda: upload(b"\x89PNG\r\n\x1a\n\xff\xfe"), NOT_UTF_8),
+        (lambda: csv_file(["Name"], ["Žarko"], encoding="utf-16"), NOT_UTF_8),
+        (lambda: csv_file(["Name"], ["Café"], encoding="latin-1"), NOT_UTF_8),
+        (
+            lambda: upload(b"Name\r\na\0b\r\n"),
+            [
+                "Row 2, column 1 holds a NUL character, as text in UTF-16 does. "
+                "Save the file as “CSV UTF-8” or as XLSX."
+            ],
+        ),
+        (
+            lambda: upload(b'Name\r\n"open'),
+            ["Line 2 can't be read as CSV. Is a quotation mark not closed, or not doubled?"],
+        ),
+        (lambda: upload(b"Name\r\nx,y\r\n"), ["Row 2 has more cells than there are headings."]),
+        (lambda: upload(b"Name\r\n" + b"x\r\n" * 10_001), TOO_LONG),
+        (
+            lambda: upload(b"Name\r\nx" + b"x" * 5 * 1024 * 1024),
+            ["The file is larger than 5 MB. Split it into several."],
+        ),
+        (
+            lambda: upload(b"name,Colour,<b>,Name\r\nx,y,z,z\r\n"),
+            ["Unknown columns: “Colour”, “<b>”.", "Columns that are there twice: Name.", ALLOWED],
+        ),
+        (lambda: upload(b"Description\r\nx\r\n"), ["Missing columns: Name.", ALLOWED]),
+        (lambda: upload(b"Name," * 60 + b"\r\nx"), ["The file has more than 50 columns."]),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_why(
+    client: Client, file: Callable[[], Any], said: list[str]
+) -> None:
+    uploaded = file()
+    response = client.post(url(ServiceType, "import"), {"file": uploaded} if uploaded else {"x": 1})
+    assert (response.status_code, response.context["form"].errors.get("file")) == (200, said)
+    assert ServiceType.objects.count() == 0
+
+
+def test_cells_of_a_spreadsheet_that_hold_no_value_are_told(client: Client) -> None:
+    formula = "Cell B2 holds a formula. Copy the column and paste it as values."
+    assert refused(client, ServiceType, xlsx_file(["Name", "Description"], ["x", "=A2"])) == [formula]
+    error = "Cell A2 holds an error: #N/A."
+    assert refused(client, ServiceType, xlsx_file(["Name"], ["#N/A"])) == [error]
+
+
+def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(client: Client) -> None:
+    bomb = zipped(**{"xl/worksheets/sheet1.xml": bytes(60 * 1024 * 1024)})
+    assert len(bomb) < 100_000
+    assert refused(client, ServiceType, upload(bomb, "file.xlsx")) == [
+        "The file holds more than 50 MB once it is unpacked. Copy what you need to a new spreadsheet."
+    ]
+
+
+def test_a_spreadsheet_of_a_million_rows_is_refused_at_once(client: Client) -> None:
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["A1048576"] = "Name", "far below"
+    data = io.BytesIO()
+    book.save(data)
+    begun = time.monotonic()
+    assert refused(client, ServiceType, upload(data.getvalue(), "file.xlsx")) == TOO_LONG
+    assert time.monotonic() - begun < 5
+
+
+def test_cells_of_a_spreadsheet_are_read_as_text(client: Client) -> None:
+    file = xlsx_file(
+        ["Name", "Description"],
+        [7, 1.5],
+        [True, datetime(2026, 1, 5)],  # noqa: DTZ001, a spreadsheet knows no zones
+        [1e15, datetime(2026, 1, 5, 8, 30)],  # noqa: DTZ001
+    )
+    assert plan_of(client, ServiceType, file) == [
+        (2, "new", [("Name", "", "7"), ("Description", "", "1.5")]),
+        (3, "new", [("Name", "", "yes"), ("Description", "", "2026-01-05")]),
+        (4, "new", [("Name", "", "1000000000000000"), ("Description", "", "2026-01-05 08:30:00")]),
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_csv_may_have_commas_semicolons_or_tabs(client: Client, delimiter: str) -> None:
+    file = upload(delimiter.join(["Name", "Description"]).encode() + b"\n" + delimiter.join("ab").encode())
+    assert plan_of(client, ServiceType, file) == [(2, "new", [("Name", "", "a"), ("Description", "", "b")])]
+
+
+def test_a_cell_of_a_megabyte_is_refused_in_short(client: Client) -> None:
+    huge = csv_file(["Name"], ["x" * 1_000_000])
+    response = preview(client, ServiceType, huge)
+    assert response.context["plan"].lines[0].errors == [
+        "Name: Ensure this value has at most 255 characters (it has 1000000)."
+    ]
+    unknown = csv_file(["Person", "Service"], ["x" * 1_000_000, "y" * 1_000_000])
+    assert len(preview(client, ServiceAssignment, unknown).content) < 200_000
+
+
+# --- Between the preview and the confirmation -----------------------------------------------------
+
+
+def token_for(client: Client, name: str = "Made") -> str:
+    token: str = preview(client, ServiceType, csv_file(["Name"], [name])).context["token"]
+    return token
+
+
+GONE = ["Nothing is left to confirm: it is imported, or an hour has passed. Choose the file again."]
+
+
+def test_a_file_is_confirmed_once_and_then_gone(client: Client, folder: Path) -> None:
+    token = token_for(client)
+    assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]
+    assert confirm(client, ServiceType, token) == ["Imported: 1 new."]
+    assert list(folder.iterdir()) == []
+    assert confirm(client, ServiceType, token) == GONE
+    assert ServiceType.objects.count() == 1
+
+
+def test_nobody_confirms_another_users_file(client: Client, organization: Organization) -> None:
+    token = token_for(client)
+    assert confirm(staff(organization), ServiceType, token) == GONE
+    assert confirm(client, Project, token) == GONE
+    assert confirm(client, ServiceType, token) == ["Imported: 1 new."]
+
+
+@pytest.mark.parametrize("token", ["", "../../etc/passwd", "a:b:c", "\0", "é" * 5000])
+def test_a_path_of_ones_choice_is_no_file(client: Client, token: str) -> None:
+    assert confirm(client, ServiceType, token) == GONE
+
+
+def test_a_file_that_was_exchanged_is_not_imported(client: Client, folder: Path) -> None:
+    token = token_for(client)
+    for path in folder.iterdir():
+        path.write_bytes(b"Name\r\nOther\r\n")
+    assert confirm(client, ServiceType, token) == GONE
+    assert ServiceType.objects.count() == 0
+
+
+def test_files_do_not_wait_for_ever(client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = token_for(client)
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    token_for(client)
+    assert len(list(folder.iterdir())) == 1
+    assert confirm(client, ServiceType, token) == GONE
+    late = token_for(client)
+    monkeypatch.setattr(exchange, "KEPT_FOR", -1)
+    assert confirm(client, ServiceType, late) == GONE
+
+
+def test_a_change_since_the_preview_is_shown_before_anything_is_written(
+    client: Client, organization: Organization
+) -> None:
+    token = token_for(client)
+    ServiceTypeFactory(organization=organization, name="Made")
+    said = ["Nothing was imported. The records have changed since the preview. Look at it again."]
+    assert confirm(client, ServiceType, token) == said
+    assert ServiceType.objects.count() == 1
+
+
+def test_a_lost_race_is_told(
+    client: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody takes the address between the last look at the records and the writing."""
+    token = preview(
+        client, Person, csv_file(["First name", "Last name", "Email"], ["Ana", "Ban", "ana@x.org"])
+    ).context["token"]
+    plan = exchange.Table.plan
+
+    def overtaken(table: Any, *args: Any, **kwargs: Any) -> Any:
+        found = plan(table, *args, **kwargs)
+        PersonFactory(organization=organization, email="Ana@x.org")
+        return found
+
+    monkeypatch.setattr(exchange.Table, "plan", overtaken)
+    assert confirm(client, Person, token) == [
+        "Nothing was imported. Somebody changed the same records at this very moment. Choose the file again."
+    ]
+    assert Person.objects.filter(email__iexact="ana@x.org").count() == 0
+
+
+# --- Whose records --------------------------------------------------------------------------------
+
+
+@each_model
+def test_a_stranger_exports_nothing_and_finds_no_id(model: type[Any], client: Client) -> None:
+    foreign = EXCHANGED[model]()
+    _, *rows = table_of(client, model)
+    assert str(foreign.pk) not in {row[0] for row in rows}
+    theirs = table_of(superuser(), model)
+    position = theirs[0].index("Organization")
+    # As they would be written by somebody of that organization.
+    stolen = [row[:position] + row[position + 1 :] for row in theirs if row[0] in ("ID", str(foreign.pk))]
+    name = model._meta.verbose_name
+    assert plan_of(client, model, csv_file(*stolen)) == [
+        (2, "error", [f"ID: There is no {name} “{foreign.pk}”."])
+    ]
+    unknown = [stolen[0], ["987654", *stolen[1][1:]]]
+    assert plan_of(client, model, csv_file(*unknown)) == [(2, "error", [f"ID: There is no {name} “987654”."])]
+
+
+@each_model
+def test_names_never_lead_to_foreign_records(
+    model: type[Any], client: Client, organization: Organization
+) -> None:
+    """With the keys of another organization's record, a new one is made here, or the names are unknown."""
+    foreign = EXCHANGED[model]()
+    theirs = table_of(superuser(), model)
+    [row] = [row for row in theirs if row[0] == str(foreign.pk)]
+    columns = {
+        name: value for name, value in zip(theirs[0], row, strict=True) if name not in ("ID", "Organization")
+    }
+    [(number, status, said)] = plan_of(client, model, csv_file([*columns], [*columns.values()]))
+    unknown = {
+        "Person": "There is no person “{}”.",
+        "Service": "There is no service “{}”.",
+        "Project": "There is no project “{}”.",
+        "Service type": "There is no service type “{}”.",
+    }
+    errors = [f"{name}: {unknown[name].format(value)}" for name, value in columns.items() if name in unknown]
+    assert (number, status) == (2, "error" if errors else "new")
+    assert not errors or said == errors
+
+
+@pytest.mark.parametrize("reference", ["person", "project"])
+def test_ids_in_cells_never_lead_to_foreign_records(
+    reference: str, client: Client, organization: Organization
+) -> None:
+    foreign = ProjectAssignmentFactory()
+    own = ProjectAssignmentFactory(organization=organization)
+    pair = {
+        "person": own.person_id,
+        "project": own.project_id,
+        reference: getattr(foreign, f"{reference}_id"),
+    }
+    file = csv_file(["Person", "Project"], [f"#{pair['person']}", f"#{pair['project']}"])
+    said = f"{reference.capitalize()}: There is no {reference} “#{pair[reference]}”."
+    assert plan_of(client, ProjectAssignment, file) == [(2, "error", [said])]
+
+
+def test_an_organization_of_ones_own_may_be_named_and_no_other(
+    client: Client, organization: Organization
+) -> None:
+    foreign = OrganizationFactory()
+    row = ServiceTypeFactory(organization=organization, name="QA")
+    file = csv_file(
+        ["Organization", "ID", "Name"],
+        [organization.pk, "", "Mine"],
+        [foreign.pk, "", "Theirs"],
+        ["987654", "", "Nobody's"],
+        ["x", "", "Nonsense"],
+        [foreign.pk, row.pk, "QA"],
+    )
+    assert plan_of(client, ServiceType, file) == [
+        (2, "new", [("Organization", "", str(organization.pk)), ("Name", "", "Mine")]),
+        (3, "error", [f"Organization: There is no organization “{foreign.pk}”."]),
+        (4, "error", ["Organization: There is no organization “987654”."]),
+        (5, "error", ["Organization: There is no organization “x”."]),
+        (6, "error", ["Organization: can't be changed by a file"]),
+    ]
+
+
+def test_staff_of_two_organizations_say_which(organization: Organization) -> None:
+    user = UserFactory(organization=organization, is_staff=True, is_superuser=False)
+    second = OrganizationFactory()
+    PersonFactory(organization=second, user=user)
+    user.user_permissions.set(factories_permissions())
+    client = signed_in(user)
+    for owner in (organization, second):
+        ServiceTypeFactory(organization=owner, name="QA")
+    headings, *rows = table_of(client, ServiceType)
+    assert headings == ["ID", "Organization", "Name", "Description", "Archived"]
+    assert [row[1] for row in rows] == [str(organization.pk), str(second.pk)]
+    file = csv_file(["Organization", "Name"], ["", "Nowhere"], [second.pk, "QA"], [second.pk, "Made"])
+    assert plan_of(client, ServiceType, file) == [
+        (2, "error", ["Organization: Write the id of one of your organizations."]),
+        (3, "unchanged", []),
+        (4, "new", [("Organization", "", str(second.pk)), ("Name", "", "Made")]),
+    ]
+    assert run(client, ServiceType, csv_file(["Organization", "Name"], [second.pk, "Made"])) == [
+        "Imported: 1 new."
+    ]
+    assert ServiceType.objects.get(name="Made").organization_id == second.pk
+
+
+def factories_permissions() -> Any:
+    from django.contrib.auth.models import Permission
+
+    return Permission.objects.all()
+
+
+@each_model
+def test_rights_decide_who_imports_and_who_exports(model: type[Any], organization: Organization) -> None:
+    name = model._meta.model_name
+    pages = [url(model, "import"), url(model, "export")]
+
+    def answers(*codenames: str) -> list[int]:
+        client = staff(organization, *codenames)
+        listed = client.get(url(model, "changelist")).content.decode()
+        shown = [f'href="{page}' in listed for page in pages]
+        got = [client.get(page).status_code for page in pages]
+        assert shown == [status == 200 for status in got] or got == [403, 403]
+        posted = [client.post(page, {"file": csv_file(["x"])}).status_code for page in pages[:1]]
+        done = client.post(url(model, "process_import"), {"token": "x"}).status_code
+        assert [*posted, done] == ([200, 302] if got[0] == 200 else [403, 403])
+        return got
+
+    assert answers(f"view_{name}") == [403, 200]
+    assert answers(f"view_{name}", f"add_{name}") == [403, 200]
+    assert answers(f"view_{name}", f"change_{name}") == [403, 200]
+    assert answers(f"view_{name}", f"add_{name}", f"change_{name}") == [200, 200]
+    assert answers("no such right") == [403, 403]
+    assert [Client().get(page).status_code for page in pages] == [302, 302]
+
+
+def test_a_confirmation_asks_for_the_rights_again(organization: Organization) -> None:
+    user = UserFactory(organization=organization, is_staff=True)
+    user.user_permissions.set(factories_permissions())
+    client = signed_in(user)
+    token = token_for(client)
+    user.people.update(archived_at=datetime(2026, 1, 5, tzinfo=UTC))
+    assert client.post(url(ServiceType, "process_import"), {"token": token}).status_code == 403
+    assert ServiceType.objects.count() == 0
+
+
+# --- The pages and what they cost -----------------------------------------------------------------
+
+
+@each_model
+def test_the_pages_hold_no_script_of_their_own(
+    model: type[Any], client: Client, organization: Organization
+) -> None:
+    EXCHANGED[model](organization=organization)
+    pages = [
+        client.get(url(model, "import")),
+        client.get(url(model, "export")),
+        preview(client, model, exported(client, model)),
+    ]
+    for page in pages:
+        text = page.content.decode()
+        assert page.status_code == 200
+        assert [tag for tag in text.split("<script")[1:] if " src=" not in tag.split(">")[0]] == []
+        assert " onclick=" not in text
+
+
+def test_a_file_cannot_write_into_the_page(client: Client) -> None:
+    file = csv_file(["Name"], ["<script>alert(1)</script>"])
+    assert "<script>alert" not in preview(client, ServiceType, file).content.decode()
+
+
+def queries(act: Callable[[], Any]) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        act()
+    return len(captured)
+
+
+def new_assignments(organization: Organization, count: int) -> list[list[str]]:
+    own = {"organization": organization}
+    person = PersonFactory(email=f"person-of-{count}@x.org", **own)
+    deal = DealFactory(name=f"Budget of {count}", project=ProjectFactory(name="P", **own), **own)
+    kind = ServiceTypeFactory(**own)
+    for n in range(count):
+        ServiceFactory(name=f"Service {n}", deal=deal, service_type=kind, **own)
+    return [["Person", "Service"], *([person.email, f"P / {deal.name} / Service {n}"] for n in range(count))]
+
+
+@each_model
+def test_an_export_costs_the_same_for_any_number_of_rows(
+    model: type[Any], client: Client, organization: Organization
+) -> None:
+    EXCHANGED[model](organization=organization)
+    exported(client, model)
+    one = queries(lambda: exported(client, model))
+    EXCHANGED[model].create_batch(29, organization=organization)
+    assert queries(lambda: exported(client, model)) == one
+
+
+@each_model
+def test_a_preview_of_what_is_there_costs_the_same_for_any_number_of_rows(
+    model: type[Any], client: Client, organization: Organization
+) -> None:
+    EXCHANGED[model](organization=organization)
+    preview(client, model, exported(client, model))
+    file = exported(client, model)
+    one = queries(lambda: preview(client, model, file))
+    EXCHANGED[model].create_batch(29, organization=organization)
+    more = exported(client, model)
+    assert queries(lambda: preview(client, model, more)) == one
+
+
+def test_an_import_of_new_rows_costs_the_same_for_any_number(
+    client: Client, organization: Organization
+) -> None:
+    """The user and rights, the directories, the pairs, one INSERT of all rows and one of their records."""
+    costs = []
+    for count in (1, 30):
+        file = csv_file(*new_assignments(organization, count))
+        begun = ServiceAssignment.objects.count()
+        costs.append(queries(lambda file=file: run(client, ServiceAssignment, file)))  # type: ignore[misc]
+        assert ServiceAssignment.objects.count() == begun + count
+    assert costs[0] == costs[1]
+
+
+def test_the_preview_has_an_end(client: Client) -> None:
+    rows = [[f"Type {n}"] for n in range(400)]
+    response = preview(client, ServiceType, csv_file(["Name"], *rows, ["x" * 300]))
+    plan = response.context["plan"]
+    assert (len(plan.shown()), plan.hidden(), plan.shown()[0].number) == (300, 101, 402)
+    assert "101 more" in response.content.decode()
