@@ -1,0 +1,496 @@
+"""The change list, the history of one object, and taking changes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from assignments.models import ServiceAssignment
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.models import Organization, Person, User
+from productive.history import change_set
+from tests.api import Api
+from tests.factories import (
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeFactory,
+)
+from tests.test_admin import form_data, staff, superuser, url
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def organization(db: None) -> Organization:
+    return OrganizationFactory()
+
+
+@pytest.fixture
+def client(organization: Organization) -> Client:
+    """Staff of the organization with all rights."""
+    return staff(organization)
+
+
+def changes(client: Client, **query: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """By change set, newest first: who, and what became of which object."""
+    response = client.get(reverse("admin:changes"), query)
+    assert response.status_code == 200
+    return [
+        (found.who, [(entry.label, entry.verb) for entry in found.entries])
+        for found in response.context["sets"]
+    ]
+
+
+def latest_set(model: type[Any], pk: int) -> str:
+    return str(model.history.filter(id=pk).latest("history_id").change_set)
+
+
+def undo(client: Client, pk: str) -> dict[str, list[tuple[str, str]]]:
+    """Look at what would be taken back, take it back, and say what was shown."""
+    address = reverse("admin:undo", args=[pk])
+    preview = client.get(address)
+    assert preview.status_code == 200
+    answer = client.post(address, {"seen": preview.context["seen"]})
+    shown = {
+        heading: [(step.label, step.said) for step in steps]
+        for heading, steps in preview.context["outcomes"]
+        if steps
+    }
+    assert answer.status_code == (302 if "Will change" in shown else 200)
+    return shown
+
+
+def edit(client: Client, record: Any, **fields: Any) -> None:
+    address = url(type(record), "change", record.pk)
+    assert client.post(address, {**form_data(client, address), **fields}).status_code == 302
+
+
+def remove(client: Client, record: Any) -> None:
+    assert client.post(url(type(record), "delete", record.pk), {"post": "yes"}).status_code == 302
+
+
+# --- Reading --------------------------------------------------------------------------------------
+
+
+def test_list_tells_who_did_what_through_which_door(client: Client, organization: Organization) -> None:
+    user = User.objects.get(pk=client.session["_auth_user_id"])
+    with change_set():
+        kind = ServiceTypeFactory(organization=organization, name="Design")
+    edit(client, kind, name="Product design")
+    remove(client, kind)
+    found = changes(client, model="catalog.servicetype")
+    assert found[:2] == [
+        (user.username, [("Product design", "deleted")]),
+        (user.username, [("Product design", "changed")]),
+    ]
+    assert found[2][0].startswith("command line")
+    assert found[2][1] == [("Design", "added")]
+
+
+def test_change_by_the_api_names_the_tokens_user(api: Api, token: Any) -> None:
+    organization = token.organization
+    answer = api.post(
+        "/api/v2/service_types", {"data": {"type": "service_types", "attributes": {"name": "Audit"}}}
+    )
+    assert answer.status == 201
+    page = staff(organization).get(reverse("admin:changes"), {"q": "Audit", "model": "catalog.servicetype"})
+    (found,) = page.context["sets"]
+    assert (found.who, found.first.via) == (token.user.username, f"API: {token.name}")
+
+
+def test_difference_is_told_in_words(client: Client, organization: Organization) -> None:
+    project = ProjectFactory(organization=organization, name="Old site")
+    other = ProjectFactory(organization=organization, name="New site")
+    deal = DealFactory(organization=organization, project=project)
+    edit(client, deal, project=other.pk, end_date="2026-12-31", person_restricted_tracking="on")
+    page = client.get(reverse("admin:change_set", args=[latest_set(Deal, deal.pk)]))
+    (entry,) = page.context["entries"]
+    told = {(one.field, one.before, one.after) for one in entry.differences}
+    assert told == {
+        ("Project", "Old site", "New site"),
+        ("End date", "empty", "Dec. 31, 2026"),
+        ("Restricted by person", "no", "yes"),
+    }
+
+
+def test_archiving_and_closing_are_called_so(client: Client, organization: Organization) -> None:
+    project, deal = ProjectFactory(organization=organization), DealFactory(organization=organization)
+    for act in (project.archive, project.restore, deal.close, deal.open):
+        with change_set():
+            act()
+    verbs = [made[0][1] for _, made in changes(client)[:4]]
+    assert verbs == ["opened", "closed", "restored", "archived"]
+
+
+def test_deleted_records_keep_their_names(client: Client, organization: Organization) -> None:
+    person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
+    service = ServiceFactory(organization=organization, name="QA")
+    assignment = ServiceAssignmentFactory(organization=organization, person=person, service=service)
+    remove(client, person)
+    remove(client, service)
+    labels = {
+        label for _, made in changes(client, model="assignments.serviceassignment") for label, _ in made
+    }
+    assert labels == {"Ana Horvat on QA"}
+    history = client.get(url(ServiceAssignment, "history", assignment.pk))
+    assert [entry.verb for entry in history.context["entries"]] == ["deleted", "added"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"q": "needle"}, ["needle"]),
+        ({"q": "needle", "kind": "-"}, []),
+        ({"model": "catalog.project"}, ["hay"]),
+        ({"who": "nobody of this name"}, []),
+        ({"who": "command"}, ["hay", "needle"]),
+        ({"since": "2999-01-01"}, []),
+        ({"until": "1999-01-01"}, []),
+        ({"since": "0001-01-01", "until": "9999-12-31"}, ["hay", "needle"]),
+        ({"model": "no.model"}, []),
+        ({"since": "yesterday"}, []),
+        ({"q": "\x00"}, []),
+        ({"q": "x" * 300}, []),
+        ({"after": "0001-01-01T00:00:00+14:00_x"}, ["hay", "needle"]),
+        ({"after": f"9999-12-31T23:59:59-14:00_{UUID(int=7)}"}, ["hay", "needle"]),
+    ],
+    ids=str,
+)
+def test_list_is_narrowed(
+    client: Client, organization: Organization, query: dict[str, str], found: list[str]
+) -> None:
+    ServiceTypeFactory(organization=organization, name="needle")
+    ProjectFactory(organization=organization, name="hay")
+    labels = [label for _, made in changes(client, **query) for label, _ in made]
+    assert sorted({"needle", "hay"} & {*labels}) == found
+
+
+def test_every_change_is_on_exactly_one_page(client: Client, organization: Organization) -> None:
+    rows = []
+    for number in range(70):
+        with change_set():
+            rows.append(ServiceTypeFactory(organization=organization, name=f"Type {number}").name)
+    with change_set():  # longer than a page of records
+        for number in range(150):
+            ServiceTypeFactory(organization=organization, name=f"Bulk {number}")
+    seen, query = [], "?model=catalog.servicetype"
+    while query:
+        context = client.get(reverse("admin:changes") + query).context
+        seen += [(found.total, found.entries[0].label) for found in context["sets"]]
+        query = "?" + context["older"] if context.get("older") else ""
+    assert seen[0] == (150, "Bulk 149")
+    assert [label for _, label in seen[1:]] == rows[::-1]
+
+
+def test_page_costs_the_same_for_one_change_and_many(client: Client, organization: Organization) -> None:
+    def cost(address: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(address).status_code == 200
+        return len(queries)
+
+    person = PersonFactory(organization=organization)
+    with change_set() as few:
+        ServiceAssignmentFactory(organization=organization, person=person).service.deal.close()
+    person.archive()
+    pages = [
+        reverse("admin:changes"),
+        reverse("admin:change_set", args=[few]),
+        url(Person, "history", person.pk),
+    ]
+    before = [cost(page) for page in pages]
+    with change_set() as many:
+        for _ in range(6):
+            ServiceAssignmentFactory(organization=organization, person=person).service.deal.close()
+    pages[1] = reverse("admin:change_set", args=[many])
+    after = [cost(page) for page in pages[:2]]
+    for _ in range(15):
+        person.restore()
+        person.archive()
+    assert [*after, cost(pages[2])] == before
+
+
+# --- Tenancy and rights ---------------------------------------------------------------------------
+
+
+def test_another_organizations_changes_do_not_exist(client: Client) -> None:
+    with change_set() as foreign:
+        kind = ServiceTypeFactory(name="Theirs")
+        kind.archive()
+    record = ServiceType.history.filter(id=kind.pk).earliest("history_id")
+    assert "Theirs" not in str(changes(client))
+    addresses = [
+        (reverse("admin:change_set", args=[foreign]), reverse("admin:change_set", args=[uuid4()])),
+        (reverse("admin:undo", args=[foreign]), reverse("admin:undo", args=[uuid4()])),
+        (
+            reverse("admin:restore", args=["catalog.servicetype", record.history_id]),
+            reverse("admin:restore", args=["catalog.servicetype", 987_654_321]),
+        ),
+    ]
+    for theirs, missing in addresses:
+        for ask in (client.get, client.post):
+            assert (ask(theirs).status_code, ask(missing).status_code) == (404, 404)
+    kind.refresh_from_db()
+    assert kind.archived_at is not None
+
+
+def test_deleted_record_of_another_organization_is_as_good_as_missing(client: Client) -> None:
+    kind = ServiceTypeFactory()
+    pk = kind.pk
+    kind.delete()
+    for number in (pk, 987_654_321):
+        assert client.get(url(ServiceType, "history", number))["Location"] == reverse("admin:index")
+
+
+def test_only_what_may_be_viewed_is_listed(organization: Organization) -> None:
+    ServiceTypeFactory(organization=organization, name="Seen")
+    PersonFactory(organization=organization, first_name="Hidden")
+    viewer = staff(organization, "view_servicetype")
+    assert [made for _, made in changes(viewer)] == [[("Seen", "added")]]
+    assert staff(organization, "no such right").get(reverse("admin:changes")).status_code == 403
+
+
+def test_viewer_takes_nothing_back(organization: Organization) -> None:
+    kind = ServiceTypeFactory(organization=organization, name="Design")
+    viewer = staff(organization, "view_servicetype")
+    shown = undo(viewer, latest_set(ServiceType, kind.pk))
+    assert shown == {"Can't be": [("Design", "you may not delete this, or service types at all")]}
+    assert ServiceType.objects.filter(pk=kind.pk).exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["x", "x/undo", "00000000-0000-0000-0000-00000000000g", "catalog.servicetype/x/restore"]
+)
+def test_nonsense_in_an_address_is_missing(path: str) -> None:
+    assert superuser().get(reverse("admin:changes") + path + "/").status_code in (302, 404)
+
+
+@pytest.mark.parametrize("pk", [0, 2**63, 10**30])
+def test_impossible_record_is_missing(pk: int) -> None:
+    assert superuser().get(f"/admin/changes/catalog.servicetype/{pk}/restore/").status_code == 404
+
+
+# --- Taking back ----------------------------------------------------------------------------------
+
+
+def test_looking_at_what_would_be_undone_changes_nothing(client: Client, organization: Organization) -> None:
+    kind = ServiceTypeFactory(organization=organization)
+    records = ServiceType.history.count()
+    assert client.get(reverse("admin:undo", args=[latest_set(ServiceType, kind.pk)])).status_code == 200
+    assert (ServiceType.objects.filter(pk=kind.pk).exists(), ServiceType.history.count()) == (True, records)
+
+
+def test_addition_change_and_deletion_are_undone_together(client: Client, organization: Organization) -> None:
+    person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
+    service = ServiceFactory(organization=organization, name="QA")
+    gone = ServiceAssignmentFactory(organization=organization, person=person, service=service)
+    kept = ServiceAssignment.objects.values().get()
+    project = ProjectFactory(organization=organization, name="Website")
+    with change_set() as pk:
+        gone.delete()
+        project.name = "Web shop"
+        project.save()
+        made = ServiceTypeFactory(organization=organization, name="New")
+    assert undo(client, str(pk)) == {
+        "Will change": [
+            ("Ana Horvat on QA", "made again"),
+            ("Web shop", "changed back"),
+            ("New", "deleted"),
+        ]
+    }
+    project.refresh_from_db()
+    assert project.name == "Website"
+    assert ServiceAssignment.objects.values().get() == kept
+    assert not ServiceType.objects.filter(pk=made.pk).exists()
+
+
+def test_undoing_is_a_change_that_can_be_undone(client: Client, organization: Organization) -> None:
+    project = ProjectFactory(organization=organization)
+    project.archive()
+    with change_set():
+        project.restore()
+    edit(client, project, name="Renamed")
+    undo(client, latest_set(Project, project.pk))
+    assert changes(client)[0][1] == [(project.name, "changed")]
+    undo(client, latest_set(Project, project.pk))
+    project.refresh_from_db()
+    assert project.name == "Renamed"
+
+
+def test_deletion_with_all_that_went_with_it_is_undone(client: Client, organization: Organization) -> None:
+    deal = DealFactory(organization=organization)
+    services = [ServiceFactory(organization=organization, deal=deal) for _ in range(3)]
+    assignments = [ServiceAssignmentFactory(organization=organization, service=one) for one in services]
+    before = (
+        list(ServiceAssignment.objects.values()),
+        list(Service.objects.values()),
+        list(Deal.objects.values()),
+    )
+    remove(client, deal)
+    assert not ServiceAssignment.objects.filter(pk__in=[one.pk for one in assignments]).exists()
+    undo(client, latest_set(Deal, deal.pk))
+    after = (
+        list(ServiceAssignment.objects.values()),
+        list(Service.objects.values()),
+        list(Deal.objects.values()),
+    )
+    assert after == before
+
+
+def test_what_was_changed_again_since_is_left_alone(client: Client, organization: Organization) -> None:
+    project = ProjectFactory(organization=organization, name="First")
+    edit(client, project, name="Second")
+    mistake = latest_set(Project, project.pk)
+    edit(client, project, name="Third")
+    assert undo(client, mistake) == {"Can't be": [("Third", "it was changed again since")]}
+    project.refresh_from_db()
+    assert project.name == "Third"
+
+
+def test_undo_leaves_other_fields_as_they_are_by_now(client: Client, organization: Organization) -> None:
+    project = ProjectFactory(organization=organization, name="First")
+    edit(client, project, name="Second")
+    mistake = latest_set(Project, project.pk)
+    edit(client, project, project_number="7")
+    undo(client, mistake)
+    project.refresh_from_db()
+    assert (project.name, project.project_number) == ("First", "7")
+
+
+def test_what_others_depend_on_by_now_is_not_deleted(client: Client, organization: Organization) -> None:
+    with change_set() as pk:
+        kind = ServiceTypeFactory(organization=organization, name="Design")
+    with change_set():
+        ServiceFactory(organization=organization, service_type=kind)
+    assert undo(client, str(pk)) == {"Can't be": [("Design", "by now it has services")]}
+
+
+def test_pair_that_exists_again_is_not_made_twice(client: Client, organization: Organization) -> None:
+    gone = ServiceAssignmentFactory(organization=organization)
+    person, service = gone.person, gone.service
+    with change_set() as pk:
+        gone.delete()
+    ServiceAssignmentFactory(organization=organization, person=person, service=service)
+    shown = undo(client, str(pk))
+    assert shown == {
+        "Can't be": [
+            (
+                f"{person} on {service}",
+                "service: only one assignment per service, per person is allowed",
+            )
+        ]
+    }
+
+
+def test_undo_that_no_longer_is_what_was_shown_is_shown_again(
+    client: Client, organization: Organization
+) -> None:
+    one, other = (ProjectFactory(organization=organization, name=name) for name in ("One", "Other"))
+    with change_set() as pk:
+        for project in (one, other):
+            project.archive()
+    address = reverse("admin:undo", args=[pk])
+    seen = client.get(address).context["seen"]
+    with change_set():
+        one.restore()
+    answer = client.post(address, {"seen": seen})
+    assert (answer.status_code, answer.context["stale"]) == (200, True)
+    other.refresh_from_db()
+    assert other.archived_at is not None
+    assert client.post(address, {"seen": answer.context["seen"]}).status_code == 302
+    other.refresh_from_db()
+    assert other.archived_at is None
+
+
+def test_undo_twice_does_it_once(client: Client, organization: Organization) -> None:
+    project = ProjectFactory(organization=organization)
+    edit(client, project, name="Renamed")
+    address = reverse("admin:undo", args=[latest_set(Project, project.pk)])
+    seen = client.get(address).context["seen"]
+    assert client.post(address, {"seen": seen}).status_code == 302
+    assert client.post(address, {"seen": seen}).status_code == 200
+    assert Project.history.filter(id=project.pk).count() == 3
+
+
+def test_earlier_state_is_restored(client: Client, organization: Organization) -> None:
+    project = ProjectFactory(organization=organization, name="First", project_number="1")
+    edit(client, project, name="Second")
+    edit(client, project, name="Third", project_number="3")
+    history = client.get(url(Project, "history", project.pk)).context["entries"]
+    assert [entry.verb for entry in history] == ["changed", "changed", "added"]
+    address = history[-1].restore_url
+    preview = client.get(address)
+    (step,) = preview.context["outcomes"][0][1]
+    assert [(one.field, one.before, one.after) for one in step.differences] == [
+        ("Name", "Third", "First"),
+        ("Project number", "3", "1"),
+    ]
+    assert client.post(address, {"seen": preview.context["seen"]}).status_code == 302
+    project.refresh_from_db()
+    assert (project.name, project.project_number) == ("First", "1")
+
+
+def test_deleted_record_is_restored_from_its_history(client: Client, organization: Organization) -> None:
+    kind = ServiceTypeFactory(organization=organization, name="Design")
+    before = ServiceType.objects.filter(pk=kind.pk).values().get()
+    remove(client, kind)
+    page = client.get(url(ServiceType, "history", kind.pk))
+    assert "Restore this state" in page.content.decode()
+    preview = client.get(page.context["entries"][0].restore_url)
+    client.post(page.context["entries"][0].restore_url, {"seen": preview.context["seen"]})
+    assert ServiceType.objects.filter(pk=kind.pk).values().get() == before
+
+
+def test_staff_give_nobody_a_login_or_rights_by_undoing(organization: Organization, client: Client) -> None:
+    person, user = PersonFactory(organization=organization), User.objects.create(username="left")
+    person.user = user
+    person.save()
+    with change_set() as pk:
+        person.user = None
+        person.save()
+    shown = undo(client, str(pk))
+    assert shown == {"Can't be": [(str(person), "only a superuser may change: user")]}
+    assert undo(superuser(), str(pk)) == {"Will change": [(str(person), "changed back")]}
+
+
+@pytest.mark.parametrize("actor", [superuser, None], ids=["superuser", "staff"])
+def test_logins_and_tokens_are_not_taken_back(
+    actor: Callable[[], Client] | None, organization: Organization, token: Any
+) -> None:
+    acting = actor() if actor else staff(token.organization)
+    with change_set() as pk:
+        token.revoke()
+    assert undo(acting, str(pk)) == {
+        "Can't be": [(str(token), "API tokens are changed on their own pages only")]
+    }
+    token.refresh_from_db()
+    assert token.revoked_at is not None
+
+
+def test_undo_of_many_additions_costs_as_much_as_of_few(client: Client, organization: Organization) -> None:
+    service = ServiceFactory(organization=organization)
+
+    def cost(number: int) -> int:
+        people = PersonFactory.create_batch(number, organization=organization)
+        with change_set() as pk:
+            for person in people:
+                ServiceAssignment.objects.create(organization=organization, person=person, service=service)
+        with CaptureQueriesContext(connection) as queries:
+            undo(client, str(pk))
+        assert ServiceAssignment.objects.count() == 0
+        undone = ServiceAssignment.history.filter(history_type="-").latest("history_id").change_set
+        assert ServiceAssignment.history.filter(change_set=undone).count() == number
+        return len(queries)
+
+    cost(1)  # from now on, each page shows the message of the one before
+    assert cost(40) == cost(2)
