@@ -28,6 +28,7 @@ from assignments.tracking import (
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
 from productive.admin.forms import Autocomplete, RecordField, label_of
+from productive.admin.theme import DateInput, Select
 
 # Longer answers are cut; the page says how many there are.
 MOST_LISTED = 200
@@ -49,9 +50,9 @@ def record_field(name: str) -> RecordField:
 class AccessCheckForm(forms.Form):
     person = record_field("person")
     service = record_field("service")
-    on = forms.DateField(required=False, widget=admin.widgets.AdminDateWidget, label="Day")
+    on = forms.DateField(required=False, widget=DateInput, label="Day")
     kind = forms.ChoiceField(
-        choices=[(Kind.TIME, "Track time"), (Kind.EXPENSE, "Log expenses")], required=False
+        choices=[(Kind.TIME, "Track time"), (Kind.EXPENSE, "Log expenses")], required=False, widget=Select
     )
 
     def __init__(self, request: HttpRequest) -> None:

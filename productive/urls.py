@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/access-check/", admin.site.admin_view(access_check), name="access_check"),
     path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url=static("productive/favicon.svg"))),
     path("healthz", healthz),
     path("readyz", readyz),
     path("api/v2/", include("productive.accounts.urls")),

@@ -1,0 +1,298 @@
+"""The admin's first page: its numbers, where they lead, who sees them, and what they cost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+
+from assignments.dashboard import ATTENTION, COUNTS
+from catalog.models import Service
+from productive.accounts.models import Organization, Person
+from tests.factories import (
+    ApiTokenFactory,
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeFactory,
+    UserFactory,
+)
+from tests.test_admin import staff, superuser
+
+pytestmark = pytest.mark.django_db
+
+INDEX = "/admin/"
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return OrganizationFactory()
+
+
+def numbers(client: Client, card: str) -> dict[str, int]:
+    return {one["title"]: one["number"] for one in client.get(INDEX).context[card]}
+
+
+def trouble(organization: Organization) -> None:
+    """One and more of everything that needs attention, beside what looks alike and doesn't."""
+    restricted = DealFactory(organization=organization, person_restricted_tracking=True)
+    kind = ServiceTypeFactory(organization=organization)
+
+    def service(**fields: Any) -> Service:
+        return ServiceFactory(
+            **{"organization": organization, "deal": restricted, "service_type": kind, **fields}
+        )
+
+    # Open: 1, and one on a closed budget.
+    service()
+    closed = DealFactory(organization=organization, person_restricted_tracking=True, closed_at=timezone.now())
+    service(deal=closed)
+    # Restricted to nobody: 2, and one to somebody.
+    for archived in (True, True, False):
+        person = PersonFactory(organization=organization)
+        ServiceAssignmentFactory(organization=organization, service=service(), person=person)
+        if archived:
+            person.archive()
+    # Archived types in use: 3, and one that is used by the closed budget alone, and one by nothing.
+    for number in range(4):
+        used = ServiceTypeFactory(organization=organization)
+        free = DealFactory(organization=organization, project=ProjectFactory(organization=organization))
+        service(service_type=used, deal=free if number else closed)
+        used.archive()
+    ServiceTypeFactory(organization=organization).archive()
+    # On a project and trackable nowhere: 2, and an archived one, and one who can.
+    empty = ProjectFactory(organization=organization)
+    for _ in range(3):
+        person = PersonFactory(organization=organization)
+        ProjectAssignmentFactory(organization=organization, project=empty, person=person)
+    person.archive()
+    open_service = service(deal=DealFactory(organization=organization))
+    ProjectAssignmentFactory(
+        organization=organization,
+        project=open_service.deal.project,
+        person=PersonFactory(organization=organization),
+    )
+    # Tokens: 1, and a lasting, a dead and a revoked one.
+    soon = timezone.now() + timedelta(days=3)
+    ApiTokenFactory(organization=organization, expires_at=soon)
+    ApiTokenFactory(organization=organization)
+    ApiTokenFactory(organization=organization, expires_at=timezone.now() - timedelta(days=1))
+    ApiTokenFactory(organization=organization, expires_at=soon).revoke()
+
+
+NEEDED = {
+    "Services open to their whole project": 1,
+    "Services restricted to nobody": 2,
+    "Archived service types still in use": 3,
+    "People on projects who can track nowhere": 2,
+    "API tokens about to expire": 1,
+}
+
+
+def test_dashboard_counts_what_needs_attention(organization: Organization) -> None:
+    trouble(organization)
+    trouble(OrganizationFactory())
+    assert numbers(staff(organization), "attention") == NEEDED
+    assert numbers(superuser(), "attention") == {title: 2 * number for title, number in NEEDED.items()}
+
+
+@pytest.mark.parametrize("card", ["attention", "counts"])
+def test_every_number_leads_to_a_list_of_so_many_rows(organization: Organization, card: str) -> None:
+    trouble(organization)
+    trouble(OrganizationFactory())
+    for client in (staff(organization), superuser()):
+        shown = client.get(INDEX).context[card]
+        assert len(shown) == 5
+        lists = {one["title"]: client.get(one["url"]) for one in shown}
+        assert {title: page.status_code for title, page in lists.items()} == dict.fromkeys(lists, 200)
+        rows = {title: page.context["cl"].result_count for title, page in lists.items()}
+        assert rows == {one["title"]: one["number"] for one in shown}
+
+
+def test_lists_show_the_very_records_that_were_counted(organization: Organization) -> None:
+    trouble(organization)
+    client = staff(organization)
+    for asked, one in zip(ATTENTION, client.get(INDEX).context["attention"], strict=True):
+        listed = client.get(one["url"]).context["cl"].result_list
+        mine = asked.model._default_manager.filter(organization=organization)
+        assert {row.pk for row in listed} == {row.pk for row in asked.rows(mine)}
+
+
+def test_nothing_to_do_is_said_calmly(organization: Organization) -> None:
+    client = staff(organization)
+    assert numbers(client, "attention") == dict.fromkeys(NEEDED, 0)
+    page = client.get(INDEX).content.decode()
+    assert page.count(">nothing<") == len(NEEDED)
+    assert not [each.why for each in ATTENTION if each.why in page]
+
+
+def test_every_concern_says_why_it_matters(organization: Organization) -> None:
+    trouble(organization)
+    page = " ".join(staff(organization).get(INDEX).content.decode().split())
+    assert [each.why for each in ATTENTION if each.why not in page] == []
+
+
+def test_staff_see_only_what_they_may_view(organization: Organization) -> None:
+    trouble(organization)
+    client = staff(organization, "view_person", "add_person")
+    page = client.get(INDEX)
+    assert numbers(client, "attention") == {"People on projects who can track nowhere": 2}
+    assert list(numbers(client, "counts")) == ["Active people"]
+    assert [action["title"] for action in page.context["quick"]] == ["Add a person"]
+    assert {entry.kind for change in page.context["changes"] for entry in change.entries} == {"person"}
+    assert "token" not in page.content.decode().lower().replace("csrfmiddlewaretoken", "")
+
+
+def test_quick_actions_open_for_those_who_have_them(organization: Organization) -> None:
+    for client in (staff(organization), superuser()):
+        actions = client.get(INDEX).context["quick"]
+        assert len(actions) == 6
+        assert {client.get(action["url"]).status_code for action in actions} == {200}
+
+
+def test_somebody_without_any_rights_is_told_so(organization: Organization) -> None:
+    user = UserFactory(organization=organization, is_staff=True)
+    client = Client()
+    client.force_login(user)
+    page = client.get(INDEX)
+    assert page.status_code == 200
+    assert [page.context[card] for card in ("attention", "counts", "quick", "changes")] == [[], [], [], []]
+    assert "You may not see anything yet" in page.content.decode()
+
+
+def test_recent_changes_say_who_did_what_and_lead_there(organization: Organization) -> None:
+    ServiceFactory(organization=OrganizationFactory(), name="Foreign")
+    person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat", title=None)
+    user = UserFactory(organization=organization, username="mira", is_staff=True)
+    user.user_permissions.set(Permission.objects.all())
+    client = Client()
+    client.force_login(user)
+    change = f"/admin/accounts/person/{person.pk}/change/"
+    sent = {"first_name": "Ana", "last_name": "Horvat", "title": "<b>Boss</b>"}
+    inlines = {
+        f"{inline.formset.prefix}-{name}": 0
+        for inline in client.get(change).context["inline_admin_formsets"]
+        for name in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
+    assert client.post(change, sent | inlines).status_code == 302
+    assert Person.objects.get(pk=person.pk).title == "<b>Boss</b>"
+    page = client.get(INDEX)
+    newest = page.context["changes"][0]
+    assert (newest.entries[0].label, newest.entries[0].verb, newest.who) == ("Ana Horvat", "changed", "mira")
+    assert client.get(newest.entries[0].url).status_code == 200
+    assert "Ana Horvat</a> (person) changed by mira" in " ".join(page.content.decode().split())
+    assert "Foreign" not in page.content.decode()
+    assert len(page.context["changes"]) <= 10
+
+
+def test_more_records_cost_no_more_queries(
+    organization: Organization, django_assert_max_num_queries: Any
+) -> None:
+    client = staff(organization)
+    trouble(organization)
+    with django_assert_max_num_queries(60) as few:
+        client.get(INDEX)
+    for _ in range(29):
+        trouble(organization)
+    with django_assert_max_num_queries(60) as many:
+        client.get(INDEX)
+    assert len(many) == len(few)
+
+
+def test_numbers_ask_one_query_each(organization: Organization, django_assert_num_queries: Any) -> None:
+    """All but the people who can track nowhere, which asks for the day of each organization before."""
+    from assignments import dashboard
+
+    request = staff(organization).get(INDEX).wsgi_request
+    request._organizations = [organization]
+    request.user.get_all_permissions()
+    with django_assert_num_queries(len(ATTENTION) + 1):
+        dashboard.numbers(request, ATTENTION)
+    with django_assert_num_queries(len(COUNTS)):
+        dashboard.numbers(request, COUNTS)
+
+
+# --- What is around every page ---------------------------------------------------------------------
+
+
+def test_menu_is_grouped_by_what_people_do() -> None:
+    groups = superuser().get(INDEX).context["sidebar_navigation"]
+    assert {group["title"]: [item["title"] for item in group["items"]] for group in groups} == {
+        "": ["Overview"],
+        "Catalogue": ["Service types", "Projects", "Budgets", "Services"],
+        "Assignments": [
+            "Service assignments",
+            "Project assignments",
+            "Service type assignments",
+            "Access check",
+        ],
+        "People": ["People", "Users"],
+        "Administration": ["Organizations", "API tokens", "Groups", "Saved filters", "Changes"],
+    }
+
+
+def test_pages_have_titles_and_an_icon(organization: Organization) -> None:
+    client = superuser()
+    person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
+    titles = {
+        "/admin/": "Overview | Productive",
+        "/admin/access-check/": "Access check | Productive",
+        f"/admin/accounts/person/{person.pk}/change/": "Ana Horvat | Change person | Productive",
+    }
+    for address, title in titles.items():
+        page = " ".join(client.get(address).content.decode().split())
+        assert f"<title> {title}</title>" in page
+    assert '<link rel="icon" href="/static/productive/favicon.svg"' in page
+    assert Client().get("/favicon.ico").headers["Location"] == "/static/productive/favicon.svg"
+
+
+def test_sign_in_leads_to_the_first_page(organization: Organization) -> None:
+    user = UserFactory(organization=organization, is_staff=True)
+    user.set_password("correct horse battery")
+    user.save()
+    page = Client().post("/admin/login/", {"username": user.username, "password": "correct horse battery"})
+    assert (page.status_code, page.headers["Location"]) == (302, INDEX)
+
+
+@pytest.mark.parametrize("address", ["/admin/nonsense/", "/admin/accounts/nonsense/", "/nonsense"])
+def test_missing_page_says_so_and_leaks_nothing(address: str) -> None:
+    page = superuser().get(address)
+    assert page.status_code == 404
+    assert "There is nothing here" in page.content.decode()
+    assert "nonsense" not in page.content.decode()
+    assert ("error.css" in page.content.decode()) is address.startswith("/admin/")
+
+
+def test_refused_page_says_so(organization: Organization) -> None:
+    page = staff(organization, "view_person").get("/admin/accounts/apitoken/")
+    assert page.status_code == 403
+    assert "Not yours to see" in page.content.decode()
+
+
+def test_form_of_another_session_is_refused_in_plain_words() -> None:
+    client = Client(enforce_csrf_checks=True)
+    page = client.post("/admin/login/", {"username": "a", "password": "b"})
+    assert page.status_code == 403
+    assert "Please send that once more" in page.content.decode()
+
+
+def test_failure_says_nothing_of_its_cause(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    def fail(*args: Any) -> None:
+        raise RuntimeError("the secret cause")
+
+    client = superuser()
+    client.raise_request_exception = False
+    monkeypatch.setattr(AdminSite, "each_context", fail)
+    page = client.get(INDEX)
+    assert page.status_code == 500
+    assert "Something went wrong on our side" in page.content.decode()
+    assert "secret cause" not in page.content.decode()
