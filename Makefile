@@ -1,6 +1,7 @@
-# One command each. Everything is set up in .venv; nothing else on the machine is touched.
+# One command each. Everything is set up in .venv; nothing else on the machine is touched, but that `test` and
+# `screenshots` install Debian's chromium where no browser is found and they may.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lock clean
+.PHONY: help install demo test screenshots format lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -11,7 +12,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/installed ## Set up .venv with the application's pinned packages
 
@@ -20,6 +21,10 @@ demo: install .env ## Start the system with sample data at http://127.0.0.1:8000
 
 test: .venv/installed-dev ## Format, lint, types, import rules, migrations, and all tests on SQLite and PostgreSQL
 	@TEST_DATABASE_URL="$(TEST_DATABASE_URL)" ./tests/run
+
+screenshots: .venv/installed-dev ## Take the pictures in docs/images anew, of a scratch database with sample data
+	@$(BIN)/python tests/browser/chromium.py
+	@env -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py
 
 format: .venv/installed-dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -99,3 +99,9 @@ def test_example_of_the_tracking_rule_comes_out_as_printed() -> None:
         return re.sub(r"\d{1,2} [A-Z][a-z]+ \d{4}|\b20\d\d\b", "then", text)
 
     assert timeless(out.getvalue()) == timeless(printed)
+
+
+def test_pictures_are_there_and_light_enough_to_look_at() -> None:
+    pictures = [ROOT / path for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)]
+    assert {*pictures} == {*(ROOT / "docs/images").glob("*.png")}
+    assert [picture.name for picture in pictures if picture.stat().st_size > 200_000] == []

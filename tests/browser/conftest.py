@@ -1,0 +1,138 @@
+"""A real browser, at the real server, on the tests' database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.test import Client
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    WebError,
+    expect,
+    sync_playwright,
+)
+
+from productive.accounts.models import Organization, User
+from tests.browser import chromium
+from tests.factories import UserFactory
+
+# A machine that is busy with other tests is slow, not broken.
+PATIENCE = 15_000
+# Told to the console, where the watch listens.
+TELL_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (violation) =>
+  console.error(`${violation.violatedDirective} refused ${violation.blockedURI}`));
+"""
+
+
+class Watch:
+    """Listens to whatever the pages do, and notes what no page of ours should."""
+
+    def __init__(self, context: BrowserContext, host: str) -> None:
+        self.context, self.host = context, host
+        self.faults: list[str] = []
+        context.add_init_script(TELL_VIOLATIONS)
+        context.on("console", self.hear)
+        context.on("weberror", self.see_error)
+        context.on("request", self.see_request)
+        context.on("response", self.see_response)
+        context.on("requestfailed", self.see_failure)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"console: {message.text} ({address(message.page)})")
+
+    def see_error(self, error: WebError) -> None:
+        self.faults.append(f"script: {error.error} ({address(error.page)})")
+
+    def see_request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.netloc != self.host:
+            self.faults.append(f"another host: {request.url}")
+
+    def see_response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.faults.append(f"{response.status}: {response.url}")
+
+    def see_failure(self, request: Request) -> None:
+        # Whoever goes to another page stops what the old one was still loading.
+        if request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"{request.failure}: {request.url}")
+
+
+def address(page: Page | None) -> str:
+    return page.url if page else "no page"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    executable = chromium.find()
+    if executable is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(chromium.MISSING)
+    with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
+        # Playwright keeps an event loop in this thread; Django would refuse the tests' queries because of it.
+        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        expect.set_options(timeout=PATIENCE)
+        browser = playwright.chromium.launch(executable_path=executable)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def database(transactional_db: None, django_db_serialized_rollback: None) -> None:
+    """The tests' database as it was migrated, to its ids: the server remembers those of content types."""
+
+
+@pytest.fixture
+def watch(browser: Browser, database: None, server_address: str) -> Iterator[Watch]:
+    """Over a browser that nobody has used yet. What its pages did wrong fails the test at its end."""
+    context = browser.new_context(
+        base_url=f"http://{server_address}", viewport={"width": 1280, "height": 800}, reduced_motion="reduce"
+    )
+    context.set_default_timeout(PATIENCE)
+    watch = Watch(context, server_address)
+    yield watch
+    context.close()
+    assert watch.faults == []
+
+
+@pytest.fixture
+def visitor(watch: Watch) -> Page:
+    """A page before anybody signed in."""
+    return watch.context.new_page()
+
+
+@pytest.fixture
+def operator(database: None) -> User:
+    """Somebody of an organization's operations staff."""
+    user = UserFactory(is_staff=True)
+    user.groups.add(Group.objects.get(name="Operations"))
+    return user
+
+
+@pytest.fixture
+def organization(operator: User) -> Organization:
+    """The organization that `operator` works in."""
+    return Organization.objects.of(operator).get()
+
+
+@pytest.fixture
+def page(visitor: Page, operator: User, server_address: str) -> Page:
+    """A page of `operator`, who is signed in; the form for that has tests of its own."""
+    client = Client()
+    client.force_login(operator)
+    session = client.cookies[settings.SESSION_COOKIE_NAME]
+    visitor.context.add_cookies(
+        [{"name": session.key, "value": session.value, "url": f"http://{server_address}"}]
+    )
+    return visitor

@@ -1,0 +1,76 @@
+"""The pictures of the README: `make screenshots` takes them anew. Not a test, so not collected as one."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from playwright.sync_api import Page, expect
+
+from catalog.models import Deal
+from productive.accounts.models import Person, User
+from tests.browser.steps import choose, run_action, told
+from tests.conftest import ROOT
+
+IMAGES = ROOT / "docs" / "images"
+
+
+@pytest.fixture
+def operator(database: None, monkeypatch: pytest.MonkeyPatch) -> User:
+    """Somebody who plans the work of the agency that `seed` makes."""
+    # Whom the history names for what the command did: no name from this machine.
+    monkeypatch.setenv("LOGNAME", "set-up")
+    call_command("seed", stdout=StringIO())
+    person = Person.objects.active().filter(title="Producer").earliest("pk")
+    # In ways that the history takes no notice of: the pictures show what the agency did.
+    [user] = User.objects.bulk_create(
+        [
+            User(
+                username=person.first_name.lower(),
+                first_name=person.first_name,
+                last_name=person.last_name,
+                is_staff=True,
+            )
+        ]
+    )
+    user.groups.add(Group.objects.get(name="Operations"))
+    Person.objects.filter(pk=person.pk).update(user=user)
+    return user
+
+
+def take(page: Page, name: str) -> None:
+    page.screenshot(path=IMAGES / f"{name}.png")
+
+
+def test_pictures_are_taken(page: Page) -> None:
+    IMAGES.mkdir(exist_ok=True)
+    deal = Deal.objects.open().filter(person_restricted_tracking=True).earliest("pk")
+    page.goto("/admin/accounts/person/")
+    expect(page.get_by_role("rowheader").first).to_be_visible()
+    take(page, "list")
+
+    page.goto("/admin/accounts/person/?q=Ana")
+    names = page.get_by_role("rowheader").all_inner_texts()[:3]
+    run_action(page, "Assign to services…", *names)
+    box = page.get_by_role("combobox", name="Services").get_by_role("searchbox")
+    for service in deal.services.order_by("name")[:2]:
+        choose(page, box, f"{service.name} {deal.name}", f"{service.name} · {deal.name}")
+    page.get_by_role("button", name="Preview").click()
+    told(page, "Will be created")
+    take(page, "bulk-preview")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_text("new service assignments")).to_be_visible()
+
+    page.goto(f"/admin/catalog/deal/{deal.pk}/change/")
+    page.get_by_role("group", name="Services").evaluate("lines => lines.scrollIntoView()")
+    take(page, "budget")
+
+    page.goto("/admin/")
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
+    take(page, "dashboard")
+    page.emulate_media(color_scheme="dark")
+    page.reload()
+    expect(page.locator("html")).to_have_class("dark")
+    take(page, "dashboard-dark")

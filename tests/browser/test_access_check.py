@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from productive.accounts.models import Organization
+from tests.browser.steps import choose
+from tests.factories import PersonFactory, ServiceFactory
+
+
+def test_access_is_checked_by_keyboard_alone(page: Page, organization: Organization) -> None:
+    PersonFactory(organization=organization, first_name="Ana", last_name="Kovač")
+    ServiceFactory(
+        organization=organization, name="Design", deal__name="Spring", deal__project__name="Relaunch"
+    )
+    page.goto("/admin/access-check/")
+    choose(page, page.get_by_role("combobox", name="Person"), "kov", "Ana Kovač")
+    choose(page, page.get_by_role("combobox", name="Service"), "des", "Design · Spring")
+    page.get_by_role("button", name="Check").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Ana Kovač can't track time for Design on Spring")
+    expect(page.get_by_role("listitem").filter(has_text="Ana Kovač is active")).to_contain_text("passed")
+    page.get_by_role("link", name="Add Ana Kovač to the project").press("Enter")
+    expect(page.get_by_role("combobox", name="Person")).to_contain_text("Ana Kovač")
+    expect(page.get_by_role("combobox", name="Project")).to_contain_text("Relaunch")

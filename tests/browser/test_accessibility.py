@@ -1,0 +1,114 @@
+"""What axe-core finds serious or critical, on a page of each kind and in light and dark: nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from assignments.models import ServiceAssignment
+from productive.accounts.models import Organization
+from tests.browser.steps import choose, open_palette, run_action, told
+from tests.factories import PersonFactory, ServiceAssignmentFactory
+
+# Colours that are on their way to other colours have a contrast that nobody will see.
+SETTLE = """() => Promise.allSettled(
+  document.getAnimations().filter(one => one instanceof CSSTransition).map(one => one.finished))"""
+TURN_DARK = "dark => document.documentElement.classList.toggle('dark', dark)"
+
+
+def barriers(page: Page) -> list[tuple[str, Any, str]]:
+    """What keeps somebody from using the page: the rule that is broken, where, and why."""
+    found = violations(page)
+    page.evaluate(TURN_DARK, True)
+    found += violations(page, runOnly=["color-contrast"])
+    page.evaluate(TURN_DARK, False)
+    return found
+
+
+def violations(page: Page, **options: Any) -> list[tuple[str, Any, str]]:
+    page.evaluate(SETTLE)
+    # Without what axe preloads: it would read the style sheets again, from other addresses than the page did.
+    options |= {"resultTypes": ["violations"], "preload": False}
+    return [
+        (violation["id"], node["target"], node["failureSummary"])
+        for violation in Axe().run(page, options=options).response["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.fixture
+def assignment(organization: Organization) -> ServiceAssignment:
+    """Somebody called Ana on a service called Design, in a budget that admits nobody else."""
+    return ServiceAssignmentFactory(
+        organization=organization,
+        person__first_name="Ana",
+        person__last_name="Kovač",
+        service__name="Design",
+        service__deal__name="Spring",
+        service__deal__person_restricted_tracking=True,
+    )
+
+
+def test_sign_in_has_no_barriers(visitor: Page) -> None:
+    visitor.goto("/admin/")
+    assert barriers(visitor) == []
+    visitor.get_by_label("Username").fill("nobody")
+    visitor.get_by_label("Password").fill("wrong")
+    visitor.get_by_role("button", name="Log in").click()
+    expect(visitor.get_by_text("Please enter the correct username and password")).to_be_visible()
+    assert barriers(visitor) == []
+
+
+def test_pages_have_no_barriers(page: Page, assignment: ServiceAssignment) -> None:
+    service, person = assignment.service, assignment.person
+    pages = [
+        "/admin/",
+        "/admin/accounts/person/",
+        "/admin/catalog/service/?q=nothing+like+it",
+        "/admin/assignments/serviceassignment/",
+        f"/admin/accounts/person/{person.pk}/change/",
+        f"/admin/catalog/deal/{service.deal_id}/change/",
+        "/admin/catalog/servicetype/add/",
+        f"/admin/catalog/service/{service.pk}/delete/",
+        f"/admin/catalog/service/{service.pk}/history/",
+        "/admin/changes/",
+        "/admin/accounts/person/import/",
+        "/admin/accounts/person/export/",
+        f"/admin/access-check/?person={person.pk}&service={service.pk}&kind=time",
+    ]
+    found = {}
+    for address in pages:
+        page.goto(address)
+        found[address] = barriers(page)
+    assert found == {address: [] for address in pages}
+
+
+def test_bulk_action_has_no_barriers(
+    page: Page, organization: Organization, assignment: ServiceAssignment
+) -> None:
+    PersonFactory(organization=organization, first_name="Iva")
+    page.goto("/admin/accounts/person/")
+    run_action(page, "Assign to services…", "Ana", "Iva")
+    choose(
+        page, page.get_by_role("combobox", name="Services").get_by_role("searchbox"), "des", "Design · Spring"
+    )
+    assert barriers(page) == []
+    page.get_by_role("button", name="Preview").click()
+    assert len(told(page, "Will be created")) == 1
+    assert barriers(page) == []
+
+
+def test_palette_and_menus_have_no_barriers(page: Page, assignment: ServiceAssignment) -> None:
+    page.goto("/admin/accounts/person/")
+    palette = open_palette(page)
+    page.keyboard.type("ana")
+    expect(palette.get_by_role("link")).to_have_count(1)
+    assert barriers(page) == []
+    page.keyboard.press("Escape")
+    page.locator("#changelist").get_by_text("Filters").first.click()
+    expect(page.get_by_role("button", name="Apply Filters")).to_be_visible()
+    assert barriers(page) == []

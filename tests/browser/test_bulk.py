@@ -1,0 +1,54 @@
+"""From the list to what would be done, and from there to what was done."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from assignments.models import ServiceAssignment
+from productive.accounts.models import Organization
+from tests.browser.steps import choose, run_action, told
+from tests.factories import PersonFactory, ServiceAssignmentFactory, ServiceFactory, ServiceTypeFactory
+
+
+def test_service_type_is_archived_after_a_look(page: Page, organization: Organization) -> None:
+    consulting = ServiceTypeFactory(organization=organization, name="Consulting")
+    ServiceTypeFactory(organization=organization, name="Illustration")
+    page.goto("/admin/catalog/servicetype/")
+    run_action(page, "Archive…", "Consulting")
+    assert told(page, "Will be archived") == ["Consulting"]
+    consulting.refresh_from_db()
+    assert consulting.archived_at is None
+
+    page.get_by_role("button", name="Archive: 1 service type").click()
+    expect(page.get_by_text("1 service type archived.")).to_be_visible()
+    consulting.refresh_from_db()
+    assert consulting.archived_at is not None
+    expect(page.get_by_role("row", name="Consulting")).to_contain_text("Archived")
+    expect(page.get_by_role("row", name="Illustration")).to_contain_text("Active")
+
+
+def test_people_are_assigned_to_services_after_a_look(page: Page, organization: Organization) -> None:
+    ana, iva = (PersonFactory(organization=organization, first_name=name) for name in ("Ana", "Iva"))
+    design, audit = (
+        ServiceFactory(organization=organization, name=name, deal__name="Spring")
+        for name in ("Design", "Audit")
+    )
+    ServiceAssignmentFactory(organization=organization, person=iva, service=audit)
+    page.goto("/admin/accounts/person/")
+    run_action(page, "Assign to services…", "Ana", "Iva")
+    services = page.get_by_role("combobox", name="Services")
+    choose(page, services.get_by_role("searchbox"), "des", "Design · Spring")
+    choose(page, services.get_by_role("searchbox"), "aud", "Audit · Spring")
+    page.get_by_role("button", name="Preview").click()
+    assert told(page, "Will be created") == [
+        f"{ana} → Audit · Spring",
+        f"{ana} → Design · Spring",
+        f"{iva} → Design · Spring",
+    ]
+    assert told(page, "Exist already, skipped") == [f"{iva} → Audit · Spring"]
+    assert ServiceAssignment.objects.count() == 1
+
+    page.get_by_role("button", name="Create 3 service assignments").click()
+    expect(page.get_by_text("3 new service assignments, 1 existed already.")).to_be_visible()
+    pairs = ServiceAssignment.objects.values_list("person", "service")
+    assert {*pairs} == {(person.pk, service.pk) for person in (ana, iva) for service in (design, audit)}
