@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 
 import catalog.admin
@@ -21,6 +23,7 @@ from productive.accounts.models import Person
 from productive.admin.columns import RecordColumn
 from productive.admin.exchange import ExchangeAdmin
 from productive.admin.filters import by_days, by_record
+from productive.admin.forms import label_of
 from productive.admin.theme import display
 
 admin.site.add_page("Assignments", "Access check", "fact_check", "access_check", may_check)  # type: ignore[attr-defined]
@@ -96,6 +99,12 @@ class ServiceAssignmentAdmin(ExchangeAdmin, lists.PairAdmin):
     list_select_related = ["person", "service__deal"]
     autocomplete_fields = ["organization", "person", "service"]
     fields = ["person", "service"]
+
+    @staticmethod
+    def label(assignment: ServiceAssignment) -> str:
+        """With the budget: many have a service of the same name."""
+        service: Any = assignment.service
+        return f"{assignment.person} on {label_of(service) if isinstance(service, Service) else service}"
 
 
 @admin.register(ProjectAssignment)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import F, OuterRef, QuerySet
+from django.http import HttpRequest
 
 from assignments.access import Access, access_of
+from assignments.access_check import may_check
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.tracking import Kind, trackable_by
 from catalog.models import Deal, Project, Service
@@ -24,6 +26,7 @@ MOST_NAMED = 10
 
 Affected = Callable[[Sequence[Any]], QuerySet[Service]]
 
+NOT_TOLD = "Who gains or loses access is told to those who may view people and services."
 UNCHANGED = "Nobody gains or loses access today."
 TOO_MANY = (
     f"This touches more than {MOST_SERVICES} services: who gains or loses access was not worked out."
@@ -78,7 +81,9 @@ def who_may(ids: Collection[int]) -> dict[int, set[int]]:
 def on(affected: Affected, *, assigns: bool = False) -> Watch:
     """Watch the services that a change of some rows may affect; who is assigned in vain is told too."""
 
-    def look(rows: Sequence[Any]) -> Callable[[], Consequences]:
+    def look(request: HttpRequest, rows: Sequence[Any]) -> Callable[[], Consequences]:
+        if not may_check(request):
+            return lambda: Consequences([NOT_TOLD])
         ids = list(affected(rows).order_by().values_list("pk", flat=True).distinct()[: MOST_SERVICES + 1])
         if len(ids) > MOST_SERVICES:
             return lambda: Consequences([TOO_MANY])

@@ -16,7 +16,7 @@ from catalog.models import Deal, Service
 from productive.accounts.models import Archivable, Person
 from productive.admin.columns import LINK, address
 from productive.admin.forms import RecordsField, is_id
-from productive.admin.lines import LineForm, LineInline, PairInline, know
+from productive.admin.lines import MOST_FIELDS, LineForm, LineInline, PairInline, know
 
 BY_NAME: list[Any] = ["person__first_name", "person__last_name", "id"]
 
@@ -133,7 +133,8 @@ class BudgetsOfProject(LineInline):
 
 
 def assignees_field(people: Any) -> RecordsField:
-    return RecordsField(people, relation=ServiceAssignment.person.field, most=200, required=False)
+    relation = ServiceAssignment.person.field
+    return RecordsField(people, relation=relation, most=MOST_FIELDS, required=False)
 
 
 class ServiceLineForm(LineForm):
@@ -143,7 +144,7 @@ class ServiceLineForm(LineForm):
     """
 
     assignees = assignees_field(Person.objects.none())
-    shown = forms.CharField(required=False, widget=forms.HiddenInput, max_length=4_000)
+    shown = forms.CharField(required=False, widget=forms.HiddenInput, max_length=MOST_FIELDS * 20)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -157,6 +158,14 @@ class ServiceLineForm(LineForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
+        self.added: list[Person] = []
+        self.removed: set[int] = set()
+        if not self.fields["assignees"].disabled:
+            self.compare_assignees()
+        return cleaned
+
+    def compare_assignees(self) -> None:
+        """With those that the page showed; what can't be is told at the field."""
         wanted = {person.pk: person for person in self.cleaned_data.get("assignees", ())}
         shown = {int(pk) for pk in self.cleaned_data.get("shown", "").split(",") if is_id(pk)}
         self.added = [person for pk, person in wanted.items() if pk not in shown]
@@ -166,7 +175,6 @@ class ServiceLineForm(LineForm):
                 self.assignment_of(person).validate_constraints()
             except ValidationError as error:
                 self.add_error("assignees", [f"{person}: {said}" for said in error.messages])
-        return cleaned
 
     def assignment_of(self, person: Person) -> ServiceAssignment:
         organization = self.instance.organization_id

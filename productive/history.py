@@ -112,6 +112,8 @@ class History(HistoricalRecords):
         super().__init__(
             excluded_fields=list(excluded_fields),
             history_id_field=models.BigAutoField(),
+            # What no column shows, such as the rights of a user before and after.
+            history_change_reason_field=models.TextField(null=True),
             # A user who is deleted at this very moment is no reason to refuse a change.
             user_db_constraint=False,
         )

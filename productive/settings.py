@@ -160,6 +160,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "productive.formats"
 
 # --- Static files ---------------------------------------------------------------------------------
 
@@ -173,6 +174,13 @@ STORAGES = {
 }
 # Serves the packages' own files, so that the admin looks right before anybody ran collectstatic.
 WHITENOISE_USE_FINDERS = True
+
+# Django's, behind one that refuses what would fill the disk.
+FILE_UPLOAD_HANDLERS = [
+    "productive.admin.exchange.UploadLimit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # --- The admin's look -----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth.models import Group, Permission
-from django.db import connection
+from django.db import IntegrityError, OperationalError, connection
 from django.db.models import ForeignKey, JSONField, Model
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -654,3 +654,20 @@ def test_json_that_only_looks_dangerous_is_kept(model: type[Model], name: str) -
     assert client.post(change, {**form_data(client, change), name: text}).status_code == 302
     row.refresh_from_db()
     assert getattr(row, name) == {"a": [r"\u0000", "č", "😀", 9007199254740993, 1.5, None]}
+
+
+@pytest.mark.parametrize(("error", "status"), [(OperationalError, 503), (IntegrityError, 409)])
+def test_what_is_left_of_a_race_is_told_on_a_page(error: type[Exception], status: int) -> None:
+    """As where a row stays locked for longer than PostgreSQL may wait."""
+    row = factories.ServiceTypeFactory()
+
+    def fail(*args: Any) -> None:
+        raise error
+
+    client = staff(row.organization)
+    with connection.execute_wrapper(
+        lambda execute, sql, *rest: fail() if sql.startswith("DELETE") else execute(sql, *rest)
+    ):
+        answer = client.post(url(ServiceType, "delete", row.pk), {"post": "yes"})
+    assert (answer.status_code, "Please try again" in answer.content.decode()) == (status, True)
+    assert ServiceType.objects.filter(pk=row.pk).exists()

@@ -598,7 +598,7 @@ def test_strangers_rows_are_as_good_as_missing(agency: Agency, action: str) -> N
         for pk in (agency.ana.pk, 987_654_321)
     )
     assert "Ana Z" not in theirs
-    assert "QA" not in theirs
+    assert "QA ·" not in theirs
     assert "There is nothing to do" in theirs or "not one of the available choices" in theirs
     assert ("nothing to do" in theirs, "available choices" in theirs) == (
         "nothing to do" in missing,
@@ -808,3 +808,13 @@ def test_what_was_done_is_undone_by_the_link_that_says_so(agency: Agency) -> Non
     preview = client.get(address[1] + "undo/")
     client.post(address[1] + "undo/", {"seen": preview.context["seen"]})
     assert ServiceAssignment.objects.filter(service=agency.qa).count() == 0
+
+
+def test_who_loses_access_is_told_only_to_those_who_may_see_people_and_services(agency: Agency) -> None:
+    agency.join(agency.ana)
+    page = preview(agency.staff("change_project", "view_service"), "archive", [agency.project])
+    assert meaning(page) == (
+        ["Who gains or loses access is told to those who may view people and services."],
+        [],
+    )
+    assert str(agency.ana) not in page.content.decode()

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -119,7 +120,7 @@ def test_difference_is_told_in_words(client: Client, organization: Organization)
     told = {(one.field, one.before, one.after) for one in entry.differences}
     assert told == {
         ("Project", "Old site", "New site"),
-        ("End date", "empty", "Dec. 31, 2026"),
+        ("End date", "empty", "31 Dec 2026"),
         ("Restricted by person", "no", "yes"),
     }
 
@@ -303,7 +304,7 @@ def test_addition_change_and_deletion_are_undone_together(client: Client, organi
         made = ServiceTypeFactory(organization=organization, name="New")
     assert undo(client, str(pk)) == {
         "Will change": [
-            ("Ana Horvat on QA", "made again"),
+            (f"Ana Horvat on QA · {service.deal}", "made again"),
             ("Web shop", "changed back"),
             ("New", "deleted"),
         ]
@@ -385,7 +386,7 @@ def test_pair_that_exists_again_is_not_made_twice(client: Client, organization: 
     assert shown == {
         "Can't be": [
             (
-                f"{person} on {service}",
+                f"{person} on {service} · {service.deal}",
                 "service: only one assignment per service, per person is allowed",
             )
         ]
@@ -494,3 +495,19 @@ def test_undo_of_many_additions_costs_as_much_as_of_few(client: Client, organiza
 
     cost(1)  # from now on, each page shows the message of the one before
     assert cost(40) == cost(2)
+
+
+def test_rights_that_are_given_and_passwords_that_are_set_are_recorded() -> None:
+    client, user = superuser(), User.objects.create(username="ops", is_staff=True)
+    operations = Group.objects.get(name="Operations")
+    edit(client, user, groups=[operations.pk])
+    edit(client, user)
+    secret = "a rather long secret"
+    password = client.post(
+        reverse("admin:auth_user_password_change", args=[user.pk]), {"password1": secret, "password2": secret}
+    )
+    assert password.status_code == 302
+    page = client.get(url(User, "history", user.pk))
+    told = [entry.record.history_change_reason for entry in page.context["entries"]]
+    assert told == ["password set", "groups: none → Operations", None]
+    assert "groups: none → Operations" in page.content.decode()

@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import time
+import unicodedata
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -566,7 +567,8 @@ def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(client: Client) -> No
     bomb = zipped(**{"xl/worksheets/sheet1.xml": bytes(60 * 1024 * 1024)})
     assert len(bomb) < 100_000
     assert refused(client, ServiceType, upload(bomb, "file.xlsx")) == [
-        "The file holds more than 50 MB once it is unpacked. Copy what you need to a new spreadsheet."
+        "The file holds more than 50 MB once it is unpacked, or too many cells. Copy what you need to a new "
+        "spreadsheet."
     ]
 
 
@@ -923,3 +925,56 @@ def test_the_preview_has_an_end(client: Client) -> None:
     plan = response.context["plan"]
     assert (len(plan.shown()), plan.hidden(), plan.shown()[0].number) == (300, 101, 402)
     assert "101 more" in response.content.decode()
+
+
+def test_a_spreadsheet_of_too_many_cells_is_refused_before_any_is_read(client: Client) -> None:
+    """Twelve bytes of a row each, packed to nothing, and hundreds of bytes of memory."""
+    row = b"<row>" + b"<c/>" * 1_000_000 + b"</row>"
+    assert refused(client, ServiceType, upload(zipped(**{"xl/sheet.xml": row}), "file.xlsx")) == [
+        "The file holds more than 50 MB once it is unpacked, or too many cells. Copy what you need to a new "
+        "spreadsheet."
+    ]
+
+
+@pytest.mark.parametrize("name", ["EQUALS SIGN", "PLUS SIGN", "HYPHEN-MINUS", "COMMERCIAL AT"])
+def test_full_width_signs_are_escaped_like_their_narrow_twins(name: str) -> None:
+    text = unicodedata.lookup(f"FULLWIDTH {name}") + "1"
+    assert spreadsheets.escaped(text) == f"'{text}"
+    assert spreadsheets.unescaped(f"'{text}") == text
+
+
+def test_the_latest_files_of_a_user_wait_and_no_more(
+    client: Client, organization: Organization, folder: Path
+) -> None:
+    theirs = staff(organization)
+    kept = token_for(theirs, "Theirs")
+    tokens = [token_for(client, f"Made {number}") for number in range(exchange.MOST_WAITING + 1)]
+    assert len(list(folder.iterdir())) == exchange.MOST_WAITING + 1
+    assert confirm(client, ServiceType, tokens[0]) == GONE
+    assert confirm(client, ServiceType, tokens[1]) == ["Imported: 1 new."]
+    assert confirm(theirs, ServiceType, kept) == ["Imported: 1 new."]
+
+
+def test_of_two_confirmations_at_once_one_is_too_late(
+    client: Client, organization: Organization, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Projects may share a name: only the file itself can tell that it was imported."""
+    token = preview(client, Project, csv_file(["Name"], ["Made"])).context["token"]
+    read = Path.read_bytes
+
+    def overtaken(path: Path) -> bytes:
+        data = read(path)
+        path.unlink()
+        return data
+
+    monkeypatch.setattr(Path, "read_bytes", overtaken)
+    assert confirm(client, Project, token) == GONE
+    assert Project.objects.count() == 0
+
+
+def test_a_body_that_would_fill_the_disk_is_refused_to_everybody(client: Client) -> None:
+    large = b"x" * (4 * spreadsheets.MOST_MEGABYTES * spreadsheets.MEGABYTE + 1)
+    assert Client().post("/admin/login/", {"file": upload(large)}).status_code == 400
+    # A file that is only too large for an import is told so.
+    said = refused(client, ServiceType, upload(large[: 6 * spreadsheets.MEGABYTE]))
+    assert said == ["The file is larger than 5 MB. Split it into several."]

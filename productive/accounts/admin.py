@@ -10,7 +10,8 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, Permission
-from django.db import models, transaction
+from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest
@@ -27,6 +28,7 @@ from productive.admin.lines import leave_out
 from productive.admin.options import SturdyAdmin
 from productive.admin.rows import Stamp
 from productive.admin.theme import AdminPasswordChangeForm, UserChangeForm, UserCreationForm, display
+from productive.history import record
 
 admin.site.login_form = SignInForm
 
@@ -211,9 +213,33 @@ class PersonAdmin(ExchangeAdmin, ArchivableAdmin):
         return [*user, *super().get_readonly_fields(request, obj)]
 
 
+def given_to(user: User) -> dict[str, str]:
+    """The user's groups and the rights given to them alone, in words."""
+    rights = [permission.name for permission in user.user_permissions.order_by("name")]
+    groups = user.groups.order_by("name").values_list("name", flat=True)
+    return {"groups": ", ".join(groups), "rights": ", ".join(rights)}
+
+
+def note(user: User, told: str) -> None:
+    """Record a change of the user that no column shows."""
+    if told:
+        user._change_reason = told  # type: ignore[attr-defined]
+        record(User, [user], "~")
+
+
 def rights_of(user: User) -> models.QuerySet[Permission]:
     """What was given to the user or to their groups, whether or not they may sign in now."""
     return Permission.objects.filter(Q(user=user) | Q(group__user=user))
+
+
+class PersonWithoutLogin(RecordField):
+    """One who is about to get a login: locked when it is checked, so that nobody gives them another one."""
+
+    def to_python(self, value: Any) -> Any:
+        person = super().to_python(value)
+        if person is None or self.queryset.select_for_update(of=("self",)).filter(pk=person.pk):  # type: ignore[union-attr]
+            return person
+        raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
 
 
 @admin.register(User)
@@ -259,7 +285,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
             return super().get_form(request, obj, change=change, **kwargs)
         kwargs["fields"] = [name for name in flatten_fieldsets(self.add_fieldsets) if name != "person"]
         form = super().get_form(request, obj, change=change, **kwargs)
-        form.base_fields["person"] = RecordField(
+        form.base_fields["person"] = PersonWithoutLogin(
             self.people_without_login(request),
             # Django asks for a relation to what is offered; any to a person will do.
             widget=Autocomplete(Person._meta.related_objects[0].field, self.admin_site),
@@ -269,12 +295,8 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
         return form
 
     def people_without_login(self, request: HttpRequest) -> models.QuerySet[Person]:
-        """Locked where one is about to get a login: nobody gives them another one in between."""
         found: Any = self.admin_site.get_model_admin(Person).get_queryset(request)
-        people = found.active().filter(user=None)
-        if request.method == "POST" and transaction.get_connection().in_atomic_block:
-            people = people.select_for_update(of=("self",))
-        return people
+        return found.active().filter(user=None)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -282,6 +304,23 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
         if person is not None:
             person.user = obj
             person.save(update_fields=["user"])
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Rights are no columns of the user, so that the change of them is recorded in words."""
+        before = given_to(form.instance)
+        super().save_related(request, form, formsets, change)
+        after = given_to(form.instance)
+        told = [
+            f"{kind}: {before[kind] or 'none'} → {after[kind] or 'none'}"
+            for kind in before
+            if before[kind] != after[kind]
+        ]
+        note(form.instance, "; ".join(told))
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        if message == [{"changed": {"fields": ["password"]}}]:
+            note(obj, "password set")
+        return super().log_change(request, obj, message)
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         shared = ["is_superuser", "groups"] if signed_in(request).is_superuser else []

@@ -282,6 +282,9 @@ class ApiToken(OrganizationOwned):
     def clean(self) -> None:
         if self.user_id and self.organization_id and not self.user.may_act_for(self.organization):
             raise ValidationError({"user": "does not belong to this organization"})
+        # At either end of the calendar, some zone's moment is another's that can't be written.
+        if self.expires_at is not None and not 1 < self.expires_at.year < 9999:
+            raise ValidationError({"expires_at": "must be between the years 2 and 9998"})
 
     def make_secret(self) -> str:
         """Give this token a new secret and return it; it can't be had again once this returns."""

@@ -87,7 +87,7 @@ class Consequences:
 
 
 # Looks before a change at what is to be written; what it returns looks again afterwards, and compares.
-Watch = Callable[[Sequence[Any]], Callable[[], Consequences]]
+Watch = Callable[[HttpRequest, Sequence[Any]], Callable[[], Consequences]]
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,9 @@ class BulkAction:
         """Do it, see what it means, and take it back unless that is what was expected."""
         with transaction.atomic():
             plan = self.plan(asked)
-            look_again = self.watch(plan.rows) if self.watch is not None and plan.rows else None
+            look_again = (
+                self.watch(asked.request, plan.rows) if self.watch is not None and plan.rows else None
+            )
             if plan.rows and (look_again or expected):
                 self.write(plan)
             if look_again:

@@ -158,6 +158,7 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
         "question": "Each of these becomes what it was before.",
         "button": "Undo",
         "back": reverse("admin:change_set", args=[pk]),
+        "done": reverse("admin:changes"),
     }
     if len(found) > MOST_TAKEN_BACK:
         context["refused"] = f"This is more than {MOST_TAKEN_BACK:,} changes: too many to undo at once."
@@ -195,7 +196,7 @@ def taking_back(request: HttpRequest, targets: list[Target], context: dict[str, 
             transaction.set_rollback(True)
     if confirmed and possible:
         messages.success(request, told(steps))
-        return HttpResponseRedirect(context["back"])
+        return HttpResponseRedirect(context.get("done", context["back"]))
     context |= {
         "outcomes": [
             (heading, [step for step in steps if step.outcome == outcome])

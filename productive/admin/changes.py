@@ -52,7 +52,9 @@ class Entry:
 
     record: Any
     model_admin: Any
+    # What stands for it among others, and what it is called.
     label: str
+    name: str
     verb: str
     differences: list[Difference] = field(default_factory=list)
 
@@ -171,6 +173,8 @@ def history_of(model_admin: Any, request: HttpRequest, object_id: str) -> dict[s
         "more": len(shown) > RECORDS,
         "object": model_admin.get_queryset(request).filter(pk=object_id).first(),
         "can_be_taken_back": model_admin.can_be_taken_back,
+        # Pairs are found by the names of what they join.
+        "searchable": model_admin.in_palette,
     }
 
 
@@ -216,7 +220,7 @@ def describe(request: HttpRequest, found: Sequence[Any]) -> list[Entry]:
     for record in found:
         earlier = before.get((type(record), record.record_before))
         state = states[id(record)]
-        entry = Entry(record, site.registry[type(state)], label_of(state), "added")
+        entry = Entry(record, site.registry[type(state)], label_of(state), str(state), "added")
         if record.history_type == "-":
             entry.verb = "deleted"
         elif record.history_type == "~":

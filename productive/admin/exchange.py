@@ -16,7 +16,8 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core import signing
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.core.files.uploadhandler import FileUploadHandler
 from django.db import IntegrityError, OperationalError, transaction
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -35,6 +36,8 @@ from productive.history import record
 # A file waits for its confirmation in the directory for temporary files, for this many seconds.
 KEPT_FOR = 60 * 60
 PREFIX = "productive-import-"
+# Of one user; with the next, the oldest is forgotten.
+MOST_WAITING = 5
 
 
 class NotWaitingError(Exception):
@@ -50,20 +53,23 @@ class Waiting:
     """
 
     def __init__(self, request: HttpRequest, model: str) -> None:
+        self.user = f"{request.user.pk}-"
         self.signer = signing.TimestampSigner(salt=f"import {model} {request.user.pk}")
 
     def keep(self, name: str, data: bytes, plan: Plan) -> str:
-        remove_forgotten()
-        key = token_hex(16)
+        remove_forgotten(self.user)
+        key = self.user + token_hex(16)
         with os.fdopen(os.open(path_of(key), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
         note = {"key": key, "name": name, "data": sha256(data).hexdigest(), "plan": plan.digest()}
         return self.signer.sign_object(note)
 
-    def open(self, token: str) -> tuple[dict[str, str], bytes]:
+    def take(self, token: str) -> tuple[dict[str, str], bytes]:
+        """The note and the file, which is gone then: of two clicks at once, one removes it."""
         try:
             note = self.signer.unsign_object(token, max_age=KEPT_FOR)
             data = path_of(note["key"]).read_bytes()
+            path_of(note["key"]).unlink()
         except (signing.BadSignature, OSError) as error:
             raise NotWaitingError from error
         if sha256(data).hexdigest() != note["data"]:
@@ -75,13 +81,39 @@ def path_of(key: str) -> Path:
     return Path(tempfile.gettempdir()) / f"{PREFIX}{key}"
 
 
-def remove_forgotten() -> None:
-    """Files that nobody confirmed."""
-    oldest = time.time() - KEPT_FOR
+def remove_forgotten(user: str) -> None:
+    """Files that nobody confirmed in time; and of the user's, all but as many as leave room for one more."""
+    made: dict[Path, float] = {}
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):  # another process was faster, or it isn't ours
-            if path.stat().st_mtime < oldest:
-                path.unlink()
+        with suppress(OSError):  # another process was faster
+            made[path] = path.stat().st_mtime
+    oldest = time.time() - KEPT_FOR
+    own = sorted((path for path in made if path.name.startswith(PREFIX + user)), key=made.__getitem__)
+    late = [path for path, moment in made.items() if moment < oldest]
+    for path in {*late, *own[: 1 - MOST_WAITING]}:
+        with suppress(OSError):  # or it isn't ours
+            path.unlink()
+
+
+class UploadLimit(FileUploadHandler):
+    """Refuses what would fill the disk, whoever sends it; what is only too large is told in the form."""
+
+    def handle_raw_input(
+        self,
+        input_data: Any,
+        META: Any,  # noqa: N803, as Django calls it
+        content_length: int,
+        boundary: Any,
+        encoding: Any = None,
+    ) -> None:
+        if content_length > 4 * MOST_MEGABYTES * spreadsheets.MEGABYTE:
+            raise RequestDataTooBig("More than any form here takes.")
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        return None
 
 
 class UploadForm(forms.Form):
@@ -161,13 +193,11 @@ class ExchangeAdmin(ImportExportMixin):
         if request.method != "POST":
             return HttpResponseRedirect(self.address("import"))
         try:
-            note, data = self.waiting(request).open(request.POST.get("token", ""))
+            note, data = self.waiting(request).take(request.POST.get("token", ""))
         except NotWaitingError:
             said = "Nothing is left to confirm: it is imported, or an hour has passed. Choose the file again."
             self.message_user(request, said, messages.WARNING)
             return HttpResponseRedirect(self.address("import"))
-        with suppress(OSError):
-            path_of(note["key"]).unlink()
         return self.confirm(request, note, data)
 
     def confirm(self, request: HttpRequest, note: dict[str, str], data: bytes) -> HttpResponse:

@@ -32,7 +32,9 @@ class AutocompleteMultiple(AutocompleteSelectMultiple):
     """Likewise, of several, each of which is taken away by its own cross: a cross for all is one too many."""
 
     def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return {**super().build_attrs(*args, **kwargs), "data-allow-clear": "false"}
+        # Open until all are chosen: the next is often beside the last.
+        own = {"data-allow-clear": "false", "data-close-on-select": "false"}
+        return {**super().build_attrs(*args, **kwargs), **own}
 
     def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
         return super().optgroups(name, [selected for selected in value if is_id(selected)], attr)

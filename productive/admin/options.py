@@ -17,6 +17,7 @@ from django.db.models import ForeignKey, Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from productive.admin.bulk import BulkAction
 from productive.admin.changes import history_of
@@ -151,10 +152,13 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
-            return super().get_changelist_instance(request)
+            page = super().get_changelist_instance(request)
         except OverflowError as error:
             # A moment that the database, or Python in its own zone, can't count to.
             raise IncorrectLookupParameters from error
+        if not page.is_popup:
+            page.title = self.menu_title or capfirst(str(self.opts.verbose_name_plural))
+        return page
 
     def get_actions(self, request: HttpRequest) -> Any:
         actions: dict[str, Any] = super().get_actions(request)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import reduce, wraps
+from logging import getLogger
 from operator import or_
 from typing import Any
 
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, OperationalError
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 from django.db.models.fields.related import RelatedField
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
@@ -21,6 +24,8 @@ from productive.admin import change_pages
 from productive.admin.forms import label_of, marked_label_of
 from productive.admin.rows import DELETE
 from productive.admin.theme import AdminSite
+
+logger = getLogger(__name__)
 
 GROUPS = ("Catalogue", "Assignments", "People", "Administration")
 NEVER = Q(pk__in=())
@@ -78,6 +83,21 @@ class Site(AdminSite):
 
     def get_urls(self) -> list[Any]:
         return [*change_pages.urls(self), *super().get_urls()]
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        """Django's; what is left of a race, when nothing else could be done about it, is told on a page."""
+        answer = super().admin_view(view, cacheable)
+
+        @wraps(answer)
+        def answer_or_tell(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                return answer(request, *args, **kwargs)
+            except (IntegrityError, OperationalError) as error:
+                logger.exception("Nothing done at %r", request.path)
+                status = 409 if isinstance(error, IntegrityError) else 503
+                return render(request, "admin/busy.html", status=status)
+
+        return answer_or_tell
 
     @property
     def registry(self) -> dict[Any, Any]:

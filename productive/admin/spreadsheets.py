@@ -21,6 +21,8 @@ MOST_COLUMNS = 50
 # An XLSX file is a zip: what it may hold once it is unpacked, and in how many files.
 MOST_UNPACKED_MEGABYTES = 50
 MOST_PARTS = 100
+# Cells, texts and what is in them; without a limit, a few kilobytes unpack to gigabytes of objects.
+MOST_TAGS = 1_000_000
 # What spreadsheet programs can hold, and what is written in reasonable time.
 LONGEST_XLSX_CELL = 32_767
 MOST_XLSX_ROWS = 100_000
@@ -34,7 +36,8 @@ CONTENT_TYPES = {
 csv.field_size_limit(MOST_MEGABYTES * MEGABYTE)
 
 # A spreadsheet program would compute it, or take it for an error. Apostrophes may stand before it already.
-FORMULA = re.compile(r"'*(?:[=+\-@\t\r\n]|#[A-Z])")
+# Some programs take full-width signs for the same.
+FORMULA = re.compile(r"'*(?:[=+\-@＝＋－＠\t\r\n]|#[A-Z])")  # noqa: RUF001
 # XML can't hold these, or changes them; the format has a notation of its own, which is escaped in turn.
 UNFIT_FOR_XML = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 WRITTEN_FOR_XML = re.compile("_x(005F|00(?:0[1-9A-F]|1[0-9A-F])|FFF[EF])_", re.IGNORECASE)
@@ -144,11 +147,13 @@ def xlsx_rows(data: bytes) -> Iterator[list[str]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as parts:
             sizes = [part.file_size for part in parts.infolist()]
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+            is_large = len(sizes) > MOST_PARTS or sum(sizes) > MOST_UNPACKED_MEGABYTES * MEGABYTE
+            is_large = is_large or sum(parts.read(part).count(b"<") for part in parts.infolist()) > MOST_TAGS
+    except Exception:  # whatever a damaged file makes the library stumble over
         raise broken from None
-    if len(sizes) > MOST_PARTS or sum(sizes) > MOST_UNPACKED_MEGABYTES * MEGABYTE:
+    if is_large:
         raise ValidationError(
-            f"The file holds more than {MOST_UNPACKED_MEGABYTES} MB once it is unpacked. "
+            f"The file holds more than {MOST_UNPACKED_MEGABYTES} MB once it is unpacked, or too many cells. "
             "Copy what you need to a new spreadsheet."
         )
     try:

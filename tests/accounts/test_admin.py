@@ -328,3 +328,16 @@ def test_email_that_a_stranger_has_is_free() -> None:
 def test_unknown_time_zone_is_refused() -> None:
     answer = superuser().post(url(Organization, "add"), {"name": "Agency", "time_zone": "Europe/Nowhere"})
     assert errors(answer) == {"time_zone": ["is not an IANA time zone, such as Europe/Zagreb"]}
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "time"),
+    [("America/Los_Angeles", "9999-12-31", "23:30:00"), ("Asia/Tokyo", "0001-01-01", "00:10:00")],
+)
+def test_expiry_that_cannot_be_written_in_every_zone_is_refused(zone: str, day: str, time: str) -> None:
+    """PostgreSQL keeps it, and no list of tokens could be read again."""
+    user = UserFactory(organization=OrganizationFactory(time_zone=zone))
+    asked = {"user": user.pk, "expires_at_0": day, "expires_at_1": time}
+    answer = add_token(staff(user.people.get().organization), **asked)
+    assert errors(answer) == {"expires_at": ["must be between the years 2 and 9998"]}
+    assert not ApiToken.objects.exists()

@@ -203,7 +203,7 @@ def test_page_is_for_staff_who_may_see_people_and_services(organization: Organiz
 
 
 def test_one_answer_takes_few_queries(ana: Person, service: Service, django_assert_num_queries: Any) -> None:
-    """Session and user; whose clock; the two records to check, and again to show them chosen; the rule's one."""
+    """Session, user, whose clock; the two records to check, and again to show them chosen; the rule's one."""
     client = superuser()
     with django_assert_num_queries(8):
         client.get(PAGE, {"person": ana.pk, "service": service.pk})

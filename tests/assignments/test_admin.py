@@ -20,7 +20,7 @@ from tests.factories import (
     ServiceFactory,
     ServiceTypeFactory,
 )
-from tests.test_admin import staff, url
+from tests.test_admin import form_data, staff, url
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
@@ -93,7 +93,9 @@ def test_lost_race_for_a_username_shows_the_form_again() -> None:
     organization = OrganizationFactory()
     client = staff(organization)
     just_before_the_next_save_of(User, lambda: User.objects.create(username="ana"))
-    answer = client.post(url(User, "add"), {"username": "ana", "usable_password": "false"})
+    person = PersonFactory(organization=organization)
+    data = {"person": person.pk, "username": "ana", "usable_password": "false"}
+    answer = client.post(url(User, "add"), data)
     assert answer.context["adminform"].form.errors == {
         "username": ["A user with that username already exists."]
     }
@@ -119,7 +121,8 @@ def test_row_is_locked_while_its_form_is_saved() -> None:
     """Whoever archives it meanwhile waits, so that saving the form can't undo it."""
     person = PersonFactory()
     client = staff(person.organization)
+    change = url(Person, "change", person.pk)
+    data = {**form_data(client, change), "first_name": "Ana", "last_name": "B"}
     waited = archiving_waits_for_the_next_save_of(person)
-    data = {"first_name": "Ana", "last_name": "B"}
-    assert client.post(url(Person, "change", person.pk), data).status_code == 302
+    assert client.post(change, data).status_code == 302
     assert waited == [person]

@@ -428,3 +428,31 @@ def test_page_of_a_project_links_to_its_budgets() -> None:
     deal = DealFactory()
     page = staff(deal.organization).get(url(Project, "change", deal.project_id)).content.decode()
     assert f'href="{url(Deal, "change", deal.pk)}">{deal}</a>' in page
+
+
+@pytest.mark.parametrize("rights", [[], ["view_serviceassignment"]], ids=["blind", "reader"])
+def test_budget_is_saved_by_those_who_may_not_assign(
+    service: Service, address: str, rights: list[str]
+) -> None:
+    """Also where a colleague assigned somebody since the page was opened."""
+    ana, ben = colleague(service), colleague(service)
+    ServiceAssignmentFactory(organization=service.organization, service=service, person=ana)
+    client = staff(service.organization, "change_deal", "change_service", "view_servicetype", *rights)
+    sent = form_data(client, address)
+    sent = {name: value for name, value in sent.items() if rights or not name.endswith("-shown")}
+    ServiceAssignmentFactory(organization=service.organization, service=service, person=ben)
+    assert client.post(address, sent | {"services-0-name": "UX"}).status_code == 302
+    service.refresh_from_db()
+    assert (service.name, assigned(service)) == ("UX", {ana, ben})
+
+
+def test_budget_with_as_many_assignees_as_a_form_can_send_is_saved(
+    service: Service, client: Client, address: str
+) -> None:
+    people = many_people(service.organization, 300)
+    ServiceAssignment.objects.bulk_create(
+        ServiceAssignment(organization=service.organization, service=service, person=person)
+        for person in people
+    )
+    assert client.post(address, form_data(client, address) | {"name": "Renamed"}).status_code == 302
+    assert len(assigned(service)) == 300

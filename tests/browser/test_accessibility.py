@@ -1,4 +1,4 @@
-"""What axe-core finds serious or critical, on a page of each kind and in light and dark: nothing."""
+"""What axe-core finds serious or critical, or wrong with landmarks, on pages of each kind, light and dark."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.factories import PersonFactory, ServiceAssignmentFactory
 # Colours that are on their way to other colours have a contrast that nobody will see.
 SETTLE = """() => Promise.allSettled(
   document.getAnimations().filter(one => one instanceof CSSTransition).map(one => one.finished))"""
+LANDMARKS = ("landmark-one-main", "landmark-unique")
 TURN_DARK = "dark => document.documentElement.classList.toggle('dark', dark)"
 
 
@@ -35,7 +36,7 @@ def violations(page: Page, **options: Any) -> list[tuple[str, Any, str]]:
     return [
         (violation["id"], node["target"], node["failureSummary"])
         for violation in Axe().run(page, options=options).response["violations"]
-        if violation["impact"] in ("serious", "critical")
+        if violation["impact"] in ("serious", "critical") or violation["id"] in LANDMARKS
         for node in violation["nodes"]
     ]
 
@@ -102,6 +103,13 @@ def test_bulk_action_has_no_barriers(
     assert barriers(page) == []
 
 
+def test_icons_are_not_read_aloud(page: Page) -> None:
+    page.goto("/admin/catalog/servicetype/")
+    expect(page.get_by_role("navigation").get_by_role("link").first).to_have_accessible_name("Productive")
+    for role, name in (("link", "Service types"), ("button", "Filters"), ("button", "Search")):
+        expect(page.get_by_role(role, name=name, exact=True).first).to_be_visible()
+
+
 def test_palette_and_menus_have_no_barriers(page: Page, assignment: ServiceAssignment) -> None:
     page.goto("/admin/accounts/person/")
     palette = open_palette(page)
@@ -109,6 +117,6 @@ def test_palette_and_menus_have_no_barriers(page: Page, assignment: ServiceAssig
     expect(palette.get_by_role("link")).to_have_count(1)
     assert barriers(page) == []
     page.keyboard.press("Escape")
-    page.locator("#changelist").get_by_text("Filters").first.click()
+    page.get_by_role("button", name="Filters", exact=True).click()
     expect(page.get_by_role("button", name="Apply Filters")).to_be_visible()
     assert barriers(page) == []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from productive.accounts.models import Organization, User
 from tests.browser.steps import open_palette, save
-from tests.factories import PersonFactory, ServiceTypeFactory
+from tests.factories import PersonFactory, ServiceFactory, ServiceTypeFactory
 
 
 def test_palette_finds_a_person_by_keyboard_alone(page: Page, organization: Organization) -> None:
@@ -48,6 +48,72 @@ def test_dark_is_chosen_and_remembered(page: Page, operator: User) -> None:
     expect(root).not_to_have_class("dark")
 
 
+def test_dark_is_chosen_by_keyboard_before_signing_in(visitor: Page) -> None:
+    visitor.goto("/admin/")
+    visitor.get_by_role("button", name="Colours").press("Enter")
+    visitor.get_by_role("button", name="Dark").press("Enter")
+    expect(visitor.locator("html")).to_have_class("dark")
+    visitor.keyboard.press("Escape")
+    expect(visitor.get_by_role("group", name="Colours")).to_be_hidden()
+
+
+def test_menu_is_folded_and_unfolded_by_keyboard(page: Page) -> None:
+    page.goto("/admin/")
+    toggle = page.get_by_role("button", name="Menu")
+    entry = page.get_by_role("navigation").get_by_role("link", name="Service types")
+    expect(entry).to_be_visible()
+    tab_to(page, toggle)
+    page.keyboard.press("Enter")
+    expect(entry).to_be_hidden()
+    expect(toggle).to_have_attribute("aria-expanded", "false")
+    page.keyboard.press("Space")
+    expect(entry).to_be_visible()
+    expect(toggle).to_have_attribute("aria-expanded", "true")
+    expect(toggle).to_be_focused()
+
+
+def test_list_is_filtered_by_keyboard(page: Page, organization: Organization) -> None:
+    ServiceTypeFactory(organization=organization, name="Consulting")
+    page.goto("/admin/catalog/servicetype/")
+    expect(page).to_have_title("Service types | Productive")
+    filters, sheet = (
+        page.get_by_role("button", name="Filters", exact=True),
+        page.locator("#changelist-filter"),
+    )
+    tab_to(page, filters)
+    page.keyboard.press("Enter")
+    expect(sheet.locator(":focus")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    expect(filters).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(sheet.locator(":focus")).to_be_visible()
+    tab_to(page, page.get_by_role("button", name="Apply Filters"))
+    page.keyboard.press("Enter")
+    expect(sheet).to_be_hidden()
+
+
+def test_record_beside_a_field_is_reached_by_keyboard(page: Page, organization: Organization) -> None:
+    service = ServiceFactory(organization=organization)
+    page.goto(f"/admin/catalog/service/{service.pk}/change/")
+    more = page.get_by_role("button", name="More").first
+    tab_to(page, more)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("navigation").locator(":focus")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(more).to_be_focused()
+    expect(more).to_have_attribute("aria-expanded", "false")
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """From where the focus is, as far as it takes."""
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"{target} is not reached.")
+
+
 @pytest.fixture
 def telephone(page: Page) -> Page:
     page.set_viewport_size({"width": 390, "height": 844})
@@ -58,9 +124,23 @@ def test_menu_opens_on_a_narrow_screen(telephone: Page) -> None:
     telephone.goto("/admin/")
     entry = telephone.get_by_role("navigation").get_by_role("link", name="Service types")
     expect(entry).not_to_be_in_viewport()
-    telephone.get_by_text("dock_to_right").locator("visible=true").click()
+    telephone.get_by_role("button", name="Menu", expanded=False).click()
     entry.click()
     expect(telephone.get_by_role("heading", level=1)).to_contain_text("Service types")
+
+
+def test_menu_opens_on_a_narrow_screen_by_keyboard(telephone: Page) -> None:
+    telephone.goto("/admin/")
+    toggle = telephone.get_by_role("button", name="Menu", expanded=False)
+    menu = telephone.get_by_role("navigation").filter(has=telephone.get_by_role("button", name="Search"))
+    for closing in ("Escape", "Enter"):
+        tab_to(telephone, toggle)
+        telephone.keyboard.press("Enter")
+        expect(menu.locator(":focus")).to_be_visible()
+        tab_to(telephone, menu.get_by_role("button", name="Menu"))
+        telephone.keyboard.press(closing)
+        expect(menu).to_be_hidden()
+        expect(toggle).to_be_focused()
 
 
 def test_list_and_form_fit_a_narrow_screen(telephone: Page, organization: Organization) -> None:
