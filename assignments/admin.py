@@ -18,8 +18,8 @@ from assignments.resources import (
     ServiceTypeAssignmentTable,
 )
 from catalog.models import Deal, Project, Service, ServiceType
-from productive.accounts.admin import OrganizationOwnedAdmin
 from productive.accounts.models import Person
+from productive.accounts.owned import OrganizationOwnedAdmin
 from productive.admin.columns import RecordColumn
 from productive.admin.exchange import ExchangeAdmin
 from productive.admin.filters import by_days, by_record

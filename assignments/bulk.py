@@ -8,7 +8,7 @@ from typing import Any
 from assignments import consequences
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.admin import CLOSE, OPEN
-from productive.accounts.admin import ARCHIVE, RESTORE
+from productive.accounts.owned import ARCHIVE, RESTORE
 from productive.admin.forms import label_of
 from productive.admin.pairs import Pairing, Unpairing
 from productive.admin.rows import DELETE

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from catalog.models import Deal, Service
 from catalog.resources import ProjectTable, ServiceTypeTable
-from productive.accounts.admin import ArchivableAdmin, OrganizationOwnedAdmin
+from productive.accounts.owned import ArchivableAdmin, OrganizationOwnedAdmin
 from productive.admin.columns import RecordColumn
 from productive.admin.exchange import ExchangeAdmin
 from productive.admin.filters import ChoiceFilter, by_days, by_record

@@ -49,6 +49,13 @@ def test_debug_is_off_and_no_host_is_allowed_unless_said() -> None:
     assert shown.stdout == "False [] True\n"
 
 
+def test_cookies_cross_the_network_over_tls_only_and_belong_to_this_host() -> None:
+    names = ["SESSION_COOKIE_NAME", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_NAME", "CSRF_COOKIE_SECURE"]
+    script = f"from django.conf import settings as s; print([getattr(s, n) for n in {names}])"
+    shown = manage("shell", "--verbosity", "0", "--command", script, SECRET_KEY=GOOD_KEY)
+    assert shown.stdout == "['__Host-sessionid', True, '__Host-csrftoken', True]\n"
+
+
 def test_other_databases_are_refused() -> None:
     refused = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL="mysql://localhost/x")
     assert refused.stderr == "Cannot start: DATABASE_URL must begin with sqlite:// or postgres://\n"

@@ -97,7 +97,11 @@ def database(transactional_db: None, django_db_serialized_rollback: None) -> Non
 def watch(browser: Browser, database: None, server_address: str) -> Iterator[Watch]:
     """Over a browser that nobody has used yet. What its pages did wrong fails the test at its end."""
     context = browser.new_context(
-        base_url=f"http://{server_address}", viewport={"width": 1280, "height": 800}, reduced_motion="reduce"
+        base_url=f"http://{server_address}",
+        viewport={"width": 1280, "height": 800},
+        reduced_motion="reduce",
+        # Where the organizations of the tests are; elsewhere, date fields warn of the difference.
+        timezone_id="Europe/Zagreb",
     )
     context.set_default_timeout(PATIENCE)
     watch = Watch(context, server_address)

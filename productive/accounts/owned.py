@@ -1,0 +1,160 @@
+"""The admin of whatever an organization owns: staff find only what is of theirs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import tzinfo
+from typing import Any, ClassVar, cast
+
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db.models import Q
+from django.http import HttpRequest
+
+from productive.accounts.models import Archivable, Organization, Person, User
+from productive.admin.filters import ChoiceFilter, by_days, by_record
+from productive.admin.lines import leave_out
+from productive.admin.options import SturdyAdmin
+from productive.admin.rows import Stamp
+from productive.admin.theme import display
+
+
+def signed_in(request: HttpRequest) -> User:
+    """The user of an admin request: the admin answers nobody else."""
+    return cast(User, request.user)
+
+
+def for_superusers(_: Any, request: HttpRequest, obj: Any = None) -> bool:
+    """A permission that staff can't be given."""
+    return signed_in(request).is_superuser
+
+
+def organizations_of(request: HttpRequest) -> list[Organization]:
+    """Those that staff work in, asked once a request."""
+    known: list[Organization] | None = getattr(request, "_organizations", None)
+    if known is None:
+        known = list(Organization.objects.of(signed_in(request)))
+        request._organizations = known  # type: ignore[attr-defined]
+    return known
+
+
+class OrganizationOwnedAdmin(SturdyAdmin):
+    """The admin of what belongs to an organization. Staff find only their own; superusers find all.
+
+    The organization is a field of every form, so that the model's rules are asked with it, but it can be
+    chosen only when a record is added, by superusers and by staff who work in several. Staff of one don't see
+    it: theirs is filled in.
+    """
+
+    owner = ["organization"]
+    # Part of the form, so that the model may blame them, but never changed once the record exists.
+    fixed_fields = ["organization"]
+    list_select_related: ClassVar[list[str]] = []
+    readonly_fields = ["created_at"]
+    autocomplete_fields = ["organization"]
+
+    def owned_by_any(self, rows: Any, organizations: list[Organization]) -> Any:
+        return rows.owned_by_any(organizations)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows = super().get_queryset(request)
+        if signed_in(request).is_superuser:
+            return rows
+        return self.owned_by_any(rows, organizations_of(request))
+
+    def get_history(self, request: HttpRequest) -> Any:
+        records = super().get_history(request)
+        if signed_in(request).is_superuser:
+            return records
+        if self.owner:
+            return records.filter(organization__in=organizations_of(request))
+        return records.filter(id__in=self.get_queryset(request).order_by().values("pk"))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        has_seat = signed_in(request).is_superuser or bool(organizations_of(request))
+        return has_seat and super().has_add_permission(request)
+
+    def zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
+        """An organization's days are those of its own zone."""
+        everybody = signed_in(request).is_superuser
+        theirs = defaultdict(list)
+        for organization in Organization.objects.all() if everybody else organizations_of(request):
+            theirs[organization.zone].append(organization.pk)
+        return {zone: Q(organization__in=ids) for zone, ids in theirs.items()}
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return [*super().get_list_display(request), *self.shown_owner(request)]
+
+    def get_hints(self, request: HttpRequest) -> list[str]:
+        return [*super().get_hints(request), *self.shown_owner(request)]
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        owner = [by_record(Person.organization)] if self.shown_owner(request) else []
+        return [*super().get_list_filter(request), *owner]
+
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        return [*self.list_select_related, *self.shown_owner(request)]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets: list[Any] = list(super().get_fieldsets(request, obj))
+        if owner := self.shown_owner(request):
+            fieldsets.insert(0, (None, {"fields": owner}))
+        if obj is not None:
+            fieldsets.append(("Record", {"fields": self.get_readonly_fields(request, obj)}))
+        return fieldsets
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        fields = kwargs.get("fields") or flatten_fieldsets(self.get_fieldsets(request, obj))
+        kwargs["fields"] = list(dict.fromkeys([*fields, *self.owner]))
+        form = super().get_form(request, obj, change=change, **kwargs)
+        fixed = {*self.fixed_fields} if change else set()
+        if not self.shown_owner(request):
+            fixed |= {*self.owner}
+        for name in fixed & form.base_fields.keys():
+            field = form.base_fields[name]
+            # A disabled field takes its initial value, whatever is posted.
+            field.disabled = True
+            field.widget = field.widget.widget
+            if name == "organization" and not change:
+                field.initial = organizations_of(request)[0].pk
+        return form
+
+    def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
+        inlines = super().get_inline_instances(request, obj)
+        if obj is not None:
+            leave_out(inlines, obj)
+        return inlines
+
+    def shown_owner(self, request: HttpRequest) -> list[str]:
+        several = signed_in(request).is_superuser or len(organizations_of(request)) > 1
+        return self.owner if several else []
+
+    def ownership(self, request: HttpRequest) -> dict[str, Any]:
+        """What an import or an export is told of whose records there are."""
+        return {"organizations": organizations_of(request), "shows_owner": bool(self.shown_owner(request))}
+
+
+class ArchivedFilter(ChoiceFilter):
+    title = parameter_name = "archived"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "No"), ("yes", "Yes")]
+
+    def conditions(self, rows: Any) -> dict[str, Any]:
+        return {"no": rows.active(), "yes": rows.archived()}
+
+
+ARCHIVE = Stamp(name="archive", title="Archive", column="archived_at", done="archived", already="archived")
+RESTORE = Stamp(
+    name="restore", title="Restore", column="archived_at", clears=True, done="restored", already="in use"
+)
+
+
+class ArchivableAdmin(OrganizationOwnedAdmin):
+    ended = ("archived_at", "archived")
+    readonly_fields = ["created_at", "archived_at"]
+    list_filter = [ArchivedFilter, by_days("created_at", "day added"), by_days("archived_at", "day archived")]
+    actions = [ARCHIVE, RESTORE]
+
+    @display(description="Status", ordering="archived_at", label={"Active": "success", "Archived": "warning"})
+    def status(self, record: Archivable) -> str:
+        return "Active" if record.archived_at is None else "Archived"
