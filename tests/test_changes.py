@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -511,3 +511,33 @@ def test_rights_that_are_given_and_passwords_that_are_set_are_recorded() -> None
     told = [entry.record.history_change_reason for entry in page.context["entries"]]
     assert told == ["password set", "groups: none → Operations", None]
     assert "groups: none → Operations" in page.content.decode()
+
+
+def test_lost_race_is_told_and_the_rest_is_done(client: Client, organization: Organization) -> None:
+    lucky, late = (
+        PersonFactory(organization=organization),
+        PersonFactory(organization=organization, id=987_654),
+    )
+    service = ServiceFactory(organization=organization)
+    own = {"organization": organization, "service": service}
+    with change_set():
+        for person in (lucky, late):
+            ServiceAssignmentFactory(person=person, **own)
+    with change_set() as pk:
+        for assignment in ServiceAssignment.objects.all():
+            assignment.delete()
+
+    def somebody_was_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith('INSERT INTO "assignments_serviceassignment"') and late.pk in params:
+            raise IntegrityError
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(somebody_was_faster):
+        shown = undo(client, str(pk))
+    assert shown == {
+        "Will change": [(f"{lucky} on {service} · {service.deal}", "made again")],
+        "Can't be": [
+            (f"{late} on {service} · {service.deal}", "somebody else changed it at this very moment")
+        ],
+    }
+    assert [one.person for one in ServiceAssignment.objects.all()] == [lucky]
