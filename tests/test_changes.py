@@ -528,7 +528,7 @@ def test_lost_race_is_told_and_the_rest_is_done(client: Client, organization: Or
             assignment.delete()
 
     def somebody_was_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.startswith('INSERT INTO "assignments_serviceassignment"') and late.pk in params:
+        if sql.startswith('INSERT INTO "assignments_serviceassignment"') and str(late.pk) in str(params):
             raise IntegrityError
         return execute(sql, params, many, context)
 
