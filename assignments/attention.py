@@ -8,11 +8,12 @@ from datetime import date
 from typing import Any
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.lookups import IsNull
 
 from assignments.access import Access, in_state
-from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.models import ProjectAssignment
+from assignments.tracking import trackable_somewhere
 from catalog.models import Service, ServiceType
 from productive.accounts.models import Organization, Person
 
@@ -49,34 +50,8 @@ def people_trackable_nowhere(people: models.QuerySet[Person]) -> models.QuerySet
     projects = ProjectAssignment.objects.filter(person=OuterRef("pk"), project__archived_at=None)
     nowhere = Q(pk__in=())
     for today, organizations in todays(people):
-        nowhere |= Q(IsNull(somewhere(today), True), organization__in=organizations)
+        nowhere |= Q(IsNull(trackable_somewhere(today), True), organization__in=organizations)
     return people.filter(nowhere, Exists(projects), archived_at=None)
-
-
-def somewhere(today: date) -> Subquery:
-    """One membership, if there is any, that lets a person of the outer query track on a service.
-
-    `tracking.trackable_by`, begun at the few projects of a person, as it must be for thousands of people. One
-    is asked for, not whether there is any: for that PostgreSQL would look through everybody's services.
-    """
-    deal, service = "project__deals", "project__deals__services"
-    assigned = ServiceAssignment.objects.filter(service=OuterRef(service))
-    holds = ServiceTypeAssignment.objects.filter(
-        service_type=OuterRef(f"{service}__service_type"), person=OuterRef("person")
-    )
-    memberships = ProjectAssignment.objects.filter(
-        Q((f"{deal}__date", None)) | Q((f"{deal}__date__lte", today)),
-        Q((f"{deal}__end_date", None)) | Q((f"{deal}__end_date__gte", today)),
-        Q((f"{service}__time_tracking_enabled", True)) | Q((f"{service}__expense_tracking_enabled", True)),
-        Q((f"{deal}__person_restricted_tracking", False))
-        | ~Exists(assigned)
-        | Exists(assigned.filter(person=OuterRef("person"))),
-        Q((f"{deal}__service_type_restricted_tracking", False)) | Exists(holds),
-        (f"{deal}__closed_at", None),
-        project__archived_at=None,
-        person=OuterRef("pk"),
-    )
-    return Subquery(memberships.order_by().values("pk")[:1])
 
 
 def todays(people: models.QuerySet[Person]) -> Iterator[tuple[date, list[Any]]]:

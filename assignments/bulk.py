@@ -13,11 +13,6 @@ from productive.admin.forms import label_of
 from productive.admin.pairs import Pairing, Unpairing
 from productive.admin.rows import DELETE
 
-
-def relation(model: type[Any], name: str) -> Any:
-    return model._meta.get_field(name)
-
-
 on_new_service_assignments = consequences.on(consequences.of_service_assignments, assigns=True)
 on_service_assignments = consequences.on(consequences.of_service_assignments)
 on_project_assignments = consequences.on(consequences.of_project_assignments)
@@ -31,7 +26,6 @@ ASSIGN_TO_SERVICES = Pairing(
     model=ServiceAssignment,
     mine="person",
     theirs="service",
-    asks=relation(ServiceAssignment, "service"),
     told="Assigned {mine} to {theirs}",
     watch=on_new_service_assignments,
 )
@@ -41,7 +35,6 @@ ADD_TO_PROJECTS = Pairing(
     model=ProjectAssignment,
     mine="person",
     theirs="project",
-    asks=relation(ProjectAssignment, "project"),
     told="Added {mine} to {theirs}",
     watch=on_project_assignments,
 )
@@ -51,7 +44,6 @@ GIVE_SERVICE_TYPES = Pairing(
     model=ServiceTypeAssignment,
     mine="person",
     theirs="service_type",
-    asks=relation(ServiceTypeAssignment, "service_type"),
     told="Gave {mine} {theirs}",
     watch=on_service_type_assignments,
 )
@@ -64,7 +56,6 @@ ASSIGN_PEOPLE = Pairing(
     model=ServiceAssignment,
     mine="service",
     theirs="person",
-    asks=relation(ServiceAssignment, "person"),
     told="Assigned {theirs} to {mine}",
     watch=on_new_service_assignments,
 )
@@ -75,8 +66,7 @@ COPY_ASSIGNMENTS = Pairing(
     model=ServiceAssignment,
     mine="service",
     theirs="person",
-    asks=relation(ServiceAssignment, "service"),
-    chosen_by="service_assignments__service",
+    copies=True,
     told="Assigned {theirs} to {mine}",
     watch=on_new_service_assignments,
 )
@@ -86,7 +76,6 @@ TAKE_PEOPLE_OFF = Unpairing(
     model=ServiceAssignment,
     mine="service",
     theirs="person",
-    asks=relation(ServiceAssignment, "person"),
     told="Took {theirs} off {mine}",
     watch=on_service_assignments,
 )
@@ -99,7 +88,6 @@ ADD_PEOPLE = Pairing(
     model=ProjectAssignment,
     mine="project",
     theirs="person",
-    asks=relation(ProjectAssignment, "person"),
     told="Added {theirs} to {mine}",
     watch=on_project_assignments,
 )
@@ -110,8 +98,7 @@ COPY_MEMBERS = Pairing(
     model=ProjectAssignment,
     mine="project",
     theirs="person",
-    asks=relation(ProjectAssignment, "project"),
-    chosen_by="project_assignments__project",
+    copies=True,
     told="Added {theirs} to {mine}",
     watch=on_project_assignments,
 )
@@ -121,7 +108,6 @@ REMOVE_PEOPLE = Unpairing(
     model=ProjectAssignment,
     mine="project",
     theirs="person",
-    asks=relation(ProjectAssignment, "person"),
     told="Took {theirs} off {mine}",
     watch=on_project_assignments,
 )
@@ -134,7 +120,6 @@ GIVE_TO_PEOPLE = Pairing(
     model=ServiceTypeAssignment,
     mine="service_type",
     theirs="person",
-    asks=relation(ServiceTypeAssignment, "person"),
     told="Gave {theirs} {mine}",
     watch=on_service_type_assignments,
 )
@@ -144,7 +129,6 @@ TAKE_FROM_PEOPLE = Unpairing(
     model=ServiceTypeAssignment,
     mine="service_type",
     theirs="person",
-    asks=relation(ServiceTypeAssignment, "person"),
     told="Took {mine} from {theirs}",
     watch=on_service_type_assignments,
 )

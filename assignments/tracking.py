@@ -289,30 +289,64 @@ def spelled(day: date | None) -> str:
 # --- sets -----------------------------------------------------------------------------------------
 
 
+def open_budget(on_date: date, deal: str = "") -> list[Q]:
+    """The budget at this path ("" is the row itself) takes what is tracked on the day."""
+    return [
+        Q((f"{deal}date", None)) | Q((f"{deal}date__lte", on_date)),
+        Q((f"{deal}end_date", None)) | Q((f"{deal}end_date__gte", on_date)),
+        Q((f"{deal}closed_at", None)),
+    ]
+
+
+def lets_in(deal: str, everybody: Any, assigned: Any, holds: Any) -> list[Any]:
+    """What the restrictions of the budget at this path ask of a person's assignments, and of everybody's."""
+    return [
+        Q((f"{deal}person_restricted_tracking", False)) | ~Exists(everybody) | Exists(assigned),
+        Q((f"{deal}service_type_restricted_tracking", False)) | Exists(holds),
+    ]
+
+
 def trackable_by(
     services: models.QuerySet[Service], person: Any, on_date: date, kind: Kind
 ) -> models.QuerySet[Service]:
     """Those of the services that the person (an id, or a reference in an outer query) may track on."""
-    theirs = {"person": person}
     assigned = ServiceAssignment.objects.filter(service=OuterRef("pk"))
     # Of this person's projects alone, which loses nothing: asked for all, a database may read all there are.
     everybodys = assigned.filter(service__deal__project__project_assignments__person=person)
     holders = ServiceTypeAssignment.objects.filter(service_type=OuterRef("service_type"))
     # The few budgets of the person's projects first; what is asked of a service is asked within these.
     deals = Deal.objects.filter(
-        Q(date=None) | Q(date__lte=on_date),
-        Q(end_date=None) | Q(end_date__gte=on_date),
+        *open_budget(on_date),
         project__project_assignments__person=person,
         project__project_assignments__person__archived_at=None,
         project__archived_at=None,
-        closed_at=None,
     )
     return services.filter(
-        Q(deal__person_restricted_tracking=False) | ~Exists(everybodys) | Exists(assigned.filter(**theirs)),
-        Q(deal__service_type_restricted_tracking=False) | Exists(holders.filter(**theirs)),
+        *lets_in("deal__", everybodys, assigned.filter(person=person), holders.filter(person=person)),
         deal__in=deals,
         **{f"{kind}_tracking_enabled": True},
     )
+
+
+def trackable_somewhere(on_date: date) -> models.Subquery:
+    """One membership, if there is any, that lets an active person of the outer query track time or expenses.
+
+    `trackable_by`, begun at the few projects of a person, as it must be for thousands of people. One is asked
+    for, not whether there is any: for that PostgreSQL would look through everybody's services.
+    """
+    deal, service = "project__deals__", "project__deals__services"
+    assigned = ServiceAssignment.objects.filter(service=OuterRef(service))
+    holds = ServiceTypeAssignment.objects.filter(
+        service_type=OuterRef(f"{service}__service_type"), person=OuterRef("person")
+    )
+    memberships = ProjectAssignment.objects.filter(
+        *open_budget(on_date, deal),
+        *lets_in(deal, assigned, assigned.filter(person=OuterRef("person")), holds),
+        Q((f"{service}__time_tracking_enabled", True)) | Q((f"{service}__expense_tracking_enabled", True)),
+        project__archived_at=None,
+        person=OuterRef("pk"),
+    )
+    return models.Subquery(memberships.order_by().values("pk")[:1])
 
 
 def who_may_track(

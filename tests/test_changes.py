@@ -194,6 +194,24 @@ def test_every_change_is_on_exactly_one_page(client: Client, organization: Organ
     assert [label for _, label in seen[1:]] == rows[::-1]
 
 
+def test_long_command_with_others_changes_in_between_is_listed_once(
+    client: Client, organization: Organization
+) -> None:
+    with change_set() as before:
+        ServiceTypeFactory(organization=organization)
+    with change_set() as long:
+        ServiceTypeFactory.create_batch(100, organization=organization)
+        with change_set() as between:
+            ServiceTypeFactory(organization=organization)
+        ServiceTypeFactory.create_batch(30, organization=organization)
+    seen, query = [], "?model=catalog.servicetype"
+    while query:
+        context = client.get(reverse("admin:changes") + query).context
+        seen += [(found.pk, found.total) for found in context["sets"]]
+        query = "?" + context["older"] if context.get("older") else ""
+    assert seen == [(long, 130), (between, 1), (before, 1)]
+
+
 def test_page_costs_the_same_for_one_change_and_many(client: Client, organization: Organization) -> None:
     def cost(address: str) -> int:
         with CaptureQueriesContext(connection) as queries:

@@ -138,10 +138,10 @@ def change_sets(
         page = list(islice(merge(*streams, key=newest_first), RECORDS))
         for pk, group in groupby(page, key=lambda record: record.change_set):
             found.setdefault(pk, []).extend(group)
+            # A command may take long: others' changes stand between its own, and its set comes again.
+            cursor = found[pk][-1].history_date, pk
             if len(found) == most:
                 break
-        last = [*found.values()][-1][-1] if found else None
-        cursor = (last.history_date, last.change_set) if last else None
         if len(page) < RECORDS and len(found) < most:
             cursor = None
             break
@@ -160,7 +160,7 @@ def newest_first(record: Any) -> tuple[float, int]:
     return -record.history_date.timestamp(), -record.change_set.int
 
 
-def history_of(model_admin: Any, request: HttpRequest, object_id: str) -> dict[str, Any] | None:
+def object_history(model_admin: Any, request: HttpRequest, object_id: str) -> dict[str, Any] | None:
     """What the page of an object's history shows; None where there is no such object for the user."""
     found = records(model_admin, request).filter(id=object_id).order_by("-history_date", "-history_id")
     shown = list(found[: RECORDS + 1])

@@ -20,12 +20,12 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from productive.admin.bulk import BulkAction
-from productive.admin.changes import history_of
+from productive.admin.changes import object_history
 from productive.admin.columns import Column, Page
 from productive.admin.filters import parameters_of
 from productive.admin.forms import Autocomplete, ChoicesById, PortableDecoder, RecordField, is_id
 from productive.admin.theme import ModelAdmin
-from productive.history import is_recorded
+from productive.history import history_of, is_recorded
 
 
 class OwnChoices(BaseModelAdmin):
@@ -92,8 +92,7 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
 
     def get_history(self, request: HttpRequest) -> Any:
         """The records of what was changed that the user may see."""
-        manager: Any = self.model
-        return manager.history.model._default_manager.all()
+        return history_of(self.model)._default_manager.all()
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """What was changed of one object, also when it is gone."""
@@ -101,7 +100,7 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
             raise PermissionDenied
         if not is_recorded(self.model):
             return super().history_view(request, object_id, extra_context)
-        page = history_of(self, request, object_id) if is_id(object_id) else None
+        page = object_history(self, request, object_id) if is_id(object_id) else None
         if page is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
         context = {

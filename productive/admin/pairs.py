@@ -47,8 +47,13 @@ class PairAction(BulkAction):
     mine: str
     theirs: str
     told: str
-    # Where another record is asked for than those to pair with: the way from a partner to what was chosen.
-    chosen_by: str = ""
+    # Whether the partners are those of other records like the selected, which are asked for instead.
+    copies: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        asked_for = self.mine if self.copies else self.theirs
+        object.__setattr__(self, "asks", self.model._meta.get_field(asked_for))
 
     def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
         pair_admin = admin.site.get_model_admin(self.model)
@@ -65,10 +70,11 @@ class PairAction(BulkAction):
         return related
 
     def partners(self, asked: Asked) -> list[Any]:
-        if not self.chosen_by:
+        if not self.copies:
             return asked.others(self.side(self.theirs))
         model_admin = admin.site.get_model_admin(self.side(self.theirs))
-        rows = model_admin.get_queryset(asked.request).filter(**{f"{self.chosen_by}__in": asked.chosen})
+        pairs = self.model._default_manager.filter(**{f"{self.mine}__in": asked.chosen})
+        rows = model_admin.get_queryset(asked.request).filter(pk__in=pairs.order_by().values(self.theirs))
         ids = list(
             rows.filter(archived_at=None).order_by().values_list("pk", flat=True).distinct()[: MOST + 1]
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, models, transaction
 from django.http import HttpRequest
 
@@ -289,11 +289,9 @@ def differs(name: str, row: Any, state: Any) -> bool:
 
 
 def in_words(error: ValidationError) -> str:
-    if hasattr(error, "error_dict"):
-        return "; ".join(
-            f"{name.replace('_', ' ')}: {' '.join(told.messages)}"
-            if name != "__all__"
-            else " ".join(told.messages)
-            for name, told in ((name, ValidationError(errors)) for name, errors in error.error_dict.items())
-        )
-    return " ".join(error.messages)
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    return "; ".join(
+        " ".join(said) if name == NON_FIELD_ERRORS else f"{name.replace('_', ' ')}: {' '.join(said)}"
+        for name, said in error.message_dict.items()
+    )

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 from assignments.access import Access, access_of, in_state
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from assignments.tracking import Decision, Kind, decide, decide_all, trackable_by, who_may_track, with_budget
+from assignments.tracking import (
+    Decision,
+    Kind,
+    decide,
+    decide_all,
+    trackable_by,
+    trackable_somewhere,
+    who_may_track,
+    with_budget,
+)
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
 from tests.factories import (
@@ -314,6 +323,7 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
         with undone():
             people, services = build(data.draw, organization)
             loaded = list(with_budget(Service.objects.filter(pk__in=[s.pk for s in services])))
+            somewhere: set[int] = set()
             for kind in Kind:
                 pairs = list(product(people, loaded))
                 decided = {
@@ -335,6 +345,7 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
                 }
                 assert by_person == decided
                 assert by_service == decided
+                somewhere |= {person for person, _ in decided}
                 states = {pk: found["access"] for pk, found in access_of([s.pk for s in loaded]).items()}
                 by_state = {
                     service.pk: state
@@ -343,6 +354,8 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
                 }
                 assert by_state == states
                 verdicts.extend((person.pk, service.pk) in decided for person, service in pairs)
+            placed = Person.objects.active().annotate(place=trackable_somewhere(TODAY)).exclude(place=None)
+            assert {person.pk for person in placed} == somewhere
 
     agree()
     print(f"\n{len(verdicts) // 2:,} pairs, each for both kinds; {sum(verdicts):,} may track")  # noqa: T201
