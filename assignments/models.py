@@ -10,6 +10,7 @@ from django.db import models
 from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import OrganizationOwned, OrganizationOwnedQuerySet, Person
 from productive.constraints import SameOrganization, UniqueTogether, validate_portable_json
+from productive.counting import CountedRows
 from productive.history import History
 
 
@@ -26,6 +27,7 @@ class ServiceAssignment(OrganizationOwned):
     class Meta(OrganizationOwned.Meta):
         constraints = [
             *OrganizationOwned.Meta.constraints,
+            CountedRows(name="%(app_label)s_%(class)s_counted"),
             SameOrganization("person", name="%(app_label)s_%(class)s_own_person"),
             SameOrganization("service", name="%(app_label)s_%(class)s_own_service"),
             UniqueTogether(
@@ -133,6 +135,7 @@ class ProjectAssignment(OrganizationOwned):
     class Meta(OrganizationOwned.Meta):
         constraints = [
             *OrganizationOwned.Meta.constraints,
+            CountedRows(name="%(app_label)s_%(class)s_counted"),
             SameOrganization("person", name="%(app_label)s_%(class)s_own_person"),
             SameOrganization("project", name="%(app_label)s_%(class)s_own_project"),
             UniqueTogether(

@@ -10,14 +10,17 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core import paginator
 from django.db.models import Count, IntegerField, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from productive.admin.forms import label_of
+from productive.counting import part, total
 
 LINK = '<a class="text-primary-600 hover:underline dark:text-primary-500" href="{}">{}</a>'
 
@@ -94,6 +97,15 @@ class CountColumn(Column):
         )
 
 
+class Paginator(paginator.Paginator):
+    """Pages whose number is known without counting the rows, where the database keeps it."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return total(rows)
+
+
 class Page(ChangeList):
     """A list that asks for one page's rows first, and then for what its columns count."""
 
@@ -101,8 +113,9 @@ class Page(ChangeList):
         super().get_results(request)
         page: Any = self.result_list
         if self.page_num > 1 and page.query.is_sliced:
-            # What is skipped to get there is only counted, without the records that it refers to.
-            page = self.queryset.filter(pk__in=page.values("pk"))
+            # What is skipped to get there is passed over by id, without the records that it refers to.
+            ids = self.queryset.values_list("pk", flat=True)
+            page = self.queryset.filter(pk__in=part(ids, page.query.low_mark, page.query.high_mark))
         rows = list(page)
         self.result_list = rows
         counts = {

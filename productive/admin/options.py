@@ -21,7 +21,7 @@ from django.utils.text import capfirst
 
 from productive.admin.bulk import BulkAction
 from productive.admin.changes import object_history
-from productive.admin.columns import Column, Page
+from productive.admin.columns import Column, Page, Paginator
 from productive.admin.filters import parameters_of
 from productive.admin.forms import Autocomplete, ChoicesById, PortableDecoder, RecordField, is_id
 from productive.admin.theme import ModelAdmin
@@ -65,6 +65,7 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
     ended = ("", "")
 
     list_per_page = 50
+    paginator = Paginator
     show_full_result_count = False
     # Counts beside every filter cost a query over all rows each.
     show_facets = ShowFacets.NEVER

@@ -11,6 +11,7 @@ from django.db import models
 from django.http import QueryDict
 from rest_framework.request import Request
 
+from productive.counting import part, total
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
@@ -42,13 +43,13 @@ class Page:
     def rows(self, queryset: models.QuerySet[Any, Any]) -> Sequence[Any]:
         """This page's rows; none where it begins beyond what a database can count."""
         last = self.offset + self.size
-        return [] if last > MAX_ID else list(queryset[self.offset : last])
+        return [] if last > MAX_ID else part(queryset, self.offset, last)
 
     def total(self, queryset: models.QuerySet[Any, Any], rows: Sequence[Any]) -> int:
         """How many rows there are in all; counted only where the page itself doesn't show it."""
         if len(rows) < self.size and (rows or self.number == 1):
             return self.offset + len(rows)
-        return queryset.count()
+        return total(queryset)
 
     def links(self, request: Request, total_pages: int) -> dict[str, str]:
         last = max(total_pages, 1)

@@ -1,0 +1,225 @@
+"""Numbers of rows that the database keeps: they are exact after whatever happens to the rows."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+
+from assignments.models import ProjectAssignment, ServiceAssignment
+from productive.accounts.models import Organization
+from productive.counting import BLOCK_BITS, CountedRows, counted, part, total
+from tests.factories import (
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+COUNTED = [ProjectAssignment, ServiceAssignment]
+
+
+def table_of(model: Any) -> str:
+    (kept,) = [each for each in model._meta.constraints if isinstance(each, CountedRows)]
+    return connection.ops.quote_name(kept.name)
+
+
+def kept(model: Any) -> dict[tuple[int, int], int]:
+    """(organization, block) → number, as the database keeps it; zeros are as good as nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT organization_id, block, sum(number) FROM {table_of(model)} GROUP BY 1, 2"  # noqa: S608
+        )
+        return {(owner, block): int(number) for owner, block, number in cursor.fetchall() if number}
+
+
+def there(model: Any) -> dict[tuple[int, int], int]:
+    numbers: dict[tuple[int, int], int] = {}
+    for owner, pk in model.objects.values_list("organization_id", "id"):
+        key = owner, pk >> BLOCK_BITS
+        numbers[key] = numbers.get(key, 0) + 1
+    return numbers
+
+
+def make(organization: Organization, *ids: int) -> None:
+    """Project assignments of these ids."""
+    project = ProjectFactory(organization=organization)
+    ProjectAssignment.objects.bulk_create(
+        ProjectAssignment(
+            id=pk,
+            organization=organization,
+            project=project,
+            person=PersonFactory(organization=organization),
+        )
+        for pk in ids
+    )
+
+
+def block(number: int, offset: int = 0) -> int:
+    return (number << BLOCK_BITS) + offset
+
+
+@pytest.mark.parametrize("model", COUNTED)
+def test_every_door_counts(model: Any) -> None:
+    factory: Any = ProjectAssignmentFactory if model is ProjectAssignment else ServiceAssignmentFactory
+    own, other = OrganizationFactory(), OrganizationFactory()
+    rows = [factory(organization=own) for _ in range(5)] + factory.create_batch(3, organization=other)
+    assert sum(kept(model).values()) == 8
+    assert kept(model) == there(model)
+    rows[0].delete()
+    model.objects.filter(pk=rows[1].pk).update(person=PersonFactory(organization=own))
+    model.objects.filter(pk__in=[rows[2].pk, rows[6].pk]).delete()
+    rows[3].person.delete()
+    assert [total(model.objects.owned_by(each)) for each in (own, other)] == [2, 2]
+    assert kept(model) == there(model)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE id = %s", [rows[7].pk])  # noqa: S608
+    assert kept(model) == there(model)
+    own.delete()
+    assert kept(model) == there(model) == {(other.pk, rows[5].pk >> BLOCK_BITS): 1}
+
+
+def test_what_is_rolled_back_was_never_counted() -> None:
+    organization = OrganizationFactory()
+    make(organization, 1)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        make(organization, block(1), block(2))
+        raise RuntimeError
+    assert kept(ProjectAssignment) == {(organization.pk, 0): 1}
+
+
+def test_row_that_is_there_already_is_not_counted_again() -> None:
+    organization = OrganizationFactory()
+    row = ProjectAssignmentFactory(organization=organization)
+    same = ProjectAssignment(organization=organization, project=row.project, person=row.person)
+    ProjectAssignment.objects.bulk_create([same], ignore_conflicts=True)
+    assert kept(ProjectAssignment) == there(ProjectAssignment)
+    assert total(ProjectAssignment.objects.all()) == 1
+
+
+def test_row_that_moves_is_counted_where_it_is() -> None:
+    organization = OrganizationFactory()
+    make(organization, 1, 2, block(1))
+    ProjectAssignment.objects.filter(pk=2).update(id=block(3))
+    assert kept(ProjectAssignment) == {
+        (organization.pk, 0): 1,
+        (organization.pk, 1): 1,
+        (organization.pk, 3): 1,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_emptied_table_has_no_rows() -> None:
+    make(OrganizationFactory(), 1, block(1))
+    call_command("flush", interactive=False, verbosity=0)
+    assert kept(ProjectAssignment) == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migration_counts_what_is_there() -> None:
+    """Backwards, rows are not counted; forwards, those that came meanwhile are."""
+    organization = OrganizationFactory()
+    make(organization, 1, block(1))
+    call_command("migrate", "assignments", "0002", verbosity=0)
+    try:
+        make(organization, 2)
+    finally:
+        call_command("migrate", verbosity=0)
+    assert kept(ProjectAssignment) == there(ProjectAssignment)
+    make(organization, 3)
+    assert kept(ProjectAssignment) == {(organization.pk, 0): 3, (organization.pk, 1): 1}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="how SQLite alters tables")
+@pytest.mark.django_db(transaction=True)
+def test_table_that_is_made_anew_goes_on_counting() -> None:
+    organization = OrganizationFactory()
+    make(organization, 1)
+    with connection.schema_editor() as editor:
+        editor._remake_table(ProjectAssignment)  # type: ignore[attr-defined]
+    make(organization, 2, block(1))
+    assert kept(ProjectAssignment) == {(organization.pk, 0): 2, (organization.pk, 1): 1}
+
+
+@pytest.mark.parametrize(
+    ("narrow", "is_known"),
+    [
+        (lambda rows, own: rows, True),
+        (lambda rows, own: rows.owned_by(own), True),
+        (lambda rows, own: rows.owned_by_any([own]), True),
+        (lambda rows, own: rows.owned_by_any([]), True),
+        (lambda rows, own: rows.owned_by_any(Organization.objects.filter(pk=own.pk)), False),
+        (lambda rows, own: rows.owned_by(own).order_by("-id").values_list("person__first_name"), True),
+        (lambda rows, own: rows.owned_by(own).select_related("person"), True),
+        (lambda rows, own: rows.exclude(organization=own), False),
+        (lambda rows, own: rows.owned_by(own).filter(watched=None), False),
+        (lambda rows, own: rows.owned_by(own).filter(pk__gt=3), False),
+        (lambda rows, own: rows.owned_by(own) | rows.filter(pk=1), False),
+        (lambda rows, own: rows.filter(person__organization=own), False),
+        (lambda rows, own: rows.owned_by(own)[:2], False),
+        (lambda rows, own: rows.owned_by(own).none(), False),
+        (lambda rows, own: rows.owned_by(own).values("project").distinct(), False),
+        (lambda rows, own: rows.owned_by(own).annotate(name=F("person__first_name")), False),
+    ],
+)
+def test_total_is_the_count(narrow: Any, is_known: bool, django_assert_num_queries: Any) -> None:
+    own = OrganizationFactory()
+    make(own, 1, 2, 3, block(1))
+    make(OrganizationFactory(), 4)
+    queryset = narrow(ProjectAssignment.objects, own)
+    queryset = queryset if isinstance(queryset, QuerySet) else queryset.all()
+    assert (counted(queryset) is not None) is is_known
+    assert total(queryset) == queryset.count()
+
+
+def test_total_of_many_is_one_short_query(django_assert_num_queries: Any) -> None:
+    own = OrganizationFactory()
+    make(own, *range(1, 30))
+    with django_assert_num_queries(1) as queries:
+        assert total(ProjectAssignment.objects.owned_by(own)) == 29
+    assert '"assignments_projectassignment"' not in queries[0]["sql"]
+
+
+@pytest.mark.parametrize("order", ["id", "-id", "pk", "-watched"])
+def test_part_is_the_slice(order: str) -> None:
+    """Blocks of which some are full of holes, and other organizations' rows between."""
+    own, other = OrganizationFactory(), OrganizationFactory()
+    chosen = random.Random(7)
+    ids = [
+        block(number, offset) for number in (1, 2, 4, 9) for offset in chosen.sample(range(2**BLOCK_BITS), 4)
+    ]
+    make(own, *ids)
+    make(other, *(pk + 1 for pk in ids if pk + 1 not in ids))
+    # More rows than a block has to be skipped before anything is gained by it, which would take long to make.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table_of(ProjectAssignment)} VALUES (%s, 0, 0, %s)",  # noqa: S608
+            [own.pk, 2 * 2**BLOCK_BITS],
+        )
+    absent = 2 * 2**BLOCK_BITS
+    rows = ProjectAssignment.objects.owned_by(own).order_by(order)
+    everything = list(rows)
+    if order == "-watched":
+        assert list(part(rows, 3, 9)) == everything[3:9]
+        return
+    before = absent if not order.startswith("-") else 0
+    for start in range(0, 20, 3):
+        for stop in (start + 1, start + 5, start + 30):
+            assert list(part(rows, before + start, before + stop)) == everything[start:stop]
+
+
+def test_services_are_not_counted() -> None:
+    """A catalogue has thousands of rows, not millions; what is counted makes writing dearer."""
+    organization = OrganizationFactory()
+    ServiceFactory.create_batch(2, organization=organization)
+    services = ServiceFactory._meta.model.objects.owned_by(organization)
+    assert counted(services) is None
+    assert total(services) == 2
