@@ -1,0 +1,57 @@
+"""A query that is compiled once answers as the queryset itself would, every time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import models
+from django.db.models import Value
+from django.db.models.functions import Concat
+
+from assignments.models import ProjectAssignment
+from productive.accounts.models import Person
+from productive.prepared import Prepared
+from tests.factories import PersonFactory, ProjectAssignmentFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def named(organization: int, title: str) -> models.QuerySet[Person, Any]:
+    people = Person.objects.filter(organization=organization, title=title).order_by("last_name")
+    return people.values_list("pk", "created_at", "archived_at", Concat("first_name", Value("!")))
+
+
+def test_rows_are_those_of_the_queryset(django_assert_num_queries: Any) -> None:
+    designer, other = PersonFactory(title="Designer"), PersonFactory(title="Designer")
+    PersonFactory(organization=designer.organization, title="Developer")
+    query = Prepared(Person, named, 1, "")
+    for person in (designer, other, designer):
+        with django_assert_num_queries(1):
+            rows = query.rows(person.organization_id, "Designer")
+        assert [tuple(row) for row in rows] == list(named(person.organization_id, "Designer"))
+        assert [row[0] for row in rows] == [person.pk]
+    assert query.rows(designer.organization_id, "nobody's") == []
+    assert query.rows(designer.organization_id, "' OR 1=1 --") == []
+
+
+def test_columns_come_as_python_values() -> None:
+    """Moments and JSON, which databases keep in their own ways."""
+    row = ProjectAssignmentFactory(preferences={"a": [1, None]}, watched=True)
+
+    def one(pk: int) -> models.QuerySet[ProjectAssignment, Any]:
+        return ProjectAssignment.objects.filter(pk=pk).values_list("created_at", "preferences", "watched")
+
+    ((moment, preferences, watched),) = Prepared(ProjectAssignment, one, 1).rows(row.pk)
+    row.refresh_from_db()
+    assert (moment, preferences, watched) == (row.created_at, {"a": [1, None]}, True)
+
+
+def test_value_that_is_not_used_as_it_is_is_refused() -> None:
+    """It would be the stand-in that is asked for."""
+
+    def changed(pk: int) -> models.QuerySet[Person, Any]:
+        return Person.objects.filter(pk=pk + 1).values_list("pk")
+
+    with pytest.raises(ValueError, match="as it is"):
+        Prepared(Person, changed, 1).rows(1)
