@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from itertools import product
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db.models import F, Q
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, F, Q
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.tracking import ALLOWANCES, REFUSALS, Kind, decide_all, trackable_by, with_budget
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
-from productive.management.commands.seed import KINDS
-from tests.factories import OrganizationFactory, PersonFactory
+from productive.management.commands import seed as command
+from productive.management.commands.seed import KINDS, RECORDED
+from productive.management.loading import Loading, take_ids
+from productive.management.rebuilding import rebuilt
+from tests.factories import OrganizationFactory, PersonFactory, ProjectFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +72,24 @@ def snapshot() -> dict[str, list[tuple[str, ...]]]:
     return content
 
 
+def everything_but_rows() -> list[tuple[str, ...]]:
+    """Each index, constraint and trigger, as the database itself would write it."""
+    queries = ["SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"]
+    if connection.vendor == "postgresql":
+        queries = [
+            "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+            "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE connamespace = 'public'::regnamespace AND convalidated",
+            "SELECT tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+        ]
+    with connection.cursor() as cursor:
+        rows: list[tuple[str, ...]] = []
+        for query in queries:
+            cursor.execute(query)
+            rows += cursor.fetchall()
+    return sorted(rows, key=str)
+
+
 def test_agency_has_the_promised_size() -> None:
     out = seed()
     counts = {kind.__name__: kind._default_manager.count() for kind in KINDS}
@@ -82,7 +106,8 @@ def test_agency_has_the_promised_size() -> None:
     assert counts["ServiceTypeAssignment"] >= 150
     organization = Organization.objects.get()
     assert (organization.name, organization.time_zone) == ("Studio Maestral", "Europe/Zagreb")
-    assert out.splitlines() == [
+    *lines, speed = out.splitlines()
+    assert lines == [
         f"Studio Maestral (organization {organization.pk})",
         *(
             f"{counts[kind.__name__]:>9,} {words}"
@@ -103,6 +128,8 @@ def test_agency_has_the_promised_size() -> None:
             )
         ),
     ]
+    total = re.escape(f"{sum(counts.values()):>9,} rows")
+    assert re.fullmatch(total + r" in [\d,]+\.\d s, [\d,]+ a second", speed)
 
 
 def test_every_row_passes_full_clean() -> None:
@@ -288,12 +315,159 @@ def test_addresses_stay_unique_beyond_the_stock_of_names() -> None:
     assert [address for address in addresses if not address.endswith("@agency.example")] == []
 
 
-@pytest.mark.parametrize("option", [{"people": 19}, {"projects": 5}, {"scale": 0}, {"people": -1}])
+def test_assignments_choose_the_scale() -> None:
+    seed(assignments=1000)
+    counts = {kind: kind._default_manager.count() for kind in KINDS}
+    assert (counts[Person], counts[Project]) == (105, 55)
+    assert 950 < counts[ProjectAssignment] + counts[ServiceAssignment] < 1050
+
+
+def test_nobody_and_nothing_has_more_assignments_in_a_larger_agency() -> None:
+    seed(scale=10)
+    most = {
+        "a person's projects": Person.objects.annotate(n=Count("project_assignments")),
+        "a person's services": Person.objects.annotate(n=Count("service_assignments")),
+        "a person's types": Person.objects.annotate(n=Count("service_type_assignments")),
+        "a project's people": Project.objects.annotate(n=Count("project_assignments")),
+        "a service's people": Service.objects.annotate(n=Count("service_assignments")),
+        "a type's people": ServiceType.objects.annotate(n=Count("service_type_assignments")),
+    }
+    assert [what for what, rows in most.items() if rows.order_by("-n")[0].n > 60] == []
+
+
+def test_small_batches_make_the_same_sizes_and_every_row_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "PEOPLE_AT_ONCE", 7)
+    monkeypatch.setattr(command, "PROJECTS_AT_ONCE", 4)
+    monkeypatch.setattr("productive.management.loading.ROWS_AT_ONCE", 5)
+    test_agency_has_the_promised_size()
+    for kind in KINDS:
+        for row in kind._default_manager.all():
+            row.full_clean()
+
+
+def test_every_row_has_its_first_record() -> None:
+    seed(**SMALLEST)
+    for kind in (Organization, *KINDS):
+        rows = kind.objects.values_list("id", "created_at")
+        records = kind.history.values_list("id", "history_date").filter(history_type="+")
+        assert sorted(rows) == sorted(records)
+        assert kind.history.count() == len(rows) > 0
+
+
+def test_rows_made_afterwards_have_the_next_ids() -> None:
+    seed(**SMALLEST)
+    last = {kind: kind._default_manager.order_by("id").last() for kind in KINDS}
+    for kind, row in last.items():
+        assert list(take_ids(kind, 3)) == [row.pk + 1, row.pk + 2, row.pk + 3]
+    project = ProjectFactory(organization=Organization.objects.get())
+    assert project.pk == last[Project].pk + 4
+
+
+def test_first_ids_of_all_are_taken_in_order() -> None:
+    first = take_ids(Filter, 2)
+    assert list(take_ids(Filter, 2)) == [first[0] + 2, first[1] + 2]
+
+
+def test_large_agency_is_the_same_and_leaves_the_tables_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Row by row, and with indexes and keys made at the end."""
+    before = everything_but_rows()
+    snapshots = []
+    for large in (command.LARGE, 1):
+        monkeypatch.setattr(command, "LARGE", large)
+        seed(**SMALLEST)
+        snapshots.append(snapshot())
+        for kind in reversed(KINDS):
+            kind._default_manager.all().delete()
+            kind.history.all().delete()
+        Organization.objects.all().delete()
+    assert snapshots[0] == snapshots[1]
+    assert everything_but_rows() == before
+
+
+def test_empty_tables_are_filled_without_their_indexes() -> None:
+    before = everything_but_rows()
+    with transaction.atomic(), rebuilt(RECORDED):
+        within = everything_but_rows()
+    taken_away = [row for row in before if row not in within]
+    # On SQLite, the indexes that are no constraints.
+    assert len(taken_away) > (150 if connection.vendor == "postgresql" else 60)
+    assert [row for row in within if row not in before] == []
+    assert everything_but_rows() == before
+
+
+@pytest.mark.parametrize("make", [PersonFactory, lambda: seed(**SMALLEST)])
+def test_tables_with_rows_keep_their_indexes(make: Any) -> None:
+    make()
+    before = everything_but_rows()
+    with rebuilt(RECORDED):
+        assert everything_but_rows() == before
+    assert everything_but_rows() == before
+
+
+def test_rows_that_break_a_rule_are_refused_when_it_is_back() -> None:
+    before, loading = everything_but_rows(), Loading(OrganizationFactory())
+    person = ("Ana", "Horvat", "ana@agency.example", "2026-11-23 09:30:00")
+    with pytest.raises(IntegrityError), transaction.atomic(), rebuilt([Person]):
+        loading.load(Person, ("first_name", "last_name", "email", "created_at"), [person, person])
+    assert Person.objects.count() == 0
+    assert everything_but_rows() == before
+
+
+@pytest.mark.postgresql
+def test_keys_are_checked_when_they_are_back() -> None:
+    before, loading = everything_but_rows(), Loading(OrganizationFactory())
+    with pytest.raises(IntegrityError), transaction.atomic(), rebuilt([Project, Deal]):
+        deal = (1, "Of no project", True, False, False, "2026-11-23 09:30:00")
+        names = ("project", "name", "budget", "person_restricted_tracking")
+        loading.load(Deal, (*names, "service_type_restricted_tracking", "created_at"), [deal])
+    assert everything_but_rows() == before
+
+
+@pytest.mark.postgresql
+def test_each_kind_is_copied_by_one_statement() -> None:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        seed(**SMALLEST)
+    copied = [query["sql"].split('"')[1] for query in queries if query["sql"].startswith("COPY")]
+    assert sorted(copied) == sorted(kind._meta.db_table for kind in KINDS)
+    inserted = [query["sql"].split('"')[1] for query in queries if query["sql"].startswith("INSERT")]
+    records = [kind.history.model._meta.db_table for kind in (Organization, *KINDS)]
+    assert sorted(inserted) == sorted([Organization._meta.db_table, *records])
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_plans_know_the_rows_at_once() -> None:
+    seed()
+    with connection.cursor() as cursor:
+        for kind in RECORDED:
+            cursor.execute(
+                "SELECT reltuples, relallvisible = relpages FROM pg_class WHERE relname = %s",
+                [kind._meta.db_table],
+            )
+            assert cursor.fetchone() == (kind._default_manager.count(), True)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"people": 19},
+        {"projects": 5},
+        {"scale": 0},
+        {"people": -1},
+        {"assignments": 150},
+        {"projects": -1, "assignments": 999},
+    ],
+)
 def test_agency_too_small_to_show_every_case_is_refused(option: dict[str, int]) -> None:
     with pytest.raises(CommandError) as caught:
         seed(**option)
     assert str(caught.value) == (
-        "At least --people 20 --projects 6 --scale 1: a smaller agency cannot show every case."
+        "At least --people 20 --projects 6 --scale 1, or --assignments 200: "
+        "a smaller agency cannot show every case."
     )
     assert Organization.objects.count() == 0
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain, count, product
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain, count, islice, product
 from typing import NamedTuple
 
 from assignments.models import ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service
-from productive.accounts.models import Organization
 from productive.management import agency
-from productive.management.staffing import (
-    LONG_AGO,
-    OFFERED,
-    Calendar,
-    Colleague,
-    Craft,
-    Staff,
-    count_hired,
-    save,
-)
+from productive.management.calendar import Calendar
+from productive.management.loading import Loading, Row
+from productive.management.staffing import LONG_AGO, Colleague, Craft, Roster, Staff
 
 FIRST_BEGUN, LAST_BEGUN = 720, 30
 
@@ -40,11 +33,53 @@ SCHEDULES = (
 RESTRICTIONS = ((False, False), (True, False), (False, True), (True, True))
 
 
+PROJECT = ("name", "project_number", "created_at", "archived_at")
+MEMBER = (
+    "project",
+    "person",
+    "default_filter_id",
+    "budgets_filter_id",
+    "tasks_layout_id",
+    "preferences",
+    "watched",
+    "created_at",
+)
+DEAL = (
+    "project",
+    "name",
+    "budget",
+    "date",
+    "end_date",
+    "closed_at",
+    "person_restricted_tracking",
+    "service_type_restricted_tracking",
+    "created_at",
+)
+SERVICE = ("deal", "service_type", "name", "time_tracking_enabled", "expense_tracking_enabled", "created_at")
+ASSIGNEE = ("service", "person", "created_at")
+
+
+def often_none(*values: object) -> tuple[object, ...]:
+    """To choose from: None more often than any."""
+    return None, None, *values
+
+
+# What somebody made of a project's page: the layout of its tasks, their preferences, whether they watch it.
+HABITS = list(
+    product(
+        often_none(1, 2, 3),
+        often_none(*map(json.dumps, ({"tasks": {"group_by": "status"}}, {"budgets": {"show_closed": True}}))),
+        often_none(True, False),
+    )
+)
+
+
 class Engagement(NamedTuple):
     """A project with its team: one who leads it, those who do the work, those who no longer can."""
 
-    project: Project
+    project: Row
     age: int
+    archived: bool
     lead: Colleague
     makers: list[Colleague]
     former: list[Colleague]
@@ -54,31 +89,45 @@ class Engagement(NamedTuple):
 class Sale(NamedTuple):
     """A budget of an engagement, the `number`th of the agency."""
 
-    deal: Deal
+    deal: Row
     age: int
     number: int
+    person_restricted: bool
     engagement: Engagement
 
 
 class Work:
     """Writes projects and all that hangs on them, a batch of projects at a time."""
 
-    def __init__(self, organization: Organization, calendar: Calendar, staff: Staff, projects: int) -> None:
-        self.organization, self.calendar, self.staff, self.projects = organization, calendar, staff, projects
-        self.random, self.moment, self.maybe = calendar.random, calendar.moment, calendar.maybe
-        self.names = list(product(agency.CLIENTS, agency.UNDERTAKINGS))
+    def __init__(self, calendar: Calendar, loading: Loading, staff: Staff, projects: int) -> None:
+        self.calendar, self.loading, self.staff, self.projects = calendar, loading, staff, projects
+        self.random, self.moment = calendar.random, calendar.moment
+        self.names = [" ".join(words) for words in product(agency.CLIENTS, agency.UNDERTAKINGS)]
         self.random.shuffle(self.names)
         self.deal_numbers = count()
 
     def write_projects(self, numbers: range) -> None:
+        load, load_parents = self.loading.load, self.loading.load_parents
         engagements = [self.make_engagement(number) for number in numbers]
-        save(Project, (engagement.project for engagement in engagements))
-        save(ProjectAssignment, chain.from_iterable(map(self.make_members, engagements)))
-        sales = list(chain.from_iterable(map(self.make_sales, numbers, engagements)))
-        save(Deal, (sale.deal for sale in sales))
-        services = [list(self.make_services(sale)) for sale in sales]
-        save(Service, chain.from_iterable(services))
-        save(ServiceAssignment, chain.from_iterable(map(self.make_assignments, sales, services)))
+        project_ids = load_parents(Project, PROJECT, [engagement.project for engagement in engagements])
+        load(
+            ProjectAssignment,
+            MEMBER,
+            chain.from_iterable(map(self.make_members, project_ids, engagements)),
+        )
+        sales = list(chain.from_iterable(map(self.make_sales, numbers, project_ids, engagements)))
+        deal_ids = load_parents(Deal, DEAL, [sale.deal for sale in sales])
+        services = [list(self.make_services(*numbered)) for numbered in zip(deal_ids, sales, strict=True)]
+        service_ids = iter(load_parents(Service, SERVICE, list(chain.from_iterable(services))))
+        totals = map(len, services)
+        load(
+            ServiceAssignment,
+            ASSIGNEE,
+            chain.from_iterable(
+                self.make_assignees(sale, islice(service_ids, total))
+                for sale, total in zip(sales, totals, strict=True)
+            ),
+        )
 
     def make_engagement(self, number: int) -> Engagement:
         """Begun one after the other, by people who were there on that day. Every 8th is archived."""
@@ -86,69 +135,67 @@ class Work:
         again, position = divmod(number, len(self.names))
         created_at = self.moment(age)
         archived = number % 8 == 5
-        project = Project(
-            organization=self.organization,
-            name=" ".join(self.names[position]) + (f" {again + 1}" if again else ""),
-            project_number=f"{created_at:%Y}-{number + 1:03}",
-            created_at=created_at,
-            archived_at=self.moment(self.random.randint(5, 12)) if archived else None,
+        project = (
+            self.names[position] + (f" {again + 1}" if again else ""),
+            f"{created_at[:4]}-{number + 1:03}",
+            created_at,
+            self.moment(self.random.randint(5, 12)) if archived else None,
         )
         staff = self.staff
         return Engagement(
             project,
             age,
-            lead=staff.leads[number % count_hired(staff.leads, age)],
+            archived,
+            lead=staff.leads[number % staff.leads.count_hired(age)],
             makers=self.choose(staff.makers, age, self.random.randint(5, 9)),
             former=self.choose(staff.former, age, 1) if age > LONG_AGO else [],
             benched=self.choose(staff.benched, age, 1) if archived else [],
         )
 
-    def choose(self, colleagues: list[Colleague], age: int, most: int) -> list[Colleague]:
-        """Some of those who were there on that day. No copy of the list: there may be tens of thousands."""
-        there = count_hired(colleagues, age)
-        return [colleagues[index] for index in self.random.sample(range(there), min(there, most))]
+    def choose(self, roster: Roster, age: int, most: int) -> list[Colleague]:
+        """Some of those who were there on that day."""
+        there = roster.count_hired(age)
+        return [roster[number] for number in self.random.sample(range(there), min(there, most))]
 
-    def make_members(self, engagement: Engagement) -> Iterator[ProjectAssignment]:
-        lead, makers, former, benched = engagement[2:]
-        for colleague in (lead, *makers, *former, *benched):
-            favorite = self.random.choice(self.staff.filter_ids)
-            yield ProjectAssignment(
-                organization=self.organization,
-                person_id=colleague.person_id,
-                project=engagement.project,
-                default_filter_id=favorite if colleague is lead else self.maybe(favorite),
-                budgets_filter_id=self.maybe(self.random.choice(self.staff.filter_ids)),
-                tasks_layout_id=self.maybe(1, 2, 3),
-                preferences=self.maybe({"tasks": {"group_by": "status"}}, {"budgets": {"show_closed": True}}),
-                watched=self.maybe(True, False),
-                created_at=self.moment(engagement.age - self.random.randint(1, 2)),
+    def make_members(self, project_id: int, engagement: Engagement) -> Iterator[Row]:
+        choice, filter_ids = self.random.choice, self.staff.filter_ids
+        lead = engagement.lead
+        for colleague in (lead, *engagement.makers, *engagement.former, *engagement.benched):
+            favorite = choice(filter_ids)
+            yield (
+                project_id,
+                colleague.person_id,
+                favorite if colleague is lead else choice((None, None, favorite)),
+                choice((None, None, choice(filter_ids))),
+                *choice(HABITS),
+                self.moment(engagement.age - self.random.randint(1, 2)),
             )
 
-    def make_sales(self, number: int, engagement: Engagement) -> Iterator[Sale]:
+    def make_sales(self, number: int, project_id: int, engagement: Engagement) -> Iterator[Sale]:
         """One budget, and on two projects of five a second one for what comes after."""
-        yield self.make_sale(engagement, engagement.age - 1, "")
+        yield self.make_sale(project_id, engagement, engagement.age - 1, "")
         if number % 5 in (0, 3):
-            yield self.make_sale(engagement, engagement.age * 2 // 3, "Support ")
+            yield self.make_sale(project_id, engagement, engagement.age * 2 // 3, "Support ")
 
-    def make_sale(self, engagement: Engagement, age: int, addition: str) -> Sale:
+    def make_sale(self, project_id: int, engagement: Engagement, age: int, addition: str) -> Sale:
         number = next(self.deal_numbers)
         # The budgets of archived projects are those that somebody forgot to close.
-        schedule = SCHEDULES[number % 9] if engagement.project.archived_at is None else "begun"
+        schedule = "begun" if engagement.archived else SCHEDULES[number % 9]
         start, end, closed = self.plan(schedule, age)
         day, moment = self.calendar.day, self.moment
         by_person, by_service_type = RESTRICTIONS[number % 4]
-        deal = Deal(
-            organization=self.organization,
-            project=engagement.project,
-            name=f"{engagement.project.name} {addition}{day(age if start is None else start).year}",
-            date=None if start is None else day(start),
-            end_date=None if end is None else day(end),
-            closed_at=None if closed is None else moment(closed),
-            person_restricted_tracking=by_person,
-            service_type_restricted_tracking=by_service_type,
-            created_at=moment(age),
+        deal = (
+            project_id,
+            f"{engagement.project[0]} {addition}{day(age if start is None else start).year}",
+            True,
+            None if start is None else day(start).isoformat(),
+            None if end is None else day(end).isoformat(),
+            None if closed is None else moment(closed),
+            by_person,
+            by_service_type,
+            moment(age),
         )
-        return Sale(deal, age, number, engagement)
+        return Sale(deal, age, number, by_person, engagement)
 
     def plan(self, schedule: str, age: int) -> tuple[int | None, int | None, int | None]:
         """When a budget that was made `age` days ago starts, when it ends, and when it was closed."""
@@ -165,7 +212,7 @@ class Work:
         }
         return plans[schedule]
 
-    def make_services(self, sale: Sale) -> Iterator[Service]:
+    def make_services(self, deal_id: int, sale: Sale) -> Iterator[Row]:
         """The lead's first, then the makers'. On an unrestricted budget tracking is off on the next three:
         time on the first, expenses on the second, both on the third."""
         unrestricted = sale.number % 4 == 0
@@ -175,38 +222,32 @@ class Work:
             craft = self.choose_craft(sale, position, last=position == total - 1)
             offer = craft.discipline.services
             if unrestricted and position == 1:
-                craft, offer = self.staff.management[0], agency.EXPENSES
+                craft, offer = sale.engagement.lead.crafts[0], agency.EXPENSES
             unsold = [name for name in offer if name not in sold] or [f"{offer[0]} {position + 1}"]
             name = self.random.choice(unsold)
             sold.add(name)
-            yield Service(
-                organization=self.organization,
-                deal=sale.deal,
-                service_type_id=craft.type_id,
-                name=name,
-                time_tracking_enabled=not (unrestricted and position in (1, 3)),
-                expense_tracking_enabled=not (unrestricted and position in (2, 3)),
-                created_at=self.moment(sale.age - 1),
+            yield (
+                deal_id,
+                craft.type_id,
+                name,
+                not (unrestricted and position in (1, 3)),
+                not (unrestricted and position in (2, 3)),
+                self.moment(sale.age - 1),
             )
 
     def choose_craft(self, sale: Sale, position: int, *, last: bool) -> Craft:
         """One that somebody of the team holds; on old budgets the last is sometimes one since retired."""
+        engagement = sale.engagement
         if position == 0:
-            return self.staff.management[0]
+            return engagement.lead.crafts[0]
         if last and sale.number % 3 == 0 and sale.age > LONG_AGO:
             return self.random.choice(self.staff.retired)
-        maker = self.random.choice(sale.engagement.makers)
-        return self.random.choice([craft for craft in maker.crafts if craft.discipline in OFFERED])
+        return self.random.choice(self.random.choice(engagement.makers).crafts)
 
-    def make_assignments(self, sale: Sale, services: list[Service]) -> Iterator[ServiceAssignment]:
-        for position, service in enumerate(services):
+    def make_assignees(self, sale: Sale, service_ids: Iterable[int]) -> Iterator[Row]:
+        for position, service_id in enumerate(service_ids):
             for colleague in self.choose_assignees(sale, position):
-                yield ServiceAssignment(
-                    organization=self.organization,
-                    person_id=colleague.person_id,
-                    service=service,
-                    created_at=self.moment(sale.age - 1 - self.random.randint(1, 3)),
-                )
+                yield service_id, colleague.person_id, self.moment(sale.age - 1 - self.random.randint(1, 3))
 
     def choose_assignees(self, sale: Sale, position: int) -> list[Colleague]:
         """The lead on the first. Restricted by person: nobody on the second, whoever left on the third."""
@@ -214,7 +255,7 @@ class Work:
         former = engagement.former if sale.age > LONG_AGO else []
         if position == 0:
             return [engagement.lead]
-        if sale.deal.person_restricted_tracking:
+        if sale.person_restricted:
             if position == 1:
                 return []
             if position == 2 and former:
