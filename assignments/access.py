@@ -118,20 +118,24 @@ def in_state(services: models.QuerySet[Service], states: Collection[Access]) -> 
     )
     holding = active.filter(person__service_type_assignments__service_type=OuterRef("service_type"))
     # Apart, each is a join; in one condition, the database would read every assignment for each of its parts.
-    left_to_nobody = [
+    nobody = any_of(
         services.filter(by_person, ~by_type, assigned, ~Exists(active)),
         services.filter(by_person, by_type, assigned, ~Exists(holding)),
         services.filter(by_person, by_type, ~assigned, ~Exists(holders)),
         services.filter(~by_person, by_type, ~Exists(holders)),
-    ]
-    nobody = reduce(or_, (Q(pk__in=each.order_by().values("pk")) for each in left_to_nobody))
+    )
     conditions = {
         Access.OPEN: ~by_person & ~by_type,
-        Access.OPEN_NOBODY_ASSIGNED: by_person & ~by_type & ~assigned,
-        Access.RESTRICTED: (by_type | (by_person & assigned)) & ~nobody,
+        Access.OPEN_NOBODY_ASSIGNED: any_of(services.filter(by_person, ~by_type, ~assigned)),
+        Access.RESTRICTED: (by_type | any_of(services.filter(by_person, assigned))) & ~nobody,
         Access.RESTRICTED_TO_NOBODY: nobody,
     }
     return services.filter(reduce(or_, (conditions[state] for state in states), Q(pk__in=())))
+
+
+def any_of(*lists: models.QuerySet[Service]) -> Q:
+    """That a service is in one of these."""
+    return reduce(or_, (Q(pk__in=each.order_by().values("pk")) for each in lists))
 
 
 def guarded_by(assignments: models.QuerySet[ServiceAssignment]) -> list[int]:

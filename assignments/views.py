@@ -37,10 +37,11 @@ from catalog.views import ProjectViewSet as CatalogProjectViewSet
 from catalog.views import ServiceViewSet as CatalogServiceViewSet
 from productive.accounts.models import Person
 from productive.accounts.views import PersonViewSet as AccountsPersonViewSet
+from productive.jsonapi.cursors import Term
 from productive.jsonapi.documents import Plan, Row
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.filters import read_conditions
-from productive.jsonapi.pagination import Page
+from productive.jsonapi.pagination import Contents, CursorPage, Page
 from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
 from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
 
@@ -124,7 +125,7 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
     def services(self) -> QuerySet[Service]:
         return with_budget(self.owned(Service)).order_by("pk")
 
-    def read_page(self, plan: Plan, page: Page) -> tuple[Sequence[Row], int]:
+    def read_page(self, plan: Plan, page: Page | CursorPage) -> Contents:
         params = self.request.query_params
         if "sort" in params:
             raise ParameterError("unsupported_sort", params["sort"], "sort")
@@ -139,13 +140,14 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
         people = filterset.filters["person_id"].filter(self.people(), given["person_id"])
         services = filterset.filters["service_id"].filter(self.services(), given["service_id"])
         if given["service_id"]:
-            pairs, total = pairs_on(page, people, services)
+            contents = pairs_on(page, people, services)
+            pairs = contents.rows
         elif given["person_id"]:
-            turned, total = pairs_on(page, services, people)
-            pairs = [(person, service) for service, person in turned]
+            contents = pairs_on(page, services, people)
+            pairs = [(person, service) for service, person in contents.rows]
         else:
             raise ParameterError("missing_filter", "person_id, service_id", "filter")
-        return self.rows(plan, pairs, on, kind), total
+        return contents._replace(rows=self.rows(plan, pairs, on, kind))
 
     def read_one(self, plan: Plan, pk: str) -> Sequence[Row]:
         match = DECISION_ID.fullmatch(pk)
@@ -178,21 +180,34 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
         return str(self.kwargs["pk"])
 
 
-def pairs_on(page: Page, outer: QuerySet[Any], inner: QuerySet[Any]) -> tuple[list[tuple[Any, Any]], int]:
-    """The page's part of all pairs, each of the outer with each of the inner; and how many there are in all.
+def pairs_on(page: Page | CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]) -> Contents:
+    """The page's part of all pairs, each of the outer with each of the inner.
 
     The inner side is one that the client listed, so all of it is read; of the outer only what is needed.
     """
+    if isinstance(page, CursorPage):
+        return pairs_after(page, outer, inner)
     inners = list(inner)
     if not inners or page.offset > MAX_ID:
-        return [], len(inners) and len(inners) * outer.count()
+        return page.contents([], len(inners) and len(inners) * outer.count())
     first, last = page.offset // len(inners), (page.offset + page.size - 1) // len(inners)
     counted = outer.order_by().values("organization").annotate(number=Count("pk")).values("number")
     outers = list(outer.annotate(number=Subquery(counted))[first : last + 1])
     number = outers[0].number if outers else outer.count()
     total = len(inners) * number
     positions = range(page.offset, min(page.offset + page.size, total))
-    return [(outers[i // len(inners) - first], inners[i % len(inners)]) for i in positions], total
+    pairs = [(outers[i // len(inners) - first], inners[i % len(inners)]) for i in positions]
+    return page.contents(pairs, total)
+
+
+def pairs_after(page: CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]) -> Contents:
+    """The same by cursor, which is the ids of the last pair: its outer record may have pairs left."""
+    terms = [Term(side.model._meta.label_lower, side.model._meta.pk, False, False) for side in (outer, inner)]
+    last = tuple(page.values(terms) or (0, 0))
+    inners = list(inner)
+    outers = outer.filter(pk__gte=last[0])[: page.size // len(inners) + 2] if inners else outer.none()
+    pairs = [(o, i) for o in outers for i in inners if (o.pk, i.pk) > last]
+    return page.contents(pairs, terms, lambda pair: [record.pk for record in pair])
 
 
 def columns_of(decision: Decision) -> dict[str, Any]:

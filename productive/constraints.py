@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -145,3 +146,38 @@ class SameOrganization(BaseConstraint):
         return NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def validate_change(record: models.Model, changed: Iterable[str]) -> None:
+    """`validate_constraints` of a record that was valid, of which only the fields `changed` are others.
+
+    Raise ValidationError, as it does. What speaks of none of these fields still holds, and isn't asked again.
+    """
+    errors: dict[str, Any] = {}
+    for model, constraints in record.get_constraints():
+        for constraint in constraints:
+            if not names_in(constraint).isdisjoint(changed):
+                try:
+                    constraint.validate(model, record)
+                except ValidationError as error:
+                    errors = error.update_error_dict(errors)
+    if errors:
+        raise ValidationError(errors)
+
+
+def names_in(constraint: BaseConstraint) -> set[str]:
+    """The fields that a constraint speaks of."""
+    if isinstance(constraint, SameOrganization):
+        return {constraint.field}
+    if isinstance(constraint, models.CheckConstraint):
+        condition: Any = constraint.condition
+        return set(condition.referenced_base_fields)
+    if isinstance(constraint, models.UniqueConstraint):
+        inside = [part for each in constraint.expressions for part in flattened(each)]
+        columns = [part.name for part in inside if isinstance(part, models.F)]  # type: ignore[attr-defined]
+        return {*constraint.fields, *columns}
+    return set()
+
+
+def flattened(expression: Any) -> Any:
+    return [expression] if isinstance(expression, models.F) else list(expression.flatten())

@@ -9,17 +9,20 @@ for ten million.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement, Table
 from django.db.models.constraints import BaseConstraint
-from django.db.models.expressions import Col, OrderBy
+from django.db.models.expressions import OrderBy
 from django.db.models.lookups import Exact, In
 
 # 8,192 ids a block: 1,200 numbers to add up for ten million rows, and at most 8,192 rows to skip in one.
 BLOCK_BITS = 13
+# Up to here it is as fast to walk.
+FAR = 2**BLOCK_BITS
 # On PostgreSQL, how many numbers a block may have, so that two connections seldom wait for each other's.
 SHARDS = 16
 
@@ -159,12 +162,17 @@ class CountedRows(BaseConstraint):
         for statement in self.statements(model, schema_editor, POSTGRESQL_REMOVED):
             schema_editor.execute(statement, params=None)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CountedRows) and self.name == other.name
+
+    __hash__ = None  # type: ignore[assignment]
+
 
 # --- reading --------------------------------------------------------------------------------------
 
 
 class Counted(NamedTuple):
-    """A list of which the database keeps the number: all rows of some organizations, or of all (None)."""
+    """A list of which the database keeps the number, in a table."""
 
     connection: Any
     table: str
@@ -182,27 +190,55 @@ class Counted(NamedTuple):
             return cursor.fetchone()
 
 
-def counted(queryset: models.QuerySet[Any, Any]) -> Counted | None:
-    """The numbers that tell how many rows the queryset has; None where they have to be counted."""
-    query, opts = queryset.query, queryset.model._meta
-    kept = [constraint for constraint in opts.constraints if isinstance(constraint, CountedRows)]
-    narrowed = query.distinct or query.combinator or query.is_sliced or query.is_empty()
-    if not kept or narrowed or query.group_by is not None or query.annotations or query.extra:
+class Whole(NamedTuple):
+    """That a list is all rows of these organizations, or of all where None, and no others."""
+
+    organizations: list[int] | None
+
+
+def whole(queryset: models.QuerySet[Any, Any]) -> Whole | None:
+    """Whose rows the queryset has, in whatever order and columns; None where it has but some of anybody's."""
+    query = queryset.query
+    narrowed = (
+        query.distinct or query.combinator or query.is_sliced or query.is_empty() or query.where.negated
+    )
+    if narrowed or query.group_by is not None or query.annotations or query.extra:
         return None
-    connection: Any = connections[queryset.db]
-    table = connection.ops.quote_name(kept[0].name)
     if not query.where.children:
-        return Counted(connection, table, None)
+        return Whole(None)
     lookup, *others = query.where.children
-    owner: Any = opts.get_field("organization")
-    lhs = getattr(lookup, "lhs", None)
-    if others or query.where.negated or not isinstance(lhs, Col) or lhs.target is not owner:
+    target = getattr(getattr(lookup, "lhs", None), "target", None)
+    model: Any = queryset.model
+    if others or target is None or target is not owner_of(model):
         return None
     if isinstance(lookup, Exact) and isinstance(lookup.rhs, int):
-        return Counted(connection, table, [lookup.rhs])
+        return Whole([lookup.rhs])
     if isinstance(lookup, In) and isinstance(lookup.rhs, list):
-        return Counted(connection, table, lookup.rhs)
+        return Whole(lookup.rhs)
     return None
+
+
+@cache
+def owner_of(model: Any) -> models.Field[Any, Any] | None:
+    return next((field for field in model._meta.concrete_fields if field.name == "organization"), None)
+
+
+@cache
+def counts_of(model: Any) -> str | None:
+    """The table of numbers that the database keeps for the model, if it does."""
+    kept = [constraint for constraint in model._meta.constraints if isinstance(constraint, CountedRows)]
+    return kept[0].name if kept else None
+
+
+def counted(queryset: models.QuerySet[Any, Any]) -> Counted | None:
+    """The numbers that tell how many rows the queryset has; None where they have to be counted."""
+    model: Any = queryset.model
+    table = counts_of(model)
+    rows = None if table is None else whole(queryset)
+    if table is None or rows is None:
+        return None
+    connection: Any = connections[queryset.db]
+    return Counted(connection, connection.ops.quote_name(table), rows.organizations)
 
 
 def total(queryset: models.QuerySet[Any, Any]) -> int:
@@ -217,7 +253,7 @@ def total(queryset: models.QuerySet[Any, Any]) -> int:
 def part(queryset: models.QuerySet[Any, Any], start: int, stop: int) -> Sequence[Any]:
     """`list(queryset[start:stop])`, without walking there through all that is before."""
     step = direction(queryset)
-    kept = counted(queryset) if step and start > 2**BLOCK_BITS else None
+    kept = counted(queryset) if step and start > FAR else None
     if kept is None:
         return list(queryset[start:stop])
     order = "block" if step > 0 else "block DESC"

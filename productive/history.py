@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache, wraps
+from functools import cache, lru_cache, wraps
 from getpass import getuser
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
@@ -19,6 +19,9 @@ from django.db.models import F, Value
 from django.utils import timezone
 from simple_history.models import HistoricalChanges, HistoricalRecords, ModelDelta
 from simple_history.utils import get_change_reason_from_object
+
+from productive import replicas
+from productive.prepared import Prepared
 
 LONGEST_VIA = 300
 BATCH = 1000
@@ -176,15 +179,13 @@ class History(HistoricalRecords):
         ]
         if not saved:
             return False
-        names = [field.attname for field in saved]
-        records = history_of(type(instance))._default_manager.filter(id=instance.pk)
-        latest = records.values_list(*names).first()
-        if latest is None:
-            return True
-        return any(
-            comparable(field, getattr(instance, field.attname)) != comparable(field, value)
-            for field, value in zip(saved, latest, strict=True)
-        )
+        names = tuple(field.attname for field in saved)
+        for latest in latest_record(history_of(type(instance)), names).rows(instance.pk, part=slice(0, 1)):
+            return any(
+                comparable(field, getattr(instance, field.attname)) != comparable(field, value)
+                for field, value in zip(saved, latest, strict=True)
+            )
+        return True
 
     def create_historical_record(self, instance: Any, history_type: str, using: Any = None) -> None:
         record(type(instance), [instance], history_type)
@@ -221,6 +222,12 @@ def history_of(model: Any) -> Any:
     return vars(model)["history"].model
 
 
+@lru_cache(maxsize=512)
+def latest_record(history: Any, names: tuple[str, ...]) -> Prepared:
+    """The query for the columns of an object's records, of the latest first."""
+    return Prepared(history, lambda pk: history._default_manager.filter(id=pk).values_list(*names), 1)
+
+
 def comparable(field: Any, value: Any) -> Any:
     """A column's value as the database would give it back; true is not 1, as it is to Python."""
     if isinstance(field, models.JSONField):
@@ -232,19 +239,26 @@ def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
     """Record rows, which are as they are in memory: "+" made, "~" changed, "-" deleted."""
     history = history_of(model)
     now, names = timezone.now(), [field.attname for field in history.tracked_fields]
-    history._default_manager.bulk_create(
-        [
-            history(
-                history_type=history_type,
-                history_date=getattr(row, "_history_date", now),
-                history_user=history.get_default_history_user(row),
-                history_change_reason=get_change_reason_from_object(row),
-                **{name: getattr(row, name) for name in names},
-            )
-            for row in rows
-        ],
-        batch_size=BATCH,
-    )
+    records = [
+        history(
+            history_type=history_type,
+            history_date=getattr(row, "_history_date", now),
+            history_user=history.get_default_history_user(row),
+            history_change_reason=get_change_reason_from_object(row),
+            **{name: getattr(row, name) for name in names},
+        )
+        for row in rows
+    ]
+    history._default_manager.bulk_create(records, batch_size=BATCH)
+    if replicas.is_configured() and (owner := owner_of(model)):
+        replicas.note_when_committed({getattr(record, owner) for record in records})
+
+
+def owner_of(model: Any) -> str | None:
+    """The column that has the id of the organization that a row belongs to, or is; None for the users."""
+    if model._meta.label_lower == "accounts.organization":
+        return "id"
+    return next((f.attname for f in model._meta.concrete_fields if f.name == "organization"), None)
 
 
 def record_all(
@@ -267,3 +281,5 @@ def record_all(
     with connection.cursor() as cursor:
         # Names from the models, and the ORM's own statement: nothing of it comes from outside.
         cursor.execute(f"INSERT INTO {quote(opts.db_table)} ({columns}) {select}", params)
+    if replicas.is_configured() and (owner := owner_of(rows.model)):
+        replicas.note_when_committed(rows.order_by().values_list(owner, flat=True).distinct())

@@ -95,30 +95,48 @@ TEMPLATES = [
 # --- Database -------------------------------------------------------------------------------------
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR}/productive.sqlite3")}
-_database = DATABASES["default"]
-_options = _database.setdefault("OPTIONS", {})
-if _database["ENGINE"] == "django.db.backends.sqlite3":
-    DATA_DIR.mkdir(exist_ok=True)
-    # Readers never wait (WAL); a writer takes its lock at BEGIN, where it can wait, instead of failing
-    # when it upgrades; FULL means that an acknowledged write survives a kill and a power cut.
-    _options.setdefault("transaction_mode", "IMMEDIATE")
-    _options.setdefault("timeout", env.int("SQLITE_TIMEOUT", default=20))
-    _options.setdefault("init_command", "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-elif _database["ENGINE"] == "django.db.backends.postgresql":
-    _database["CONN_HEALTH_CHECKS"] = True
-    _options.setdefault("connect_timeout", 3)
-    _options.setdefault(
-        "pool",
-        {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 5},
-    )
-    _options.setdefault(
-        "options",
-        f"-c statement_timeout={env.int('STATEMENT_TIMEOUT_MS', default=15_000)}"
-        f" -c lock_timeout={env.int('LOCK_TIMEOUT_MS', default=3_000)}"
-        " -c idle_in_transaction_session_timeout=30000",
-    )
-else:
-    raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://")
+# A PostgreSQL server that streams from that of DATABASE_URL; what the API reads may come from it.
+if env.str("REPLICA_URL", default=""):
+    DATABASES["replica"] = {**env.db_url("REPLICA_URL"), "TEST": {"MIRROR": "default"}}
+    DATABASE_ROUTERS = ["productive.replicas.Router"]
+    if {_database["ENGINE"] for _database in DATABASES.values()} != {"django.db.backends.postgresql"}:
+        raise ImproperlyConfigured(
+            "REPLICA_URL needs PostgreSQL: it and DATABASE_URL must both begin with postgres://"
+        )
+# Behind it each transaction may run on another connection of the server's, so nothing may outlast one. And it
+# takes no start-up options: the timeouts are then the role's.
+PGBOUNCER = env.bool("PGBOUNCER", default=False)
+_pool_size = env.int("DATABASE_POOL_SIZE", default=10)
+for _alias, _database in DATABASES.items():
+    _options = _database.setdefault("OPTIONS", {})
+    if _database["ENGINE"] == "django.db.backends.sqlite3":
+        DATA_DIR.mkdir(exist_ok=True)
+        # Opening the file takes longer than most queries, so each thread keeps it open for a while.
+        _database["CONN_MAX_AGE"] = 60
+        # Readers never wait (WAL); a writer takes its lock at BEGIN, where it can wait, instead of failing
+        # when it upgrades; FULL means that an acknowledged write survives a kill and a power cut.
+        _options.setdefault("transaction_mode", "IMMEDIATE")
+        _options.setdefault("timeout", env.int("SQLITE_TIMEOUT", default=20))
+        _options.setdefault("init_command", "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+    elif _database["ENGINE"] == "django.db.backends.postgresql":
+        _database["CONN_HEALTH_CHECKS"] = True
+        _database["DISABLE_SERVER_SIDE_CURSORS"] = PGBOUNCER
+        _options.setdefault("connect_timeout", 3)
+        # Whoever can't read from the replica reads from the primary instead, so nobody waits for it for long.
+        _waits = {"timeout": 1, "reconnect_timeout": 1} if _alias == "replica" else {"timeout": 5}
+        if _alias == "replica":
+            _options.setdefault("tcp_user_timeout", 3_000)
+        if _pool_size:
+            _options.setdefault("pool", {"min_size": 0, "max_size": _pool_size, **_waits})
+        if not PGBOUNCER:
+            _options.setdefault(
+                "options",
+                f"-c statement_timeout={env.int('STATEMENT_TIMEOUT_MS', default=15_000)}"
+                f" -c lock_timeout={env.int('LOCK_TIMEOUT_MS', default=3_000)}"
+                " -c idle_in_transaction_session_timeout=30000",
+            )
+    else:
+        raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -261,10 +279,13 @@ JSON_API_PLURALIZE_TYPES = True
 
 # --- Logging --------------------------------------------------------------------------------------
 
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    # Django gives its own a level of their own.
+    "loggers": {"django": {"level": LOG_LEVEL}},
 }

@@ -222,12 +222,11 @@ def test_change_and_record_take_few_queries(
     api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
     person = PersonFactory(organization=organization)
-    # the token, the record, the e-mail's uniqueness, the update, the latest record, the new one, the answer;
-    # the savepoint
-    with django_assert_num_queries(7 + 2):
+    # the token, the record, the update, the latest record, the new one, the answer; the savepoint
+    with django_assert_num_queries(6 + 2):
         assert api.patch(f"people/{person.pk}", json=document_for("people", title="Editor")).status == 200
     # without the new one
-    with django_assert_num_queries(6 + 2):
+    with django_assert_num_queries(5 + 2):
         assert api.patch(f"people/{person.pk}", json=document_for("people", title="Editor")).status == 200
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 import pytest
@@ -59,6 +61,70 @@ def test_cookies_cross_the_network_over_tls_only_and_belong_to_this_host() -> No
 def test_other_databases_are_refused() -> None:
     refused = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL="mysql://localhost/x")
     assert refused.stderr == "Cannot start: DATABASE_URL must begin with sqlite:// or postgres://\n"
+
+
+PRIMARY, REPLICA = "postgres://web@primary/productive", "postgres://web@replica/productive"
+
+
+@cache
+def shown_by_process(**environment: str) -> str:
+    what = "[s.DATABASES, s.DATABASE_ROUTERS]"
+    script = f"import json; from django.conf import settings as s; print(json.dumps({what}))"
+    shown = manage("shell", "--verbosity", "0", "--command", script, SECRET_KEY=GOOD_KEY, **environment)
+    assert shown.returncode == 0, shown.stderr
+    return shown.stdout
+
+
+def databases(**environment: str) -> Any:
+    """DATABASES and DATABASE_ROUTERS of a process with the environment, for each test anew."""
+    return json.loads(shown_by_process(**environment))
+
+
+@pytest.mark.parametrize(
+    ("database_url", "replica_url"), [("sqlite:////tmp/x", REPLICA), (PRIMARY, "sqlite:////tmp/x")]
+)
+def test_replica_of_or_on_sqlite_is_refused(database_url: str, replica_url: str) -> None:
+    refused = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL=database_url, REPLICA_URL=replica_url)
+    assert refused.stderr == (
+        "Cannot start: REPLICA_URL needs PostgreSQL: it and DATABASE_URL must both begin with postgres://\n"
+    )
+
+
+def test_replica_is_waited_for_less_than_the_primary_and_is_like_it_otherwise() -> None:
+    (both, routers), (one, none) = (
+        databases(DATABASE_URL=PRIMARY, REPLICA_URL=REPLICA),
+        databases(DATABASE_URL=PRIMARY, REPLICA_URL=""),
+    )
+    assert (sorted(both), routers, sorted(one), none) == (
+        ["default", "replica"],
+        ["productive.replicas.Router"],
+        ["default"],
+        [],
+    )
+    primary, replica = both["default"], both["replica"]
+    assert primary == one["default"]
+    assert [primary["OPTIONS"]["pool"], replica["OPTIONS"].pop("pool")] == [
+        {"min_size": 0, "max_size": 10, "timeout": 5},
+        {"min_size": 0, "max_size": 10, "timeout": 1, "reconnect_timeout": 1},
+    ]
+    del primary["OPTIONS"]["pool"]
+    assert replica["OPTIONS"].pop("tcp_user_timeout") == 3_000
+    assert [replica.pop("HOST"), replica.pop("TEST")["MIRROR"]] == ["replica", "default"]
+    assert replica == {name: value for name, value in primary.items() if name not in ("HOST", "TEST")}
+
+
+def test_pgbouncer_is_sent_no_start_up_options_and_no_cursor_of_the_servers() -> None:
+    (bounced, _), (direct, _) = (
+        databases(DATABASE_URL=PRIMARY, REPLICA_URL=REPLICA, PGBOUNCER="true", DATABASE_POOL_SIZE="0"),
+        databases(DATABASE_URL=PRIMARY, REPLICA_URL=REPLICA),
+    )
+    for alias in ("default", "replica"):
+        assert direct[alias]["DISABLE_SERVER_SIDE_CURSORS"] is False
+        assert bounced[alias].pop("DISABLE_SERVER_SIDE_CURSORS") is True
+        del direct[alias]["DISABLE_SERVER_SIDE_CURSORS"]
+        assert direct[alias]["OPTIONS"].pop("options").startswith("-c statement_timeout=")
+        del direct[alias]["OPTIONS"]["pool"]
+    assert bounced == direct
 
 
 @pytest.mark.django_db

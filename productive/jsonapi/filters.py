@@ -224,22 +224,30 @@ def read_conditions(
 
 
 class SortBackend(BaseFilterBackend):
-    """Orders by the view's `sorts` (wire name → columns), else as the model does; always to the last row."""
+    """Orders by the view's `sorts` (wire name → columns), else as the model does; always to the last row.
+
+    The id, which decides at the end, goes the way of the sort before it, so that one index gives the order
+    forwards and backwards.
+    """
 
     def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
         value = only_value(request.query_params, "sort", "unsupported_sort")
         if value is None:
             return queryset
-        columns: list[OrderBy] = []
+        sorts: Mapping[str, tuple[str, ...]] = {"id": ("id",), **view.sorts}
+        directions: dict[str, bool] = {}
+        descending = False
         for name in value.split(","):
-            sorts: Mapping[str, tuple[str, ...]] = {"id": ("id",), **view.sorts}
+            descending = name.startswith("-")
             if name.removeprefix("-") not in sorts:
                 raise ParameterError("unsupported_sort", name, "sort")
-            columns += [
-                order(queryset.model, column, descending=name.startswith("-"))
-                for column in sorts[name.removeprefix("-")]
-            ]
-        return queryset.order_by(*columns, "id")
+            for column in sorts[name.removeprefix("-")]:
+                if "id" not in directions:  # after it there is nothing left to decide
+                    directions.setdefault(column, descending)
+        directions.setdefault("id", descending)
+        return queryset.order_by(
+            *(order(queryset.model, column, descending=down) for column, down in directions.items())
+        )
 
 
 def order(model: type[models.Model], column: str, *, descending: bool) -> OrderBy:

@@ -1,85 +1,145 @@
-"""Pages: `page[number]` and `page[size]`, their links, and the total that the meta object tells."""
+"""Pages, by number with a total or by cursor without one; their links and what the meta object tells."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from django.db import models
+from django.db.models import Q
 from django.http import QueryDict
 from rest_framework.request import Request
 
-from productive.counting import part, total
+from productive.counting import total
+from productive.jsonapi.cursors import PageError, Term, cursor_at, ranges_after, terms_of, values_at
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
+from productive.jsonapi.records import read_rows
 
 PAGE_SIZE = 30
 MAX_PAGE_SIZE = 200
+PARAMETERS = ("page[number]", "page[after]", "page[size]")
+
+T = TypeVar("T")
+AnyQuerySet = models.QuerySet[Any, Any]
+
+
+class Contents(NamedTuple):
+    """A page's rows, the page parameters of each link, and the meta object."""
+
+    rows: Sequence[Any]
+    links: Mapping[str, Mapping[str, object]]
+    meta: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is asked for."""
+    """Which part of a list is asked for, by its number."""
 
     number: int
     size: int
-
-    @classmethod
-    def from_params(cls, params: QueryDict) -> Page:
-        """Raise ParameterError where the query string names no page. A size over the maximum is cut to it."""
-        for name in params:
-            if name.partition("[")[0] == "page" and name not in ("page[number]", "page[size]"):
-                raise ParameterError("invalid_page", name, name)
-        size = page_parameter(params, "page[size]", PAGE_SIZE)
-        return cls(page_parameter(params, "page[number]", 1), min(size, MAX_PAGE_SIZE))
 
     @property
     def offset(self) -> int:
         return (self.number - 1) * self.size
 
-    def rows(self, queryset: models.QuerySet[Any, Any]) -> Sequence[Any]:
+    def rows(self, queryset: AnyQuerySet, columns: Sequence[str]) -> Sequence[Any]:
         """This page's rows; none where it begins beyond what a database can count."""
         last = self.offset + self.size
-        return [] if last > MAX_ID else part(queryset, self.offset, last)
+        return [] if last > MAX_ID else read_rows(queryset, tuple(columns), self.offset, last)
 
-    def total(self, queryset: models.QuerySet[Any, Any], rows: Sequence[Any]) -> int:
+    def total(self, queryset: AnyQuerySet, rows: Sequence[Any]) -> int:
         """How many rows there are in all; counted only where the page itself doesn't show it."""
         if len(rows) < self.size and (rows or self.number == 1):
             return self.offset + len(rows)
         return total(queryset)
 
-    def links(self, request: Request, total_pages: int) -> dict[str, str]:
-        last = max(total_pages, 1)
+    def read(self, queryset: AnyQuerySet, columns: Sequence[str]) -> Contents:
+        rows = self.rows(queryset, columns)
+        return self.contents(rows, self.total(queryset, rows))
+
+    def contents(self, rows: Sequence[Any], total: int) -> Contents:
+        pages = -(-total // self.size)
+        last = max(pages, 1)
         numbers = {"first": 1, "prev": self.number - 1, "next": self.number + 1, "last": last}
         there = {"first", "last"}
         if 1 < self.number <= last + 1:
             there.add("prev")
         if self.number < last:
             there.add("next")
-        query = [
-            (name, value)
-            for name, values in request.query_params.lists()
-            for value in values
-            if name not in ("page[number]", "page[size]")
-        ]
-        address = request.build_absolute_uri(request.path)
-        return {
-            link: f"{address}?{urlencode([*query, ('page[number]', number), ('page[size]', self.size)])}"
+        links = {
+            link: {"page[number]": number, "page[size]": self.size}
             for link, number in numbers.items()
             if link in there
         }
-
-    def meta(self, total: int) -> dict[str, int]:
-        return {
+        meta = {
             "current_page": self.number,
-            "total_pages": -(-total // self.size),
+            "total_pages": pages,
             "total_count": total,
             "page_size": self.size,
             "max_page_size": MAX_PAGE_SIZE,
         }
+        return Contents(rows, links, meta)
+
+
+@dataclass(frozen=True, slots=True)
+class CursorPage:
+    """The part of a list after a cursor, or its beginning where the cursor is "".
+
+    It costs the same at any depth: what is before it is neither read nor counted. One row more than fits is
+    asked for: its presence says that there is a next page.
+    """
+
+    cursor: str
+    size: int
+
+    @property
+    def asked(self) -> int:
+        return self.size + 1
+
+    def read(self, queryset: AnyQuerySet, columns: Sequence[str]) -> Contents:
+        """Raise CursorError where the cursor is none of this order."""
+        terms = terms_of(queryset)
+        values = self.values(terms)
+        ranges = [Q()] if values is None else ranges_after(terms, values)
+        # The columns of the order come last, where nobody who reads the row by `columns` looks.
+        names = [*columns, *(term.column for term in terms if term.column not in columns)]
+        places = [names.index(term.column) for term in terms]
+        rows: list[Any] = []
+        for condition in ranges:
+            if len(rows) < self.asked:
+                rows += queryset.filter(condition).values_list(*names)[: self.asked - len(rows)]
+        return self.contents(rows, terms, lambda row: [row[place] for place in places])
+
+    def values(self, terms: Sequence[Term]) -> list[Any] | None:
+        """Where the page before this one ended; None at the beginning."""
+        return values_at(terms, self.cursor) if self.cursor else None
+
+    def contents(
+        self, rows: Sequence[T], terms: Sequence[Term], values_of: Callable[[T], Sequence[Any]]
+    ) -> Contents:
+        shown, cursors = rows[: self.size], {"first": ""}
+        if len(rows) > self.size:
+            cursors["next"] = cursor_at(terms, values_of(shown[-1]))
+        links = {link: {"page[after]": cursor, "page[size]": self.size} for link, cursor in cursors.items()}
+        return Contents(shown, links, {"page_size": self.size, "max_page_size": MAX_PAGE_SIZE})
+
+
+def page_of(params: QueryDict) -> Page | CursorPage:
+    """Raise ParameterError where the query string names no page. A size over the maximum is cut to it."""
+    for name in params:
+        if name.partition("[")[0] == "page" and name not in PARAMETERS:
+            raise ParameterError("invalid_page", name, name)
+    size = min(page_parameter(params, "page[size]", PAGE_SIZE), MAX_PAGE_SIZE)
+    cursor = only_value(params, "page[after]", "invalid_page")
+    if cursor is None:
+        return Page(page_parameter(params, "page[number]", 1), size)
+    if "page[number]" in params:
+        raise PageError("A page has a number or comes after another", "page[number]")
+    return CursorPage(cursor, size)
 
 
 def page_parameter(params: QueryDict, name: str, default: int) -> int:
@@ -88,3 +148,15 @@ def page_parameter(params: QueryDict, name: str, default: int) -> int:
     if number is None:
         raise ParameterError("invalid_page", str(value), name)
     return number
+
+
+def addresses(request: Request, links: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """Each link's address: the request's own query, then the page that the link leads to."""
+    query = [
+        (name, value)
+        for name, values in request.query_params.lists()
+        for value in values
+        if name not in PARAMETERS
+    ]
+    address = request.build_absolute_uri(request.path)
+    return {link: f"{address}?{urlencode([*query, *page.items()])}" for link, page in links.items()}

@@ -11,6 +11,7 @@ from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.jsonapi.errors import INVALID
 from productive.jsonapi.parsers import parse_id
+from productive.jsonapi.records import find_record
 
 
 class RelatedField(ResourceRelatedField):
@@ -23,9 +24,10 @@ class RelatedField(ResourceRelatedField):
         return super().get_queryset().owned_by(self.context["organization"])
 
     def to_internal_value(self, data: Any) -> models.Model:
-        queryset = self.get_queryset()
+        model = self.queryset.model
         pk = parse_id(data.get("id")) if isinstance(data, dict) else None
-        if pk is not None and data.get("type") == get_resource_type_from_model(queryset.model):
-            for related in queryset.filter(pk=pk):
+        if pk is not None and data.get("type") == get_resource_type_from_model(model):
+            related = find_record(model, self.context["organization"], pk)
+            if related is not None:
                 return related
         raise ValidationError(INVALID)

@@ -1,21 +1,62 @@
-"""Bytes out: one media type, whatever a client says that it accepts."""
+"""Bytes out: one media type, whatever a client says that it accepts; none that the client has already."""
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
 
 import orjson
+from django.utils.http import parse_etags
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 MEDIA_TYPE = "application/vnd.api+json"
 CONTENT_TYPE = f"{MEDIA_TYPE}; charset=utf-8"
+# What fits into one packet anyway isn't made smaller.
+COMPRESSED_FROM = 1_400
+# The level that costs least: what the others would save of a page of 200 is less than 500 bytes.
+GZIP_LEVEL, GZIP_FORMAT = 1, 31
+GZIP = re.compile(r"(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q=(?P<weight>[0-9.]+)\s*)?(?:,|$)", re.IGNORECASE)
 
 
 def dump(document: Mapping[str, Any]) -> bytes:
     return orjson.dumps(document)
+
+
+def represent(request: Request, document: Mapping[str, Any], organization: int) -> Response:
+    """The answer to a GET, with its ETag; 304 without a body where the client has just this already.
+
+    The tag is made of the organization and of the bytes themselves, so it is as exact for a list as for one
+    record. The compressed form is another sequence of bytes, and has a tag of its own.
+    """
+    body = dump(document)
+    plain = blake2b(body, digest_size=15, salt=organization.to_bytes(16)).hexdigest()
+    tags = {coding: f'"{plain}{suffix}"' for coding, suffix in (("", ""), ("gzip", "-gzip"))}
+    headers = {"Vary": "Accept-Encoding"}
+    known = {tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))}
+    coding = "gzip" if len(body) >= COMPRESSED_FROM and accepts_gzip(request) else ""
+    if known.intersection(("*", *tags.values())):
+        coding = next((coding for coding, tag in tags.items() if tag in known), coding)
+        return Response(status=304, headers={**headers, "ETag": tags[coding]})
+    if coding:
+        headers["Content-Encoding"] = coding
+        body = compress(body)
+    return Response(body, headers={**headers, "ETag": tags[coding]})
+
+
+def accepts_gzip(request: Request) -> bool:
+    match = GZIP.search(request.headers.get("Accept-Encoding", ""))
+    return match is not None and (match["weight"] is None or match["weight"].strip("0.") != "")
+
+
+def compress(body: bytes) -> bytes:
+    compressor = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_FORMAT)
+    return compressor.compress(body) + compressor.flush()
 
 
 class JSONRenderer(BaseRenderer):

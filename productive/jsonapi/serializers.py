@@ -7,6 +7,7 @@ is compiled from the same declaration by `documents`.
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import Any, ClassVar, cast
 
 from django.core.exceptions import ValidationError as ModelValidationError
@@ -16,6 +17,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework_json_api import serializers
 from rest_framework_json_api.utils import get_resource_type_from_model
 
+from productive.constraints import validate_change
 from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED
 from productive.jsonapi.parsers import ABSENT, ResourceObject, parse_day, parse_id
 from productive.jsonapi.relations import RelatedField
@@ -92,6 +94,19 @@ class ModelSerializer(serializers.ModelSerializer):
         ModelSerializer.by_model[cls.Meta.model] = cls
 
     # --- declaration ---
+
+    def get_field_names(self, declared_fields: Any, info: Any) -> Any:
+        """Of what is written, only what came and what has to come: each field costs as much as a query."""
+        names = super().get_field_names(declared_fields, info)
+        sent = getattr(self, "initial_data", None)
+        if not isinstance(sent, ResourceObject):
+            return names
+        came = {*sent.attributes, *sent.relationships}
+        came |= {name.removesuffix("_id") for name in sent.attributes}
+        if not self.partial:
+            serializer_class: Any = type(self)
+            came |= required_names(serializer_class)
+        return [name for name in names if name in came]
 
     def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
         field_class, kwargs = super().build_field(field_name, info, model_class, nested_depth)
@@ -190,7 +205,10 @@ class ModelSerializer(serializers.ModelSerializer):
             setattr(record, name, value)
         try:
             record.clean()
-            record.validate_constraints(exclude={"id"})
+            if record._state.adding:
+                record.validate_constraints(exclude={"id"})
+            else:
+                validate_change(record, attrs)
         except ModelValidationError as error:
             raise ValidationError(error.message_dict) from None
         self.instance = record
@@ -204,6 +222,12 @@ class ModelSerializer(serializers.ModelSerializer):
         elif self.validated_data:
             record.save(update_fields=list(self.validated_data))
         return record
+
+
+@cache
+def required_names(serializer_class: Any) -> frozenset[str]:
+    fields = serializer_class(context={}).fields
+    return frozenset(name for name, field in fields.items() if field.required)
 
 
 def is_relationship(field: fields.Field) -> bool:

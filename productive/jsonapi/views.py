@@ -20,11 +20,13 @@ from rest_framework_json_api.utils import get_resource_type_from_model
 from productive.jsonapi.documents import Plan, Reader, Row, compile_plan
 from productive.jsonapi.errors import ApiError
 from productive.jsonapi.filters import FilterSet
-from productive.jsonapi.pagination import Page
+from productive.jsonapi.pagination import Contents, CursorPage, Page, addresses, page_of
 from productive.jsonapi.parameters import include_tree, sparse_fields
 from productive.jsonapi.parsers import ResourceObject, parse_id
-from productive.jsonapi.renderers import dump
+from productive.jsonapi.records import by_id, find_record
+from productive.jsonapi.renderers import dump, represent
 from productive.jsonapi.serializers import ModelSerializer
+from productive.replicas import from_replica
 
 T = TypeVar("T")
 Rows = Sequence[Row]
@@ -71,15 +73,17 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         serializer: Any = self.serializer_class
         return compile_plan(serializer, include_tree(params, serializer), sparse_fields(params))
 
+    @from_replica
     def list(self, request: Request, **kwargs: Any) -> Response:
-        plan, page = self.plan(), Page.from_params(request.query_params)
-        rows, total = self.read_page(plan, page)
-        meta = page.meta(total)
-        links = page.links(request, meta["total_pages"])
-        return Response({**self.data_and_included(plan, rows), "links": links, "meta": meta})
+        plan = self.plan()
+        rows, pages, meta = self.read_page(plan, page_of(request.query_params))
+        links = addresses(request, pages)
+        document = {**self.data_and_included(plan, rows), "links": links, "meta": meta}
+        return represent(request, document, self.organization.pk)
 
+    @from_replica
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
-        return Response(self.document(self.plan(), self.pk()))
+        return represent(request, self.document(self.plan(), self.pk()), self.organization.pk)
 
     def document(self, plan: Plan, pk: Any) -> dict[str, Any]:
         """The document of one record, as the database has it. Raise ApiError 404 where it is not there."""
@@ -99,14 +103,14 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
             return {"data": data, "included": list(reader.included.values())}
         return {"data": data}
 
-    def read_page(self, plan: Plan, page: Page) -> tuple[Rows, int]:
-        """The page's rows, in the plan's columns, and how many there are on all pages."""
-        queryset = self.filter_queryset(self.get_queryset())
-        rows = page.rows(queryset.values_list(*plan.columns))
-        return rows, page.total(queryset, rows)
+    def read_page(self, plan: Plan, page: Page | CursorPage) -> Contents:
+        """The page's rows, in the plan's columns, and what its links and its meta object say."""
+        return page.read(self.filter_queryset(self.get_queryset()), plan.columns)
 
     def read_one(self, plan: Plan, pk: Any) -> Rows:
-        return list(self.get_queryset().filter(pk=pk).values_list(*plan.columns))
+        model: Any = self.serializer_class.Meta.model
+        owner: Any = type(self.organization)
+        return by_id(model, owner, plan.columns).rows(self.organization.pk, pk)
 
     def resource_metas(self, ids: Sequence[Any]) -> Mapping[Any, dict[str, Any]]:
         """By id, the meta object of each resource of the primary data; most resources have none."""
@@ -159,10 +163,8 @@ class ModelViewSet(ReadOnlyViewSet):
             raise ApiError(409, "The id of the resource is not the one in the address")
 
     def locked(self, pk: int) -> models.Model:
-        """The record, held until the transaction ends, with what its foreign keys refer to."""
-        queryset = self.get_queryset()
-        foreign_keys = [f.name for f in queryset.model._meta.concrete_fields if f.many_to_one]
-        record = queryset.select_for_update(of=("self",)).select_related(*foreign_keys).filter(pk=pk).first()
+        """The record, held until the transaction ends."""
+        record = find_record(self.serializer_class.Meta.model, self.organization, pk, lock=True)
         if record is None:
             raise ApiError(404)
         return record

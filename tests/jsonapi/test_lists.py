@@ -64,6 +64,25 @@ def test_default_order_is_name_then_id(api: Api, organization: Organization) -> 
     assert api.get("service_types").ids == [rows[i].pk for i in (1, 3, 0, 2)]
 
 
+def test_the_id_goes_the_way_of_the_last_sort(api: Api, organization: Organization) -> None:
+    rows = [
+        PersonFactory(
+            organization=organization, first_name=name, last_name="", created_at="2026-11-23T08:30Z"
+        )
+        for name in ("b", "a", "b", "a")
+    ]
+    for sort, order in (
+        ("name", (1, 3, 0, 2)),
+        ("-name", (2, 0, 3, 1)),
+        ("-name,created_at", (0, 2, 1, 3)),
+        ("created_at,-name", (2, 0, 3, 1)),
+        ("name,-id", (3, 1, 2, 0)),
+        ("-name,name", (0, 2, 1, 3)),
+        ("-id,name", (3, 2, 1, 0)),
+    ):
+        assert api.get(f"people?sort={sort}").ids == [rows[i].pk for i in order], sort
+
+
 def test_own_id_can_be_compared(api: Api, types: dict[str, int]) -> None:
     first, second, third, fourth = sorted(types.values())
     for query, found in (

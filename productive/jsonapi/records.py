@@ -1,0 +1,65 @@
+"""What most requests ask for, by queries compiled once: one record of an organization, or all in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from django.db import models, router
+
+from productive.counting import FAR, part, whole
+from productive.prepared import Prepared
+
+M = TypeVar("M", bound=models.Model)
+
+
+@lru_cache(maxsize=1024)
+def by_id(model: Any, owner: Any, columns: tuple[str, ...], *, lock: bool = False) -> Prepared:
+    """The query for `columns` of the record of that model that an organization (`owner`) has by an id."""
+
+    def build(organization: int, pk: int) -> models.QuerySet[Any, Any]:
+        records = model.objects.owned_by(owner(pk=organization)).filter(pk=pk).order_by()
+        if lock:
+            records = records.select_for_update(of=("self",))
+        return records.values_list(*columns)
+
+    return Prepared(model, build, 1, 1)
+
+
+@lru_cache(maxsize=1024)
+def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> Prepared:
+    """The query for `columns` of all records of that model that an organization (`owner`) has."""
+
+    def build(organization: int) -> models.QuerySet[Any, Any]:
+        return model.objects.owned_by(owner(pk=organization)).values_list(*columns)
+
+    return Prepared(model, build, 1)
+
+
+def read_rows(
+    queryset: models.QuerySet[Any, Any], columns: tuple[str, ...], start: int, stop: int
+) -> Sequence[Any]:
+    """`list(queryset.values_list(*columns)[start:stop])`."""
+    rows = whole(queryset) if start <= FAR and not queryset.query.order_by else None
+    if rows is None or rows.organizations is None or len(rows.organizations) != 1:
+        return part(queryset.values_list(*columns), start, stop)
+    model: Any = queryset.model
+    owner: Any = model._meta.get_field("organization").related_model
+    return in_order(model, owner, columns).rows(*rows.organizations, part=slice(start, stop))
+
+
+@lru_cache(maxsize=256)
+def columns_of(model: type[models.Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in model._meta.concrete_fields)
+
+
+def find_record(model: type[M], organization: models.Model, pk: int, *, lock: bool = False) -> M | None:
+    """The organization's own record, or None; with `lock`, held until the transaction ends."""
+    columns = columns_of(model)
+    for row in by_id(model, type(organization), columns, lock=lock).rows(organization.pk, pk):
+        record = model.from_db(router.db_for_write(model), columns, row)
+        if "organization_id" in columns:
+            record.organization = organization  # type: ignore[attr-defined]
+        return record
+    return None

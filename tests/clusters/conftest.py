@@ -1,0 +1,108 @@
+"""A primary, a replica that streams from it, and the application on both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.api import SocketApi
+from tests.clusters import servers, tools
+from tests.clusters.servers import House, Server, wait_until
+from tests.conftest import free_port
+
+# Two organizations with a token each, of which the first has a second one.
+POPULATE = """
+import json
+from tests.factories import ApiTokenFactory, OrganizationFactory, PersonFactory, UserFactory
+from productive.accounts.models import User
+first, second = OrganizationFactory(), OrganizationFactory()
+tokens = [ApiTokenFactory(organization=o) for o in (first, second, first)]
+user = User.objects.create_superuser("root", password="open sesame")
+print(json.dumps({"organizations": [first.pk, second.pk], "tokens": [t.name for t in tokens]}))
+"""
+
+
+@dataclass
+class Cluster:
+    """Both servers, what is in them at first, and the settings that lead there."""
+
+    folder: Path
+    primary: Server
+    replica: Server
+    organizations: list[int]
+    tokens: list[str]
+
+    def house(self, **environment: str) -> House:
+        urls = {"DATABASE_URL": self.primary.url, "REPLICA_URL": self.replica.url}
+        return House(self.folder, {**urls, **environment})
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within it, the replica stays as it is."""
+        self.catch_up()
+        self.replica.execute("SELECT pg_wal_replay_pause()")
+        wait_until(lambda: self.replica.execute("SELECT pg_get_wal_replay_pause_state()") == "paused")
+        try:
+            yield
+        finally:
+            self.replica.execute("SELECT pg_wal_replay_resume()")
+
+    def catch_up(self) -> None:
+        """Wait until the replica has all that is in the primary's log."""
+        # A commit that is waited for, so that those before it, for which nobody waits, are sent as well.
+        self.primary.execute("SELECT pg_logical_emit_message(true, 'tests', 'so far')")
+        end = self.primary.execute("SELECT pg_current_wal_flush_lsn()")
+        wait_until(lambda: self.replica.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", end))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    missing = tools.missing()
+    if missing:
+        pytest.fail(f"apt-get install {' '.join(missing)}, or run tests/clusters/tools.py")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        data = folder / "servers"
+        data.mkdir()
+        servers.give(data)
+        port = free_port()
+        with servers.primary(data) as primary:
+            replica = Server(data / "replica", port)
+            house = House(folder, {"DATABASE_URL": primary.url, "REPLICA_URL": replica.url})
+            # Nobody answers at the replica's address yet: neither command asks for it.
+            house.manage("migrate", "--verbosity", "0")
+            primary.execute(
+                f"CREATE DATABASE {servers.EMPTY} TEMPLATE {servers.DATABASE}", database="postgres"
+            )
+            made = json.loads(house.manage("shell", "--verbosity", "0", "--command", POPULATE))
+            with servers.replica_of(primary, port) as replica:
+                yield Cluster(folder, primary, replica, **made)
+
+
+@contextmanager
+def process_of(cluster: Cluster, name: str) -> Iterator[str]:
+    """host:port of a process of the application that has read before, so that it knows when it began."""
+    with cluster.house().served(name) as address:
+        cluster.catch_up()
+        for token in cluster.tokens:
+            assert SocketApi(token, address=address).get("organizations").status == 200
+        yield address
+
+
+@pytest.fixture(scope="session")
+def here(cluster: Cluster) -> Iterator[str]:
+    with process_of(cluster, "here") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def elsewhere(cluster: Cluster) -> Iterator[str]:
+    with process_of(cluster, "elsewhere") as address:
+        yield address

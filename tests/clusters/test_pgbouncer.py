@@ -1,0 +1,142 @@
+"""Everything through PgBouncer in transaction mode: each transaction may run on another server connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.api import SocketApi
+from tests.clusters import servers
+from tests.clusters.conftest import Cluster
+from tests.clusters.test_replica import asked, new_type
+from tests.clusters.visitor import Visitor
+from tests.test_census import RESOURCES, SERVED, WRITABLE
+
+THREADS, SERVER_CONNECTIONS = 8, 3
+# What each new record needs; the id of another one is that of the record made before.
+NEEDED: dict[str, dict[str, Any]] = {
+    "people": {"first_name": "Pia", "last_name": "Bouncer"},
+    "service_types": {"name": "Waiting"},
+    "projects": {"name": "Queue"},
+    "deals": {"name": "Budget", "project_id": "projects"},
+    "services": {"name": "Work", "deal_id": "deals", "service_type_id": "service_types"},
+    "filters": {"name": "Mine"},
+    "project_assignments": {"person_id": "people", "project_id": "projects"},
+    "service_assignments": {"person_id": "people", "service_id": "services"},
+    "service_type_assignments": {"person_id": "people", "service_type_id": "service_types"},
+}
+STATE = """
+SELECT pg_backend_pid(),
+    (SELECT count(*) FROM pg_prepared_statements),
+    (SELECT count(*) FROM pg_cursors WHERE name <> ''),
+    (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'),
+    (SELECT count(*) FROM pg_listening_channels()),
+    (SELECT count(*) FROM pg_class WHERE relpersistence = 't'),
+    (SELECT array_agg(name ORDER BY name) FROM pg_settings WHERE source = 'session' AND name <> ALL (%s))
+"""
+# PgBouncer itself sets these for each client, before its transaction begins.
+KEPT_APART = ["application_name", "client_encoding", "DateStyle", "standard_conforming_strings", "TimeZone"]
+
+SHOW = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SHOW lock_timeout")
+    print(cursor.fetchone())
+"""
+
+
+@pytest.fixture(scope="module")
+def urls(cluster: Cluster) -> Iterator[list[str]]:
+    with servers.pgbouncer(cluster.folder, cluster.primary, cluster.replica, size=SERVER_CONNECTIONS) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="module")
+def address(cluster: Cluster, urls: list[str]) -> Iterator[str]:
+    """host:port of the application, with more threads than there are connections to a server."""
+    house = cluster.house(DATABASE_URL=urls[0], REPLICA_URL=urls[1], PGBOUNCER="true")
+    with house.served("bounced") as address:
+        yield address
+
+
+def use_the_api(api: SocketApi) -> set[int]:
+    """Everything that can be done with every resource: the statuses of the answers."""
+    made: dict[str, str] = {}
+    statuses = set()
+    for resource, needed in NEEDED.items():
+        attributes = {name: made.get(value, value) for name, value in needed.items()}
+        answer = api.post(resource, json={"data": {"type": resource, "attributes": attributes}})
+        assert answer.status == 201, answer
+        made[resource] = answer.data["id"]
+        changed = {"data": {"type": resource, "attributes": attributes}}
+        statuses.add(api.patch(f"{resource}/{made[resource]}", json=changed).status)
+    for resource in RESOURCES:
+        statuses.add(api.get(resource).status)
+        statuses.add(api.get(f"{resource}?page[size]=1&page[number]=2").status)
+    for resource, pk in made.items():
+        statuses.add(api.get(f"{resource}/{pk}").status)
+    pair = f"filter[person_id]={made['people']}&filter[service_id]={made['services']}"
+    statuses.add(api.get(f"tracking_decisions?{pair}").status)
+    assert {*statuses} == {200}
+    return {api.delete(f"{resource}/{pk}").status for resource, pk in reversed(made.items())}
+
+
+def use_the_admin(address: str) -> set[str]:
+    """Sign in, look at a list, take it home: the headings of the files."""
+    visitor = Visitor(address)
+    visitor.sign_in("root", "open sesame")
+    headings = set()
+    for _ in range(3):
+        assert "service type" in visitor.get("/admin/catalog/servicetype/")
+        headings.add(visitor.get("/admin/catalog/servicetype/export/?format=csv").splitlines()[0])
+    return headings
+
+
+def test_every_resource_is_used_here() -> None:
+    assert {*NEEDED} == {*WRITABLE}
+    assert {*SERVED} == {*NEEDED, "organizations", "tracking_decisions"}
+
+
+def test_more_threads_than_connections_do_everything_at_once(
+    cluster: Cluster, urls: list[str], address: str
+) -> None:
+    with ThreadPoolExecutor(THREADS) as threads:
+        apis = [SocketApi(cluster.tokens[n % 3], address=address) for n in range(THREADS - 2)]
+        used = threads.map(use_the_api, apis)
+        seen = threads.map(use_the_admin, [address] * 2)
+        assert [*used] == [{204}] * len(apis)
+        assert [*seen] == [{"\ufeffID,Organization,Name,Description,Archived"}] * 2
+    for url in urls:
+        with ExitStack() as stack:
+            # One transaction on each of the connections that PgBouncer has.
+            clients = [stack.enter_context(psycopg.connect(url)) for _ in range(SERVER_CONNECTIONS)]
+            states = [client.execute(STATE, [KEPT_APART]).fetchone() for client in clients]
+        assert len({pid for pid, *_ in states}) == SERVER_CONNECTIONS
+        assert [state for _, *state in states] == [[0, 0, 0, 0, 0, None]] * SERVER_CONNECTIONS
+
+
+def test_a_writer_reads_its_own_writes(cluster: Cluster, address: str) -> None:
+    api = SocketApi(cluster.tokens[0], address=address)
+    cluster.catch_up()
+    assert asked(cluster, api) == ["replica"]
+    with cluster.paused():
+        assert asked(cluster, api) == ["replica"]
+        pk = api.post("service_types", json=new_type("Through PgBouncer")).data["id"]
+        assert asked(cluster, api, f"service_types/{pk}") == ["primary"]
+    cluster.catch_up()
+    assert asked(cluster, api, f"service_types/{pk}") == ["replica"]
+
+
+def test_timeouts_are_those_of_the_role(cluster: Cluster, urls: list[str]) -> None:
+    """As the README says: start-up options are what PgBouncer refuses."""
+    cluster.primary.execute("ALTER ROLE postgres IN DATABASE productive SET lock_timeout = '7s'")
+    try:
+        house = cluster.house(REPLICA_URL="", PGBOUNCER="true")
+        assert house.manage("shell", "--verbosity", "0", "--command", SHOW) == "('7s',)\n"
+    finally:
+        cluster.primary.execute("ALTER ROLE postgres IN DATABASE productive RESET lock_timeout")

@@ -1,0 +1,36 @@
+"""Somebody who works in the admin, through a socket."""
+
+from __future__ import annotations
+
+import html
+from http.cookiejar import CookieJar
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
+
+from tests.bulk import HIDDEN
+
+
+class Visitor:
+    """Keeps cookies as a browser does. What is no answer of 200 in the end raises HTTPError."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.cookies = CookieJar()
+        self.opener = build_opener(HTTPCookieProcessor(self.cookies))
+
+    def get(self, path: str) -> str:
+        return self.open(path)
+
+    def post(self, path: str, **data: str) -> str:
+        """Send the form of the page, with what is hidden in it."""
+        hidden = {name: html.unescape(value) for name, value in HIDDEN.findall(self.open(path))}
+        return self.open(path, urlencode({**hidden, **data}).encode())
+
+    def sign_in(self, username: str, password: str) -> None:
+        page = self.post("/admin/login/", username=username, password=password, next="/admin/")
+        assert "/admin/logout/" in page
+
+    def open(self, path: str, body: bytes | None = None) -> str:
+        with self.opener.open(f"http://{self.address}{path}", body, timeout=30) as response:
+            text: str = response.read().decode()
+            return text

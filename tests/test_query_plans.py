@@ -1,0 +1,275 @@
+"""How PostgreSQL answers what the API asks: by an index, and in order without sorting an organization.
+
+The requests come from the router, the filter sets and the sorts, so a new one is asked unasked. Each is sent,
+and every SELECT that it made is run again under EXPLAIN ANALYZE, which says what was really read.
+
+A search for a part of a text (`contains`, `query`, their negations) reads the organization's rows, found by
+an index that begins with the organization: that counts as using one. So does a filter that most rows match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from assignments.access import Access
+from assignments.filters import (
+    AccessFilter,
+    DayFilter,
+    KindFilter,
+    Qualifier,
+    TrackableByFilter,
+    TrackingFilter,
+)
+from assignments.tracking import Kind
+from productive.accounts.models import Organization
+from productive.jsonapi.filters import (
+    NEGATIONS,
+    NUMBER_OPERATIONS,
+    TEXT_OPERATIONS,
+    ChoiceFilter,
+    Filter,
+    IdFilter,
+    TextFilter,
+)
+from tests.api import Api
+from tests.factories import ApiTokenFactory
+from tests.test_census import RESOURCES, SERVED
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
+
+ORGANIZATIONS, OWN = 40, 20
+OPERATIONS = dict.fromkeys([*TEXT_OPERATIONS, *NUMBER_OPERATIONS, *NEGATIONS])
+SIZE, MOST_SORTED = 10, 250
+# The id of a record in each table of the organization; the next is 100 higher.
+RECORD = 57 * 100 + OWN
+
+# What may be read whole, by what the request asks for. These join most of the organization's services with
+# their budgets: as long as those are about all budgets that there are, reading the table is the cheaper way.
+WHOLE = {
+    "services?filter[project_id][not_eq]": {"catalog_deal"},
+    "services?filter[access][eq]": {"catalog_deal", "catalog_service"},
+    "services?filter[access][not_eq]": {"catalog_deal", "catalog_service"},
+}
+# States of access that much of the organization is in have no index, so their order has none either.
+SORTED = "services?filter[access]"
+
+# An organization's rows: how many, and their columns. `o` is the organization, `n` the number of the row in
+# it. Ids are n * 100 + o: so one row can name another, and organizations grow side by side.
+ROWS = {
+    "accounts_person": (
+        150,
+        """first_name, last_name, email, archived_at""",
+        """'First' || n % 70, 'Last' || n % 90, CASE WHEN n % 3 > 0 THEN o || '.' || n || '@example.com' END,
+        CASE WHEN n % 5 = 0 THEN now() END""",
+    ),
+    "catalog_servicetype": (
+        60,
+        "name, description, archived_at",
+        "'Type ' || n % 50, CASE WHEN n % 2 = 0 THEN 'About ' || n END, CASE WHEN n % 5 = 0 THEN now() END",
+    ),
+    "catalog_project": (
+        100,
+        "name, project_number, archived_at",
+        "'Project ' || n % 80, n::text, CASE WHEN n % 5 = 0 THEN now() END",
+    ),
+    "catalog_deal": (
+        150,
+        """name, project_id, budget, person_restricted_tracking, service_type_restricted_tracking, closed_at,
+        date, end_date""",
+        """'Budget ' || n % 120, (1 + n % 100) * 100 + o, true, n % 2 = 0, n % 3 = 0,
+        CASE WHEN n % 5 = 0 THEN now() END, '2026-01-01', '2027-12-31'""",
+    ),
+    "catalog_service": (
+        400,
+        "name, deal_id, service_type_id, time_tracking_enabled, expense_tracking_enabled",
+        "'Service ' || n % 300, (1 + n % 150) * 100 + o, (1 + n % 60) * 100 + o, n % 9 > 0, n % 2 = 0",
+    ),
+    "assignments_filter": (60, "name, params", "'Filter ' || n % 50, '{}'"),
+    "assignments_servicetypeassignment": (
+        300,
+        "person_id, service_type_id",
+        "(1 + n % 150) * 100 + o, (1 + (n % 60 + n / 150 * 7) % 60) * 100 + o",
+    ),
+    "assignments_projectassignment": (
+        400,
+        "person_id, project_id",
+        "(1 + n % 150) * 100 + o, (1 + (n % 100 + n / 150 * 7) % 100) * 100 + o",
+    ),
+    "assignments_serviceassignment": (
+        900,
+        "person_id, service_id",
+        "(1 + n % 150) * 100 + o, (1 + (n % 400 + n / 150 * 7) % 400) * 100 + o",
+    ),
+}
+
+
+@pytest.fixture
+def api(db: None) -> Api:
+    """A client in one of forty organizations of one shape, four times as large as the others."""
+    with connection.cursor() as cursor:
+        # A busy machine may take longer to fill tables than a request may take.
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        # These tables are small: where rows are dear to find, PostgreSQL rightly reads them whole. What it
+        # does with large ones shows where rows are cheap to find, as in memory.
+        cursor.execute("SET LOCAL random_page_cost = 1.1")
+        cursor.execute(
+            "INSERT INTO accounts_organization (id, name, time_zone, created_at)"
+            " SELECT o, 'Organization ' || o, 'UTC', now() FROM generate_series(1, %s) o",
+            [ORGANIZATIONS],
+        )
+        for table, (count, columns, values) in ROWS.items():
+            statement = f"""
+                INSERT INTO {table} (id, organization_id, created_at, {columns})
+                SELECT n * 100 + o, o, now() - n % 200 * interval '1 hour', {values}
+                FROM generate_series(1, {ORGANIZATIONS}) o,
+                    generate_series(1, CASE WHEN o = {OWN} THEN {4 * count} ELSE {count} END) n
+            """  # noqa: S608
+            cursor.execute(statement)
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        token = ApiTokenFactory(organization=Organization.objects.get(pk=OWN))
+        token.touch(token.created_at)
+        cursor.execute("ANALYZE")
+    return Api(token.name)
+
+
+def plans(api: Api, path: str) -> list[Any]:
+    """The plan of each SELECT that a request makes once its token is known, as it was carried out."""
+    with CaptureQueriesContext(connection) as captured:
+        answer = api.get(path)
+    assert answer.status == 200, (path, answer)
+    _, *statements = (query["sql"] for query in captured if query["sql"].startswith(("SELECT", "WITH")))
+    found = []
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}")
+            ((plan,),) = cursor.fetchone()
+            found.append(plan["Plan"])
+    return found
+
+
+def nodes(plan: Any) -> Iterator[Any]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def given(node: Any) -> int:
+    """How many rows a node gave to the one above it."""
+    return round(node["Actual Rows"] * node["Actual Loops"])
+
+
+def looked_at(node: Any) -> int:
+    """How many rows of its table a node looked at."""
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return given(node) + round(removed * node["Actual Loops"])
+
+
+def read_whole(plan: Any) -> set[str]:
+    """The tables of many rows that the plan reads without an index."""
+    return {
+        node["Relation Name"]
+        for node in nodes(plan)
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in ROWS
+    }
+
+
+def most_sorted(plan: Any) -> int:
+    """How many rows were sorted at once."""
+    sorts = [node for node in nodes(plan) if node["Node Type"] in ("Sort", "Incremental Sort")]
+    return max((given(node["Plans"][0]) for node in sorts), default=0)
+
+
+# --- what can be asked ----------------------------------------------------------------------------
+
+
+def orders(resource: str) -> Iterator[str]:
+    """The default order, and each sort both ways."""
+    yield resource
+    for sort in ("id", *RESOURCES[resource].sorts):
+        yield f"{resource}?sort={sort}"
+        yield f"{resource}?sort=-{sort}"
+
+
+def filters(resource: str) -> Iterator[str]:
+    """Each filter with each operation that it takes and with values that some records match."""
+    declared = SERVED[resource].filterset_class.base_filters
+    asking = next((name for name, each in declared.items() if isinstance(each, TrackingFilter)), "person_id")
+    for name, each in declared.items():
+        with_it = f"filter[{asking}]={RECORD}&" if isinstance(each, Qualifier) else ""
+        for operation in filter(each.takes, OPERATIONS):
+            for value in values_for(name, each):
+                yield f"{resource}?{with_it}filter[{name}][{operation}]={value}"
+
+
+def values_for(name: str, each: Filter) -> list[Any]:
+    match each:
+        case ChoiceFilter():
+            return [*each.choices]
+        case AccessFilter():
+            return [*Access]
+        case DayFilter():
+            return ["2026-11-23"]
+        case KindFilter():
+            return [*Kind]
+        case TextFilter():
+            return ["Budget 7"]
+        case TrackableByFilter():
+            return [RECORD]
+        case IdFilter():
+            return [RECORD, f"{RECORD},{RECORD + 100}"]
+    raise NotImplementedError(f"a value to ask the filter {name} for")
+
+
+def records() -> Iterator[str]:
+    for resource in RESOURCES:
+        yield f"{resource}/{OWN if resource == 'organizations' else RECORD}"
+    yield f"tracking_decisions/{RECORD}-{RECORD}-time-2026-11-23"
+
+
+# --- the promises ---------------------------------------------------------------------------------
+
+
+def test_filters_and_records_are_found_by_an_index(api: Api) -> None:
+    """And no more is sorted than a filter selects: its index has an order of its own.
+
+    The small tables are sorted whole rather than read in order: two hundred rows are nothing.
+    """
+    found = {}
+    for path in (*records(), *(path for resource in SERVED for path in filters(resource))):
+        page, *others = plans(api, path)
+        whole = set[str]().union(*map(read_whole, (page, *others)))
+        whole -= next((tables for start, tables in WHOLE.items() if path.startswith(start)), set())
+        rows = 0 if path.startswith(SORTED) else most_sorted(page)
+        if whole or rows > MOST_SORTED:
+            found[path] = whole, rows
+    assert found == {}
+
+
+def test_page_in_any_order_reads_its_own_rows_alone(api: Api) -> None:
+    """The first page, the one after it by cursor, and one by cursor from the middle of the organization."""
+    found = {}
+    for path in (path for name in RESOURCES if name != "organizations" for path in orders(name)):
+        first = f"{path}{'&' if '?' in path else '?'}page[size]={SIZE}"
+        after = following(api, first)
+        far = first
+        for _ in range(10):
+            far = following(api, far)
+        for page in (first, f"{first}&page[after]=", after, far):
+            plan = plans(api, page)[0]
+            rows = max(looked_at(node) for node in nodes(plan) if node.get("Relation Name") in ROWS)
+            if rows > SIZE + 1 or most_sorted(plan):
+                found[page] = rows, most_sorted(plan)
+    assert found == {}
+
+
+def following(api: Api, path: str) -> str:
+    """The next page by cursor."""
+    path = path if "page[after]" in path or "page%5Bafter%5D" in path else f"{path}&page[after]="
+    address = urlsplit(api.get(path).json["links"]["next"])
+    return f"{address.path}?{address.query}"

@@ -1,0 +1,90 @@
+"""What needs no second server to be asked; tests/clusters has the rest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError, connections
+
+from productive import replicas
+from productive.accounts.authentication import TOKENS
+from productive.accounts.models import Person
+from productive.replicas import REPLICA, Replica, Router, note_when_committed
+from tests.api import Api
+
+
+@pytest.fixture
+def gone(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[Replica]:
+    """A replica that can't be reached."""
+    known = connections["default"].settings_dict
+    nowhere = {**known, "NAME": "/nowhere/x", "HOST": "127.0.0.1", "PORT": "1", "OPTIONS": {}}
+    monkeypatch.setitem(settings.DATABASES, REPLICA, nowhere)
+    # By a name that Django's test cases don't guard.
+    connections[REPLICA] = type(connections["default"])(nowhere, "nowhere")
+    replica = Replica()
+    replica.begun = 0
+    monkeypatch.setattr(replicas, "the_replica", replica)
+    # The query for tokens is compiled once; here it asks for one thing more.
+    monkeypatch.setattr(TOKENS, "compiled", {})
+    yield replica
+    connections[REPLICA].close()
+    del connections[REPLICA]
+
+
+def test_reads_go_to_the_replica_only_where_a_request_says_so() -> None:
+    router: Any = Router()
+    here = [router.db_for_read(Person), router.db_for_write(Person)]
+    token = replicas._reads_from.set(REPLICA)
+    try:
+        there = [router.db_for_read(Person), router.db_for_write(Person)]
+    finally:
+        replicas._reads_from.reset(token)
+    assert (here, there) == (["default", "default"], ["replica", "default"])
+    assert [router.allow_migrate(name, "accounts") for name in ("default", "replica")] == [True, False]
+    assert router.allow_relation(Person(), Person()) is True
+
+
+@pytest.mark.django_db
+def test_reads_within_a_transaction_are_its_own() -> None:
+    token = replicas._reads_from.set(REPLICA)
+    try:
+        assert Router().db_for_read(Person) == "default"
+    finally:
+        replicas._reads_from.reset(token)
+
+
+def test_replica_that_failed_is_tried_by_one_thread_after_its_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(replicas, "monotonic", lambda: now)
+    replica = Replica()
+    assert [replica.may_be_asked(), replica.may_be_asked()] == [True, True]
+    replica.rest()
+    assert replica.may_be_asked() is False
+    now += replicas.REST_SECONDS
+    assert [replica.may_be_asked(), replica.may_be_asked()] == [True, False]
+
+
+def test_replica_that_cannot_be_reached_fails_no_reader(
+    gone: Replica, api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "productive.replicas"):
+        assert [api.get("service_types").status for _ in range(3)] == [200] * 3
+    (record,) = (record for record in caplog.records if record.name == "productive.replicas")
+    assert record.getMessage().startswith("The replica is left alone for 5 seconds: ")
+
+
+def test_a_fault_of_the_clients_is_no_fault_of_the_replicas(gone: Replica, api: Api) -> None:
+    gone.rest()
+    assert [api.get(path).status for path in ("people/0", "people?sort=no")] == [404, 400]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_made_a_change_that_cannot_be_noted_is_told() -> None:
+    """But not in the words of the error, which may look like a lost race."""
+    with pytest.raises(OperationalError, match="Committed, but not noted") as told:
+        note_when_committed([2**63])
+    assert told.value.__cause__ is None
