@@ -1,7 +1,7 @@
 # One command each. Everything is set up in .venv; nothing else on the machine is touched, but that `test` and
-# `screenshots` install Debian's chromium where no browser is found and they may.
+# `screenshots` install Debian's chromium, and `test` its postgresql and pgbouncer, where these are missing and may be.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test screenshots format lock clean
+.PHONY: help install demo test bench load screenshots format lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -21,6 +21,13 @@ demo: install .env ## Start the system with sample data at http://127.0.0.1:8000
 
 test: .venv/installed-dev ## Format, lint, types, import rules, migrations, and all tests on SQLite and PostgreSQL
 	@TEST_DATABASE_URL="$(TEST_DATABASE_URL)" ./tests/run
+
+bench: .venv/installed-dev ## Compare with a stock viewset and a hand-written view, and write docs/benchmarks.md
+	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.compare
+
+load: .venv/installed-dev ## Load a real server for a minute on SQLite, and another on PostgreSQL
+	@env -u DATABASE_URL $(BIN)/python -m tests.benchmarks.load sqlite
+	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.load postgresql
 
 screenshots: .venv/installed-dev ## Take the pictures in docs/images anew, of a scratch database with sample data
 	@$(BIN)/python tests/browser/chromium.py

@@ -1,0 +1,94 @@
+"""That the contenders do the same work: a ratio between different answers would say nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from assignments.models import ProjectAssignment
+from productive.history import history_of
+from tests.api import Answer, Api
+from tests.benchmarks.timing import timed
+from tests.benchmarks.urls import ROOTS
+from tests.benchmarks.work import Read, Writes
+
+# What differs from one record to the next.
+OF_ITS_OWN = {"history_id", "id", "created_at", "change_set", "history_date"}
+
+
+def check_read(api: Api, read: Read) -> None:
+    """Raise AssertionError where by hand isn't ours byte for byte, or stock has other resources."""
+    answers = {contender: read.get(api, contender) for contender in read.paths}
+    if not read.is_same:
+        return
+    assert neutral(answers["hand"], "hand") == neutral(answers["ours"], "ours"), read.name
+    assert resources(answers["stock"]) == resources(answers["ours"]), read.name
+
+
+def check_writes(writes: Writes) -> None:
+    """Raise AssertionError where the contenders' answers differ, or what they left in the history."""
+    done = {}
+    for contender in ROOTS:
+        # Each with the same project.
+        answers = {
+            name: answer
+            for name, (_, answer) in Writes(writes.api, writes.agency).run(contender, timed).items()
+        }
+        pk = answers["create"].data["id"]
+        records = history_of(ProjectAssignment).objects.filter(id=pk).order_by("history_id").values()
+        kept = [
+            {name: value for name, value in record.items() if name not in OF_ITS_OWN} for record in records
+        ]
+        done[contender] = (answers, pk, kept)
+    ours, pk, kept = done["ours"]
+    assert [record["history_type"] for record in kept] == ["+", "~", "-"]
+    for contender in ("hand", "stock"):
+        assert done[contender][2] == kept, contender
+    for name, answer in ours.items():
+        theirs, their_pk, _ = done["hand"]
+        assert without_own(theirs[name], "hand", their_pk) == without_own(answer, "ours", pk), name
+        if answer.body:
+            assert shown(done["stock"][0][name].data) == shown(answer.data), name
+
+
+def neutral(answer: Answer, contender: str) -> tuple[int, str | None, bytes]:
+    """Status, type and body, with every address under our root."""
+    body = answer.body.replace(ROOTS[contender].encode(), ROOTS["ours"].encode())
+    return answer.status, answer.headers.get("Content-Type"), body
+
+
+def without_own(answer: Answer, contender: str, pk: str) -> tuple[Any, ...]:
+    """The same without the id and the moment that only this record has."""
+    status, content_type, body = neutral(answer, contender)
+    if not body:
+        return status, body
+    created_at = answer.data["attributes"]["created_at"]
+    body = body.replace(f'"id":"{pk}"'.encode(), b"").replace(created_at.encode(), b"")
+    location = answer.headers.get("Location", "")
+    return status, content_type, body, location.replace(ROOTS[contender], ROOTS["ours"]).replace(pk, "")
+
+
+def resources(answer: Answer) -> Any:
+    """(type, id) → attributes of the primary data, in order, and of what is included, in any."""
+    data = answer.data if isinstance(answer.data, list) else [answer.data]
+    included = answer.json.get("included", [])
+    return (
+        [((resource["type"], resource["id"]), attributes(resource)) for resource in data],
+        {(resource["type"], resource["id"]): attributes(resource) for resource in included},
+    )
+
+
+def attributes(resource: dict[str, Any]) -> dict[str, Any]:
+    """With moments to the millisecond, whatever zone they are written in."""
+    return {
+        name: (
+            int(datetime.fromisoformat(value).timestamp() * 1000)
+            if name.endswith("_at") and value is not None
+            else value
+        )
+        for name, value in resource.get("attributes", {}).items()
+    }
+
+
+def shown(resource: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes(resource).items() if name not in OF_ITS_OWN}

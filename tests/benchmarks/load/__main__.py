@@ -1,0 +1,131 @@
+"""The command: `python -m tests.benchmarks.load sqlite|postgresql [--seconds N] [--connections N] …`.
+
+Makes a database, fills it, loads it, tells what it found, and leaves nothing behind. Exit 1 where anything
+was wrong: an answer, what is in the database afterwards, a line in the server's log, or memory that grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import psycopg
+
+from tests.benchmarks.load.scratch import scratch_database, vacuum
+
+ROOT = Path(__file__).resolve().parents[3]
+LARGE, SMALL = "Large", ("Small 1", "Small 2", "Small 3")
+DEFAULT_URL = "postgres://postgres@127.0.0.1:5432/postgres"
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.load", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("database", choices=("sqlite", "postgresql"))
+    parser.add_argument("--seconds", type=float, default=60, help="that count, after the warm-up")
+    parser.add_argument("--warm-up", type=float, default=5, help="seconds")
+    parser.add_argument("--connections", type=int, default=8, choices=range(1, 51), metavar="N")
+    parser.add_argument("--scale", type=int, default=100, help="of the large organization, as for seed")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = read_arguments()
+    if not Path("/proc/self/smaps_rollup").exists():
+        sys.exit(
+            "What the processes use is read from /proc, which this machine doesn't have: run it on Linux."
+        )
+    # So that what is begun is also ended when it is told to stop.
+    signal.signal(signal.SIGTERM, stop)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="load-")))
+        if arguments.database == "sqlite":
+            url = f"sqlite:///{folder}/load.sqlite3"
+        else:
+            try:
+                url = stack.enter_context(
+                    scratch_database(os.environ.get("TEST_DATABASE_URL") or DEFAULT_URL)
+                )
+            except (psycopg.Error, ValueError) as error:
+                sys.exit(f"No database for the load: {str(error).strip()}")
+        set_environment(url)
+        fill(arguments.scale)
+        if arguments.database == "postgresql":
+            vacuum(url)
+        return run(arguments, url, folder)
+
+
+def stop(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def set_environment(url: str) -> None:
+    """As in production, but plain HTTP, as nothing stands before this server; and no replica."""
+    os.environ.pop("REPLICA_URL", None)
+    os.environ |= {
+        "ENV_FILE": os.devnull,
+        "DJANGO_SETTINGS_MODULE": "productive.settings",
+        "DATABASE_URL": url,
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "TOKEN_PEPPER": "",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "HTTPS": "false",
+        "DEBUG": "false",
+    }
+
+
+def fill(scale: int) -> None:
+    manage("migrate", "--verbosity=0")
+    manage("seed", f"--organization-name={LARGE}", f"--scale={scale}")
+    for number, name in enumerate(SMALL):
+        manage("seed", f"--organization-name={name}", f"--random-seed={number + 2}")
+
+
+def manage(*arguments: str) -> None:
+    command = [sys.executable, "manage.py", *arguments]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def run(arguments: argparse.Namespace, url: str, folder: Path) -> int:
+    import django
+
+    django.setup()
+    # What knows models can be imported from here on.
+    from django.db import connection
+
+    from productive.accounts.models import Organization
+    from tests.benchmarks.load.run import load
+
+    try:
+        figures = load(
+            url,
+            [Organization.objects.get(name=name) for name in (LARGE, *SMALL)],
+            folder,
+            seconds=arguments.seconds,
+            connections=arguments.connections,
+            warm_up=arguments.warm_up,
+            reference_seconds=3,
+        )
+    finally:
+        connection.close()
+        if connection.vendor == "postgresql":
+            connection.close_pool()
+    sys.stdout.write("\n".join(figures.lines()) + "\n")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures.as_json(), indent=2) + "\n")
+    return 0 if figures.passed() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

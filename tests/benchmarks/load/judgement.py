@@ -1,0 +1,60 @@
+"""What is wrong with an answer, in words; nothing if all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from tests.benchmarks.load.client import Answer
+
+# Of so many pages one is read as a whole; the others are only looked at, which costs next to nothing.
+PARSED = 5
+ORGANIZATION = b'{"type":"organizations","id":"'
+
+# by type of resource
+Ids = Mapping[str, set[int]]
+
+
+def expect(status: int, text: bytes, answer: Answer) -> str:
+    if answer.status != status:
+        return f"status {answer.status}, not {status}"
+    return "" if text in answer.body else f"without {text.decode()}"
+
+
+class PageJudge:
+    """Of lists and single resources that one organization asks for; strangers are ids of all the others."""
+
+    def __init__(self, organization: int, strangers: Sequence[Ids]) -> None:
+        self.owner = ORGANIZATION + b'%d"' % organization
+        self.strangers = strangers
+        self.pages = 0
+
+    def __call__(self, answer: Answer) -> str:
+        if complaint := expect(200, b"", answer):
+            return complaint
+        body = answer.body
+        if not (body.startswith(b'{"data":') and body.endswith(b"}")):
+            return "no document"
+        owners = body.count(ORGANIZATION)
+        if owners != body.count(self.owner) or (not owners and not body.startswith(b'{"data":[]')):
+            return "says that it is of another organization, or of none"
+        self.pages += 1
+        return "" if self.pages % PARSED else self.judge_document(orjson.loads(body))
+
+    def judge_document(self, document: dict[str, Any]) -> str:
+        """Whether a page is as long as it says, has nothing twice, and nothing of another organization."""
+        data = document["data"]
+        if isinstance(data, list):
+            meta, ids = document["meta"], [resource["id"] for resource in data]
+            before = (meta["current_page"] - 1) * meta["page_size"]
+            length = max(0, min(meta["page_size"], meta["total_count"] - before))
+            if (len(ids), len(set(ids))) != (length, length):
+                return f"{len(set(ids))} different rows of {len(ids)} on a page of {length}"
+        else:
+            data = [data]
+        for resource in [*data, *document.get("included", ())]:
+            if any(int(resource["id"]) in ids.get(resource["type"], ()) for ids in self.strangers):
+                return f"shows {resource['type']} {resource['id']} of another organization"
+        return ""

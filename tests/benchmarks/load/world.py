@@ -1,0 +1,159 @@
+"""What the load works on: the organizations, the assignments that it makes, and what must hold afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from django.db.models import Count, F, Q
+
+from assignments.models import ProjectAssignment, ServiceAssignment
+from catalog.models import Project, Service
+from productive.accounts.management.commands.issue_token import issue
+from productive.accounts.models import Organization, Person
+from productive.history import history_of
+
+Pair = tuple[int, int]
+
+# Of one organization and one model: the pairs that are made and deleted in turn, so the data can't grow.
+# More than can be on their way, or lost with an error, at the same time.
+PAIRS = 100
+
+
+@dataclass
+class Pairs:
+    """Assignments of one model in one organization, and exactly what the server has acknowledged of them.
+
+    A pair whose request is on its way is neither free nor made: no two requests ever meet in one.
+    """
+
+    model: Any
+    partner: str
+    organization: int
+    seeded: list[tuple[int, Pair]]
+    free: list[Pair]
+    made: list[tuple[int, Pair]] = field(default_factory=list)
+    gone: list[int] = field(default_factory=list)
+
+    @property
+    def resource(self) -> str:
+        return f"{self.partner}_assignments"
+
+    def broken_promises(self) -> Iterator[str]:
+        """What was acknowledged and isn't so, or is so and wasn't; and rules of the data that don't hold."""
+        columns = "person_id", f"{self.partner}_id"
+        rows = self.model.objects.filter(organization=self.organization)
+        there = {pk: (person, other) for pk, person, other in rows.values_list("pk", *columns)}
+        expected = dict([*self.seeded, *self.made])
+        own = Q(
+            person__organization=F("organization"), **{f"{self.partner}__organization": F("organization")}
+        )
+        for wrong, what in (
+            (expected.keys() - there.keys(), "were acknowledged and are not there"),
+            (there.keys() - expected.keys(), "are there that nobody was told of"),
+            ({pk for pk in expected.keys() & there.keys() if expected[pk] != there[pk]}, "are other pairs"),
+            (set(rows.exclude(own).values_list("pk", flat=True)), "link two organizations"),
+            (self.unlike_history("+", [*dict(self.made), *self.gone]), "lack a record of their making"),
+            (self.unlike_history("-", self.gone), "lack a record of their end"),
+        ):
+            if wrong:
+                yield f"{len(wrong)} {self.resource} {what}, such as {min(wrong)}"
+        doubled = rows.values(*columns).annotate(times=Count("pk")).filter(times__gt=1).count()
+        if doubled:
+            yield f"{doubled} pairs of {self.resource} are there more than once"
+
+    def unlike_history(self, history_type: str, expected: list[int]) -> set[int]:
+        """Those of the expected with no such record, and others that have one; the seeded don't count."""
+        records = history_of(self.model).objects.filter(
+            organization=self.organization, history_type=history_type
+        )
+        recorded = set(records.values_list("id", flat=True)) - dict(self.seeded).keys()
+        return recorded.symmetric_difference(expected)
+
+
+@dataclass
+class Values:
+    """An attribute that is changed again and again, and the last acknowledged value of each row."""
+
+    model: Any
+    attribute: str
+    # Those with no change on its way.
+    idle: list[int]
+    acknowledged: dict[int, Any] = field(default_factory=dict)
+
+    def broken_promises(self) -> Iterator[str]:
+        there = dict(self.model.objects.filter(pk__in=self.acknowledged).values_list("pk", self.attribute))
+        if unlike := [pk for pk, value in self.acknowledged.items() if there.get(pk) != value]:
+            yield (
+                f"{len(unlike)} of {self.model.__name__} have not the acknowledged {self.attribute}, "
+                f"such as {min(unlike)}"
+            )
+
+
+@dataclass
+class Tenant:
+    """One organization as its integration knows it: the secret, and ids to ask for."""
+
+    organization: int
+    secret: str
+    people: list[int]
+    services: list[int]
+    projects: list[int]
+    service_pairs: Pairs
+    project_pairs: Pairs
+    preferences: Values
+    titles: Values
+    # The whole pages of 30 in the list of service assignments as it was: nothing that comes changes these.
+    pages: int
+
+    def __post_init__(self) -> None:
+        # All that was ever its own, by type of resource.
+        self.ids = {
+            "people": set(self.people),
+            "services": set(self.services),
+            "projects": set(self.projects),
+            self.service_pairs.resource: {pk for pk, _ in self.service_pairs.seeded},
+            self.project_pairs.resource: {pk for pk, _ in self.project_pairs.seeded},
+        }
+
+    def broken_promises(self) -> Iterator[str]:
+        for part in (self.service_pairs, self.project_pairs, self.preferences, self.titles):
+            yield from part.broken_promises()
+
+
+def tenant_of(organization: Organization, random: Random) -> Tenant:
+    """Everything that requests need to be made up; makes a token."""
+    _, secret = issue(organization, "Load")
+    people, services, projects = (
+        list(model.objects.owned_by(organization).values_list("pk", flat=True))
+        for model in (Person, Service, Project)
+    )
+    service_pairs = pairs_of(ServiceAssignment, "service", organization, people, services, random)
+    project_pairs = pairs_of(ProjectAssignment, "project", organization, people, projects, random)
+    return Tenant(
+        organization=organization.pk,
+        secret=secret,
+        people=people,
+        services=services,
+        projects=projects,
+        service_pairs=service_pairs,
+        project_pairs=project_pairs,
+        preferences=Values(ProjectAssignment, "preferences", [pk for pk, _ in project_pairs.seeded]),
+        titles=Values(Person, "title", list(people)),
+        pages=len(service_pairs.seeded) // 30,
+    )
+
+
+def pairs_of(
+    model: Any, partner: str, organization: Organization, people: list[int], others: list[int], random: Random
+) -> Pairs:
+    rows = model.objects.owned_by(organization).values_list("pk", "person_id", f"{partner}_id")
+    seeded = [(pk, (person, other)) for pk, person, other in rows]
+    taken, free = {pair for _, pair in seeded}, set[Pair]()
+    while len(free) < PAIRS:
+        pair = random.choice(people), random.choice(others)
+        if pair not in taken:
+            free.add(pair)
+    return Pairs(model, partner, organization.pk, seeded, sorted(free))

@@ -1,0 +1,101 @@
+"""The figures as tables, for a terminal and for the page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tests.benchmarks.page import machine
+
+ABOUT = """\
+## Against stock and hand-written
+
+`make bench` writes this section. Every figure is a median of milliseconds for a request through the whole
+WSGI application, middleware and connection included. The contenders run in turn on the same tables, so that
+what slows the machine slows all of them: the ratios hold where the milliseconds don't. Before anything is
+timed, their answers are compared, and what they wrote.
+
+- *ours* is this product.
+- *by hand* is plain Django views for these endpoints alone: the fewest statements, literals, orjson. They
+  have the token and the total as the product has them, their answers are ours byte for byte, and they keep
+  the same history. There are no messages of validation, no filter but this one, no sorts, no sparse fields,
+  no other includes, no ETag, no compression, and no second try after a lost race.
+- *stock* is the JSON:API package's own view set, serializers, parser, renderer, pagination, filter backend,
+  set up as its documentation advises, with the same token. It shows the same attributes, and keeps the same
+  history.
+- *nothing but the token* is what every answer costs, whoever writes it.
+
+Tracking decisions have no like; beside them stands the list of 200 project assignments, written by hand.
+"""
+WORK = ("work", "ours", "by hand", "stock", "ours ÷ by hand", "stock ÷ ours", "queries")
+MEMORY = ("peak memory of a request", "ours", "by hand", "stock")
+
+
+def section(results: Sequence[Mapping[str, Any]], load: float) -> str:
+    """The whole section, in Markdown; `load` is the machine's load average before it began."""
+    measured = machine(*(result["database"] for result in results))
+    before = f"The load average was {load:.1f} before it began."
+    return "\n\n".join([ABOUT.strip(), f"{measured} {before}", *map(tables, results)])
+
+
+def tables(result: Mapping[str, Any]) -> str:
+    """What was measured on one database."""
+    size = ", ".join(f"{number:,} {name}" for name, number in result["size"].items())
+    return "\n\n".join(
+        [
+            f"### {result['database']}",
+            f"One organization of {size} to services and as many to projects.",
+            table(WORK, map(row, result["works"])),
+            table(MEMORY, map(memory, result["memory"])),
+        ]
+    )
+
+
+def row(work: Mapping[str, Any]) -> list[str]:
+    ms, target, queries = work["ms"], work["target"] or {}, work["queries"]
+    contenders = ("ours", "hand", "stock")
+    return [
+        work["work"],
+        *(f"{ms[name]:.1f} ms" if name in ms else "" for name in contenders),
+        at_most(ratio(ms, "ours", "hand"), target.get("to_hand")),
+        at_least(ratio(ms, "stock", "ours"), target.get("to_stock")),
+        ", ".join(str(queries[name]) for name in contenders if name in queries),
+    ]
+
+
+def memory(work: Mapping[str, Any]) -> list[str]:
+    return [work["work"], *(f"{work['bytes'][name] / 1024:,.0f} KiB" for name in ("ours", "hand", "stock"))]
+
+
+def ratio(ms: Mapping[str, float], one: str, other: str) -> float | None:
+    return ms[one] / ms[other] if one in ms and other in ms else None
+
+
+def at_most(found: float | None, limit: float | None) -> str:
+    return judged(found, "≤", limit, lambda: found <= limit)
+
+
+def at_least(found: float | None, limit: float | None) -> str:
+    return judged(found, "≥", limit, lambda: found >= limit)
+
+
+def judged(found: float | None, sign: str, limit: float | None, is_met: Any) -> str:
+    if found is None or limit is None:
+        return "" if found is None else f"{found:.2f}"
+    return f"{found:.2f} ({sign} {limit:g} {'✓' if is_met() else '✗'})"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """In Markdown, with the columns aligned for who reads it as it is."""
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(
+        "| "
+        + " | ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        + " |"
+        for line in (lines[0], rule, *lines[1:])
+    )
