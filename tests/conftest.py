@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -11,13 +12,18 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from productive.accounts.models import ApiToken, Organization
 from tests.api import Api, SocketApi
+from tests.emptying import Emptying
 from tests.factories import ApiTokenFactory
 
 ROOT = Path(__file__).parent.parent
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+# In objects; some 100 MB.
+MOST_GARBAGE = 500_000
 
 
 @pytest.fixture
@@ -44,6 +50,47 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("postgresql"):
                 item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: set DATABASE_URL"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Garbage is looked for between tests. In their midst, Python would look for it again and again.
+
+    Benchmarks keep Python's own ways: a server that they speak for has them, too.
+    """
+    if not any(item.path.is_relative_to(BENCHMARKS) for item in session.items):
+        gc.collect()
+        # What is there by now stays until the end.
+        gc.freeze()
+        gc.disable()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Takes the garbage away, see above."""
+    if not gc.isenabled() and gc.get_count()[0] > MOST_GARBAGE:
+        gc.collect()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_found_once() -> Iterator[None]:
+    """Each test client has middleware of its own, which would walk the packages' static files again."""
+    find, found = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def add_files_from_finders(self: WhiteNoiseMiddleware) -> None:
+        if not found:
+            find(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_files_from_finders)
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock():
+            Emptying(connections[DEFAULT_DB_ALIAS])
 
 
 def database_url_of_the_tests() -> str:

@@ -141,6 +141,7 @@ def test_every_page_answers_a_superuser(model: type[Model]) -> None:
     assert {page: client.get(page).status_code for page in pages} == dict.fromkeys(pages, 200)
 
 
+@pytest.mark.no_cover
 @every_model
 def test_every_filter_beside_a_list_answers(model: type[Model]) -> None:
     OrganizationFactory.create_batch(2)
@@ -439,6 +440,7 @@ def test_superuser_cannot_link_across_organizations() -> None:
 # --- Cost -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @every_owned_model
 @pytest.mark.parametrize("actor", [superuser, staff])
 def test_list_costs_the_same_at_one_and_thirty_rows(model: type[Model], actor: Callable[..., Client]) -> None:
@@ -559,6 +561,7 @@ WRONG_QUERIES = [
 ]
 
 
+@pytest.mark.no_cover
 @every_model
 def test_nonsense_in_a_query_is_answered(model: type[Model]) -> None:
     make(model, OrganizationFactory())
@@ -576,6 +579,7 @@ def test_columns_cannot_be_probed_by_a_lists_query(secret: str) -> None:
     assert probed.status_code == 400
 
 
+@pytest.mark.no_cover
 @every_model
 @pytest.mark.parametrize(
     "value", ["\x00", "x", "1_0", "9223372036854775808", "0001-01-01T00:00+14:00", "[" * 9999]
@@ -594,6 +598,7 @@ def test_nonsense_in_a_form_is_answered(model: type[Model], value: str) -> None:
         assert client.post(url(model, "changelist"), chosen).status_code == 302
 
 
+@pytest.mark.no_cover
 @every_relation
 @pytest.mark.parametrize("term", ["\x00", "a\x00b", "\ud800", "a " * 3000, "\\"])
 def test_nonsense_in_an_autocomplete_term_finds_nothing(field: Any, term: str) -> None:

@@ -230,6 +230,7 @@ def selected(client: Client, model: type[Model], query: str, name: str) -> list[
     return re.findall(r'<option value="(\d+)"', str(form[name]))
 
 
+@pytest.mark.no_cover
 @every_record_filter
 def test_list_is_narrowed_to_a_record_of_ones_own(model: type[Model], item: type[RecordFilter]) -> None:
     organization, other = OrganizationFactory(), OrganizationFactory()
@@ -420,6 +421,7 @@ def test_today_is_each_organizations_own_where_nobody_can_track(django_assert_nu
 # --- Search ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("term", "models"),
     [
@@ -485,6 +487,7 @@ def fill(model: type[Model], organization: Organization) -> None:
             pairs(**of_row, **{name: row})
 
 
+@pytest.mark.no_cover
 @every_owned_model
 @pytest.mark.parametrize("actor", [superuser, staff])
 def test_list_with_full_columns_costs_the_same_at_one_and_thirty_rows(model: type[Model], actor: Any) -> None:

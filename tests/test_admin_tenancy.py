@@ -113,6 +113,7 @@ def answers(client: Client, method: str, path: str, ids: dict[type[Any], int], m
     return answer.status_code, location, MARK in page.decode(errors="replace")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_stranger_finds_and_changes_nothing_at_any_address(method: str, strangers: dict[Any, Any]) -> None:
     client = staff(OrganizationFactory())

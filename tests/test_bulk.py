@@ -646,6 +646,7 @@ def test_nonsense_is_answered_with_the_question(agency: Agency, step: str) -> No
     assert ServiceAssignment.objects.count() == 0
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("value", NONSENSE, ids=lambda value: ascii(value)[:12])
 def test_nonsense_in_the_selection_changes_nothing(agency: Agency, value: Any) -> None:
     client = agency.staff()

@@ -129,6 +129,7 @@ def test_pair_that_exists_is_told_at_its_field(
     assert model.objects.count() == 1
 
 
+@pytest.mark.no_cover
 @every_pair
 def test_record_of_another_organization_is_as_good_as_missing(
     page: type[Any], model: type[Any], side: str, twice: str

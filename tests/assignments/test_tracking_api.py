@@ -194,6 +194,7 @@ def test_decision_says_why(api: Api, people: list[Person], services: list[Servic
     assert api.get(f"tracking_decisions/{decision['id']}").json == {"data": decision, "meta": {}}
 
 
+@pytest.mark.no_cover
 def test_all_pairs_are_judged_page_by_page(api: Api, people: list[Person], services: list[Service]) -> None:
     outsider = ServiceAssignmentFactory()
 
