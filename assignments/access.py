@@ -124,9 +124,12 @@ def in_state(services: models.QuerySet[Service], states: Collection[Access]) -> 
         services.filter(by_person, by_type, ~assigned, ~Exists(holders)),
         services.filter(~by_person, by_type, ~Exists(holders)),
     )
+    nobody_assigned = services.filter(by_person, ~by_type, ~assigned)
+    if set(states) == {Access.OPEN_NOBODY_ASSIGNED}:
+        return nobody_assigned
     conditions = {
         Access.OPEN: ~by_person & ~by_type,
-        Access.OPEN_NOBODY_ASSIGNED: any_of(services.filter(by_person, ~by_type, ~assigned)),
+        Access.OPEN_NOBODY_ASSIGNED: any_of(nobody_assigned),
         Access.RESTRICTED: (by_type | any_of(services.filter(by_person, assigned))) & ~nobody,
         Access.RESTRICTED_TO_NOBODY: nobody,
     }

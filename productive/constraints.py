@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.constraints import BaseConstraint
+
+from productive.prepared import Prepared
 
 MAX_JSON_DEPTH = 64
 
@@ -71,6 +74,36 @@ class Blame:
 
 class UniqueTogether(Blame, models.UniqueConstraint):
     """At most one row with these values; the second one is told so at the field `blame`."""
+
+    def validate(
+        self,
+        model: type[models.Model],
+        instance: models.Model,
+        exclude: Any = None,
+        using: str = DEFAULT_DB_ALIAS,
+    ) -> None:
+        """As Django does, but for plain columns with a query that is compiled once."""
+        names = tuple(model._meta.get_field(name).attname for name in self.fields)  # type: ignore[union-attr]
+        values = [getattr(instance, name) for name in names]
+        is_plain = names and self.condition is None and None not in values
+        if not is_plain or not set(exclude or ()).isdisjoint(self.fields):
+            super().validate(model, instance, exclude, using)
+            return
+        for (pk,) in rows_with(model, names, *map(type, values)).rows(*values):
+            if pk != instance.pk:
+                error = ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
+                raise ValidationError({self.blame: [error]})
+
+
+@lru_cache(maxsize=256)
+def rows_with(model: Any, names: tuple[str, ...], *types: type) -> Prepared:
+    """The query for the ids of the rows that have these values."""
+
+    def build(*values: Any) -> models.QuerySet[Any, Any]:
+        named = dict(zip(names, values, strict=True))
+        return model._base_manager.filter(**named).order_by().values_list("pk")
+
+    return Prepared(model, build, *(each() for each in types))
 
 
 class Check(Blame, models.CheckConstraint):

@@ -21,7 +21,7 @@ from simple_history.models import HistoricalChanges, HistoricalRecords, ModelDel
 from simple_history.utils import get_change_reason_from_object
 
 from productive import replicas
-from productive.prepared import Prepared
+from productive.prepared import Prepared, insert
 
 LONGEST_VIA = 300
 BATCH = 1000
@@ -249,7 +249,10 @@ def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
         )
         for row in rows
     ]
-    history._default_manager.bulk_create(records, batch_size=BATCH)
+    if len(records) == 1:  # by far the most frequent
+        insert(records[0])
+    else:
+        history._default_manager.bulk_create(records, batch_size=BATCH)
     if replicas.is_configured() and (owner := owner_of(model)):
         replicas.note_when_committed({getattr(record, owner) for record in records})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.db import connections, models, router
@@ -74,3 +75,22 @@ class Prepared:
             raise ValueError("The query doesn't use each of its values as it is")
         columns = [expression for expression, *_ in compiler.select[: compiler.col_count]]
         return Compiled(sql, params, places, compiler.get_converters(columns))
+
+
+def insert(row: models.Model) -> None:
+    """Write a row that is new, as it is: without signals, and without learning its id."""
+    model: Any = type(row)
+    connection: Any = connections[router.db_for_write(model)]
+    sql, fields = insert_statement(model)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql, [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+        )
+
+
+@cache
+def insert_statement(model: Any) -> tuple[str, list[Any]]:
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    values = ", ".join(["%s"] * len(fields))
+    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({values})', fields  # noqa: S608

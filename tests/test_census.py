@@ -14,6 +14,7 @@ from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.accounts.models import Organization, OrganizationOwned
 from productive.constraints import SameOrganization
+from productive.counting import counts_of
 from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
 from tests import factories
 from tests.api import Api
@@ -207,7 +208,9 @@ def test_list_takes_the_same_queries_at_1_and_3_rows(
         make(resource, organization, 2)
         with django_assert_num_queries(few):
             assert api.get(resource).json["meta"]["total_count"] >= 3
-        with django_assert_num_queries(few + 1):  # and the count, where the page doesn't show it
+        # And the count, where the page doesn't show it, and doesn't bring it along.
+        counted = 0 if counts_of(model_of(resource)) else 1
+        with django_assert_num_queries(few + counted):
             assert len(api.get(f"{resource}?page[size]=2").data) == 2
 
 

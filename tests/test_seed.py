@@ -445,10 +445,10 @@ def test_plans_know_the_rows_at_once() -> None:
     with connection.cursor() as cursor:
         for kind in RECORDED:
             cursor.execute(
-                "SELECT reltuples, relallvisible = relpages FROM pg_class WHERE relname = %s",
+                "SELECT reltuples FROM pg_class WHERE relname = %s",
                 [kind._meta.db_table],
             )
-            assert cursor.fetchone() == (kind._default_manager.count(), True)
+            assert cursor.fetchone() == (kind._default_manager.count(),)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,9 @@ class Reader:
     written: set[tuple[Node, Any]] = field(default_factory=set)
 
     def primary_data(self, plan: Plan, rows: Sequence[Row]) -> list[Resource]:
-        self.primary = {(plan.root.type, row[plan.root.pk]) for row in rows}
+        root = plan.root
+        if root.to_one or root.to_many:
+            self.primary = {(root.type, row[root.pk]) for row in rows}
         return self.read(plan, rows)
 
     def read(self, plan: Plan, rows: Sequence[Row]) -> list[Resource]:

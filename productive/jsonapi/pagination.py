@@ -46,10 +46,10 @@ class Page:
     def offset(self) -> int:
         return (self.number - 1) * self.size
 
-    def rows(self, queryset: AnyQuerySet, columns: Sequence[str]) -> Sequence[Any]:
-        """This page's rows; none where it begins beyond what a database can count."""
+    def rows(self, queryset: AnyQuerySet, columns: Sequence[str]) -> tuple[Sequence[Any], int | None]:
+        """This page's rows, none where it begins beyond what a database counts to; the total where known."""
         last = self.offset + self.size
-        return [] if last > MAX_ID else read_rows(queryset, tuple(columns), self.offset, last)
+        return ([], None) if last > MAX_ID else read_rows(queryset, tuple(columns), self.offset, last)
 
     def total(self, queryset: AnyQuerySet, rows: Sequence[Any]) -> int:
         """How many rows there are in all; counted only where the page itself doesn't show it."""
@@ -58,8 +58,8 @@ class Page:
         return total(queryset)
 
     def read(self, queryset: AnyQuerySet, columns: Sequence[str]) -> Contents:
-        rows = self.rows(queryset, columns)
-        return self.contents(rows, self.total(queryset, rows))
+        rows, known = self.rows(queryset, columns)
+        return self.contents(rows, self.total(queryset, rows) if known is None else known)
 
     def contents(self, rows: Sequence[Any], total: int) -> Contents:
         pages = -(-total // self.size)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from django.db import models, router
 
-from productive.counting import FAR, part, whole
+from productive.counting import FAR, counts_of, number_of, part, whole
 from productive.prepared import Prepared
 
 M = TypeVar("M", bound=models.Model)
@@ -29,24 +29,29 @@ def by_id(model: Any, owner: Any, columns: tuple[str, ...], *, lock: bool = Fals
 
 @lru_cache(maxsize=1024)
 def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> Prepared:
-    """The query for `columns` of all records of that model that an organization (`owner`) has."""
+    """The query for `columns` of all records of that model that an organization (`owner`) has; where the
+    database keeps their number, it is the last column."""
 
     def build(organization: int) -> models.QuerySet[Any, Any]:
-        return model.objects.owned_by(owner(pk=organization)).values_list(*columns)
+        records = model.objects.owned_by(owner(pk=organization))
+        number = number_of(model, organization)
+        return records.values_list(*columns, *([] if number is None else [number]))
 
     return Prepared(model, build, 1)
 
 
 def read_rows(
     queryset: models.QuerySet[Any, Any], columns: tuple[str, ...], start: int, stop: int
-) -> Sequence[Any]:
-    """`list(queryset.values_list(*columns)[start:stop])`."""
+) -> tuple[Sequence[Any], int | None]:
+    """`list(queryset.values_list(*columns)[start:stop])`, each with or without more columns behind these; and
+    how many rows there are in all, where that is known as well."""
+    model: Any = queryset.model
     rows = whole(queryset) if start <= FAR and not queryset.query.order_by else None
     if rows is None or rows.organizations is None or len(rows.organizations) != 1:
-        return part(queryset.values_list(*columns), start, stop)
-    model: Any = queryset.model
+        return part(queryset.values_list(*columns), start, stop), None
     owner: Any = model._meta.get_field("organization").related_model
-    return in_order(model, owner, columns).rows(*rows.organizations, part=slice(start, stop))
+    found = in_order(model, owner, columns).rows(*rows.organizations, part=slice(start, stop))
+    return found, found[0][-1] if found and counts_of(model) else None
 
 
 @lru_cache(maxsize=256)

@@ -96,9 +96,10 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     def data_and_included(self, plan: Plan, rows: Rows) -> dict[str, Any]:
         reader = Reader(self.organization.pk, self.organization.zone)
         data = reader.primary_data(plan, rows)
-        if metas := self.resource_metas([row[plan.root.pk] for row in rows]):
+        pk = plan.root.pk
+        if metas := self.resource_metas([row[pk] for row in rows]):
             for resource, row in zip(data, rows, strict=True):
-                resource["meta"] = metas[row[plan.root.pk]]
+                resource["meta"] = metas[row[pk]]
         if self.request.query_params.get("include"):
             return {"data": data, "included": list(reader.included.values())}
         return {"data": data}
