@@ -1,7 +1,7 @@
 # One command each. Everything is set up in .venv; nothing else on the machine is touched, but that `test` and
 # `screenshots` install Debian's chromium, and `test` its postgresql and pgbouncer, where these are missing and may be.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench load screenshots format lock clean
+.PHONY: help install demo test bench size load screenshots format lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -24,6 +24,9 @@ test: .venv/installed-dev ## Format, lint, types, import rules, migrations, and 
 
 bench: .venv/installed-dev ## Compare with a stock viewset and a hand-written view, and write docs/benchmarks.md
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.compare
+
+size: .venv/installed-dev ## Measure the cost at 10 thousand, 1 million and 10 million assignments (needs 15 GB)
+	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.size
 
 load: .venv/installed-dev ## Load a real server for a minute on SQLite, and another on PostgreSQL
 	@env -u DATABASE_URL $(BIN)/python -m tests.benchmarks.load sqlite

@@ -23,7 +23,8 @@ from django.db.models.lookups import Exact, In
 BLOCK_BITS = 13
 # Up to here it is as fast to walk.
 FAR = 2**BLOCK_BITS
-# On PostgreSQL, how many numbers a block may have, so that two connections seldom wait for each other's.
+# On PostgreSQL, how many numbers a block may have: each transaction takes one that no other has in hand, so
+# that only the seventeenth writer at once may have to wait.
 SHARDS = 16
 
 TABLE = """
@@ -69,9 +70,16 @@ POSTGRESQL_ADD = """
     ON CONFLICT (organization_id, block, shard) DO UPDATE SET number = counts.number + excluded.number
 """
 POSTGRESQL_FUNCTION = f"""
-CREATE FUNCTION %(function)s() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE mine CONSTANT smallint := pg_backend_pid() & (%(shards)s - 1);
+CREATE FUNCTION %(function)s() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE mine smallint := pg_backend_pid() & (%(shards)s - 1);
 BEGIN
+    FOR free IN 0 .. %(shards)s - 1 LOOP
+        IF pg_try_advisory_xact_lock(TG_RELID::int, free) THEN
+            mine := free;
+            EXIT;
+        END IF;
+    END LOOP;
     CASE TG_OP
     WHEN 'INSERT' THEN
         INSERT INTO %(counts)s AS counts
@@ -120,7 +128,7 @@ EVENTS = ("inserted", "deleted", "moved", "emptied")
 class CountedRows(BaseConstraint):
     """A table whose numbers of rows, by organization, the database keeps in the table `name` beside it.
 
-    No model stands for that table: whoever loads rows, from a dump too, has them counted.
+    No model stands for that table: whoever loads rows has them counted.
     """
 
     def validate(

@@ -1,0 +1,115 @@
+"""`make size` runs, and every answer is right; what its figures are is not for a gate to say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.db import connection
+
+from productive.accounts.models import ApiToken, Organization, Person, User
+from tests.api import Api
+from tests.benchmarks.size.report import row
+from tests.benchmarks.size.work import PROJECTS, SERVICES, Listed, Request, alike, tenants
+from tests.conftest import ROOT
+from tests.factories import (
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ServiceAssignmentFactory,
+)
+
+WORKS = [
+    "30 service assignments",
+    "200 service assignments",
+    "30 service assignments, newest first",
+    "page 30,000 of service assignments",
+    "last page of service assignments",
+    "service assignments after a cursor",
+    "30 project assignments",
+    "200 project assignments",
+    "30 project assignments, newest first",
+    "page 30,000 of project assignments",
+    "last page of project assignments",
+    "project assignments after a cursor",
+    "service assignments of one person",
+    "project assignments of one project",
+    "one service assignment",
+    "one project assignment",
+    "create a project assignment",
+    "delete it",
+]
+
+
+def test_command_measures_every_work_on_this_database() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.size", "--smoke", "--only", connection.vendor],
+        cwd=ROOT,
+        env={**os.environ, "TEST_DATABASE_URL": os.environ.get("DATABASE_URL", "")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    _, _, *works = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("|")]
+    assert works == WORKS
+
+
+def test_measuring_leaves_the_organization_as_it_was(organization: Organization) -> None:
+    ServiceAssignmentFactory(organization=organization)
+    ProjectAssignmentFactory(organization=organization)
+
+    def held() -> list[int]:
+        return [model.objects.count() for model in (ApiToken, User, Person)]
+
+    before = held()
+    with tenants([organization]) as (tenant,):
+        tenant.check()
+        assert [*tenant.asking()()] == WORKS
+        assert held() == [number + 1 for number in before]
+    assert held() == before
+
+
+def test_answer_that_is_not_exactly_what_is_there_is_refused(api: Api, organization: Organization) -> None:
+    made = ProjectAssignmentFactory.create_batch(3, organization=organization)
+    ids = [assignment.pk for assignment in made]
+    Request(PROJECTS, ids, 3).check(api)
+    Request(f"{PROJECTS}/{ids[0]}", ids[:1]).check(api)
+    for wrong in (
+        Request(PROJECTS, ids[::-1], 3),
+        Request(PROJECTS, ids, 4),
+        Request(PROJECTS, ids),
+        Request(f"{PROJECTS}/{ids[0]}", ids[1:2]),
+        Request(f"{PROJECTS}/{ids[-1] + 1}", ids[:1]),
+    ):
+        with pytest.raises(AssertionError):
+            wrong.check(api)
+
+
+@pytest.mark.django_db
+def test_those_come_first_who_have_as_many_rows_as_is_usual_in_the_first_list() -> None:
+    lists, people = [], []
+    for numbers in ((2, 2, 1), (1, 2, 3)):
+        owner = OrganizationFactory()
+        theirs = PersonFactory.create_batch(3, organization=owner)
+        for number, person in zip(numbers, theirs, strict=True):
+            ServiceAssignmentFactory.create_batch(number, organization=owner, person=person)
+        lists.append(Listed(SERVICES, owner))
+        people.append([person.pk for person in theirs])
+    ours, others = alike(lists, "person_id")
+    assert set(ours[:2]) == set(people[0][:2])
+    assert others[0] == people[1][1]
+
+
+def test_figures_are_judged_by_what_was_promised() -> None:
+    firsts = {"first page": {"small": 2.0, "large": 2.0}}
+    ms = {"small": 2.0, "large": 4.0}
+
+    def cells(far: dict[str, object] | None) -> list[str]:
+        return row({"work": "work", "ms": ms, "far": far}, "small", ["large"], firsts)
+
+    assert cells(None) == ["work", "2.0 ms", "4.0 ms", "2.00 (≤ 1.5 ✗)", ""]
+    assert cells({"near": "first page", "by_number": False})[3:] == ["2.00 (≤ 1.5 ✗)", "2.00 (≤ 3 ✓)"]
+    assert cells({"near": "first page", "by_number": True})[3:] == ["2.00", "2.00 (≤ 3 ✓)"]
