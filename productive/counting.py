@@ -16,8 +16,9 @@ from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement, Table
 from django.db.models.constraints import BaseConstraint
-from django.db.models.expressions import OrderBy, RawSQL
-from django.db.models.lookups import Exact, In
+from django.db.models.expressions import RawSQL
+
+from productive.order import along, direction, whole
 
 # 8,192 ids a block: 1,200 numbers to add up for ten million rows, and at most 8,192 rows to skip in one.
 BLOCK_BITS = 13
@@ -187,48 +188,14 @@ class Counted(NamedTuple):
     organizations: list[int] | None
 
     def ask(self, sql: str, *params: int) -> Any:
-        """The first row of a statement on `blocks` (block, number), or None."""
-        where = ""
+        """The first row of a statement on `{numbers}`, those of the list (block, number), or None."""
+        numbers = self.table
         if self.organizations is not None:
-            where = f"WHERE organization_id IN ({', '.join(['%s'] * len(self.organizations)) or 'NULL'})"
-        # Names from the models, numbers as parameters: nothing of it comes from outside.
-        blocks = f"SELECT block, sum(number) AS number FROM {self.table} {where} GROUP BY block"  # noqa: S608
+            places = ", ".join(["%s"] * len(self.organizations)) or "NULL"
+            numbers = f"{self.table} WHERE organization_id IN ({places})"
         with self.connection.cursor() as cursor:
-            cursor.execute(f"WITH blocks AS ({blocks}) {sql}", [*(self.organizations or ()), *params])
+            cursor.execute(sql.format(numbers=numbers), [*(self.organizations or ()), *params])
             return cursor.fetchone()
-
-
-class Whole(NamedTuple):
-    """That a list is all rows of these organizations, or of all where None, and no others."""
-
-    organizations: list[int] | None
-
-
-def whole(queryset: models.QuerySet[Any, Any]) -> Whole | None:
-    """Whose rows the queryset has, in whatever order and columns; None where it has but some of anybody's."""
-    query = queryset.query
-    narrowed = (
-        query.distinct or query.combinator or query.is_sliced or query.is_empty() or query.where.negated
-    )
-    if narrowed or query.group_by is not None or query.annotations or query.extra:
-        return None
-    if not query.where.children:
-        return Whole(None)
-    lookup, *others = query.where.children
-    target = getattr(getattr(lookup, "lhs", None), "target", None)
-    model: Any = queryset.model
-    if others or target is None or target is not owner_of(model):
-        return None
-    if isinstance(lookup, Exact) and isinstance(lookup.rhs, int):
-        return Whole([lookup.rhs])
-    if isinstance(lookup, In) and isinstance(lookup.rhs, list):
-        return Whole(lookup.rhs)
-    return None
-
-
-@cache
-def owner_of(model: Any) -> models.Field[Any, Any] | None:
-    return next((field for field in model._meta.concrete_fields if field.name == "organization"), None)
 
 
 @cache
@@ -264,35 +231,30 @@ def total(queryset: models.QuerySet[Any, Any]) -> int:
     kept = counted(queryset)
     if kept is None:
         return queryset.count()
-    (number,) = kept.ask("SELECT coalesce(sum(number), 0) FROM blocks")
+    (number,) = kept.ask("SELECT coalesce(sum(number), 0) FROM {numbers}")
     return int(number)
 
 
 def part(queryset: models.QuerySet[Any, Any], start: int, stop: int) -> Sequence[Any]:
     """`list(queryset[start:stop])`, without walking there through all that is before."""
     step = direction(queryset)
-    kept = counted(queryset) if step and start > FAR else None
-    if kept is None:
+    if not step:
         return list(queryset[start:stop])
+    kept = counted(queryset) if start > FAR else None
+    if kept is None:
+        return list(along(queryset)[start:stop])
     order = "block" if step > 0 else "block DESC"
-    running = f"SELECT block, number, sum(number) OVER (ORDER BY {order}) AS upto FROM blocks"  # noqa: S608
     found = kept.ask(
-        f"SELECT block, upto - number FROM ({running}) AS running WHERE upto > %s ORDER BY {order} LIMIT 1",  # noqa: S608
+        f"""
+        SELECT block, upto - number FROM (
+            SELECT block, sum(number) AS number, sum(sum(number)) OVER (ORDER BY {order}) AS upto
+            FROM {{numbers}} GROUP BY block
+        ) AS running WHERE upto > %s ORDER BY {order} LIMIT 1
+        """,  # noqa: S608
         start,
     )
     if found is None:
         return []
     block, before = map(int, found)
-    if step > 0:
-        near = queryset.filter(pk__gte=block << BLOCK_BITS)
-    else:
-        near = queryset.filter(pk__lt=(block + 1) << BLOCK_BITS)
-    return list(near[start - before : stop - before])
-
-
-def direction(queryset: models.QuerySet[Any, Any]) -> int:
-    """1 where the rows come by id, -1 where the newest comes first, 0 where they are in another order."""
-    first = next(iter(queryset.query.order_by or queryset.model._meta.ordering), None)
-    if isinstance(first, OrderBy):
-        first = ("-" if first.descending else "") + getattr(first.expression, "name", "")
-    return {"id": 1, "pk": 1, "-id": -1, "-pk": -1}.get(str(first), 0)
+    first = block << BLOCK_BITS if step > 0 else ((block + 1) << BLOCK_BITS) - 1
+    return list(along(queryset, first)[start - before : stop - before])

@@ -188,8 +188,9 @@ def test_total_of_many_is_one_short_query(django_assert_num_queries: Any) -> Non
     assert '"assignments_projectassignment"' not in queries[0]["sql"]
 
 
+@pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("order", ["id", "-id", "pk", "-watched"])
-def test_part_is_the_slice(order: str) -> None:
+def test_part_is_the_slice(order: str, turned: bool) -> None:
     """Blocks of which some are full of holes, and other organizations' rows between."""
     own, other = OrganizationFactory(), OrganizationFactory()
     chosen = random.Random(7)
@@ -206,11 +207,13 @@ def test_part_is_the_slice(order: str) -> None:
         )
     absent = 2 * 2**BLOCK_BITS
     rows = ProjectAssignment.objects.owned_by(own).order_by(order)
+    if turned:
+        rows = rows.reverse()
     everything = list(rows)
     if order == "-watched":
         assert list(part(rows, 3, 9)) == everything[3:9]
         return
-    before = absent if not order.startswith("-") else 0
+    before = absent if order.startswith("-") is turned else 0
     for start in range(0, 20, 3):
         for stop in (start + 1, start + 5, start + 30):
             assert list(part(rows, before + start, before + stop)) == everything[start:stop]

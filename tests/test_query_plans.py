@@ -38,7 +38,7 @@ from productive.jsonapi.filters import (
     TextFilter,
 )
 from tests.api import Api
-from tests.factories import ApiTokenFactory
+from tests.factories import ApiTokenFactory, ProjectFactory
 from tests.test_census import RESOURCES, SERVED
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
@@ -264,6 +264,51 @@ def test_page_in_any_order_reads_its_own_rows_alone(api: Api) -> None:
             plan = plans(api, page)[0]
             rows = max(looked_at(node) for node in nodes(plan) if node.get("Relation Name") in ROWS)
             if rows > SIZE + 1 or most_sorted(plan):
+                found[page] = rows, most_sorted(plan)
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("other_ids", "own_ids"),
+    [((1, 1000), (1001, 30000)), ((29001, 30000), (1, 29000))],
+    ids=["last", "first"],
+)
+def test_page_of_an_organization_apart_reads_its_own_rows_alone(
+    db: None, other_ids: tuple[int, int], own_ids: tuple[int, int]
+) -> None:
+    """Where all rows of the others come before its own, or after, none of them is passed over."""
+    own, other = ApiTokenFactory(), ApiTokenFactory()
+    own.touch(own.created_at)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL random_page_cost = 1.1")
+        for token, ids in ((own, own_ids), (other, other_ids)):
+            owner = token.organization_id
+            cursor.execute(
+                """
+                INSERT INTO accounts_person (id, organization_id, created_at, first_name, last_name)
+                SELECT id, %s, now(), 'First', 'Last' FROM generate_series(%s, %s) id
+                """,
+                [owner, *ids],
+            )
+            project = ProjectFactory(organization=token.organization).pk
+            cursor.execute(
+                """
+                INSERT INTO assignments_projectassignment
+                    (id, organization_id, created_at, person_id, project_id)
+                SELECT id, %s, now(), id, %s FROM generate_series(%s, %s) id
+                """,
+                [owner, project, *ids],
+            )
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ANALYZE")
+    api = Api(own.name)
+    found = {}
+    for sort in ("id", "-id"):
+        first = f"project_assignments?sort={sort}&page[size]={SIZE}"
+        for page in (first, f"{first}&page[number]=9", f"{first}&page[after]=", following(api, first)):
+            plan = plans(api, page)[0]
+            rows = [looked_at(node) for node in nodes(plan) if node.get("Relation Name") in ROWS]
+            if max(rows) > 9 * SIZE or most_sorted(plan):
                 found[page] = rows, most_sorted(plan)
     assert found == {}
 

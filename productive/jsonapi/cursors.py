@@ -15,11 +15,12 @@ from typing import Any
 
 import orjson
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import Q, Value
 from rest_framework.exceptions import ErrorDetail
 
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.parsers import MAX_ID
+from productive.order import compared
 
 # The longest line of a request is little longer, so no link could carry more.
 MAX_CURSOR = 8_000
@@ -153,11 +154,11 @@ def after(terms: Sequence[Term], values: Sequence[Any]) -> Q:
     """What comes after the values: as one comparison where the order allows, else begun with one."""
     length = comparable(terms, values)
     if length == len(terms):
-        return compared(terms, values, "<" if terms[0].descending else ">")
+        return placed(terms, "<" if terms[0].descending else ">", values)
     exactly = one_by_one(terms, values)
     if not length:
         return exactly
-    return compared(terms[:length], values, "<=" if terms[0].descending else ">=") & exactly
+    return placed(terms[:length], "<=" if terms[0].descending else ">=", values) & exactly
 
 
 def comparable(terms: Sequence[Term], values: Sequence[Any]) -> int:
@@ -170,22 +171,10 @@ def comparable(terms: Sequence[Term], values: Sequence[Any]) -> int:
     return len(terms)
 
 
-def compared(terms: Sequence[Term], values: Sequence[Any], operator: str) -> Q:
-    """(a, b) > (1, 2): where the columns are those of an index, that is one place in it."""
-    columns = Func(*(F(term.column) for term in terms), template="(%(expressions)s)")
-    constants = Func(
-        *(Value(value, term.field) for term, value in zip(terms, values, strict=False)),
-        template="(%(expressions)s)",
-    )
-    return Q(
-        Func(
-            columns,
-            constants,
-            template="%(expressions)s",
-            arg_joiner=f" {operator} ",
-            output_field=models.BooleanField(),
-        )
-    )
+def placed(terms: Sequence[Term], operator: str, values: Sequence[Any]) -> Q:
+    """The columns of these terms with as many of the values."""
+    constants = [Value(value, term.field) for term, value in zip(terms, values, strict=False)]
+    return compared([term.column for term in terms], operator, constants)
 
 
 def one_by_one(terms: Sequence[Term], values: Sequence[Any]) -> Q:

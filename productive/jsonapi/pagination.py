@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from django.db import models
-from django.db.models import Q
 from django.http import QueryDict
 from rest_framework.request import Request
 
@@ -18,6 +17,7 @@ from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
 from productive.jsonapi.records import read_rows
+from productive.order import along, direction
 
 PAGE_SIZE = 30
 MAX_PAGE_SIZE = 200
@@ -104,14 +104,13 @@ class CursorPage:
         """Raise CursorError where the cursor is none of this order."""
         terms = terms_of(queryset)
         values = self.values(terms)
-        ranges = [Q()] if values is None else ranges_after(terms, values)
         # The columns of the order come last, where nobody who reads the row by `columns` looks.
         names = [*columns, *(term.column for term in terms if term.column not in columns)]
         places = [names.index(term.column) for term in terms]
         rows: list[Any] = []
-        for condition in ranges:
+        for found in following(queryset, terms, values):
             if len(rows) < self.asked:
-                rows += queryset.filter(condition).values_list(*names)[: self.asked - len(rows)]
+                rows += found.values_list(*names)[: self.asked - len(rows)]
         return self.contents(rows, terms, lambda row: [row[place] for place in places])
 
     def values(self, terms: Sequence[Term]) -> list[Any] | None:
@@ -126,6 +125,15 @@ class CursorPage:
             cursors["next"] = cursor_at(terms, values_of(shown[-1]))
         links = {link: {"page[after]": cursor, "page[size]": self.size} for link, cursor in cursors.items()}
         return Contents(shown, links, {"page_size": self.size, "max_page_size": MAX_PAGE_SIZE})
+
+
+def following(
+    queryset: AnyQuerySet, terms: Sequence[Term], values: Sequence[Any] | None
+) -> Sequence[AnyQuerySet]:
+    """What comes after these values, or all: one range of an index after the other."""
+    if step := direction(queryset):
+        return [along(queryset, None if values is None else values[0] + step)]
+    return [queryset.filter(condition) for condition in ranges_after(terms, values)] if values else [queryset]
 
 
 def page_of(params: QueryDict) -> Page | CursorPage:

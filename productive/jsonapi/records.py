@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from django.db import models, router
 
-from productive.counting import FAR, counts_of, number_of, part, whole
+from productive.counting import FAR, counts_of, number_of, part
+from productive.order import along, direction, whole
 from productive.prepared import Prepared
 
 M = TypeVar("M", bound=models.Model)
@@ -34,6 +35,8 @@ def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> Prepared:
 
     def build(organization: int) -> models.QuerySet[Any, Any]:
         records = model.objects.owned_by(owner(pk=organization))
+        if direction(records):
+            records = along(records)
         number = number_of(model, organization)
         return records.values_list(*columns, *([] if number is None else [number]))
 
@@ -46,7 +49,8 @@ def read_rows(
     """`list(queryset.values_list(*columns)[start:stop])`, each with or without more columns behind these; and
     how many rows there are in all, where that is known as well."""
     model: Any = queryset.model
-    rows = whole(queryset) if start <= FAR and not queryset.query.order_by else None
+    as_usual = start <= FAR and not queryset.query.order_by and queryset.query.standard_ordering
+    rows = whole(queryset) if as_usual else None
     if rows is None or rows.organizations is None or len(rows.organizations) != 1:
         return part(queryset.values_list(*columns), start, stop), None
     owner: Any = model._meta.get_field("organization").related_model
