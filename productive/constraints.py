@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import DEFAULT_DB_ALIAS, models
+from django.db import DEFAULT_DB_ALIAS, models, router
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models import Q
 from django.db.models.constraints import BaseConstraint
+from django.db.models.expressions import Col
+from django.db.models.sql.query import Query
 
 from productive.prepared import Prepared
 
@@ -82,17 +85,37 @@ class UniqueTogether(Blame, models.UniqueConstraint):
         exclude: Any = None,
         using: str = DEFAULT_DB_ALIAS,
     ) -> None:
-        """As Django does, but for plain columns with a query that is compiled once."""
-        names = tuple(model._meta.get_field(name).attname for name in self.fields)  # type: ignore[union-attr]
-        values = [getattr(instance, name) for name in names]
-        is_plain = names and self.condition is None and None not in values
-        if not is_plain or not set(exclude or ()).isdisjoint(self.fields):
-            super().validate(model, instance, exclude, using)
-            return
-        for (pk,) in rows_with(model, names, *map(type, values)).rows(*values):
-            if pk != instance.pk:
-                error = ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
-                raise ValidationError({self.blame: [error]})
+        """As Django does; that there is no such row, a query says that is compiled once for plain columns."""
+        fields: list[Any] = [model._meta.get_field(name) for name in self.fields]
+        values = [getattr(instance, field.attname) for field in fields]
+        if (
+            fields
+            and self.condition is None
+            and set(self.fields).isdisjoint(exclude or ())
+            and using == router.db_for_read(model)
+            and all(map(is_kept_as_it_is, fields, values))
+        ):
+            found = rows_with(model, tuple(field.attname for field in fields), *map(type, values))
+            # None of these is the row of a record that is new, not even one with the same id.
+            if all(pk == instance.pk and not instance._state.adding for (pk,) in found.rows(*values)):
+                return
+        super().validate(model, instance, exclude, using)
+
+
+# What a column keeps as it is given. For the smaller integers' columns, `Prepared` has none that stands in.
+KEPT = {
+    models.BigAutoField: int,
+    models.BigIntegerField: int,
+    models.CharField: str,
+    models.EmailField: str,
+    models.TextField: str,
+}
+
+
+def is_kept_as_it_is(field: Any, value: Any) -> bool:
+    """Whether the value is of the column's own type: true is no number, "1" isn't 1, null is nothing."""
+    kept = KEPT.get(type(field.target_field if field.is_relation else field))
+    return type(value) is kept
 
 
 @lru_cache(maxsize=256)
@@ -186,10 +209,11 @@ def validate_change(record: models.Model, changed: Iterable[str]) -> None:
 
     Raise ValidationError, as it does. What speaks of none of these fields still holds, and isn't asked again.
     """
-    errors: dict[str, Any] = {}
-    for model, constraints in record.get_constraints():
-        for constraint in constraints:
-            if not names_in(constraint).isdisjoint(changed):
+    changed, errors = set(changed), dict[str, Any]()
+    for model, _ in record.get_constraints():
+        columns = columns_of(model, changed)
+        for constraint, spoken_of in columns_by_constraint(model):
+            if not spoken_of.isdisjoint(columns):
                 try:
                     constraint.validate(model, record)
                 except ValidationError as error:
@@ -198,19 +222,38 @@ def validate_change(record: models.Model, changed: Iterable[str]) -> None:
         raise ValidationError(errors)
 
 
-def names_in(constraint: BaseConstraint) -> set[str]:
-    """The fields that a constraint speaks of."""
+@cache
+def columns_by_constraint(model: type[models.Model]) -> list[tuple[BaseConstraint, set[str]]]:
+    return [(constraint, columns_in(model, constraint)) for constraint in model._meta.constraints]
+
+
+def columns_in(model: type[models.Model], constraint: BaseConstraint) -> set[str]:
+    """The columns that a constraint speaks of, also in a condition; one of an unknown kind, of all."""
     if isinstance(constraint, SameOrganization):
-        return {constraint.field}
+        return columns_of(model, ("organization", constraint.field))
     if isinstance(constraint, models.CheckConstraint):
-        condition: Any = constraint.condition
-        return set(condition.referenced_base_fields)
+        return columns_read(model, constraint.condition)
     if isinstance(constraint, models.UniqueConstraint):
-        inside = [part for each in constraint.expressions for part in flattened(each)]
-        columns = [part.name for part in inside if isinstance(part, models.F)]  # type: ignore[attr-defined]
-        return {*constraint.fields, *columns}
-    return set()
+        read = columns_read(model, *constraint.expressions, constraint.condition or Q())
+        return columns_of(model, constraint.fields) | read
+    return {field.attname for field in model._meta.concrete_fields}
 
 
-def flattened(expression: Any) -> Any:
-    return [expression] if isinstance(expression, models.F) else list(expression.flatten())
+def columns_of(model: type[models.Model], names: Iterable[str]) -> set[str]:
+    """By the names of fields or columns: a service may be said to change as `service` and as `service_id`."""
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    return {part.attname for field in fields for part in getattr(field, "local_related_fields", (field,))}
+
+
+def columns_read(model: type[models.Model], *expressions: Any) -> set[str]:
+    """The columns that the expressions become in SQL, wherever in them."""
+    query = Query(model, alias_cols=False)
+    parts = [expression.resolve_expression(query, allow_joins=False) for expression in expressions]
+    columns = set()
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Col):
+            columns.add(part.target.attname)
+        elif hasattr(part, "get_source_expressions"):
+            parts += part.get_source_expressions()
+    return columns

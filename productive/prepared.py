@@ -15,12 +15,15 @@ NUMBER, TEXT = 2**62, "stands for value {}"
 
 
 class Compiled(NamedTuple):
-    """A statement, the values that never change by their place, and what makes Python values of columns."""
+    """A statement, the values that never change, and, by their places, the others and what converts columns.
+
+    Nothing in it belongs to the connection that it was compiled for: its own converters have to be asked for.
+    """
 
     sql: str
     params: Sequence[Any]
     places: Mapping[int, int]
-    converters: Mapping[int, tuple[Sequence[Callable[..., Any]], Any]]
+    converters: Mapping[int, tuple[Any, Sequence[Callable[..., Any]]]]
 
 
 class Prepared:
@@ -32,17 +35,25 @@ class Prepared:
 
     def __init__(self, model: type[models.Model], build: Callable[..., Rows], *examples: int | str) -> None:
         self.model, self.build = model, build
+        self.types = [*map(type, examples)]
         self.stand_ins = [
             NUMBER + i if isinstance(example, int) else TEXT.format(i) for i, example in enumerate(examples)
         ]
         self.compiled: dict[str, Compiled] = {}
 
     def rows(self, *values: int | str, part: slice | None = None) -> list[Sequence[Any]]:
-        """The rows for these values, or a part of them, from the database that the router names."""
+        """The rows for these values, or a part of them, from the database that the router names.
+
+        Raise ValueError for values that aren't as many, or of the types, as the examples were.
+        """
+        if [*map(type, values)] != self.types:
+            takes, given = (", ".join(t.__name__ for t in types) for types in (self.types, map(type, values)))
+            raise ValueError(f"The query takes values of the types ({takes}), not ({given})")
         connection: Any = connections[router.db_for_read(self.model)]
-        compiled = self.compiled.get(connection.vendor)
+        compiled = self.compiled.get(connection.alias)
         if compiled is None:
-            compiled = self.compiled[connection.vendor] = self.compile(connection)
+            # Two threads may both do so; either's will do.
+            compiled = self.compiled[connection.alias] = self.compile(connection)
         params = list(compiled.params)
         for place, i in compiled.places.items():
             params[place] = values[i]
@@ -52,9 +63,13 @@ class Prepared:
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
             rows: list[Sequence[Any]] = cursor.fetchall()
-        if not compiled.converters:
+        if not compiled.converters or not rows:
             return rows
-        converters = [(place, *each) for place, each in compiled.converters.items()]
+        of_connection = connection.ops.get_db_converters
+        converters = [
+            (place, (*of_connection(expression), *functions), expression)
+            for place, (expression, functions) in compiled.converters.items()
+        ]
         converted: list[Sequence[Any]] = []
         for row in map(list, rows):
             for place, functions, expression in converters:
@@ -73,8 +88,12 @@ class Prepared:
         }
         if set(places.values()) != set(range(len(self.stand_ins))):
             raise ValueError("The query doesn't use each of its values as it is")
-        columns = [expression for expression, *_ in compiler.select[: compiler.col_count]]
-        return Compiled(sql, params, places, compiler.get_converters(columns))
+        converters = {}
+        for place, (expression, *_) in enumerate(compiler.select[: compiler.col_count]):
+            functions = expression.get_db_converters(connection)
+            if functions or connection.ops.get_db_converters(expression):
+                converters[place] = expression, functions
+        return Compiled(sql, params, places, converters)
 
 
 def insert(row: models.Model) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+from threading import Barrier, Thread
 from typing import Any
+from weakref import ref
 
 import pytest
-from django.db import models
+from django.db import connections, models
 from django.db.models import Value
 from django.db.models.functions import Concat
 
@@ -55,3 +58,38 @@ def test_value_that_is_not_used_as_it_is_is_refused() -> None:
 
     with pytest.raises(ValueError, match="as it is"):
         Prepared(Person, changed, 1).rows(1)
+
+
+@pytest.mark.parametrize("values", [(), (1,), (1, "a", "b"), ("1", "a"), (1, 2), (True, "a"), (1, None)])
+def test_values_that_are_no_such_examples_are_refused(values: Any) -> None:
+    query = Prepared(Person, named, 1, "")
+    with pytest.raises(ValueError, match=r"takes values of the types \(int, str\), not"):
+        query.rows(*values)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_query_outlives_the_connection_that_it_was_compiled_for() -> None:
+    """Threads that compile it at once disturb no other, and when they end, nothing of them is kept."""
+    person = PersonFactory(title="Designer", archived_at="2026-01-01T00:00Z")
+    query, at_once = Prepared(Person, named, 1, ""), Barrier(4)
+    found: list[Any] = []
+    compiled_for: list[Any] = []
+
+    def ask() -> None:
+        connection = connections["default"]
+        compiled_for.append(ref(connection))
+        at_once.wait(10)
+        try:
+            found.extend(map(tuple, query.rows(person.organization_id, "Designer")))
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+    assert [connection() for connection in compiled_for] == [None] * 4
+    rows = [tuple(row) for row in query.rows(person.organization_id, "Designer")]
+    assert found == rows * 4 == [*named(person.organization_id, "Designer")] * 4
