@@ -127,8 +127,13 @@ for _alias, _database in DATABASES.items():
         if _alias == "replica":
             _options.setdefault("tcp_user_timeout", 3_000)
         if _pool_size:
-            _options.setdefault("pool", {"min_size": 0, "max_size": _pool_size, **_waits})
+            from productive.connections import Connection
+
+            _pool = {"connection_class": Connection, "min_size": 0, "max_size": _pool_size, **_waits}
+            _options.setdefault("pool", _pool)
         if not PGBOUNCER:
+            # For cursors that bind on the server, which Django's own don't.
+            _options.setdefault("prepare_threshold", 0)
             _options.setdefault(
                 "options",
                 f"-c statement_timeout={env.int('STATEMENT_TIMEOUT_MS', default=15_000)}"

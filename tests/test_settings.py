@@ -63,13 +63,14 @@ def test_other_databases_are_refused() -> None:
     assert refused.stderr == "Cannot start: DATABASE_URL must begin with sqlite:// or postgres://\n"
 
 
+CONNECTION = "<class 'productive.connections.Connection'>"
 PRIMARY, REPLICA = "postgres://web@primary/productive", "postgres://web@replica/productive"
 
 
 @cache
 def shown_by_process(**environment: str) -> str:
     what = "[s.DATABASES, s.DATABASE_ROUTERS]"
-    script = f"import json; from django.conf import settings as s; print(json.dumps({what}))"
+    script = f"import json; from django.conf import settings as s; print(json.dumps({what}, default=repr))"
     shown = manage("shell", "--verbosity", "0", "--command", script, SECRET_KEY=GOOD_KEY, **environment)
     assert shown.returncode == 0, shown.stderr
     return shown.stdout
@@ -104,8 +105,8 @@ def test_replica_is_waited_for_less_than_the_primary_and_is_like_it_otherwise() 
     primary, replica = both["default"], both["replica"]
     assert primary == one["default"]
     assert [primary["OPTIONS"]["pool"], replica["OPTIONS"].pop("pool")] == [
-        {"min_size": 0, "max_size": 10, "timeout": 5},
-        {"min_size": 0, "max_size": 10, "timeout": 1, "reconnect_timeout": 1},
+        {"connection_class": CONNECTION, "min_size": 0, "max_size": 10, "timeout": 5},
+        {"connection_class": CONNECTION, "min_size": 0, "max_size": 10, "timeout": 1, "reconnect_timeout": 1},
     ]
     del primary["OPTIONS"]["pool"]
     assert replica["OPTIONS"].pop("tcp_user_timeout") == 3_000
@@ -123,6 +124,7 @@ def test_pgbouncer_is_sent_no_start_up_options_and_no_cursor_of_the_servers() ->
         assert bounced[alias].pop("DISABLE_SERVER_SIDE_CURSORS") is True
         del direct[alias]["DISABLE_SERVER_SIDE_CURSORS"]
         assert direct[alias]["OPTIONS"].pop("options").startswith("-c statement_timeout=")
+        assert direct[alias]["OPTIONS"].pop("prepare_threshold") == 0
         del direct[alias]["OPTIONS"]["pool"]
     assert bounced == direct
 
