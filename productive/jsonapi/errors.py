@@ -32,6 +32,11 @@ STATUSES = {
     405: ("method_not_allowed", "Method Not Allowed", "This method is not allowed on this endpoint"),
     406: ("not_acceptable", "Not Acceptable", "The requested format is not available"),
     409: ("conflict", "Conflict", "The request conflicts with the state of the record"),
+    412: (
+        "precondition_failed",
+        "Precondition Failed",
+        "The record is not, or no longer, in the state that If-Match names",
+    ),
     413: ("payload_too_large", "Payload Too Large", "The request body is too large"),
     415: (
         "unsupported_media_type",
@@ -57,6 +62,7 @@ PARAMETERS = {
     "unsupported_field": ("Unsupported Field", "Field '{}' is not supported on this endpoint"),
     "invalid_page": ("Invalid Page", "Page '{}' is not a whole number from 1"),
 }
+INVALID_HEADER = {"code": "invalid_header", "title": "Invalid Header"}
 
 # What a serializer field says, by DRF's code for the fault. A field ignores the codes that it has no use for.
 BLANK, INVALID, NOT_SUPPORTED = "can't be blank", "attribute is invalid", "attribute is not supported"
@@ -79,6 +85,14 @@ class ApiError(APIException):
         code, self.title, default = STATUSES[status]
         self.status_code = status
         super().__init__(detail or default, code)
+
+
+class HeaderError(ApiError):
+    """A header of the request that can't be read (400), or that what is there contradicts."""
+
+    def __init__(self, status: int, header: str, detail: str | None = None) -> None:
+        super().__init__(status, detail)
+        self.header = header
 
 
 class ParameterError(APIException):
@@ -130,6 +144,12 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
                 source={"parameter": exc.parameter},
             )
             return 400, [error]
+        case HeaderError():
+            words = INVALID_HEADER if exc.status_code == 400 else {}
+            error = error_object(
+                exc.status_code, detail=str(exc.detail), source={"header": exc.header}, **words
+            )
+            return exc.status_code, [error]
         case ApiError():
             return exc.status_code, [error_object(exc.status_code, detail=str(exc.detail))]
         case APIException() if exc.status_code in STATUSES:  # DRF's own: 401, 403, 405, 415

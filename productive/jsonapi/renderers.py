@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import Any
 
 import orjson
-from django.utils.http import parse_etags
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+from productive.jsonapi.etags import known_tags, tags_of
 
 MEDIA_TYPE = "application/vnd.api+json"
 CONTENT_TYPE = f"{MEDIA_TYPE}; charset=utf-8"
@@ -29,16 +29,11 @@ def dump(document: Mapping[str, Any]) -> bytes:
 
 
 def represent(request: Request, document: Mapping[str, Any], organization: int) -> Response:
-    """The answer to a GET, with its ETag; 304 without a body where the client has just this already.
-
-    The tag is made of the organization and of the bytes themselves, so it is as exact for a list as for one
-    record. The compressed form is another sequence of bytes, and has a tag of its own.
-    """
+    """The answer to a GET, with its ETag; 304 without a body where the client has just this already."""
     body = dump(document)
-    plain = blake2b(body, digest_size=15, salt=organization.to_bytes(16)).hexdigest()
-    tags = {coding: f'"{plain}{suffix}"' for coding, suffix in (("", ""), ("gzip", "-gzip"))}
+    tags = tags_of(body, organization)
     headers = {"Vary": "Accept-Encoding"}
-    known = {tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))}
+    known = known_tags(request.headers.get("If-None-Match", ""))
     coding = "gzip" if len(body) >= COMPRESSED_FROM and accepts_gzip(request) else ""
     if known.intersection(("*", *tags.values())):
         coding = next((coding for coding, tag in tags.items() if tag in known), coding)

@@ -18,7 +18,8 @@ from rest_framework.viewsets import ViewSetMixin
 from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.jsonapi.documents import Plan, Reader, Row, compile_plan
-from productive.jsonapi.errors import ApiError
+from productive.jsonapi.errors import ApiError, HeaderError
+from productive.jsonapi.etags import is_matched, tags_of
 from productive.jsonapi.filters import FilterSet
 from productive.jsonapi.pagination import Contents, CursorPage, Page, addresses, page_of
 from productive.jsonapi.parameters import include_tree, sparse_fields
@@ -34,6 +35,7 @@ Rows = Sequence[Row]
 # A lost race is told apart from a real conflict by trying again: the winner's row is visible then.
 TRIES = 3
 DEADLOCK_OR_SERIALIZATION = {"40P01", "40001"}
+IF_MATCH = "If-Match"
 
 
 class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
@@ -138,12 +140,12 @@ class ModelViewSet(ReadOnlyViewSet):
 
         pk, document = in_transaction(save)
         location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{pk}")
-        return Response(document, status=201, headers={"Location": location})
+        return self.written(document, status=201, headers={"Location": location})
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         plan, pk, resource = self.plan(), self.pk(), self.resource_object()
         self.check_id(resource)
-        return Response(
+        return self.written(
             in_transaction(lambda: dump(self.document(plan, self.save(self.locked(pk), resource))))
         )
 
@@ -163,11 +165,24 @@ class ModelViewSet(ReadOnlyViewSet):
         if resource.id not in (None, self.kwargs["pk"]):
             raise ApiError(409, "The id of the resource is not the one in the address")
 
+    def written(self, document: bytes, **kwargs: Any) -> Response:
+        """The answer to a write, with the tag that a GET of the record with the same query has now."""
+        response = Response(document, **kwargs)
+        response.headers["ETag"] = tags_of(document, self.organization.pk)[""]
+        return response
+
     def locked(self, pk: int) -> models.Model:
-        """The record, held until the transaction ends."""
+        """The record, held until the transaction ends. Raise ApiError 404, or 412 where it isn't the state
+        that the client's If-Match names."""
         record = find_record(self.serializer_class.Meta.model, self.organization, pk, lock=True)
         if record is None:
             raise ApiError(404)
+        if_match = self.request.headers.get(IF_MATCH)
+        if if_match is not None:
+            # Only now, when nobody else can change it any more.
+            document = dump(self.document(self.plan(), pk))
+            if not is_matched(if_match, tags_of(document, self.organization.pk)):
+                raise HeaderError(412, IF_MATCH)
         return record
 
     def save(self, record: models.Model | None, resource: ResourceObject) -> int:
@@ -193,7 +208,7 @@ def verb(name: str) -> Any:
             getattr(self.locked(pk), name)()
             return dump(self.document(plan, pk))
 
-        return Response(in_transaction(call))
+        return self.written(in_transaction(call))
 
     act.__name__ = name
     return action(detail=True, methods=["patch"])(act)
