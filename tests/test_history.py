@@ -22,6 +22,7 @@ from simple_history.utils import bulk_create_with_history, bulk_update_with_hist
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.idempotency import IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person, User
 from productive.history import change_set, command_line, current_change_set, record_all
 from tests import factories
@@ -99,7 +100,8 @@ def user_of(client: Client) -> int:
 
 def test_every_model_of_ours_is_recorded_but_for_secrets() -> None:
     ours = [model for room in ROOMS for model in apps.get_app_config(room).get_models()]
-    assert {*RECORDED} == {model for model in ours if model not in HISTORIES}
+    # An answer that is kept for a day changes nothing that anybody would look for.
+    assert {*RECORDED} == {model for model in ours if model not in HISTORIES} - {IdempotencyKey}
     assert {*RECORDED} >= {*OWNED, Organization}
     for history in HISTORIES:
         model = history.instance_type

@@ -19,6 +19,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Upper
 from django.utils import timezone
 
+from productive import replicas
+from productive.accounts.idempotency import IdempotencyKey
 from productive.constraints import UniqueTogether
 from productive.history import History
 
@@ -312,6 +314,18 @@ class ApiToken(OrganizationOwned):
             return
         with suppress(OperationalError):  # a busy database is no reason to refuse a reader
             ApiToken.objects.filter(pk=self.pk).exclude(last_used_at__gte=due).update(last_used_at=now)
+
+    def claim(self, key: str, fingerprint: str) -> IdempotencyKey | None:
+        """Take the key for a request of this token, or return what it was taken for before; see there."""
+        earlier = IdempotencyKey.objects.claim(self.pk, key, fingerprint, timezone.now())
+        if earlier is not None and replicas.is_configured():
+            # Whoever made that change may not have noted it yet.
+            replicas.note_when_committed([self.organization_id])
+        return earlier
+
+    def keep_answer(self, key: str, location: str, body: bytes) -> None:
+        """Write down what the request that has taken the key is answered with."""
+        IdempotencyKey.objects.filter(token=self, key=key).update(location=location, body=body)
 
 
 def digest(secret: str) -> str:

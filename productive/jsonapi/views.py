@@ -21,6 +21,7 @@ from productive.jsonapi.documents import Plan, Reader, Row, compile_plan
 from productive.jsonapi.errors import ApiError, HeaderError
 from productive.jsonapi.etags import is_matched, tags_of
 from productive.jsonapi.filters import FilterSet
+from productive.jsonapi.idempotency import REPLAYED, Created, once
 from productive.jsonapi.pagination import Contents, CursorPage, Page, addresses, page_of
 from productive.jsonapi.parameters import include_tree, sparse_fields
 from productive.jsonapi.parsers import ResourceObject, parse_id
@@ -134,13 +135,16 @@ class ModelViewSet(ReadOnlyViewSet):
         if resource.id is not None:
             raise ApiError(403, "The id of a new record can't be chosen by the client")
 
-        def save() -> tuple[int, bytes]:
+        def save() -> Created:
             pk = self.save(None, resource)
-            return pk, dump(self.document(plan, pk))
+            location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{pk}")
+            return Created(location, dump(self.document(plan, pk)))
 
-        pk, document = in_transaction(save)
-        location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{pk}")
-        return self.written(document, status=201, headers={"Location": location})
+        created = in_transaction(once(request, save))
+        headers = {"Location": created.location}
+        if created.is_replayed:
+            headers[REPLAYED] = "true"
+        return self.written(created.body, status=201, headers=headers)
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         plan, pk, resource = self.plan(), self.pk(), self.resource_object()

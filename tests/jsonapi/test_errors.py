@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
 
@@ -18,7 +20,7 @@ from catalog.models import ServiceType
 from catalog.serializers import ServiceTypeSerializer
 from productive import urls
 from productive.jsonapi.views import ReadOnlyViewSet
-from tests.api import CONTENT_TYPE, Api
+from tests.api import CONTENT_TYPE, Answer, Api
 from tests.factories import ApiTokenFactory, OrganizationFactory, ServiceTypeFactory
 
 
@@ -139,3 +141,24 @@ def test_lock_that_is_held_too_long_is_a_503_and_readers_never_wait(
         assert refused.headers["Retry-After"] == "2"
         assert api.get(path).data["attributes"]["name"] == "Before"
     assert api.patch(path, json=body).data["attributes"]["name"] == "After"
+
+
+def test_key_that_another_request_holds_for_too_long_is_a_503(
+    transactional_db: None, short_wait: None
+) -> None:
+    token = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
+    api, key = Api(token.name), {"Idempotency-Key": "held"}
+    body = {"data": {"type": "service_types", "attributes": {"name": "Once"}}}
+
+    def again() -> Answer:
+        try:
+            return api.post("service_types", json=body, headers=key)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        first = api.post("service_types", json=body, headers=key)
+        refused = pool.submit(again).result()
+    assert (refused.status, refused.error["code"]) == (503, "service_unavailable")
+    assert refused.headers["Retry-After"] == "2"
+    assert again().body == first.body
