@@ -57,6 +57,25 @@ def make_service_user(organization: Organization, name: str) -> User:
     return user
 
 
+def told_of(token: ApiToken) -> str:
+    """What the token opens and until when, and how to use its secret."""
+    expiry = "never expires"
+    if token.expires_at is not None:
+        expiry = f"expires at {local(token, token.expires_at)}"
+    rights = "reads only" if token.read_only else "reads and writes"
+    return (
+        f"API token '{token.name}' of {token.organization}: acts as user '{token.user}', {rights}, "
+        f"{expiry}.\n"
+        "The secret is shown this once and kept nowhere. With it in the variable TOKEN:\n"
+        '  curl --header "X-Auth-Token: $TOKEN" <address>/api/v2/service_types'
+    )
+
+
+def local(token: ApiToken, moment: datetime) -> str:
+    """The moment by the clock of the token's organization."""
+    return f"{moment.astimezone(token.organization.zone):%Y-%m-%d %H:%M %Z}"
+
+
 class Command(BaseCommand):
     help = "Make an API token of an organization and print its secret, once."
 
@@ -102,7 +121,9 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(in_plain_words(error)) from None
         self.stdout.write(secret)
-        self.explain(token)
+        # On stderr, so that stdout is the secret alone and can go straight into a variable; no failure, so
+        # not in the colour of one.
+        self.stderr.write(told_of(token), str)
 
     def find_user(self, username: str) -> User:
         user = User.objects.filter(username=username).first()
@@ -111,18 +132,3 @@ class Command(BaseCommand):
         if not user.is_active:
             raise CommandError(f"User '{username}' is not active: no token of theirs would open anything.")
         return user
-
-    def explain(self, token: ApiToken) -> None:
-        """On stderr, so that stdout is the secret alone and can go straight into a variable."""
-        expiry = "never expires"
-        if token.expires_at is not None:
-            expiry = f"expires at {token.expires_at.astimezone(token.organization.zone):%Y-%m-%d %H:%M %Z}"
-        rights = "reads only" if token.read_only else "reads and writes"
-        self.stderr.write(
-            f"API token '{token.name}' of {token.organization}: acts as user '{token.user}', {rights}, "
-            f"{expiry}.\n"
-            "The secret is shown this once and kept nowhere. With it in the variable TOKEN:\n"
-            '  curl --header "X-Auth-Token: $TOKEN" <address>/api/v2/service_types',
-            # No failure, so not in the colour of one.
-            str,
-        )
