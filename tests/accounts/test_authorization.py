@@ -1,0 +1,247 @@
+"""Who may do what: every route of the router, each method, by everybody who might try."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+
+from productive.accounts.management.commands.issue_token import issue
+from productive.accounts.models import ApiToken, Organization, User
+from tests.accounts.test_authentication import DENIED, UNAUTHENTICATED
+from tests.api import Answer, Api, SocketApi
+from tests.conftest import ROOT, database_url_of_the_tests, free_port, wait_for_port
+from tests.factories import ApiTokenFactory, OrganizationFactory, PersonFactory, ServiceFactory, UserFactory
+from tests.jsonapi.test_idempotency import new
+from tests.test_census import ROUTES, document_for, make
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def route_of(pattern: str) -> str:
+    """`people`, `people/{}` or `people/{}/archive`."""
+    return re.sub(r"\(\?P<pk>[^)]+\)", "{}", pattern).removeprefix("^").removesuffix("/?$")
+
+
+def methods_of(callback: Any) -> set[str]:
+    methods = {method.upper() for method in callback.actions}
+    return methods | {"HEAD"} if "GET" in methods else methods
+
+
+OFFERED = {route_of(path): methods_of(callback) for path, callback in ROUTES}
+
+
+@pytest.fixture
+def organization(db: None) -> Organization:
+    return OrganizationFactory()
+
+
+@pytest.fixture
+def anonymous(organization: Organization) -> dict[str, Api]:
+    """Those whom no secret makes somebody, for whatever reason."""
+
+    def token(name: str, **kwargs: Any) -> Api:
+        ApiTokenFactory(organization=organization, name=name, **kwargs)
+        return Api(name)
+
+    now = timezone.now()
+    return {
+        "nobody": Api(),
+        "unknown": Api("unknown"),
+        "expired": token("expired", expires_at=now),
+        "revoked": token("revoked", revoked_at=now),
+        "deactivated": token("deactivated", user__is_active=False),
+    }
+
+
+@pytest.fixture
+def denied(organization: Organization) -> dict[str, Api]:
+    """Those who are somebody, but not here."""
+    ApiTokenFactory(organization=organization, name="seat removed")
+    User.objects.filter(tokens__name="seat removed").update(serves=None)
+    ApiTokenFactory(name="stranger")
+    return {
+        "seat removed": Api("seat removed"),
+        "of another organization": Api("stranger", {"X-Organization-Id": str(organization.pk)}),
+    }
+
+
+def requests_to(route: str, organization: Organization) -> dict[str, tuple[str, Any]]:
+    """By method, the path of something that is there, and a document that would do."""
+    resource = route.partition("/")[0]
+    if resource == "tracking_decisions":
+        person = PersonFactory(organization=organization).pk
+        service = ServiceFactory(organization=organization).pk
+        pk, query = f"{person}-{service}-time-2026-11-23", f"?filter[person_id]={person}"
+        return dict.fromkeys(METHODS, (route.format(pk) if "{}" in route else f"{route}{query}", None))
+    (row,) = make(resource, organization)
+    is_verb = route.count("/") > 1
+    body = None if is_verb else document_for(resource)
+    found = dict.fromkeys(METHODS, (route.format(row.pk), body))
+    if "POST" in OFFERED[route]:
+        found["POST"] = (route, new(resource, organization))
+    return {method: (path, None if method in SAFE else body) for method, (path, body) in found.items()}
+
+
+def everything() -> dict[Any, Any]:
+    models = apps.get_models(include_auto_created=True)
+    return {model: [*model._base_manager.order_by("pk").values()] for model in models}
+
+
+def refusal(answer: Answer, method: str) -> Any:
+    return (answer.status, None if method == "HEAD" else answer.error)
+
+
+@pytest.mark.parametrize("route", OFFERED)
+def test_matrix(
+    route: str, organization: Organization, anonymous: dict[str, Api], denied: dict[str, Api]
+) -> None:
+    requests = requests_to(route, organization)
+    reader, writer = Api("reader"), Api("writer")
+    ApiTokenFactory(organization=organization, name="reader", read_only=True)
+    ApiTokenFactory(organization=organization, name="writer")
+    ApiToken.objects.update(last_used_at=timezone.now() + timedelta(hours=1))
+    before = everything()
+    for method, (path, body) in requests.items():
+        answers = {who: api.request(method, path, json=body) for who, api in anonymous.items()}
+        for who, answer in answers.items():
+            assert answer == answers["nobody"], (method, who)
+        told = None if method == "HEAD" else UNAUTHENTICATED
+        assert refusal(answers["nobody"], method) == (401, told), method
+        assert answers["nobody"].headers["WWW-Authenticate"] == "X-Auth-Token"
+
+        told = None if method == "HEAD" else DENIED
+        for who, api in denied.items():
+            assert refusal(api.request(method, path, json=body), method) == (403, told), (method, who)
+
+        answer = reader.request(method, path, json=body)
+        if method in SAFE:
+            assert answer.status == (200 if method in OFFERED[route] else 405), method
+        else:
+            assert refusal(answer, method) == (403, told), method
+    assert everything() == before
+
+    for method, (path, body) in requests.items():
+        done = {"POST": 201, "DELETE": 204}.get(method, 200) if method in OFFERED[route] else 405
+        assert writer.request(method, path, json=body).status == done, method
+
+
+def test_secret_works_in_its_header_alone(organization: Organization) -> None:
+    token = ApiTokenFactory(organization=organization, name="secret")
+    document = document_for("projects", name="Bridge")
+    for name in ("X-Auth-Token", "x-auth-token", "X_Auth_Token", "auth_token", "token", "access_token"):
+        assert Api().get(f"projects?{name}=secret").status == 401, name
+        assert Api().post("projects", json={**document, name: "secret"}).status == 401, name
+        assert Api().post("projects", json={**document, "meta": {name: "secret"}}).status == 401, name
+    assert Api().post("projects", body=b"X-Auth-Token=secret").status == 401
+    client = Client()
+    client.force_login(UserFactory(organization=None, is_superuser=True, is_staff=True))
+    session = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    for headers in (
+        {"Authorization": "Bearer secret"},
+        {"X-Token": "secret"},
+        {"Cookie": "X-Auth-Token=secret"},
+        {"Cookie": session},
+        *({"X-Auth-Token": near} for near in ("", "secre", "secret,", "Secret", "\xff\x00", token.digest)),
+    ):
+        assert Api(headers=headers).get("projects") == Api("unknown").get("projects"), headers
+    assert Api("secret").post("projects", json=document).status == 201
+
+
+def test_no_table_has_the_secret(organization: Organization) -> None:
+    token, secret = issue(organization, "Sync")
+    assert Api(secret).get("organizations").status == 200
+    assert Api(secret).post("projects", json=document_for("projects", name="Bridge")).status == 201
+    call_command("rotate_token", token.prefix, grace=timedelta(days=1))
+    rows = str(everything())
+    assert token.digest in rows
+    assert secret not in rows
+    assert secret[4:] not in rows
+
+
+# --- Revoked, for every process -------------------------------------------------------------------
+
+WORKERS = 2
+
+
+@pytest.fixture
+def workers(transactional_db: None, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a server of several processes, and its log: a process and a status on each line."""
+    port, log = free_port(), tmp_path / "access"
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:productive.server", "productive.wsgi"]
+    options = [
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--access-logfile",
+        str(log),
+        "--access-logformat",
+        "%(p)s %(s)s",
+    ]
+    server = subprocess.Popen(
+        [*command, *options],
+        env={**os.environ, "DATABASE_URL": database_url_of_the_tests(), "WEB_CONCURRENCY": str(WORKERS)},
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for_port(port)
+        yield f"127.0.0.1:{port}", log
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def processes(log: Path, status: int) -> set[str]:
+    """Those that have answered so."""
+    lines = [line.split() for line in log.read_text().splitlines()]
+    return {process for process, answered in lines if answered == str(status)}
+
+
+def test_revocation_holds_at_once_for_every_process(workers: tuple[str, Path]) -> None:
+    address, log = workers
+    token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
+    api, is_over = SocketApi(token.name, address=address), Event()
+    deadline = time.monotonic() + 30
+
+    def ask() -> list[tuple[float, int]]:
+        """When each request began, and its status."""
+        asked = []
+        while not is_over.is_set():
+            begun = time.monotonic()
+            asked.append((begun, api.get("organizations").status))
+        return asked
+
+    def wait_for_all(status: int) -> None:
+        while len(processes(log, status)) < WORKERS:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(ask) for _ in range(4)]
+        try:
+            wait_for_all(200)
+            token.revoke()
+            revoked = time.monotonic()
+            wait_for_all(401)
+        finally:
+            is_over.set()
+        answers = [answer for client in clients for answer in client.result()]
+    assert {status for _, status in answers} == {200, 401}
+    assert {status for begun, status in answers if begun > revoked} == {401}
