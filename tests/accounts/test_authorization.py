@@ -68,7 +68,14 @@ def anonymous(organization: Organization) -> dict[str, Api]:
         "expired": token("expired", expires_at=now),
         "revoked": token("revoked", revoked_at=now),
         "deactivated": token("deactivated", user__is_active=False),
+        "signed in to the admin": Api(headers={"Cookie": session_of_a_superuser()}),
     }
+
+
+def session_of_a_superuser() -> str:
+    client = Client()
+    client.force_login(UserFactory(organization=None, is_superuser=True, is_staff=True))
+    return "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
 
 
 @pytest.fixture
@@ -151,14 +158,10 @@ def test_secret_works_in_its_header_alone(organization: Organization) -> None:
         assert Api().post("projects", json={**document, name: "secret"}).status == 401, name
         assert Api().post("projects", json={**document, "meta": {name: "secret"}}).status == 401, name
     assert Api().post("projects", body=b"X-Auth-Token=secret").status == 401
-    client = Client()
-    client.force_login(UserFactory(organization=None, is_superuser=True, is_staff=True))
-    session = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
     for headers in (
         {"Authorization": "Bearer secret"},
         {"X-Token": "secret"},
         {"Cookie": "X-Auth-Token=secret"},
-        {"Cookie": session},
         *({"X-Auth-Token": near} for near in ("", "secre", "secret,", "Secret", "\xff\x00", token.digest)),
     ):
         assert Api(headers=headers).get("projects") == Api("unknown").get("projects"), headers

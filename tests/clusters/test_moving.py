@@ -11,11 +11,13 @@ import pytest
 from tests.clusters.conftest import Cluster
 from tests.clusters.servers import EMPTY, House
 
-# A right of a user's own, a group that has lost one, and an id that the history alone knows.
+# A right of a user's own, a group that has lost one, an id that the history alone knows, an answer in bytes.
 FILL = """
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
+from django.utils import timezone
 from assignments.models import Filter
+from productive.accounts.idempotency import IdempotencyKey
 from productive.accounts.models import Organization, User
 call_command("seed", people=20, projects=6, verbosity=0)
 right = Permission.objects.get(codename="view_apitoken")
@@ -23,6 +25,7 @@ User.objects.create_user("staff").user_permissions.add(right)
 Group.objects.get(name="Operations").permissions.remove(right)
 Group.objects.get(name="Read only").delete()
 Filter.objects.create(organization=Organization.objects.get(), name="gone").delete()
+IdempotencyKey.objects.create(token_id=1, key="k", created_at=timezone.now(), body="é".encode())
 """
 TELL = """
 import io, json
@@ -62,6 +65,7 @@ def test_everything_is_moved_and_no_id_is_used_again(houses: tuple[House, House]
     assert {row["model"] for row in before[0]} >= {
         "auth.group",
         "accounts.user",
+        "accounts.idempotencykey",
         "assignments.serviceassignment",
     }
     with pytest.raises(AssertionError, match="This database isn't empty"):
