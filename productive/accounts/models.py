@@ -316,7 +316,7 @@ class ApiToken(OrganizationOwned):
             ApiToken.objects.filter(pk=self.pk).exclude(last_used_at__gte=due).update(last_used_at=now)
 
     def claim(self, key: str, fingerprint: str) -> IdempotencyKey | None:
-        """Take the key for a request of this token, or return what it was taken for before; see there."""
+        """Take the key for a request of this token, or return the one that it was taken for before."""
         earlier = IdempotencyKey.objects.claim(self.pk, key, fingerprint, timezone.now())
         if earlier is not None and replicas.is_configured():
             # Whoever made that change may not have noted it yet.

@@ -14,12 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from productive.accounts.management.commands.create_organization import in_plain_words
-from productive.accounts.management.commands.issue_token import (
-    LONGEST_DAYS,
-    issue,
-    local,
-    told_of,
-)
+from productive.accounts.management.commands.issue_token import LONGEST_DAYS, issue, local, told_of
 from productive.accounts.models import ApiToken
 from productive.history import change_set
 
