@@ -12,6 +12,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
+from productive.limits.rates import rate
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / "var"
 
@@ -171,7 +173,7 @@ AXES_RESET_ON_SUCCESS = True
 # Whoever keeps trying isn't kept out for longer.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "productive.accounts.sign_in.locked_out"
-AXES_CLIENT_IP_CALLABLE = "productive.accounts.sign_in.address_of"
+AXES_CLIENT_IP_CALLABLE = "productive.accounts.address.address_of"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 # A new token's secret is told in a message. It must not travel in a cookie.
@@ -267,6 +269,7 @@ API_MAX_BODY_BYTES = 1_000_000
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["productive.accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["productive.accounts.authentication.TokenPermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["productive.accounts.throttles.Throttle"],
     "DEFAULT_PARSER_CLASSES": ["productive.jsonapi.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["productive.jsonapi.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "productive.jsonapi.renderers.ContentNegotiation",
@@ -281,6 +284,25 @@ REST_FRAMEWORK = {
 }
 JSON_API_FORMAT_TYPES = "underscore"
 JSON_API_PLURALIZE_TYPES = True
+
+# --- Limits ---------------------------------------------------------------------------------------
+
+# Requests of one token, and of all tokens of an organization; and secrets from one address that open nothing.
+_default = "off" if DEBUG else None
+RATE_LIMIT_TOKEN = rate("RATE_LIMIT_TOKEN", env.str("RATE_LIMIT_TOKEN", default=_default or "100/10s"))
+RATE_LIMIT_ORGANIZATION = rate(
+    "RATE_LIMIT_ORGANIZATION", env.str("RATE_LIMIT_ORGANIZATION", default=_default or "4000/30min")
+)
+RATE_LIMIT_FAILED_AUTHENTICATION = rate(
+    "RATE_LIMIT_FAILED_AUTHENTICATION",
+    env.str("RATE_LIMIT_FAILED_AUTHENTICATION", default=_default or "30/3min"),
+)
+# Where they are counted, by all processes together: beside the database, unless this is a Redis's address.
+CACHE_URL = env.str("CACHE_URL", default="")
+if CACHE_URL and not CACHE_URL.startswith(("redis://", "rediss://", "unix://")) and CACHE_URL != "locmem://":
+    raise ImproperlyConfigured(
+        "CACHE_URL must begin with redis://, rediss:// or unix://, or be locmem://, or be empty"
+    )
 
 # --- Logging --------------------------------------------------------------------------------------
 

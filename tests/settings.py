@@ -6,6 +6,9 @@ import tempfile
 os.environ["ENV_FILE"] = os.devnull
 os.environ.setdefault("SECRET_KEY", "for-the-tests-alone-" * 3)
 os.environ.setdefault("HTTPS", "false")
+os.environ.setdefault("RATE_LIMIT_TOKEN", "off")
+os.environ.setdefault("RATE_LIMIT_ORGANIZATION", "off")
+os.environ.setdefault("RATE_LIMIT_FAILED_AUTHENTICATION", "off")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 
 from productive.settings import *  # noqa: F403

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 
 from productive import replicas
 from productive.accounts.models import ApiToken, Organization, User, digest
+from productive.accounts.throttles import refuse_guessing
 from productive.prepared import Prepared
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105
@@ -60,13 +61,15 @@ class TokenAuthentication(BaseAuthentication):
     """`X-Auth-Token` names the user and the organization; `X-Organization-Id` may only confirm the latter."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        """Raise AuthenticationFailed for a secret that opens nothing, the same for every reason why."""
+        """Raise AuthenticationFailed for a secret that opens nothing, the same for every reason why; or
+        TooManyRequests for one too many of these."""
         secret = request.headers.get(TOKEN_HEADER)
         if secret is None:
             return None
         now = timezone.now()
         token = find_token(secret)
         if token is None or not token.is_live(now):
+            refuse_guessing(request)
             raise AuthenticationFailed
         claimed = request.query_params.getlist(ORGANIZATION_HEADER)
         if ORGANIZATION_HEADER in request.headers:

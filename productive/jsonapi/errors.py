@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, SuspiciousOperation
@@ -16,7 +17,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.models import RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.views import defaults
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, Throttled, ValidationError
 from rest_framework.response import Response
 
 from productive.jsonapi.renderers import CONTENT_TYPE, dump
@@ -106,7 +107,17 @@ class ParameterError(APIException):
         super().__init__(template.format(value if len(value) <= 100 else f"{value[:100]}…"), code)
 
 
-def error_object(status: int, *, source: Mapping[str, str] | None = None, **members: str) -> dict[str, Any]:
+class TooManyRequests(Throttled):
+    """429: more than `limit` requests in `period` seconds. The next are served from the moment `ends_at`
+    (seconds since 1970), in `wait` seconds."""
+
+    def __init__(self, limit: int, period: int, ends_at: float, wait: float) -> None:
+        super().__init__()
+        self.limit, self.period = limit, period
+        self.headers = {"X-RateLimit-Reset": str(ceil(ends_at)), "Retry-After": str(max(1, ceil(wait)))}
+
+
+def error_object(status: int, *, source: Mapping[str, str] | None = None, **members: Any) -> dict[str, Any]:
     code, title, detail = STATUSES[status]
     error = {"status": str(status), "code": code, "title": title, "detail": detail, **members}
     return {**error, "source": source} if source else error
@@ -152,6 +163,8 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
             return exc.status_code, [error]
         case ApiError():
             return exc.status_code, [error_object(exc.status_code, detail=str(exc.detail))]
+        case TooManyRequests():
+            return 429, [error_object(429, limit=exc.limit, period=exc.period)]
         case APIException() if exc.status_code in STATUSES:  # DRF's own: 401, 403, 405, 415
             return exc.status_code, [error_object(exc.status_code)]
         case UnreadablePostError():  # the client went away in the middle of its body
@@ -174,7 +187,8 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     status, errors = errors_of(exc)
     if status in (409, 500, 503) and not isinstance(exc, APIException):
         logger.error("%s at %r", status, context["request"].path, exc_info=exc)
-    response = Response({"errors": errors}, status=status, headers=NEVER_CACHED)
+    headers = {**NEVER_CACHED, **getattr(exc, "headers", {})}
+    response = Response({"errors": errors}, status=status, headers=headers)
     if status == 503:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if challenge := getattr(exc, "auth_header", None):

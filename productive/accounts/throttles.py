@@ -1,0 +1,50 @@
+"""How many requests a token, its organization, and whoever guesses at tokens may send."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Network, ip_address
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from productive.accounts.address import address_of
+from productive.jsonapi.errors import TooManyRequests
+from productive.limits.limiter import the_limiter
+from productive.limits.windows import Limit
+
+
+class Throttle(BaseThrottle):
+    """A token's own limit, and that of all tokens of its organization together."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        token: Any = request.auth
+        if token is not None:
+            refuse_above(
+                (f"token:{token.pk}", settings.RATE_LIMIT_TOKEN),
+                (f"organization:{token.organization_id}", settings.RATE_LIMIT_ORGANIZATION),
+            )
+        return True
+
+
+def refuse_guessing(request: HttpRequest) -> None:
+    """To be called for each secret that opens nothing. Secrets that open something are never refused."""
+    key = f"address:{household(address_of(request))}"
+    refuse_above((key, settings.RATE_LIMIT_FAILED_AUTHENTICATION), holds=True)
+
+
+def refuse_above(*rates: tuple[str, Any], holds: bool = False) -> None:
+    """Count one request for each of the keys; raise TooManyRequests where that is one too many."""
+    limits = [Limit(key, rate, holds) for key, rate in rates if rate is not None]
+    exceeded = the_limiter().exceeded(limits) if limits else None
+    if exceeded is not None:
+        raise TooManyRequests(*exceeded.rate, exceeded.ends_at, exceeded.wait)
+
+
+def household(address: str | None) -> str:
+    """What one client can choose its addresses from: of IPv6, whoever has one has a network of them."""
+    if address is not None and ip_address(address).version == 6:
+        return str(IPv6Network((address, 64), strict=False))
+    return str(address)

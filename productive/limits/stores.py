@@ -1,0 +1,263 @@
+"""Where the counts are: in this process, in an SQLite file, in PostgreSQL or in Redis.
+
+Each store takes the limits of a request in their order and counts one more for each, up to the first that is
+exceeded: what a token asks for in vain is not taken from its organization. However many processes ask it at
+once, no two are told the same number. The rule is that of `windows.once_more`, in each store's own words.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from time import monotonic, sleep
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+
+from productive.limits.windows import Limit, Window, once_more
+
+MADE = """
+CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, ends_at REAL NOT NULL)
+WITHOUT ROWID
+"""
+# The CACHE_URL with which each process counts on its own.
+IN_PROCESS = "locmem://"
+
+
+class Store(ABC):
+    # What its operations raise where it can't be had.
+    errors: tuple[type[Exception], ...] = ()
+
+    @abstractmethod
+    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
+        """Count one more for each limit up to the first that is exceeded, and return their windows."""
+
+    @abstractmethod
+    def forget(self, now: float) -> None:
+        """Remove what has ended by now."""
+
+
+class ProcessStore(Store):
+    """For a single process: another one counts on its own."""
+
+    def __init__(self) -> None:
+        self.windows: dict[str, Window] = {}
+        self.lock = Lock()
+
+    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
+        counted: list[Window] = []
+        with self.lock:
+            for limit in limits:
+                window = once_more(self.windows.get(limit.key), limit, now)
+                self.windows[limit.key] = window
+                counted.append(window)
+                if window.exceeds(limit):
+                    break
+        return counted
+
+    def forget(self, now: float) -> None:
+        with self.lock:
+            self.windows = {key: window for key, window in self.windows.items() if window.ends_at > now}
+
+
+class FileStore(Store):
+    """For the processes of one machine: an SQLite file of its own, as a write to the database is one that
+    waits for the disk. This one waits only when the log is taken over into the file, once in some hundred
+    requests."""
+
+    errors = (sqlite3.Error, OSError)
+    # Seconds that a process waits for another; they hold it for a few microseconds.
+    TIMEOUT = 0.5
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # One connection for all threads: they would wait for each other anyway, but in SQLite's own way,
+        # which is to sleep and to try again.
+        self.lock = Lock()
+        self.connection: sqlite3.Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        with self.lock:
+            try:
+                connection = self.connection or self.connect()
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                self.disconnect()
+                raise
+
+    def connect(self) -> sqlite3.Connection:
+        self.connection = sqlite3.connect(
+            self.path, timeout=self.TIMEOUT, isolation_level=None, check_same_thread=False
+        )
+        # A power cut takes some counts along, but never leaves a file that can't be read.
+        self.connection.execute("PRAGMA synchronous=NORMAL")
+        deadline = monotonic() + self.TIMEOUT
+        while True:
+            try:
+                self.connection.execute("PRAGMA journal_mode=WAL")
+                self.connection.execute(MADE)
+            except sqlite3.OperationalError:
+                # Two who make the file at once: here, SQLite doesn't wait for the other.
+                if monotonic() > deadline:
+                    raise
+                sleep(0.01)
+            else:
+                return self.connection
+
+    def disconnect(self) -> None:
+        """Close the file, which rolls back what isn't committed; the next request opens it again."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
+        counted: list[Window] = []
+        with self.transaction() as connection:
+            for limit in limits:
+                row = connection.execute(
+                    "SELECT number, ends_at FROM windows WHERE key = ?", [limit.key]
+                ).fetchone()
+                window = once_more(row and Window(*row), limit, now)
+                connection.execute("REPLACE INTO windows VALUES (?, ?, ?)", [limit.key, *window])
+                counted.append(window)
+                if window.exceeds(limit):
+                    break
+        return counted
+
+    def forget(self, now: float) -> None:
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM windows WHERE ends_at <= ?", [now])
+
+
+class PostgreSQLStore(Store):
+    """For any number of machines: one statement, in a transaction of its own on the primary.
+
+    The table is unlogged: nothing of it goes to the disk's log or to a replica, so no commit waits.
+    """
+
+    errors = (Error,)
+
+    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
+        parameters: dict[str, Any] = {"now": now}
+        for place, limit in enumerate(limits):
+            full, period = limit.rate
+            parameters |= {
+                f"key{place}": limit.key,
+                f"full{place}": full,
+                # No number is 0: a window that isn't held never begins anew before it ends.
+                f"held{place}": full if limit.holds else 0,
+                f"end{place}": now + period,
+                f"latest{place}": now + 2 * period,
+            }
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute(postgresql_statement(len(limits)), parameters)
+            return [Window(*row) for row in cursor.fetchall()]
+
+    def forget(self, now: float) -> None:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            # Without what somebody is counting just now, so that it waits for nobody and nobody deadlocks.
+            cursor.execute(
+                "DELETE FROM accounts_rate_window WHERE key IN"
+                " (SELECT key FROM accounts_rate_window WHERE ends_at <= %s FOR UPDATE SKIP LOCKED)",
+                [now],
+            )
+
+
+COUNT_ONE = """
+w{place} AS (
+    INSERT INTO accounts_rate_window AS kept (key, number, ends_at)
+    SELECT %(key{place})s, 1, %(end{place})s {unless}
+    ON CONFLICT (key) DO UPDATE SET
+        number = CASE WHEN {over} THEN 1 ELSE kept.number + 1 END,
+        ends_at = CASE
+            WHEN {over} OR kept.number = %(held{place})s THEN excluded.ends_at
+            ELSE kept.ends_at
+        END
+    RETURNING number, ends_at
+)"""
+OVER = "(kept.ends_at <= %(now)s OR kept.ends_at > %(latest{place})s)"
+UNLESS = "FROM w{before} WHERE w{before}.number <= %(full{before})s"
+
+
+@cache
+def postgresql_statement(limits: int) -> str:
+    """Nothing but numbers goes into the text."""
+    counted = (
+        COUNT_ONE.format(
+            place=place,
+            over=OVER.format(place=place),
+            unless=UNLESS.format(before=place - 1) if place else "",
+        )
+        for place in range(limits)
+    )
+    windows = (f"SELECT {place} AS place, number, ends_at FROM w{place}" for place in range(limits))  # noqa: S608
+    told = f"SELECT number, ends_at FROM ({' UNION ALL '.join(windows)}) AS windows ORDER BY place"  # noqa: S608
+    return f"WITH {', '.join(counted)} {told}"
+
+
+class RedisStore(Store):
+    """For any number of machines, by Redis's own clock: one script, so one trip."""
+
+    # Seconds to connect, or for an answer: a store that is slow must not make every request slow.
+    TIMEOUT = 0.25
+    PREFIX = "productive:limits:"
+    SCRIPT = """
+    local counted = {}
+    for place, key in ipairs(KEYS) do
+        local full, period = tonumber(ARGV[place * 3 - 2]), ARGV[place * 3 - 1] * 1000
+        local holds = ARGV[place * 3] == '1'
+        local kept, left = tonumber(redis.call('GET', key)), redis.call('PTTL', key)
+        if not kept or left <= 0 or left > 2 * period then
+            kept, left = 0, period
+        elseif holds and kept == full then
+            left = period
+        end
+        redis.call('SET', key, kept + 1, 'PX', left)
+        counted[place] = {kept + 1, left}
+        if kept >= full then break end
+    end
+    return counted
+    """
+
+    def __init__(self, url: str) -> None:
+        # It takes long to load, and most don't need it.
+        from redis import Redis, RedisError
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        self.errors = (RedisError, OSError)
+        client: Any = Redis.from_url(
+            url,
+            socket_timeout=self.TIMEOUT,
+            socket_connect_timeout=self.TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self.script = client.register_script(self.SCRIPT)
+
+    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
+        arguments = [part for limit in limits for part in (*limit.rate, int(limit.holds))]
+        counted = self.script([self.PREFIX + limit.key for limit in limits], arguments)
+        return [Window(number, now + left / 1000) for number, left in counted]
+
+    def forget(self, now: float) -> None:
+        """Redis does so by itself."""
+
+
+def store_at(cache_url: str, database: dict[str, Any]) -> Store:
+    """The store that CACHE_URL names; where it is empty, that of the machine where the database is."""
+    if cache_url == IN_PROCESS:
+        return ProcessStore()
+    if cache_url:
+        return RedisStore(cache_url)
+    if database["ENGINE"] == "django.db.backends.postgresql":
+        return PostgreSQLStore()
+    path = Path(database["NAME"])
+    return FileStore(path.with_name(f"{path.stem}-limits.sqlite3"))
