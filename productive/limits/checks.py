@@ -16,7 +16,7 @@ def counts_are_shared(**kwargs: Any) -> Iterable[checks.CheckMessage]:
         return []
     return [
         checks.Warning(
-            f"CACHE_URL={IN_PROCESS} counts requests in each process on its own: with more than one, the limits "
+            f"CACHE_URL={IN_PROCESS} counts requests in each process on its own: with several, the limits "
             "are as many times as high.",
             hint="Leave CACHE_URL empty to count beside the database, or set it to the address of a Redis.",
             id="productive.W001",

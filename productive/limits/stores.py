@@ -234,13 +234,13 @@ class RedisStore(Store):
         from redis.retry import Retry
 
         self.errors = (RedisError, OSError)
-        client: Any = Redis.from_url(
+        self.client: Any = Redis.from_url(
             url,
             socket_timeout=self.TIMEOUT,
             socket_connect_timeout=self.TIMEOUT,
             retry=Retry(NoBackoff(), 0),
         )
-        self.script = client.register_script(self.SCRIPT)
+        self.script = self.client.register_script(self.SCRIPT)
 
     def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
         arguments = [part for limit in limits for part in (*limit.rate, int(limit.holds))]
@@ -249,6 +249,9 @@ class RedisStore(Store):
 
     def forget(self, now: float) -> None:
         """Redis does so by itself."""
+
+    def close(self) -> None:
+        self.client.close()
 
 
 def store_at(cache_url: str, database: dict[str, Any]) -> Store:

@@ -1,0 +1,431 @@
+"""Who is refused, when, and in which words."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import randrange
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.db import connection
+
+from catalog.models import ServiceType
+from productive.accounts import throttles
+from productive.accounts.models import ApiToken, Organization
+from productive.limits import limiter as limiter_module
+from productive.limits.limiter import FORGET_SECONDS, REST_SECONDS, Limiter, the_limiter
+from productive.limits.rates import Rate
+from productive.limits.stores import FileStore, PostgreSQLStore, RedisStore, Store
+from tests.api import Answer, Api, SocketApi
+from tests.benchmarks.load.server import served
+from tests.conftest import database_url_of_the_tests, free_port
+from tests.factories import ApiTokenFactory, OrganizationFactory
+from tests.limits.conftest import redis_server
+from tests.test_settings import GOOD_KEY, manage
+
+pytestmark = pytest.mark.django_db
+
+BEGIN = 1_790_000_000.5
+
+
+class Clock:
+    """The limits' time, which stands still unless a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.now = BEGIN
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def refused(limit: int, period: int) -> dict[str, Any]:
+    return {
+        "status": "429",
+        "code": "too_many_requests",
+        "title": "Too many requests",
+        "detail": "You have sent too many requests",
+        "limit": limit,
+        "period": period,
+    }
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(limiter_module, "time", clock)
+    monkeypatch.setattr(limiter_module, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """That of the tests' database, but empty."""
+    if connection.vendor == "postgresql":
+        yield PostgreSQLStore()
+    else:
+        file = FileStore(tmp_path / "limits.sqlite3")
+        yield file
+        file.disconnect()
+
+
+@pytest.fixture
+def limiter(clock: Clock, store: Store, monkeypatch: pytest.MonkeyPatch) -> Limiter:
+    limiter = Limiter(store)
+    monkeypatch.setattr(throttles, "the_limiter", lambda: limiter)
+    return limiter
+
+
+def statuses(api: Api, times: int) -> list[int]:
+    return [api.get("organizations").status for _ in range(times)]
+
+
+def test_hundred_are_served_in_ten_seconds_and_the_next_one_after_that(
+    api: Api, limiter: Limiter, clock: Clock, settings: Any
+) -> None:
+    settings.RATE_LIMIT_TOKEN = Rate(100, 10)
+    assert statuses(api, 100) == [200] * 100
+    clock.now += 6.25
+    answer = api.get("organizations")
+    assert (answer.status, answer.json) == (429, {"errors": [refused(100, 10)]})
+    told = ("Retry-After", "X-RateLimit-Reset", "Content-Type", "Cache-Control")
+    assert {name: answer.headers.get(name) for name in told} == {
+        "Retry-After": "4",
+        "X-RateLimit-Reset": "1790000011",
+        "Content-Type": "application/vnd.api+json; charset=utf-8",
+        "Cache-Control": "no-store",
+    }
+    clock.now = BEGIN + 9.99
+    assert statuses(api, 1) == [429]
+    clock.now = BEGIN + int(answer.headers["Retry-After"]) + 6.25
+    assert statuses(api, 101) == [200] * 100 + [429]
+
+
+def test_answers_that_are_served_say_nothing_of_limits(api: Api, limiter: Limiter, settings: Any) -> None:
+    before = api.get("people")
+    settings.RATE_LIMIT_TOKEN = Rate(100, 10)
+    assert api.get("people") == before
+
+
+def test_tokens_of_an_organization_share_its_limit_and_others_have_theirs(
+    api: Api, organization: Organization, limiter: Limiter, clock: Clock, settings: Any
+) -> None:
+    settings.RATE_LIMIT_ORGANIZATION = Rate(4, 1800)
+    second = Api(ApiTokenFactory(organization=organization).name)
+    stranger = Api(ApiTokenFactory().name)
+    assert statuses(api, 2) + statuses(second, 3) + statuses(api, 1) == [200] * 4 + [429] * 2
+    answer = second.get("people")
+    assert (answer.error, answer.headers["Retry-After"]) == (refused(4, 1800), "1800")
+    assert statuses(stranger, 5) == [200] * 4 + [429]
+    clock.now += 1800
+    assert statuses(second, 1) == [200]
+
+
+def test_what_a_token_asks_in_vain_is_not_taken_from_its_organization(
+    api: Api, organization: Organization, limiter: Limiter, settings: Any
+) -> None:
+    settings.RATE_LIMIT_TOKEN, settings.RATE_LIMIT_ORGANIZATION = Rate(2, 10), Rate(3, 1800)
+    second = Api(ApiTokenFactory(organization=organization).name)
+    assert statuses(api, 6) == [200] * 2 + [429] * 4
+    assert [second.get("people").status, second.get("people").error["limit"]] == [200, 3]
+
+
+def test_a_refused_change_is_not_made(
+    api: Api, organization: Organization, limiter: Limiter, settings: Any
+) -> None:
+    settings.RATE_LIMIT_TOKEN = Rate(1, 10)
+    body = {"data": {"type": "service_types", "attributes": {"name": "Design"}}}
+    assert [api.post("service_types", json=body).status for _ in range(3)] == [201, 429, 429]
+    assert ServiceType.objects.owned_by(organization).count() == 1
+
+
+def test_revoked_token_is_unauthenticated_not_too_frequent(
+    api: Api, token: ApiToken, limiter: Limiter, settings: Any
+) -> None:
+    settings.RATE_LIMIT_TOKEN = Rate(1, 10)
+    assert statuses(api, 2) == [200, 429]
+    token.revoke()
+    assert statuses(api, 2) == [401, 401]
+
+
+def test_counting_takes_one_statement_at_most(
+    api: Api, limiter: Limiter, settings: Any, django_assert_num_queries: Any
+) -> None:
+    """The token, the page; on PostgreSQL, both counts in one."""
+    with django_assert_num_queries(2):
+        api.get("people")
+    settings.RATE_LIMIT_TOKEN, settings.RATE_LIMIT_ORGANIZATION = Rate(100, 10), Rate(4000, 1800)
+    with django_assert_num_queries(3 if connection.vendor == "postgresql" else 2):
+        api.get("people")
+
+
+# --- Guessing -------------------------------------------------------------------------------------
+
+
+def guess(times: int, **kwargs: Any) -> list[int]:
+    return [Api(f"guess {n}").get("people", **kwargs).status for n in range(times)]
+
+
+@pytest.fixture
+def guesses(limiter: Limiter, settings: Any) -> None:
+    settings.RATE_LIMIT_FAILED_AUTHENTICATION = Rate(30, 180)
+    settings.TRUST_PROXY = True
+
+
+def test_who_guesses_too_often_is_refused_until_a_whole_period_is_over(
+    guesses: None, clock: Clock, token: ApiToken
+) -> None:
+    assert guess(30) == [401] * 30
+    clock.now += 150
+    answer = Api("guess").get("people")
+    assert (answer.error, answer.headers["Retry-After"]) == (refused(30, 180), "180")
+    dead = Api(ApiTokenFactory(revoked_at=token.created_at).name).get("people")
+    assert dead == answer
+    assert Api(token.name).get("people").status == 200
+    clock.now += 179
+    assert guess(1) == [429]
+    clock.now += 1
+    assert guess(31) == [401] * 30 + [429]
+
+
+def test_who_sends_no_token_guesses_none(guesses: None) -> None:
+    assert [Api().get("people").status for _ in range(31)] == [401] * 31
+    assert guess(1) == [401]
+
+
+def test_guesses_are_counted_by_address(guesses: None) -> None:
+    def come_from(address: str) -> dict[str, str]:
+        return {"X-Forwarded-For": f"198.51.100.1, {address}"}
+
+    assert guess(31, headers=come_from("203.0.113.9"))[-1] == 429
+    assert guess(1, headers=come_from("203.0.113.10")) == [401]
+    # Who has one address of the newer kind has as many as they like.
+    there = [guess(1, headers=come_from(f"2001:db8:1:2::{n:x}"))[0] for n in range(31)]
+    assert there == [401] * 30 + [429]
+    assert guess(1, headers=come_from("2001:db8:1:3::1")) == [401]
+
+
+# --- Where the store can't be had -----------------------------------------------------------------
+
+
+@pytest.fixture
+def warnings(caplog: pytest.LogCaptureFixture) -> Any:
+    def warnings() -> list[str]:
+        found = (record for record in caplog.records if record.name == "productive.limits.limiter")
+        return [record.getMessage().partition(":")[0] for record in found]
+
+    caplog.set_level(logging.WARNING)
+    return warnings
+
+
+UNCOUNTED = "Requests are served without being counted, until this is over"
+
+
+def test_requests_are_served_where_the_file_cannot_be_written(
+    api: Api, clock: Clock, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, warnings: Any
+) -> None:
+    settings.RATE_LIMIT_TOKEN = Rate(1, 10)
+    file = FileStore(tmp_path / "later" / "limits.sqlite3")
+    limiter = Limiter(file)
+    monkeypatch.setattr(throttles, "the_limiter", lambda: limiter)
+    assert statuses(api, 3) == [200] * 3
+    clock.now += REST_SECONDS
+    assert statuses(api, 3) == [200] * 3
+    assert warnings() == [UNCOUNTED]
+    file.path.parent.mkdir()
+    assert statuses(api, 2) == [200] * 2
+    clock.now += REST_SECONDS
+    assert statuses(api, 2) == [200, 429]
+    file.disconnect()
+    file.path.unlink()
+    file.path.write_text("This is not what it was. " * 100)
+    assert statuses(api, 2) == [200] * 2
+    assert warnings() == [UNCOUNTED] * 2
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_requests_are_served_where_the_table_is_not_there_yet(
+    api: Api, limiter: Limiter, clock: Clock, settings: Any, warnings: Any
+) -> None:
+    settings.RATE_LIMIT_TOKEN = Rate(1, 10)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_rate_window RENAME TO accounts_rate_window_later")
+        try:
+            assert statuses(api, 3) == [200] * 3
+        finally:
+            cursor.execute("ALTER TABLE accounts_rate_window_later RENAME TO accounts_rate_window")
+    assert warnings() == [UNCOUNTED]
+    clock.now += REST_SECONDS
+    assert statuses(api, 2) == [200, 429]
+
+
+@pytest.mark.parametrize("is_listening", [False, True], ids=["away", "silent"])
+def test_requests_are_served_quickly_where_redis_does_not_answer(
+    is_listening: bool, api: Api, monkeypatch: pytest.MonkeyPatch, settings: Any, warnings: Any
+) -> None:
+    settings.RATE_LIMIT_TOKEN = Rate(1, 10)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not is_listening:
+            server.close()
+        redis = RedisStore(f"redis://127.0.0.1:{port}/0")
+        limiter = Limiter(redis)
+        monkeypatch.setattr(throttles, "the_limiter", lambda: limiter)
+        before = time.monotonic()
+        assert statuses(api, 5) == [200] * 5
+        assert time.monotonic() - before < 2 * RedisStore.TIMEOUT + 1
+        redis.close()
+    assert warnings() == [UNCOUNTED]
+
+
+def test_requests_are_served_when_redis_ends(
+    api: Api, clock: Clock, monkeypatch: pytest.MonkeyPatch, settings: Any, warnings: Any
+) -> None:
+    if shutil.which("redis-server") is None:
+        pytest.skip("needs a Redis that may be ended: install redis-server")
+    settings.RATE_LIMIT_TOKEN = Rate(1, 10)
+    port = free_port()
+    store = RedisStore(f"redis://127.0.0.1:{port}/0")
+    limiter = Limiter(store)
+    monkeypatch.setattr(throttles, "the_limiter", lambda: limiter)
+    with redis_server(port):
+        assert statuses(api, 2) == [200, 429]
+    assert statuses(api, 2) == [200, 200]
+    with redis_server(port):
+        assert statuses(api, 2) == [200, 200]
+        clock.now += REST_SECONDS
+        assert statuses(api, 2) == [200, 429]
+        store.close()
+    assert warnings() == [UNCOUNTED]
+
+
+def test_one_request_tries_a_store_that_has_rested(clock: Clock, store: Store) -> None:
+    limiter = Limiter(store)
+    limiter.rest(OSError("away"))
+    assert limiter.may_try() is False
+    clock.now += REST_SECONDS
+    assert [limiter.may_try(), limiter.may_try()] == [True, False]
+
+
+def test_what_has_ended_is_forgotten_now_and_then(
+    api: Api, limiter: Limiter, clock: Clock, store: Store, settings: Any
+) -> None:
+    settings.RATE_LIMIT_FAILED_AUTHENTICATION, settings.TRUST_PROXY = Rate(30, 180), True
+    for n in range(3):
+        guess(1, headers={"X-Forwarded-For": f"203.0.113.{n}"})
+    clock.now += FORGET_SECONDS
+    guess(1, headers={"X-Forwarded-For": "203.0.113.9"})
+    assert keys(store) == ["address:203.0.113.9"]
+
+
+def keys(store: Any) -> list[str]:
+    sql = "SELECT key FROM {} WHERE key LIKE 'address:%'"
+    if isinstance(store, FileStore):
+        with store.transaction() as file:
+            return [key for (key,) in file.execute(sql.format("windows"))]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.format("accounts_rate_window").replace("%", "%%"), [])
+        return [key for (key,) in cursor.fetchall()]
+
+
+# --- As a server ----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("where", ["beside the database", "in Redis"])
+def test_processes_count_together(
+    where: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """150 requests by 10 threads to 2 processes: the limit passes, not one more or less."""
+    cache_url = request.getfixturevalue("redis_url") if where == "in Redis" else ""
+    # Counts outlive a test, so the ids are such as no other test has.
+    organization = OrganizationFactory(pk=randrange(2**40, 2**41))
+    tokens = [ApiTokenFactory(pk=randrange(2**40, 2**41), organization=organization) for _ in range(2)]
+    for name, value in {"TOKEN": "100/1h", "ORGANIZATION": "130/2h", "FAILED_AUTHENTICATION": "off"}.items():
+        monkeypatch.setenv(f"RATE_LIMIT_{name}", value)
+    monkeypatch.setenv("CACHE_URL", cache_url)
+    with served(database_url_of_the_tests(), 2, tmp_path / "log") as server:
+        address = f"{server.address[0]}:{server.address[1]}"
+
+        def answers(token: ApiToken, times: int) -> list[Answer]:
+            api = SocketApi(token.name, address=address)
+            with ThreadPoolExecutor(10) as pool:
+                return list(pool.map(lambda _: api.get("organizations"), range(times)))
+
+        first, second = answers(tokens[0], 150), answers(tokens[1], 50)
+        complaints = server.complaints()
+    assert [[a.status for a in each].count(200) for each in (first, second)] == [100, 30]
+    errors = [[a.error for a in each if a.status != 200] for each in (first, second)]
+    assert errors == [[refused(100, 3600)] * 50, [refused(130, 7200)] * 20]
+    assert complaints == []
+
+
+def test_limits_that_are_off_ask_no_store(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def limiter() -> Limiter:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(throttles, "the_limiter", limiter)
+    assert [*statuses(api, 1), *guess(1)] == [200, 401]
+
+
+def test_store_is_that_of_the_settings_and_one_for_all_requests(settings: Any) -> None:
+    here = the_limiter()
+    assert here is the_limiter()
+    assert type(here.store) is (PostgreSQLStore if connection.vendor == "postgresql" else FileStore)
+    settings.CACHE_URL = "redis://127.0.0.1:6379/0"
+    assert type(the_limiter().store) is RedisStore
+
+
+# --- Settings -------------------------------------------------------------------------------------
+
+SHOW = """
+from django.conf import settings as s
+print(*[rate and tuple(rate) for rate in
+    (s.RATE_LIMIT_TOKEN, s.RATE_LIMIT_ORGANIZATION, s.RATE_LIMIT_FAILED_AUTHENTICATION)])
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "shown"),
+    [
+        ({"SECRET_KEY": GOOD_KEY}, "(100, 10) (4000, 1800) (30, 180)"),
+        ({"DEBUG": "true", "RATE_LIMIT_ORGANIZATION": "7/2h"}, "None (7, 7200) None"),
+    ],
+)
+def test_limits_are_on_by_default_unless_for_development(environment: dict[str, str], shown: str) -> None:
+    assert manage("shell", "--verbosity", "0", "--command", SHOW, **environment).stdout == f"{shown}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        (
+            "RATE_LIMIT_TOKEN",
+            "many",
+            "RATE_LIMIT_TOKEN must be a number of requests and a time in s, min or h, "
+            "such as 100/10s, or off",
+        ),
+        (
+            "CACHE_URL",
+            "memcached://127.0.0.1",
+            "CACHE_URL must begin with redis://, rediss:// or unix://, or be locmem://, or be empty",
+        ),
+    ],
+)
+def test_start_with_nonsense_is_refused(name: str, value: str, told: str) -> None:
+    refusal = manage("check", SECRET_KEY=GOOD_KEY, ALLOWED_HOSTS="example.com", **{name: value})
+    assert (refusal.returncode, refusal.stderr) == (1, f"Cannot start: {told}\n")
+
+
+def test_check_warns_of_processes_that_count_on_their_own(settings: Any) -> None:
+    assert "productive.W001" not in {message.id for message in run_checks()}
+    settings.CACHE_URL = "locmem://"
+    (warning,) = (message for message in run_checks() if message.id == "productive.W001")
+    assert "on its own" in warning.msg
