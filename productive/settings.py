@@ -288,14 +288,16 @@ JSON_API_PLURALIZE_TYPES = True
 # --- Limits ---------------------------------------------------------------------------------------
 
 # Requests of one token, and of all tokens of an organization; and secrets from one address that open nothing.
-_default = "off" if DEBUG else None
-RATE_LIMIT_TOKEN = rate("RATE_LIMIT_TOKEN", env.str("RATE_LIMIT_TOKEN", default=_default or "100/10s"))
+RATE_LIMIT_TOKEN = rate(
+    "RATE_LIMIT_TOKEN", env.str("RATE_LIMIT_TOKEN", default="off" if DEBUG else "100/10s")
+)
 RATE_LIMIT_ORGANIZATION = rate(
-    "RATE_LIMIT_ORGANIZATION", env.str("RATE_LIMIT_ORGANIZATION", default=_default or "4000/30min")
+    "RATE_LIMIT_ORGANIZATION",
+    env.str("RATE_LIMIT_ORGANIZATION", default="off" if DEBUG else "4000/30min"),
 )
 RATE_LIMIT_FAILED_AUTHENTICATION = rate(
     "RATE_LIMIT_FAILED_AUTHENTICATION",
-    env.str("RATE_LIMIT_FAILED_AUTHENTICATION", default=_default or "30/3min"),
+    env.str("RATE_LIMIT_FAILED_AUTHENTICATION", default="off" if DEBUG else "30/3min"),
 )
 # Where they are counted, by all processes together: beside the database, unless this is a Redis's address.
 CACHE_URL = env.str("CACHE_URL", default="")

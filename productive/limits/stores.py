@@ -71,7 +71,7 @@ class FileStore(Store):
     requests."""
 
     errors = (sqlite3.Error, OSError)
-    # Seconds that a process waits for another; they hold it for a few microseconds.
+    # Seconds that a process or a thread waits for another; they hold it for a few microseconds.
     TIMEOUT = 0.5
 
     def __init__(self, path: Path) -> None:
@@ -83,15 +83,18 @@ class FileStore(Store):
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        with self.lock:
-            try:
-                connection = self.connection or self.connect()
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                self.disconnect()
-                raise
+        if not self.lock.acquire(timeout=self.TIMEOUT):
+            raise TimeoutError("another thread waits for the file of the limits")
+        try:
+            connection = self.connection or self.connect()
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            self.disconnect()
+            raise
+        finally:
+            self.lock.release()
 
     def connect(self) -> sqlite3.Connection:
         self.connection = sqlite3.connect(

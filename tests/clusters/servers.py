@@ -229,6 +229,9 @@ class House:
             **environment_of_its_own(self.folder),
             "HTTPS": "false",
             "ALLOWED_HOSTS": "127.0.0.1",
+            # Counted like any, but never reached.
+            "RATE_LIMIT_TOKEN": "1000000/10s",
+            "RATE_LIMIT_ORGANIZATION": "1000000/10s",
             **self.environment,
         }
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -188,6 +190,23 @@ def test_file_can_be_made_by_several_at_once(tmp_path: Path) -> None:
         for store in stores:
             store.disconnect()
         assert sorted(counted) == [1, 2, 3, 4]
+
+
+def test_file_that_somebody_holds_is_not_waited_for_long(
+    file: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = own("100/1h")
+    with closing(sqlite3.connect(file.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr(FileStore, "TIMEOUT", 0.05)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            file.count([limit], NOW)
+        # Meanwhile, for another thread.
+        with file.lock, pytest.raises(TimeoutError):
+            file.count([limit], NOW)
+        other.execute("ROLLBACK")
+    assert (issubclass(TimeoutError, file.errors), file.connection) == (True, None)
+    assert file.count([limit], NOW)[0].number == 1
 
 
 def test_database_says_where_the_counts_are(redis_url: str) -> None:

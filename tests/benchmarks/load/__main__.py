@@ -99,6 +99,9 @@ def set_environment(url: str) -> None:
         "ALLOWED_HOSTS": "127.0.0.1",
         "HTTPS": "false",
         "DEBUG": "false",
+        # Counted like any, but never reached.
+        "RATE_LIMIT_TOKEN": "1000000/10s",
+        "RATE_LIMIT_ORGANIZATION": "1000000/10s",
     }
 
 
