@@ -190,8 +190,10 @@ def test_what_replay_is_in_the_way_of_is_read_from_the_primary(
         cluster.house(**{limit: "1000"}).served("hasty") as address,
         psycopg.connect(cluster.primary.url) as locking,
     ):
-        cluster.catch_up()
         api = SocketApi(cluster.tokens[0], address=address)
+        # The process now knows when it began: behind what it wrote to count this request.
+        assert api.get(TYPES).status == 200
+        cluster.catch_up()
         assert asked(cluster, api) == ["replica"]
         locking.execute("LOCK TABLE catalog_servicetype")
         with cluster.paused():
