@@ -181,6 +181,29 @@ def kept(store: Any) -> set[str]:
         return {key for (key,) in cursor.fetchall()}
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["process", "file", "database", "redis"])
+def test_no_two_requests_are_told_the_same_number(name: str, request: pytest.FixtureRequest) -> None:
+    """While those of other tokens are counted for the same organization, and what has ended is removed."""
+    store: Store = request.getfixturevalue(name)
+    tokens, organization = [own("1000/1h") for _ in range(4)], own("1000/2h")
+
+    def count(n: int) -> list[list[int]]:
+        token = tokens[n % 4]
+        try:
+            told = [[window.number for window in store.count([token, organization], NOW)] for _ in range(20)]
+            store.forget(NOW)
+            return told
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        each = list(pool.map(count, range(8)))
+    assert sorted(both[1] for told in each for both in told) == list(range(1, 161))
+    for n in range(4):
+        assert sorted(both[0] for told in each[n::4] for both in told) == list(range(1, 41))
+
+
 def test_file_can_be_made_by_several_at_once(tmp_path: Path) -> None:
     limit = own("100/1h")
     for turn in range(10):
