@@ -2,7 +2,7 @@
 
 Each store takes the limits of a request in their order and counts one more for each, up to the first that is
 exceeded: what a token asks for in vain is not taken from its organization. However many processes ask it at
-once, no two are told the same number. The rule is that of `windows.once_more`, in each store's own words.
+once, no two are told the same number. The rule is that of `windows.py`, in each store's own words.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from productive.limits.windows import Limit, Window, once_more
+from productive.limits.windows import Limit, Window, count_each
 
 MADE = """
 CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, ends_at REAL NOT NULL)
@@ -50,15 +50,8 @@ class ProcessStore(Store):
         self.lock = Lock()
 
     def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
-        counted: list[Window] = []
         with self.lock:
-            for limit in limits:
-                window = once_more(self.windows.get(limit.key), limit, now)
-                self.windows[limit.key] = window
-                counted.append(window)
-                if window.exceeds(limit):
-                    break
-        return counted
+            return count_each(limits, now, self.windows)
 
     def forget(self, now: float) -> None:
         with self.lock:
@@ -122,17 +115,15 @@ class FileStore(Store):
             connection.close()
 
     def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
-        counted: list[Window] = []
+        keys = [limit.key for limit in limits]
+        places = ", ".join("?" * len(keys))
         with self.transaction() as connection:
-            for limit in limits:
-                row = connection.execute(
-                    "SELECT number, ends_at FROM windows WHERE key = ?", [limit.key]
-                ).fetchone()
-                window = once_more(row and Window(*row), limit, now)
-                connection.execute("REPLACE INTO windows VALUES (?, ?, ?)", [limit.key, *window])
-                counted.append(window)
-                if window.exceeds(limit):
-                    break
+            rows = connection.execute(f"SELECT * FROM windows WHERE key IN ({places})", keys)  # noqa: S608
+            counted = count_each(limits, now, {key: Window(*window) for key, *window in rows})
+            connection.executemany(
+                "REPLACE INTO windows VALUES (?, ?, ?)",
+                [(limit.key, *window) for limit, window in zip(limits, counted, strict=False)],
+            )
         return counted
 
     def forget(self, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from productive.limits.rates import Rate
@@ -34,3 +35,14 @@ def once_more(kept: Window | None, limit: Limit, now: float) -> Window:
     if limit.holds and kept.number == full:
         return Window(full + 1, now + period)
     return Window(kept.number + 1, kept.ends_at)
+
+
+def count_each(limits: Sequence[Limit], now: float, windows: dict[str, Window]) -> list[Window]:
+    """Count one more for each limit up to the first that is exceeded; `windows` are those kept, by key."""
+    counted: list[Window] = []
+    for limit in limits:
+        windows[limit.key] = window = once_more(windows.get(limit.key), limit, now)
+        counted.append(window)
+        if window.exceeds(limit):
+            break
+    return counted
