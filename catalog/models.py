@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import IntegrityError, models, router, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -166,6 +168,32 @@ class Service(OrganizationOwned):
         """An archived service type stays with the services that have it; no other may take it."""
         if self.service_type_id is None or self.service_type.archived_at is None:
             return
-        had_it = Service.objects.filter(pk=self.pk, service_type=self.service_type_id)
-        if not had_it.exists():
+        if not self.has_service_type_already():
             raise ValidationError({"service_type": "is archived"})
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Nobody archives the type between a look at it and the end of the transaction that takes it.
+
+        Raise IntegrityError where somebody did so before: asked again, `clean` knows. One query, unless
+        `update_fields` leaves the type as it is.
+        """
+        written = kwargs.get("update_fields")
+        with transaction.atomic(router.db_for_write(Service), savepoint=False):
+            if written is None or not {"service_type", "service_type_id"}.isdisjoint(written):
+                self.hold_service_type()
+            super().save(*args, **kwargs)
+
+    def hold_service_type(self) -> None:
+        connection = transaction.get_connection(router.db_for_write(Service))
+        # Shared, which Django has no word for: those who take the same type don't wait for each other.
+        # On SQLite the transaction itself keeps all others from writing.
+        lock = " FOR SHARE" if connection.features.has_select_for_update else ""
+        question = f"SELECT archived_at FROM catalog_servicetype WHERE id = %s{lock}"  # noqa: S608
+        with connection.cursor() as cursor:
+            cursor.execute(question, [self.service_type_id])
+            found = cursor.fetchone()
+        if found is not None and found[0] is not None and not self.has_service_type_already():
+            raise IntegrityError("The service type has been archived")
+
+    def has_service_type_already(self) -> bool:
+        return Service.objects.filter(pk=self.pk, service_type=self.service_type_id).exists()

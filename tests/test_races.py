@@ -19,6 +19,7 @@ from catalog.models import Service, ServiceType
 from tests.api import Answer, Api
 from tests.factories import (
     ApiTokenFactory,
+    DealFactory,
     OrganizationFactory,
     PersonFactory,
     ProjectFactory,
@@ -194,3 +195,81 @@ def test_archived_many_times_at_once_keeps_one_moment(world: tuple[Any, Api]) ->
         answers = at_once(*[lambda path=path: api.patch(path)] * THREADS)
         assert {a.status for a in answers} == {200}
         assert len({a.data["attributes"]["archived_at"] for a in answers}) == 1
+
+
+@pytest.mark.parametrize("door", ["new", "moved"])
+def test_service_type_archived_while_services_take_it_is_taken_by_none_afterwards(
+    door: str, world: tuple[Any, Api]
+) -> None:
+    organization, api = world
+    deal, kept = DealFactory(organization=organization), ServiceTypeFactory(organization=organization)
+    refused = 0
+    for _ in range(ROUNDS):
+        taken = ServiceTypeFactory(organization=organization)
+        values = {"name": "Taken", "deal_id": deal.pk, "service_type_id": taken.pk}
+        body = {"data": {"type": "services", "attributes": values}}
+        if door == "new":
+            takers = [lambda body=body: api.post("services", json=body)] * (THREADS - 1)
+        else:
+            rows = [ServiceFactory(deal=deal, service_type=kept, organization=organization) for _ in range(7)]
+            takers = [lambda body=body, pk=row.pk: api.patch(f"services/{pk}", json=body) for row in rows]
+        *took, archived = at_once(*takers, lambda pk=taken.pk: api.patch(f"service_types/{pk}/archive"))
+        assert archived.status == 200
+        assert {a.status for a in took} <= {200, 201, 422}
+        lost = [a for a in took if a.status == 422]
+        assert all(a.invalid == [("service_type", "is archived")] for a in lost)
+        refused += len(lost)
+        taken.refresh_from_db()
+        written = Service.history.filter(service_type_id=taken.pk)
+        assert written.count() == len(took) - len(lost)
+        assert not written.filter(history_date__gt=taken.archived_at).exists()
+    assert refused
+
+
+def test_two_changes_that_are_valid_alone_but_not_together_are_not_both_made(world: tuple[Any, Api]) -> None:
+    organization, api = world
+    for _ in range(ROUNDS):
+        deal = DealFactory(organization=organization, date="2026-05-01", end_date="2026-05-31")
+        bodies = [
+            {"data": {"type": "deals", "attributes": change}}
+            for change in ({"date": "2026-05-20"}, {"end_date": "2026-05-10"})
+        ]
+        answers = at_once(
+            *(lambda body=body, pk=deal.pk: api.patch(f"deals/{pk}", json=body) for body in bodies)
+        )
+        assert Counter(a.status for a in answers) == {200: 1, 422: 1}
+        (loser,) = [a for a in answers if a.status == 422]
+        assert loser.invalid == [("end_date", "must not be before the start date")]
+
+
+def test_page_walk_shows_each_of_many_namesakes_once_and_nothing_of_others(world: tuple[Any, Api]) -> None:
+    """Also while rows are made and deleted: what was there throughout comes at least once."""
+    organization, api = world
+    ServiceTypeFactory.create_batch(3, name="Same")
+    ours = {row.pk for row in ServiceTypeFactory.create_batch(500, organization=organization, name="Same")}
+    pages = [f"service_types?page[size]=50&page[number]={number}" for number in range(1, 11)]
+    walked = [pk for page in pages for pk in api.get(page).ids]
+    assert sorted(walked) == sorted(ours)
+
+    def write() -> Answer:
+        body = {"data": {"type": "service_types", "attributes": {"name": "Same"}}}
+        for _ in range(20):
+            made = api.post("service_types", json=body)
+            assert made.status == 201
+            last = api.delete(f"service_types/{made.data['id']}")
+        return last
+
+    def walk() -> Answer:
+        found = set[int]()
+        for page in [*pages, pages[-1].replace("=10", "=11")]:
+            answer = api.get(page)
+            assert answer.status == 200
+            assert {row["relationships"]["organization"]["data"]["id"] for row in answer.data} <= {
+                str(organization.pk)
+            }
+            found.update(answer.ids)
+        # Ids grow, and the order ends with the id: what is new comes last, and moves nothing before it.
+        assert found >= ours
+        return answer
+
+    assert Counter(a.status for a in at_once(write, write, walk, walk)) == {204: 2, 200: 2}
