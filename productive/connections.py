@@ -12,22 +12,33 @@ import psycopg
 TRUSTED_SECONDS = 30
 
 
-class Connection(psycopg.Connection[Any]):
-    """One whose empty query, which the pool sends before it lends one, is answered without the server.
+class PooledConnection(psycopg.Connection[Any]):
+    """One that knows without asking whether it is dead, and that then all others are.
 
     A server that stops, restarts or ends a session says so on the socket. Where nothing has arrived, nothing
     has happened; where something has, or it is long ago that the server was asked, the server is asked.
     """
 
+    _pool: Any = None
     asked_at = float("-inf")
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
+        """What the pool looks at a connection with, by an empty query; others have cursors of their own.
+
+        Where one is dead, the server went away, and may be back. The pool itself would try its connections
+        one after another, with pauses that grow, and give up after the third.
+        """
         if query == "":
             now = time.monotonic()
             if now - self.asked_at < TRUSTED_SECONDS and is_silent(self.fileno()):
                 return self.cursor()
             self.asked_at = now
-        return super().execute(query, *args, **kwargs)
+        try:
+            return super().execute(query, *args, **kwargs)
+        except psycopg.OperationalError:
+            if self.broken and self._pool is not None:
+                self._pool.drain()
+            raise
 
     def planned(self) -> psycopg.Cursor[Any]:
         """A cursor that the server makes the plan of a statement for once. Django's send the values within

@@ -125,13 +125,15 @@ for _alias, _database in DATABASES.items():
         _database["DISABLE_SERVER_SIDE_CURSORS"] = PGBOUNCER
         _options.setdefault("connect_timeout", 3)
         # Whoever can't read from the replica reads from the primary instead, so nobody waits for it for long.
-        _waits = {"timeout": 1, "reconnect_timeout": 1} if _alias == "replica" else {"timeout": 5}
+        # Nor does anybody wait for a pool that tries to connect again after pauses that double for minutes.
+        _seconds = 1 if _alias == "replica" else 5
         if _alias == "replica":
             _options.setdefault("tcp_user_timeout", 3_000)
         if _pool_size:
-            from productive.connections import Connection
+            from productive.connections import PooledConnection
 
-            _pool = {"connection_class": Connection, "min_size": 0, "max_size": _pool_size, **_waits}
+            _waits = {"timeout": _seconds, "reconnect_timeout": _seconds}
+            _pool = {"min_size": 0, "max_size": _pool_size, "connection_class": PooledConnection, **_waits}
             _options.setdefault("pool", _pool)
         if not PGBOUNCER:
             # For cursors that bind on the server, which Django's own don't.

@@ -11,7 +11,7 @@ from django.db import connection
 from psycopg_pool import ConnectionPool
 
 from productive import connections
-from productive.connections import Connection
+from productive.connections import PooledConnection
 from productive.prepared import fetched
 from tests.api import Api
 
@@ -19,12 +19,12 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def pool() -> Iterator[ConnectionPool[Connection]]:
+def pool() -> Iterator[ConnectionPool[PooledConnection]]:
     """A pool of one connection, as Django sets it up."""
     params = connection.get_connection_params()
     with ConnectionPool(
         kwargs={**params, "autocommit": True, "cursor_factory": psycopg.Cursor},
-        connection_class=Connection,
+        connection_class=PooledConnection,
         min_size=0,
         max_size=1,
         timeout=5,
@@ -33,7 +33,7 @@ def pool() -> Iterator[ConnectionPool[Connection]]:
         yield pool
 
 
-def process_of(lent: Connection) -> int:
+def process_of(lent: PooledConnection) -> int:
     return lent.info.backend_pid
 
 

@@ -63,7 +63,7 @@ def test_other_databases_are_refused() -> None:
     assert refused.stderr == "Cannot start: DATABASE_URL must begin with sqlite:// or postgres://\n"
 
 
-CONNECTION = "<class 'productive.connections.Connection'>"
+CONNECTION = "<class 'productive.connections.PooledConnection'>"
 PRIMARY, REPLICA = "postgres://web@primary/productive", "postgres://web@replica/productive"
 
 
@@ -105,7 +105,7 @@ def test_replica_is_waited_for_less_than_the_primary_and_is_like_it_otherwise() 
     primary, replica = both["default"], both["replica"]
     assert primary == one["default"]
     assert [primary["OPTIONS"]["pool"], replica["OPTIONS"].pop("pool")] == [
-        {"connection_class": CONNECTION, "min_size": 0, "max_size": 10, "timeout": 5},
+        {"connection_class": CONNECTION, "min_size": 0, "max_size": 10, "timeout": 5, "reconnect_timeout": 5},
         {"connection_class": CONNECTION, "min_size": 0, "max_size": 10, "timeout": 1, "reconnect_timeout": 1},
     ]
     del primary["OPTIONS"]["pool"]
