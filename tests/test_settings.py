@@ -13,6 +13,7 @@ import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
 
+from productive.connections import PooledConnection
 from tests.conftest import ROOT
 
 GOOD_KEY = "a key of more than fifty characters, made for the tests alone"
@@ -63,14 +64,13 @@ def test_other_databases_are_refused() -> None:
     assert refused.stderr == "Cannot start: DATABASE_URL must begin with sqlite:// or postgres://\n"
 
 
-CONNECTION = "<class 'productive.connections.PooledConnection'>"
 PRIMARY, REPLICA = "postgres://web@primary/productive", "postgres://web@replica/productive"
 
 
 @cache
 def shown_by_process(**environment: str) -> str:
     what = "[s.DATABASES, s.DATABASE_ROUTERS]"
-    script = f"import json; from django.conf import settings as s; print(json.dumps({what}, default=repr))"
+    script = f"import json; from django.conf import settings as s; print(json.dumps({what}, default=str))"
     shown = manage("shell", "--verbosity", "0", "--command", script, SECRET_KEY=GOOD_KEY, **environment)
     assert shown.returncode == 0, shown.stderr
     return shown.stdout
@@ -104,9 +104,10 @@ def test_replica_is_waited_for_less_than_the_primary_and_is_like_it_otherwise() 
     )
     primary, replica = both["default"], both["replica"]
     assert primary == one["default"]
+    pool = {"min_size": 0, "max_size": 10, "connection_class": str(PooledConnection)}
     assert [primary["OPTIONS"]["pool"], replica["OPTIONS"].pop("pool")] == [
-        {"connection_class": CONNECTION, "min_size": 0, "max_size": 10, "timeout": 5, "reconnect_timeout": 5},
-        {"connection_class": CONNECTION, "min_size": 0, "max_size": 10, "timeout": 1, "reconnect_timeout": 1},
+        {**pool, "timeout": 5, "reconnect_timeout": 5},
+        {**pool, "timeout": 1, "reconnect_timeout": 1},
     ]
     del primary["OPTIONS"]["pool"]
     assert replica["OPTIONS"].pop("tcp_user_timeout") == 3_000

@@ -23,6 +23,7 @@ from productive import replicas
 from productive.accounts.idempotency import IdempotencyKey
 from productive.constraints import UniqueTogether
 from productive.history import History
+from productive.waiting import hardly_waiting
 
 
 def validate_time_zone(value: str) -> None:
@@ -312,7 +313,8 @@ class ApiToken(OrganizationOwned):
         due = now - timedelta(minutes=1)
         if self.last_used_at is not None and self.last_used_at >= due:
             return
-        with suppress(OperationalError):  # a busy database is no reason to refuse a reader
+        # A busy database is no reason to refuse a reader, or to keep one waiting.
+        with suppress(OperationalError), hardly_waiting():
             ApiToken.objects.filter(pk=self.pk).exclude(last_used_at__gte=due).update(last_used_at=now)
 
     def claim(self, key: str, fingerprint: str) -> IdempotencyKey | None:

@@ -1,0 +1,133 @@
+"""Where faults are made: the application in a folder of its own, on a database of its own, and served."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.benchmarks.load.server import Server, wait_until_ready
+from tests.chaos.invariants import broken_rules
+from tests.clusters import servers
+from tests.clusters.servers import House
+from tests.conftest import ROOT, free_port
+
+# An organization that everybody writes in, with twenty services and a person; and a stranger.
+POPULATE = """
+import json
+from tests.factories import (
+    ApiTokenFactory, DealFactory, OrganizationFactory, PersonFactory, ServiceFactory, ServiceTypeFactory
+)
+ours, stranger = OrganizationFactory(), OrganizationFactory()
+PersonFactory(organization=stranger)
+kind, deal = ServiceTypeFactory(organization=ours, name="Kept"), DealFactory(organization=ours)
+services = ServiceFactory.create_batch(20, organization=ours, deal=deal, service_type=kind)
+print(json.dumps({
+    "tokens": [ApiTokenFactory(organization=ours).name for _ in range(2)],
+    "service_type": kind.pk,
+    "deal": deal.pk,
+    "person": PersonFactory(organization=ours).pk,
+    "services": [service.pk for service in services],
+}))
+"""
+
+
+@dataclass
+class Ground:
+    """The application, its database, and the ids of what is in it."""
+
+    house: House
+    tokens: list[str]
+    service_type: int
+    deal: int
+    person: int
+    services: list[int]
+
+    @property
+    def url(self) -> str:
+        return self.house.environment["DATABASE_URL"]
+
+    @property
+    def file(self) -> Path:
+        """Of SQLite."""
+        return Path(self.url.removeprefix("sqlite:///"))
+
+    def query(self, sql: str) -> Sequence[Sequence[Any]]:
+        """What the database answers, past the application."""
+        if self.url.startswith("sqlite"):
+            with closing(sqlite3.connect(self.file, timeout=20)) as connection:
+                return connection.execute(sql).fetchall()
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(sql).fetchall()
+
+    def broken_rules(self) -> list[str]:
+        """What is wrong with the data by now; nothing, however often it was interrupted."""
+        return broken_rules(self.query, is_sqlite=self.url.startswith("sqlite"))
+
+    def served(self, workers: int = 2, **environment: str) -> AbstractContextManager[Server]:
+        return served(self.house, workers, **environment)
+
+
+@contextmanager
+def served(house: House, workers: int, **environment: str) -> Iterator[Server]:
+    """So many processes, which answer and whose database answers; all ended in the end."""
+    port, log = free_port(), house.folder / "web.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "--config",
+                "python:productive.server",
+                "--bind",
+                f"127.0.0.1:{port}",
+                "productive.wsgi",
+            ],
+            cwd=ROOT,
+            env={**house.variables(), "WEB_CONCURRENCY": str(workers), **environment},
+            stdout=output,
+            stderr=output,
+        )
+    server = Server(process, ("127.0.0.1", port), log)
+    try:
+        wait_until_ready(server, workers)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def prepared(folder: Path, url: str) -> Ground:
+    """The application on an empty database, which is filled."""
+    house = House(folder, {"DATABASE_URL": url, "LOG_LEVEL": "ERROR"})
+    house.manage("migrate", "--verbosity", "0")
+    made = json.loads(house.manage("shell", "--verbosity", "0", "--command", POPULATE))
+    return Ground(house, **made)
+
+
+def on_sqlite(folder: Path) -> Ground:
+    return prepared(folder, f"sqlite:///{folder}/chaos.sqlite3")
+
+
+@contextmanager
+def on_postgresql(folder: Path) -> Iterator[tuple[Ground, servers.Server]]:
+    """With a server of its own, which may be stopped and started again."""
+    folder.chmod(0o755)
+    data = folder / "servers"
+    data.mkdir()
+    servers.give(data)
+    with servers.primary(data) as server:
+        yield prepared(folder, server.url), server

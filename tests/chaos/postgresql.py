@@ -1,0 +1,202 @@
+"""Faults of a PostgreSQL server: gone, back, locked, full of connections."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from threading import Event, Thread
+
+import psycopg
+
+from tests.benchmarks.load.client import Address
+from tests.chaos.clients import BUSY, Client, client_of, document, told, writing
+from tests.chaos.findings import Findings
+from tests.chaos.ground import Ground
+from tests.clusters.servers import Server
+
+# What a request may take while the server is away, and what one that waits for a lock may.
+AWAY_WITHIN, LOCKED_WITHIN = 6.0, 4.0
+AT_ONCE = 16
+OPEN = "service_types?page[size]=1"
+
+
+def at_once(ground: Ground, address: Address, number: int = AT_ONCE) -> list[Client]:
+    """So many ask at the same moment."""
+    clients = [client_of(ground, address) for _ in range(number)]
+    with ThreadPoolExecutor(number) as threads:
+        list(threads.map(lambda client: client.get(OPEN), clients))
+    return clients
+
+
+@contextmanager
+def asking(clients: list[Client], ask: Callable[[Client], object]) -> Iterator[None]:
+    """Within it, each of the clients asks again and again."""
+    over = Event()
+
+    def go_on(client: Client) -> None:
+        while not over.is_set():
+            ask(client)
+
+    threads = [Thread(target=go_on, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def restarted_under_load(ground: Ground, server: Server, away: float = 2) -> Findings:
+    """While it is away, 503 or success; as soon as it is back, success, and nobody restarts the web."""
+    findings = Findings(f"PostgreSQL: restarted under 8 writers, away for {away:g} s")
+    with ground.served() as web:
+        readers = [client_of(ground, web.address) for _ in range(4)]
+        with writing(ground, web.address) as crowd, asking(readers, lambda client: client.get(OPEN)):
+            time.sleep(1.5)
+            server.stop()
+            time.sleep(away)
+            server.start()
+            back = time.monotonic()
+            first = client_of(ground, web.address).get(OPEN).status
+            time.sleep(3)
+        everybody = [*crowd.outcomes, *(outcome for client in readers for outcome in client.outcomes)]
+        refused = [outcome for outcome in everybody if outcome.status == BUSY]
+        late = [outcome for outcome in refused if outcome.asked_at > back]
+        findings.promise(first == 200, f"the first request after the return: {first}")
+        findings.promise(bool(refused), "nobody noticed that it was away")
+        crowd.report(findings)
+        statuses = Counter(outcome.status for outcome in everybody)
+        findings.figures["answers"] = told(statuses)
+        findings.broken += [fault for client in readers for fault in client.faults]
+        findings.promise(statuses.keys() <= {200, 201, 204, BUSY}, f"answers: {told(statuses)}")
+        findings.promise(not late, f"{len(late)} were refused that asked when it was back")
+        last = max((outcome.asked_at + outcome.seconds for outcome in refused), default=back)
+        findings.within(1, max(0.0, last - back), "last 503 after the return")
+    return findings
+
+
+def restarted_while_idle(ground: Ground, server: Server) -> Findings:
+    """Every process keeps connections that are dead by then: nobody is told of it."""
+    findings = Findings(f"PostgreSQL: restarted while nobody asks, then {AT_ONCE} at once")
+    with ground.served() as web:
+        for _ in range(4):
+            at_once(ground, web.address)
+        server.stop()
+        server.start()
+        alone = client_of(ground, web.address)
+        alone.get(OPEN)
+        clients = [alone, *at_once(ground, web.address)]
+    statuses = Counter(status for client in clients for status in client.statuses.elements())
+    findings.figures["answers"] = told(statuses)
+    findings.promise(set(statuses) == {200}, f"answers: {told(statuses)}")
+    findings.within(1, alone.longest, "first request")
+    findings.within(2, max(client.longest for client in clients), "longest request")
+    return findings
+
+
+def stopped(ground: Ground, server: Server, seconds: float = 20) -> Findings:
+    """The process says that it is alive and not ready; nobody waits for long; then all is as it was."""
+    findings = Findings(f"PostgreSQL: stopped for {seconds:g} s")
+    with ground.served() as web:
+        at_once(ground, web.address)
+        clients = [client_of(ground, web.address) for _ in range(4)]
+        server.stop()
+        begun = time.monotonic()
+        alive, ready = client_of(ground, web.address), client_of(ground, web.address)
+        with asking(clients, lambda client: client.get(OPEN)):
+            while time.monotonic() < begun + seconds:
+                alive.get("/healthz")
+                ready.get("/readyz")
+        away = Counter(status for client in clients for status in client.statuses.elements())
+        findings.figures |= {
+            "/healthz": told(alive.statuses),
+            "/readyz": told(ready.statuses),
+            "answers": told(away),
+        }
+        findings.promise(set(alive.statuses) == {200}, f"/healthz: {told(alive.statuses)}")
+        findings.promise(set(ready.statuses) == {BUSY}, f"/readyz: {told(ready.statuses)}")
+        findings.promise(set(away) == {BUSY}, f"answers: {told(away)}")
+        findings.within(1, alive.longest, "longest /healthz")
+        findings.within(AWAY_WITHIN, max(c.longest for c in [*clients, ready]), "longest request")
+        server.start()
+        back = time.monotonic()
+        first = client_of(ground, web.address)
+        findings.promise(first.get(OPEN).status == 200, f"the first after it: {told(first.statuses)}")
+        # It tries again to connect every other second.
+        findings.within(3, first.longest, "first request after the return")
+        while first.get("/readyz").status != 200 and time.monotonic() < back + 20:
+            time.sleep(0.05)
+        findings.within(5, time.monotonic() - back, "ready after the return")
+        findings.broken += [fault for client in [*clients, first] for fault in client.faults]
+    return findings
+
+
+def row_held(ground: Ground, seconds: float = 10) -> Findings:
+    """Whoever needs a row that is locked is told to try again; nobody else notices."""
+    findings = Findings(f"PostgreSQL: a row locked for {seconds:g} s")
+    body = document("service_types", description="Changed")
+    with ground.served() as web, psycopg.connect(ground.url) as holder:
+        holder.execute("SELECT 1 FROM catalog_servicetype WHERE id = %s FOR UPDATE", [ground.service_type])
+        end = time.monotonic() + seconds
+        needy, others = client_of(ground, web.address), [client_of(ground, web.address) for _ in range(4)]
+        with asking(others, lambda client: client.get(f"service_types/{ground.service_type}")):
+            while time.monotonic() < end - LOCKED_WITHIN:
+                needy.patch(f"service_types/{ground.service_type}", json=body)
+        holder.rollback()
+        refused, served = told(needy.statuses), Counter[int]()
+        for client in others:
+            served += client.statuses
+        findings.figures |= {"changes of it": refused, "others": told(served)}
+        findings.promise(set(needy.statuses) == {BUSY}, f"changes of it: {refused}")
+        findings.promise(set(served) == {200}, f"others: {told(served)}")
+        findings.within(LOCKED_WITHIN, needy.longest, "longest change of it")
+        findings.within(1, max(client.longest for client in others), "longest of the others")
+        after = needy.patch(f"service_types/{ground.service_type}", json=body).status
+        findings.promise(after == 200, f"a change afterwards: {after}")
+        findings.broken += needy.faults
+    return findings
+
+
+def connections_used_up(ground: Ground) -> Findings:
+    """Somebody else has all connections: 503, until they let go."""
+    findings = Findings("PostgreSQL: all its connections taken by others")
+    with ground.served() as web, ExitStack() as taken:
+        first = client_of(ground, web.address)
+        first.get(OPEN)
+        number = take_all(ground, taken)
+        refused = at_once(ground, web.address, 4)
+        statuses = Counter(status for client in refused for status in client.statuses.elements())
+        findings.figures |= {"connections taken": number, "while there are none": told(statuses)}
+        findings.promise(set(statuses) == {BUSY}, f"while there are none: {told(statuses)}")
+        findings.within(AWAY_WITHIN, max(client.longest for client in refused), "longest request")
+        taken.close()
+        begun = time.monotonic()
+        while first.get(OPEN).status != 200 and time.monotonic() < begun + 20:
+            time.sleep(0.05)
+        findings.within(2, time.monotonic() - begun, "served again after")
+        findings.broken += [fault for client in [*refused, first] for fault in client.faults]
+    return findings
+
+
+def take_all(ground: Ground, taken: ExitStack) -> int:
+    """Connect until the server refuses, also instead of the web's own."""
+    connections: list[psycopg.Connection] = []
+    for _ in range(1_000):
+        try:
+            connections.append(taken.enter_context(psycopg.connect(ground.url, autocommit=True)))
+        except psycopg.OperationalError:
+            ours = [connection.info.backend_pid for connection in connections]
+            others = "backend_type = 'client backend' AND pid <> ALL(%s)"
+            ended = connections[0].execute(
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}",
+                [ours],
+            )
+            if not ended.fetchall():
+                return len(connections)
+            time.sleep(0.1)
+    raise AssertionError("the server never refused")

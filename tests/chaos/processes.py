@@ -1,0 +1,123 @@
+"""Faults of the web processes: many writers, workers that are killed, more work than can be done."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from contextlib import suppress
+
+from tests.benchmarks.load.client import Answer as WireAnswer
+from tests.benchmarks.load.client import Load, Outcome, Request
+from tests.benchmarks.load.server import Server
+from tests.chaos.clients import BUSY, NO_ANSWER, client_of, told, writing
+from tests.chaos.findings import Findings
+from tests.chaos.ground import Ground
+
+KILLED_EVERY = 0.4
+BACK_WITHIN = 3.0
+OPEN = "service_types?page[size]=1"
+
+
+def many_writers(ground: Ground, seconds: float, *, name: str) -> Findings:
+    """Eight write at once: each gets what it asked for, however long it has to wait for the others."""
+    findings = Findings(f"{name}: 8 writers for {seconds:g} s")
+    with ground.served() as server:
+        with writing(ground, server.address) as crowd:
+            time.sleep(seconds)
+        crowd.report(findings)
+        findings.promise(crowd.statuses.keys() <= {200, 201, 204}, f"answers: {told(crowd.statuses)}")
+        times = sorted(outcome.seconds for outcome in crowd.outcomes)
+        findings.figures["requests a second"] = round(len(times) / seconds)
+        findings.within(2, times[len(times) * 99 // 100], "p99")
+    return findings
+
+
+def killed_workers(ground: Ground, seconds: float, *, name: str) -> Findings:
+    """A worker is killed again and again: what was acknowledged is there, and nothing is there by half."""
+    findings = Findings(f"{name}: a worker of 3 killed every {KILLED_EVERY} s for {seconds:g} s")
+    with ground.served(workers=3) as server:
+        with writing(ground, server.address) as crowd:
+            end, kills = time.monotonic() + seconds, 0
+            while time.monotonic() < end:
+                time.sleep(KILLED_EVERY)
+                kills += kill(random.sample(server.workers, k=min(1, len(server.workers))))
+        findings.figures["workers killed"] = kills
+        findings.within(BACK_WITHIN, seconds_until_back(ground, server), "back after all were killed")
+        crowd.report(findings)
+        findings.promise(crowd.statuses.keys() <= {NO_ANSWER, 200, 201, 204, BUSY}, "an answer unheard of")
+    return findings
+
+
+def kill(pids: list[int]) -> int:
+    with suppress(ProcessLookupError):
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    return len(pids)
+
+
+def seconds_until_back(ground: Ground, server: Server) -> float:
+    """From the death of all workers until somebody answers again."""
+    kill(server.workers)
+    begun = time.monotonic()
+    client = client_of(ground, server.address)
+    while time.monotonic() < begun + 60 and client.get(OPEN).status != 200:
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+def overloaded(ground: Ground, seconds: float, *, name: str) -> Findings:
+    """Three times as many at once as there are threads: some may be sent away, none is failed."""
+    workers, threads = 2, 8
+    connections = 3 * workers * threads
+    findings = Findings(f"{name}: {connections} at once for {seconds:g} s, {workers * threads} threads")
+    statuses, times, faults = Counter[int](), list[float](), list[str]()
+
+    def take(outcome: Outcome) -> None:
+        statuses[outcome.answer.status if outcome.answer else NO_ANSWER] += 1
+        times.append(outcome.ended_at - outcome.asked_at)
+        if outcome.complaint:
+            faults.append(outcome.complaint)
+
+    with ground.served(workers) as server:
+        requests = mix(ground)
+        Load(server.address, lambda: random.choice(requests), take).run(connections, seconds)
+        ended = time.monotonic()
+        client = client_of(ground, server.address)
+        while time.monotonic() < ended + 20 and (
+            client.get(OPEN).status != 200 or client.outcomes[-1].seconds > 1
+        ):
+            time.sleep(0.1)
+        findings.within(10, time.monotonic() - ended, "normal again after")
+    times.sort()
+    findings.figures |= {
+        "answers": told(statuses),
+        "requests a second": round(len(times) / seconds),
+        "p50": f"{times[len(times) // 2]:.2f} s",
+        "p99": f"{times[len(times) * 99 // 100]:.2f} s",
+    }
+    findings.broken += [*faults, *client.faults, *ground.broken_rules()]
+    return findings
+
+
+def mix(ground: Ground) -> list[Request]:
+    """Four reads to a write."""
+    head = f"Host: 127.0.0.1\r\nX-Auth-Token: {ground.tokens[0]}\r\n"
+    body = b'{"data":{"type":"service_types","attributes":{"name":"One of too many"}}}'
+    post = f"POST /api/v2/service_types HTTP/1.1\r\n{head}Content-Type: application/vnd.api+json\r\n"
+    writing = f"{post}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    reading = [f"GET /api/v2/{path} HTTP/1.1\r\n{head}\r\n".encode() for path in ("services", "people")]
+    return [
+        *(Request("read", wire, judge) for wire in reading * 2),
+        Request("write", writing, judge),
+    ]
+
+
+def judge(answer: WireAnswer) -> str:
+    if answer.status not in (200, 201, 429, BUSY):
+        return f"{answer.status} {answer.body[:200]!r}"
+    if answer.status == BUSY and b"\r\nretry-after: " not in answer.head.lower():
+        return "503 that doesn't say when to try again"
+    return ""

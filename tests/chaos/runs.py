@@ -1,0 +1,44 @@
+"""All faults of one kind after another, on ground that is prepared once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.chaos import postgresql as of_postgresql
+from tests.chaos import sqlite as of_sqlite
+from tests.chaos.findings import Findings
+from tests.chaos.ground import on_postgresql, on_sqlite
+from tests.chaos.processes import killed_workers, many_writers, overloaded
+
+MANY_WRITERS_SECONDS, OVERLOADED_SECONDS = 30, 10
+
+
+def sqlite(folder: Path, seconds: float) -> Iterator[Findings]:
+    ground = on_sqlite(folder)
+    yield many_writers(ground, MANY_WRITERS_SECONDS, name="SQLite")
+    yield killed_workers(ground, seconds, name="SQLite")
+    yield overloaded(ground, OVERLOADED_SECONDS, name="SQLite")
+    yield of_sqlite.held(ground)
+
+
+def disk(folder: Path, seconds: float) -> Iterator[Findings]:
+    """On a small file system where one may be made; with files that may not grow, everywhere."""
+    small, large = folder / "small", folder / "large"
+    small.mkdir()
+    large.mkdir()
+    with of_sqlite.small_disk(small) as is_small:
+        if is_small:
+            yield of_sqlite.disk_full(on_sqlite(small), is_small=True)
+    yield of_sqlite.disk_full(on_sqlite(large), is_small=False)
+
+
+def postgresql(folder: Path, seconds: float) -> Iterator[Findings]:
+    with on_postgresql(folder) as (ground, server):
+        yield killed_workers(ground, seconds, name="PostgreSQL")
+        yield overloaded(ground, OVERLOADED_SECONDS, name="PostgreSQL")
+        yield of_postgresql.restarted_while_idle(ground, server)
+        yield of_postgresql.restarted_under_load(ground, server)
+        yield of_postgresql.stopped(ground, server)
+        yield of_postgresql.row_held(ground)
+        yield of_postgresql.connections_used_up(ground)

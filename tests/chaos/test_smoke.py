@@ -1,0 +1,38 @@
+"""The short form of `python -m tests.chaos`: what may never happen doesn't. How long it takes isn't judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from tests.chaos import sqlite
+from tests.chaos.findings import Findings
+from tests.chaos.ground import Ground, on_sqlite
+from tests.chaos.invariants import broken_rules
+from tests.chaos.processes import killed_workers, many_writers
+
+# Each has a database of its own, whichever the tests run on.
+pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="once is enough")
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return on_sqlite(tmp_path_factory.mktemp("chaos"))
+
+
+def test_faults_of_a_sqlite_file_and_its_processes_lose_nothing(ground: Ground) -> None:
+    """In one test, so that the tests' own processes don't prepare the ground several times."""
+    found = [
+        many_writers(ground, 2, name="smoke"),
+        killed_workers(ground, 2, name="smoke"),
+        sqlite.held(ground, seconds=1.5, timeout=1),
+        sqlite.disk_full(ground, is_small=False),
+    ]
+    assert [findings.title for findings in found if findings.broken] == [], told(found)
+
+
+def told(found: list[Findings]) -> str:
+    return "\n".join(line for findings in found for line in findings.lines())

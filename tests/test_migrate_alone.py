@@ -1,0 +1,37 @@
+"""Two who migrate at once: the second waits for the first."""
+
+from __future__ import annotations
+
+from io import StringIO
+from threading import Thread
+from time import sleep
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from productive.management.commands.migrate import KEY
+from tests.conftest import database_url_of_the_tests
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+
+
+def migrate(said: StringIO) -> None:
+    call_command("migrate", "accounts", stdout=said)
+    connection.close()
+
+
+def test_second_waits_for_the_first_and_leaves_the_lock_to_others() -> None:
+    said, url = StringIO(), database_url_of_the_tests()
+    with psycopg.connect(url, autocommit=True) as first:
+        first.execute("SELECT pg_advisory_lock(%s)", [KEY])
+        second = Thread(target=migrate, args=(said,))
+        second.start()
+        while "Waiting for another process" not in said.getvalue():
+            sleep(0.02)
+        assert "Operations to perform" not in said.getvalue()
+        first.execute("SELECT pg_advisory_unlock(%s)", [KEY])
+        second.join(30)
+        assert "No migrations to apply" in said.getvalue()
+        assert first.execute("SELECT pg_try_advisory_lock(%s)", [KEY]).fetchone() == (True,)
