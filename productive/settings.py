@@ -125,7 +125,7 @@ for _alias, _database in DATABASES.items():
         _database["DISABLE_SERVER_SIDE_CURSORS"] = PGBOUNCER
         _options.setdefault("connect_timeout", 3)
         # Whoever can't read from the replica reads from the primary instead, so nobody waits for it for long.
-        # Nor does anybody wait for a pool that tries to connect again after pauses that double for minutes.
+        # A pool that goes on trying to connect does so ever more seldom, and is late when the server is back.
         _seconds = 1 if _alias == "replica" else 5
         if _alias == "replica":
             _options.setdefault("tcp_user_timeout", 3_000)

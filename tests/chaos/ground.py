@@ -114,6 +114,11 @@ def prepared(folder: Path, url: str) -> Ground:
     """The application on an empty database, which is filled."""
     house = House(folder, {"DATABASE_URL": url, "LOG_LEVEL": "ERROR"})
     house.manage("migrate", "--verbosity", "0")
+    return populated(house)
+
+
+def populated(house: House) -> Ground:
+    """On a database that is migrated, and otherwise empty."""
     made = json.loads(house.manage("shell", "--verbosity", "0", "--command", POPULATE))
     return Ground(house, **made)
 

@@ -1,9 +1,6 @@
-"""The short form of `python -m tests.chaos`: what may never happen doesn't. How long it takes isn't judged here."""
+"""`python -m tests.chaos` in short: what may never happen doesn't. How long it takes isn't judged here."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -11,7 +8,6 @@ from django.db import connection
 from tests.chaos import sqlite
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground, on_sqlite
-from tests.chaos.invariants import broken_rules
 from tests.chaos.processes import killed_workers, many_writers
 
 # Each has a database of its own, whichever the tests run on.
