@@ -34,11 +34,11 @@ class Qualifier(Filter):
     can_be_negated = False
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
-        if value and not any(
-            isinstance(other, TrackingFilter) and self.parent.form.cleaned_data[name]
-            for name, other in self.parent.filters.items()
-        ):
-            raise ParameterError("unsupported_filter", "alone", value[0].parameter)
+        filters, given = self.parent.filters, self.parent.form.cleaned_data
+        asking = [name for name, other in filters.items() if isinstance(other, TrackingFilter)]
+        if value and not any(given[name] for name in asking):
+            told = f"{self.field_name} without {' or '.join(asking)}"
+            raise ParameterError("unsupported_filter", told, value[0].parameter)
         return qs
 
     def only_value(self, conditions: list[Condition] | None) -> Any:

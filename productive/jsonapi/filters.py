@@ -202,6 +202,7 @@ def read_conditions(
 ) -> dict[str, list[Condition]]:
     """Every `filter…` parameter by filter name. Raise ParameterError for what the filter set doesn't take."""
     found: dict[tuple[str, str], Condition] = {}
+    lists: set[tuple[str, str]] = set()
     for parameter, values in params.lists():
         if parameter.partition("[")[0] != "filter":
             continue
@@ -210,7 +211,13 @@ def read_conditions(
             raise ParameterError("unsupported_filter", parameter, parameter)
         if not match["list"]:
             only_value(params, parameter, "unsupported_filter_value")
-        key = match["name"], match["operation"] or "eq"
+        key, is_list = (match["name"], match["operation"] or "eq"), match["list"] is not None
+        if key in found and not (is_list and key in lists):
+            # `filter[id]=1&filter[id][eq]=2`: is it either of them, or both?
+            told = ", ".join([*found[key].values, *values])
+            raise ParameterError("unsupported_filter_value", told, parameter)
+        if is_list:
+            lists.add(key)
         found.setdefault(key, Condition(key[1], [], parameter)).values.extend(values)
     known: Mapping[str, Filter] = filterset.base_filters
     conditions: dict[str, list[Condition]] = {}

@@ -23,6 +23,8 @@ MAX_ID = 2**63 - 1
 # Far more than any real document has, far less than what Python's stack or the writer's can take.
 MAX_DEPTH = 64
 MAX_DISCARDED, DISCARDED_AT_ONCE = 16_000_000, 64_000
+# Each one that a resource doesn't have is an error of its own in the answer, ten times as long as itself.
+MAX_MEMBERS = 1_000
 
 
 def parse_id(value: object) -> int | None:
@@ -158,6 +160,8 @@ def members(data: dict[str, Any], name: str) -> dict[str, Any]:
     value = data.get(name, {})
     if not isinstance(value, dict):
         raise ApiError(400, f"'data.{name}' must be an object")
+    if len(value) > MAX_MEMBERS:
+        raise ApiError(400, f"'data.{name}' has more than {MAX_MEMBERS} members")
     return value
 
 
