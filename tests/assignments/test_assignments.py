@@ -55,15 +55,6 @@ def test_duplicates_are_told_at_the_documented_field(api: Api, organization: Org
         assert api.post(resource, json=document(resource, attributes)).invalid == [invalid]
 
 
-def test_pair_of_a_strangers_records_is_no_oracle(api: Api, token: Any) -> None:
-    theirs = ServiceAssignmentFactory()
-    pair = {"person": ("people", theirs.person_id), "service": ("services", theirs.service_id)}
-    assert api.post("service_assignments", json=document("service_assignments", **pair)).invalid == [
-        ("person", "attribute is invalid"),
-        ("service", "attribute is invalid"),
-    ]
-
-
 def test_foreign_key_may_come_as_attribute_or_relationship_or_both_alike(
     api: Api, organization: Organization
 ) -> None:

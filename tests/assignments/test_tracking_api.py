@@ -271,20 +271,6 @@ def test_decision_with_another_kind_of_id_does_not_exist(pk: str, api: Api) -> N
     assert api.get(f"tracking_decisions/{pk}").error["code"] == "record_not_found"
 
 
-def test_decisions_of_strangers_do_not_exist(api: Api, people: list[Person], services: list[Service]) -> None:
-    theirs = ServiceAssignmentFactory()
-    for person, service in (
-        (theirs.person_id, theirs.service_id),
-        (people[0].pk, theirs.service_id),
-        (theirs.person_id, services[0].pk),
-    ):
-        assert api.get(f"tracking_decisions/{person}-{service}-time-{DAY}").status == 404
-        pair = f"filter[person_id]={person}&filter[service_id]={service}"
-        assert api.get(f"tracking_decisions?{pair}").data == []
-    assert api.get(f"services?filter[trackable_by_person_id]={theirs.person_id}").data == []
-    assert api.get(f"people?filter[service_id]={theirs.service_id}").data == []
-
-
 def test_decisions_are_read_with_a_token_and_never_written(api: Api, organization: Organization) -> None:
     assert Api().get("tracking_decisions?filter[person_id]=1").status == 401
     reader = Api(ApiTokenFactory(organization=organization, read_only=True).name)
