@@ -220,20 +220,6 @@ def test_staff_without_rights_are_refused(model: type[Model]) -> None:
     assert [client.get(page).status_code for page in pages] == [403] * 5
 
 
-def test_somebody_who_is_not_staff_or_no_longer_active_is_sent_to_the_login_page() -> None:
-    organization = OrganizationFactory()
-    page = url(ApiToken, "add")
-    to_login = f"{reverse('admin:login')}?next={page}"
-    assert signed_in(UserFactory(organization=organization)).get(page)["Location"] == to_login
-
-    member = UserFactory(organization=organization, is_staff=True)
-    member.user_permissions.set(Permission.objects.all())
-    client = signed_in(member)
-    assert client.get(page).status_code == 200
-    User.objects.filter(pk=member.pk).update(is_active=False)
-    assert client.get(page)["Location"] == to_login
-
-
 @every_owned_model
 def test_staff_without_an_organization_find_nothing(model: type[Model]) -> None:
     row, client = make(model, OrganizationFactory()), staff(None)
@@ -246,23 +232,8 @@ def test_staff_without_an_organization_find_nothing(model: type[Model]) -> None:
 # --- Tenancy --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", [*OWNED, Organization], ids=lambda model: model.__name__)
-def test_row_of_another_organization_is_as_good_as_missing(model: type[Model]) -> None:
-    organization = OrganizationFactory()
-    foreign, client = make(model, OrganizationFactory()), staff(organization)
-    before = model._default_manager.filter(pk=foreign.pk).values().get()
-    for page in ("change", "delete", "history"):
-        for ask in (client.get, client.post):
-            theirs = ask(url(model, page, foreign.pk), {"post": "yes", "name": "mine"})
-            missing = ask(url(model, page, 987_654_321), {"post": "yes", "name": "mine"})
-            answers = [(answer.status_code, answer.headers.get("Location")) for answer in (theirs, missing)]
-            denied = (model, page) in SUPERUSERS_ONLY
-            assert answers == [(403, None) if denied else (302, reverse("admin:index"))] * 2
-    assert model._default_manager.filter(pk=foreign.pk).values().get() == before
-
-
 @every_owned_model
-def test_list_search_and_actions_reach_own_rows_only(model: type[Model]) -> None:
+def test_list_and_search_reach_own_rows_only(model: type[Model]) -> None:
     organization = OrganizationFactory()
     own, foreign = make(model, organization), make(model, OrganizationFactory())
     client = staff(organization)
@@ -270,14 +241,6 @@ def test_list_search_and_actions_reach_own_rows_only(model: type[Model]) -> None
         assert listed(client, User) == {own.user_id} | acting(client, User)
     assert listed(client, model) == {own.pk} | acting(client, model)
     assert listed(client, model, f"?q={str(foreign).split()[0]}") & {foreign.pk} == set()
-
-    for action in admin.site._registry[model].get_actions(request_by(client)):
-        data = {"action": action, "index": 0, "_selected_action": [foreign.pk]}
-        client.post(url(model, "changelist"), {**data, "post": "yes"})
-        client.post(url(model, "changelist"), {**data, "select_across": 1, "_selected_action": [987_654_321]})
-    assert model._default_manager.filter(pk=foreign.pk).values().get() == {
-        **{field.attname: getattr(foreign, field.attname) for field in model._meta.concrete_fields}
-    }
 
 
 def request_by(client: Client) -> Any:

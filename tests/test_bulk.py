@@ -585,27 +585,6 @@ def test_action_needs_the_rights_to_what_it_makes_and_to_both_sides(agency: Agen
     assert ServiceAssignment.objects.count() == 0
 
 
-@pytest.mark.parametrize(
-    "action",
-    ["assign_to_services", "add_to_projects", "give_service_types", "archive", "restore", "delete_selected"],
-)
-def test_strangers_rows_are_as_good_as_missing(agency: Agency, action: str) -> None:
-    client = staff(OrganizationFactory())
-    assert start(client, action, [agency.ana]).content.count(b"Ana Z") == 0
-    data = {"step": "preview", "chosen": [agency.qa.pk]}
-    theirs, missing = (
-        start(client, action, [pk], model=Person, **data).content.decode()
-        for pk in (agency.ana.pk, 987_654_321)
-    )
-    assert "Ana Z" not in theirs
-    assert "QA ·" not in theirs
-    assert "There is nothing to do" in theirs or "not one of the available choices" in theirs
-    assert ("nothing to do" in theirs, "available choices" in theirs) == (
-        "nothing to do" in missing,
-        "available choices" in missing,
-    )
-
-
 def test_strangers_record_cannot_be_chosen(agency: Agency) -> None:
     mine = ServiceFactory(organization=agency.organization)
     foreign = ServiceFactory(name="Secret")
