@@ -127,8 +127,8 @@ def told(answer: Any) -> tuple[Any, ...]:
     return answer.status_code, answer.headers.get("Location", ""), page.decode(errors="replace")
 
 
-# What is another on every page: tokens against forgery, marks of scripts, names of what is asked for, how long
-# ago something was.
+# What is another on every page: tokens against forgery, marks of scripts, names of what is asked for, and how
+# long ago something was.
 PASSING = re.compile(
     r'(?<=name="csrfmiddlewaretoken" value=")\w+|(?<=nonce=")[^"]+|[0-9a-f-]{36}|(?<=<time )[^<]+'
 )
