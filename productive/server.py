@@ -4,6 +4,10 @@ Threads, not processes alone, so that a slow client holds a thread and not a pro
 is WEB_CONCURRENCY.
 """
 
+import os
+
+from productive.logs import configuration
+
 worker_class = "gthread"
 threads = 8
 # Enough for a filter with some thousand ids. gunicorn answers a longer line itself, in plain text.
@@ -13,3 +17,6 @@ graceful_timeout = 30
 forwarded_allow_ips = ""
 # It would lie in the home directory of whoever starts it, and nothing here uses it.
 control_socket_disable = True
+# Not from the settings: what is loaded here, a reload of the processes (SIGHUP) would keep. And without an
+# access log, as the application writes a line for each request.
+logconfig_dict = configuration(os.environ.get("LOG_FORMAT", "json"), "INFO")

@@ -12,6 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
+from productive import logs
 from productive.limits.rates import rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -62,6 +63,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "productive.request_log.RequestLog",
+    # Before all that may answer by itself, so that its answers have these headers, too.
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "productive.content_security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -71,7 +75,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "productive.accounts.local_time.LocalTime",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -126,7 +129,7 @@ for _alias, _database in DATABASES.items():
         _options.setdefault("connect_timeout", 3)
         # Whoever can't read from the replica reads from the primary instead, so nobody waits for it for long.
         # A pool that goes on trying to connect does so ever more seldom, and is late when the server is back.
-        _seconds = 1 if _alias == "replica" else 5
+        _seconds = 1 if _alias == "replica" else 4
         if _alias == "replica":
             _options.setdefault("tcp_user_timeout", 3_000)
         if _pool_size:
@@ -311,12 +314,7 @@ if CACHE_URL and not CACHE_URL.startswith(("redis://", "rediss://", "unix://")) 
 # --- Logging --------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    # Django gives its own a level of their own.
-    "loggers": {"django": {"level": LOG_LEVEL}},
-}
+LOG_FORMAT = env.str("LOG_FORMAT", default="text" if DEBUG else "json")
+if LOG_FORMAT not in ("json", "text"):
+    raise ImproperlyConfigured("LOG_FORMAT must be json or text")
+LOGGING = logs.configuration(LOG_FORMAT, LOG_LEVEL)

@@ -1,31 +1,14 @@
 """Every address: the admin, the API of each room, and what a load balancer asks."""
 
 from django.contrib import admin
-from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from assignments.access_check import access_check
+from productive.health import healthz, readyz
 from productive.jsonapi.errors import outside_the_views
 from productive.jsonapi.views import UnknownRoute
-
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """The process is alive."""
-    return HttpResponse("ok\n", content_type="text/plain")
-
-
-def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return HttpResponse("the database does not answer\n", status=503, content_type="text/plain")
-    return HttpResponse("ok\n", content_type="text/plain")
-
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

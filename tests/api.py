@@ -25,6 +25,11 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    # Taken out of the headers: it alone differs between answers that are the same.
+    request_id: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "request_id", self.headers.pop("X-Request-Id", ""))
 
     @property
     def json(self) -> Any:

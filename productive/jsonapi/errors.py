@@ -15,12 +15,14 @@ from django.core.exceptions import NON_FIELD_ERRORS, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.models import RestrictedError
-from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseServerError, UnreadablePostError
+from django.template.loader import render_to_string
 from django.views import defaults
 from rest_framework.exceptions import APIException, Throttled, ValidationError
 from rest_framework.response import Response
 
 from productive.jsonapi.renderers import CONTENT_TYPE, dump
+from productive.logs import request_id
 
 logger = logging.getLogger(__name__)
 
@@ -208,6 +210,8 @@ def outside_the_views(status: int) -> Callable[..., HttpResponse]:
         if request.path.startswith("/api/"):
             body = dump({"errors": [error_object(status)]})
             return HttpResponse(body, status=status, content_type=CONTENT_TYPE, headers=NEVER_CACHED)
-        return pages[status](request, exception) if status in pages else defaults.server_error(request)
+        if status in pages:
+            return pages[status](request, exception)
+        return HttpResponseServerError(render_to_string("500.html", {"request_id": request_id.get()}))
 
     return handler

@@ -34,6 +34,8 @@ def become_server(port: int) -> None:
         if os.environ.get(limit) == "0":
             del os.environ[limit]
     os.environ.setdefault("WEB_CONCURRENCY", "2")
+    # Somebody sits before it.
+    os.environ.setdefault("LOG_FORMAT", "text")
     arguments = ["--config", "python:productive.server", "--bind", f"{HOST}:{port}"]
     arguments += ["--chdir", str(settings.BASE_DIR), "productive.wsgi"]
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments])  # noqa: S606

@@ -80,6 +80,7 @@ def served(database_url: str, workers: int, log: Path) -> Iterator[Server]:
                 "DJANGO_SETTINGS_MODULE": "productive.settings",
                 "WEB_CONCURRENCY": str(workers),
                 "LOG_LEVEL": "WARNING",
+                "LOG_FORMAT": "text",
             },
             stdout=output,
             stderr=subprocess.STDOUT,

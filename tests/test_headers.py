@@ -1,0 +1,131 @@
+"""Every address of the application, asked for the headers that keep an answer where it belongs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client, override_settings
+from django.urls import URLPattern, get_resolver
+
+from productive.accounts.models import ApiToken
+from tests.api import Api, connection_kept
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+ALWAYS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+OVER_TLS = override_settings(
+    SECURE_SSL_REDIRECT=True,
+    SECURE_HSTS_SECONDS=31_536_000,
+    SECURE_HSTS_INCLUDE_SUBDOMAINS=True,
+    SECURE_HSTS_PRELOAD=True,
+)
+
+
+PARAMETER = re.compile(r"<[^>]*>|\(\?P<\w+>[^)]*\)")
+END = re.compile(r"^\^|(\(/\|\$\)|/\?\$|\$)$")
+
+
+def addresses(patterns: Any, before: str = "/") -> Iterator[str]:
+    """Each pattern's with a 0 for whatever it asks for: most are then not found, which is an answer, too."""
+    for pattern in patterns:
+        route = before + PARAMETER.sub("0", END.sub("", str(pattern.pattern)))
+        if isinstance(pattern, URLPattern):
+            yield route
+        else:
+            yield from addresses(pattern.url_patterns, route)
+
+
+ADDRESSES = sorted({*addresses(get_resolver().url_patterns)})
+ELSEWHERE = ["/nothing", "/static/productive/admin.css", "/static/nothing.css", "/.git/config", "/manage.py"]
+
+
+def lacking(path: str, answer: Any) -> dict[str, Any]:
+    """What of the answer's headers isn't as it must be."""
+    expected: dict[str, Any] = {**ALWAYS, "Server": None}
+    if path.startswith("/api/"):
+        expected |= {"Cache-Control": "no-store", "Set-Cookie": None}
+    found = {name: answer.headers.get(name) for name in expected}
+    wrong = {name: value for name, value in found.items() if value != expected[name]}
+    if "frame-ancestors 'none'" not in answer.headers.get("Content-Security-Policy", ""):
+        wrong["Content-Security-Policy"] = answer.headers.get("Content-Security-Policy")
+    if answer.cookies and path.startswith("/api/"):
+        wrong["cookies"] = [*answer.cookies]
+    return wrong
+
+
+def get(client: Client, path: str, **extra: Any) -> Any:
+    answer = client.get(path, secure=True, **extra)
+    with connection_kept():
+        answer.close()
+    return answer
+
+
+def test_walk_knows_every_kind_of_address() -> None:
+    assert [path for path in ADDRESSES if re.search(r"[<>()^$?]", path)] == []
+    assert {"/healthz", "/readyz", "/admin/", "/api/v2/people", "/api/v2/people/0"} <= {*ADDRESSES}
+
+
+@OVER_TLS
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_every_answer_says_how_it_may_be_used(signed_in: bool) -> None:
+    client = Client()
+    if signed_in:
+        client.force_login(UserFactory(organization=None, is_staff=True, is_superuser=True))
+    walked = [path for path in ADDRESSES if path != "/admin/logout/"] + ELSEWHERE
+    assert {path: wrong for path in walked if (wrong := lacking(path, get(client, path)))} == {}
+
+
+@OVER_TLS
+def test_every_refusal_says_so_too(token: ApiToken) -> None:
+    client, secret = Client(raise_request_exception=False), {"X-Auth-Token": token.name}
+    asked: dict[tuple[str, int], Any] = {
+        ("/api/v2/people", 200): get(client, "/api/v2/people", headers=secret),
+        ("/api/v2/people/0", 404): get(client, "/api/v2/people/0", headers=secret),
+        ("/api/v2/people", 405): client.put("/api/v2/people", secure=True, headers=secret),
+        ("/api/v2/people", 415): client.post("/api/v2/people", secure=True, headers=secret),
+        ("/api/v2/people", 400): get(client, "/api/v2/people", headers={"Host": "evil.example"}),
+        ("/admin/", 400): get(client, "/admin/", headers={"Host": "evil.example"}),
+        ("/admin/login/", 403): Client(enforce_csrf_checks=True).post("/admin/login/", secure=True),
+    }
+    with override_settings(ROOT_URLCONF="tests.jsonapi.test_errors"):
+        asked[("/broken", 500)] = get(client, "/broken")
+        asked[("/api/v2/broken", 500)] = get(client, "/api/v2/broken")
+        asked[("/api/v2/OperationalError", 503)] = get(client, "/api/v2/OperationalError", headers=secret)
+    assert [(path, answer.status_code) for (path, _), answer in asked.items()] == [*asked]
+    assert {key: wrong for key, answer in asked.items() if (wrong := lacking(key[0], answer))} == {}
+
+
+@OVER_TLS
+def test_redirect_to_tls_can_be_framed_by_nobody() -> None:
+    answer = Client().get("/admin/")
+    assert (answer.status_code, answer.headers["Location"]) == (301, "https://testserver/admin/")
+    assert "Strict-Transport-Security" not in answer.headers
+    assert {name: answer.headers[name] for name in ALWAYS if name in answer.headers} == {
+        name: value for name, value in ALWAYS.items() if name != "Strict-Transport-Security"
+    }
+
+
+@override_settings(SECURE_PROXY_SSL_HEADER=None)
+@pytest.mark.parametrize("header", ["X-Forwarded-Proto", "X-Forwarded-Ssl", "X-Url-Scheme", "Forwarded"])
+def test_word_of_a_proxy_that_is_not_trusted_makes_no_plain_request_secure(header: str, api: Api) -> None:
+    value = "proto=https" if header == "Forwarded" else "https"
+    with override_settings(SECURE_SSL_REDIRECT=True):
+        answer = api.get("people", headers={header: value})
+    assert (answer.status, answer.error["code"]) == (403, "access_denied")
+
+
+def test_host_that_a_proxy_forwards_reaches_no_link(api: Api) -> None:
+    answer = api.get("people", headers={"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"})
+    assert (answer.status, b"evil.example" in answer.body) == (200, False)
+    assert not settings.USE_X_FORWARDED_HOST

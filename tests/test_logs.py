@@ -1,0 +1,264 @@
+"""What is logged of a request, what its id is good for, and what nobody can smuggle into a log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client, override_settings
+
+from assignments.models import Filter
+from productive.accounts.models import ApiToken, User
+from productive.logs import JSONFormatter, configuration, request_id
+from productive.request_log import HEADER
+from tests.api import Api, SocketApi
+from tests.conftest import ROOT, environment_of_its_own, free_port, wait_for_port
+from tests.test_admin import superuser, url
+
+NEW_ID = re.compile(r"[0-9a-f]{32}")
+BROKEN = override_settings(ROOT_URLCONF="tests.jsonapi.test_errors")
+
+
+class Log:
+    def __init__(self) -> None:
+        self.written = StringIO()
+
+    def lines(self, logger: str = "productive.request_log") -> list[dict[str, Any]]:
+        """Those of the logger, as whoever reads the log understands them."""
+        everything = [json.loads(line) for line in self.written.getvalue().splitlines()]
+        return [line for line in everything if line["logger"] == logger]
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    log = Log()
+    handler = logging.StreamHandler(log.written)
+    handler.setFormatter(JSONFormatter())
+    logging.getLogger().addHandler(handler)
+    yield log
+    logging.getLogger().removeHandler(handler)
+
+
+def measured(line: dict[str, Any]) -> dict[str, Any]:
+    """Without what differs each time, once it is found to be sane."""
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+    assert NEW_ID.fullmatch(line.pop("request_id"))
+    duration, query_ms = line.pop("duration_ms"), line.pop("query_ms")
+    assert 0 < duration < 60_000
+    assert 0 <= query_ms <= duration
+    assert line.pop("message") == f"{line['method']} {line['path']}: {line['status']} in {duration} ms"
+    return line
+
+
+@pytest.mark.django_db
+def test_line_says_who_asked_for_what_and_what_it_cost(api: Api, token: ApiToken, log: Log) -> None:
+    api.get("people?filter[query]=nobodys-business")
+    (line,) = log.lines()
+    assert measured(line) == {
+        "level": "INFO",
+        "logger": "productive.request_log",
+        "method": "GET",
+        "path": "/api/v2/people",
+        "status": 200,
+        "queries": 2,  # the token, the page
+        "organization": token.organization_id,
+        "token": token.prefix,
+        "user": token.user_id,
+        "address": "127.0.0.1",
+        "change_set": None,
+    }
+    assert "nobodys-business" not in log.written.getvalue()
+
+
+@pytest.mark.django_db
+def test_line_of_whoever_opened_nothing_names_nobody(log: Log) -> None:
+    Api("unknown").get("people")
+    line = measured(*log.lines())
+    assert [line[name] for name in ("status", "organization", "token", "user")] == [401, None, None, None]
+
+
+@pytest.mark.django_db
+def test_line_leads_to_the_changes_that_the_request_made(api: Api, log: Log) -> None:
+    api.post("filters", {"data": {"type": "filters", "attributes": {"name": "Mine"}}})
+    (line,) = log.lines()
+    assert line["change_set"] == str(Filter.objects.get().history.get().change_set)
+
+
+@pytest.mark.django_db
+def test_line_of_the_admin_names_the_user(log: Log) -> None:
+    superuser().get(url(User, "changelist"))
+    Client().get("/admin/")
+    Api().get("/static/productive/admin.css")
+    lines = log.lines()
+    assert [(line["status"], line["user"]) for line in lines] == [
+        (200, User.objects.get().pk),
+        (302, None),
+        (200, None),
+    ]
+    assert [line["queries"] > 0 for line in lines] == [True, False, False]
+
+
+@pytest.mark.django_db
+@BROKEN
+@pytest.mark.parametrize(
+    ("path", "status", "logger"),
+    [
+        ("RuntimeError", 500, "productive.jsonapi.errors"),
+        ("OperationalError", 503, "productive.jsonapi.errors"),
+        ("broken", 500, "django.request"),
+        ("/broken", 500, "django.request"),
+    ],
+)
+def test_failure_is_found_by_the_id_that_the_client_was_given(
+    path: str, status: int, logger: str, api: Api, log: Log
+) -> None:
+    answer = api.get(path)
+    (failure,), (line,) = log.lines(logger), log.lines()
+    assert (answer.status, line["status"], line["level"], failure["level"]) == (
+        status,
+        status,
+        *["ERROR"] * 2,
+    )
+    assert {failure["request_id"], line["request_id"]} == {answer.request_id}
+    assert failure["traceback"].startswith("Traceback (most recent call last):\n")
+    assert (answer.request_id.encode() in answer.body) is (path == "/broken")
+
+
+@pytest.mark.django_db
+def test_refused_request_has_one_line(api: Api, log: Log) -> None:
+    for path, status in (("people?sort=x", 400), ("people/0", 404), ("nothing", 404), ("/nothing", 404)):
+        assert api.get(path).status == status
+    assert [line["status"] for line in log.lines()] == [400, 404, 404, 404]
+    assert len(log.written.getvalue().splitlines()) == 4
+
+
+@pytest.mark.django_db
+def test_every_answer_has_an_id_of_its_own(api: Api) -> None:
+    paths = [
+        "people",
+        "nothing",
+        "people/0",
+        "/",
+        "/admin/",
+        "/nothing",
+        "/healthz",
+        "/static/productive/admin.css",
+    ]
+    answers = [api.get(path) for path in paths]
+    answers += [api.get("people", headers={"Host": "evil.example"}), api.post("people"), Api().get("people")]
+    ids = [answer.request_id for answer in answers]
+    assert [id_ for id_ in ids if not NEW_ID.fullmatch(id_)] == []
+    assert len({*ids}) == len(ids)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("from-the.proxy_1", True),
+        ("a" * 64, True),
+        ("a" * 65, False),
+        ("", False),
+        ("one,two", False),
+        ("one\n", False),
+        ("ž", False),
+        ('"}', False),
+    ],
+)
+def test_id_is_the_proxys_where_it_is_trusted_and_sane(given: str, taken: bool, api: Api) -> None:
+    def answered() -> str:
+        return api.get("people/0", headers={HEADER: given}).request_id
+
+    with override_settings(TRUST_PROXY=True):
+        assert (answered() == given) is taken
+    assert NEW_ID.fullmatch(answered())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", ["/x%0A%7B%22level%22%3A%22INFO%22%7D", "/x%0D%0A", "/x%E2%80%A8y", "/x%ED%A0%80", "/x%1B"]
+)
+def test_nothing_that_is_sent_begins_a_line(path: str, api: Api, log: Log, caplog: Any) -> None:
+    assert api.get(path).status == 404
+    assert len(log.written.getvalue().splitlines()) == len(log.lines()) == 1
+    assert [len(record.getMessage().splitlines()) for record in caplog.records] == [1]
+
+
+def test_formatter_writes_whatever_it_is_given() -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, "%s", ("\ud800\n\u2028\x00",), None)
+    record.fields = {"object": object}
+    (line,) = JSONFormatter().format(record).splitlines()
+    assert json.loads(line)["message"] == "\ud800\n\u2028\x00"
+
+
+@pytest.mark.django_db
+def test_what_no_request_says_has_no_id(api: Api) -> None:
+    api.get("people")
+    assert request_id.get() is None
+
+
+def test_text_is_for_people() -> None:
+    written = StringIO()
+    described = configuration("text", "INFO")["formatters"]["text"]
+    formatter = logging.Formatter(described["format"], style=described["style"])
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(formatter)
+    handler.handle(logging.LogRecord("a.b", logging.INFO, "", 0, "Said", (), None))
+    assert re.fullmatch(r"[\d-]{10} [\d:,]{12} INFO a\.b: Said\n", written.getvalue())
+
+
+@contextmanager
+def served(folder: Path, stderr: Any) -> Iterator[SocketApi]:
+    port = free_port()
+    arguments = ["--config", "python:productive.server", "--bind", f"127.0.0.1:{port}", "productive.wsgi"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *arguments],
+        cwd=ROOT,
+        env={**environment_of_its_own(folder), "ALLOWED_HOSTS": "127.0.0.1", "HTTPS": "false"},
+        stderr=stderr,
+    )
+    try:
+        wait_for_port(port)
+        yield SocketApi(address=f"127.0.0.1:{port}")
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def test_server_logs_as_the_application_does(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("w") as stderr, served(tmp_path, stderr) as api:
+        answer = api.get("nothing")
+        refused = api.get("nothing", headers={"X-Auth-Token": "prd_secret\x01"})
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (answer.status, refused.status, "prd_secret" in path.read_text()) == (404, 400, False)
+    assert {line["logger"] for line in lines} == {"gunicorn.error", "productive.request_log"}
+    assert [line["request_id"] for line in lines if line["request_id"]] == [answer.request_id]
+    # No version.
+    assert answer.headers["Server"] == "gunicorn"
+
+
+def test_server_whose_log_is_gone_still_answers(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with served(tmp_path, writing) as api:
+        os.close(writing)
+        assert [api.get("nothing").status for _ in range(3)] == [404] * 3
+
+
+def test_documented_fields_are_those_of_a_line(db: None, api: Api, log: Log) -> None:
+    api.get("people")
+    (line,) = log.lines()
+    text = (ROOT / "docs/operating.md").read_text()
+    table = text[text.index("| field |") :].split("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [*line, "traceback"]
