@@ -35,6 +35,8 @@ if not DEBUG and (len(SECRET_KEY) < 50 or SECRET_KEY == DEVELOPMENT_KEY):
     )
 # Mixed into every token's digest. A name of its own, so that SECRET_KEY can be changed and tokens live on.
 TOKEN_PEPPER = env.str("TOKEN_PEPPER", default="") or SECRET_KEY
+if not DEBUG and len(TOKEN_PEPPER) < 50:
+    raise ImproperlyConfigured("TOKEN_PEPPER is shorter than 50 characters")
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 

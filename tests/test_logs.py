@@ -218,42 +218,38 @@ def test_text_is_for_people() -> None:
 
 
 @contextmanager
-def served(folder: Path, stderr: Any) -> Iterator[SocketApi]:
-    port = free_port()
+def served(folder: Path) -> Iterator[tuple[SocketApi, int]]:
+    """A server with an empty database, and the reading end of what it logs."""
+    port, (reading, writing) = free_port(), os.pipe()
     arguments = ["--config", "python:productive.server", "--bind", f"127.0.0.1:{port}", "productive.wsgi"]
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", *arguments],
         cwd=ROOT,
         env={**environment_of_its_own(folder), "ALLOWED_HOSTS": "127.0.0.1", "HTTPS": "false"},
-        stderr=stderr,
+        stderr=writing,
     )
+    os.close(writing)
     try:
         wait_for_port(port)
-        yield SocketApi(address=f"127.0.0.1:{port}")
+        yield SocketApi(address=f"127.0.0.1:{port}"), reading
     finally:
         server.terminate()
         server.wait(20)
 
 
-def test_server_logs_as_the_application_does(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    with path.open("w") as stderr, served(tmp_path, stderr) as api:
+def test_server_logs_as_the_application_does_and_answers_without_a_log(tmp_path: Path) -> None:
+    with served(tmp_path) as (api, log):
         answer = api.get("nothing")
         refused = api.get("nothing", headers={"X-Auth-Token": "prd_secret\x01"})
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert (answer.status, refused.status, "prd_secret" in path.read_text()) == (404, 400, False)
+        logged = os.read(log, 100_000).decode()
+        os.close(log)
+        assert [api.get("nothing").status for _ in range(3)] == [404] * 3
+    lines = [json.loads(line) for line in logged.splitlines()]
+    assert (answer.status, refused.status, "prd_secret" in logged) == (404, 400, False)
     assert {line["logger"] for line in lines} == {"gunicorn.error", "productive.request_log"}
     assert [line["request_id"] for line in lines if line["request_id"]] == [answer.request_id]
     # No version.
     assert answer.headers["Server"] == "gunicorn"
-
-
-def test_server_whose_log_is_gone_still_answers(tmp_path: Path) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    with served(tmp_path, writing) as api:
-        os.close(writing)
-        assert [api.get("nothing").status for _ in range(3)] == [404] * 3
 
 
 def test_documented_fields_are_those_of_a_line(db: None, api: Api, log: Log) -> None:

@@ -31,6 +31,11 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
+def test_start_with_a_pepper_that_can_be_guessed_is_refused() -> None:
+    refused = manage("check", SECRET_KEY=GOOD_KEY, TOKEN_PEPPER="pepper")
+    assert refused.stderr == "Cannot start: TOKEN_PEPPER is shorter than 50 characters\n"
+
+
 @pytest.mark.parametrize("key", ["", "short", "development-only-" + "not-a-secret-" * 4])
 def test_start_without_a_key_of_its_own_is_refused(key: str) -> None:
     refused = manage("check", SECRET_KEY=key, ALLOWED_HOSTS="example.com")
@@ -46,10 +51,11 @@ def test_shipped_settings_pass_the_deployment_check() -> None:
     assert (checked.returncode, checked.stdout) == (0, "System check identified no issues (0 silenced).\n")
 
 
-def test_debug_is_off_and_no_host_is_allowed_unless_said() -> None:
-    script = "from django.conf import settings as s; print(s.DEBUG, s.ALLOWED_HOSTS, s.SECURE_SSL_REDIRECT)"
+def test_debug_is_off_and_no_host_is_allowed_and_no_proxy_believed_unless_said() -> None:
+    names = ["DEBUG", "ALLOWED_HOSTS", "SECURE_SSL_REDIRECT", "TRUST_PROXY", "SECURE_PROXY_SSL_HEADER"]
+    script = f"from django.conf import settings as s; print([getattr(s, n) for n in {names}])"
     shown = manage("shell", "--verbosity", "0", "--command", script, SECRET_KEY=GOOD_KEY)
-    assert shown.stdout == "False [] True\n"
+    assert shown.stdout == "[False, [], True, False, None]\n"
 
 
 def test_cookies_cross_the_network_over_tls_only_and_belong_to_this_host() -> None:
