@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -11,10 +12,10 @@ from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.management.color import no_style
-from django.db import connections, models, transaction
+from django.db import Error, connections, models, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from productive.accounts.models import Organization, User
 from productive.history import history_of, is_recorded
 
 THERE, HERE = "copied_from", "default"
@@ -37,33 +38,42 @@ class Command(BaseCommand):
     def handle(self, *, url: str, **options: Any) -> None:
         if connections[HERE].vendor != "postgresql":
             raise CommandError("DATABASE_URL must name a PostgreSQL server: that is where it copies to.")
-        there = environ.Env.db_url_config(url)
+        there = source(url)
         connections.settings[THERE] = connections.configure_settings({HERE: {}, THERE: there})[THERE]
         try:
-            with transaction.atomic(using=HERE), transaction.atomic(using=THERE):
+            try:
+                connections[THERE].ensure_connection()
                 self.compare()
+            except Error as error:
+                raise CommandError(f"The database at URL can't be read: {error}") from None
+            with transaction.atomic(using=HERE), transaction.atomic(using=THERE):
                 self.copy()
         finally:
             connections[THERE].close()
             del connections[THERE], connections.settings[THERE]
 
     def compare(self) -> None:
+        if identity(HERE) == identity(THERE):
+            raise CommandError("The database at URL is this one: there is nothing to copy.")
+        executor = MigrationExecutor(connections[HERE])
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
         applied = [{*MigrationRecorder(connections[name]).applied_migrations()} for name in (HERE, THERE)]
-        if applied[0] != applied[1]:
+        if missing or applied[0] != applied[1]:
             raise CommandError("The two databases aren't of the same version: run `migrate` on both.")
-        if Organization.objects.using(HERE).exists() or User.objects.using(HERE).exists():
-            raise CommandError("This database isn't empty: nothing was copied.")
 
     def copy(self) -> None:
-        # `migrate` made these; whoever changed or deleted one there means it so here, too.
-        Group.objects.using(HERE).all().delete()
-        # A right is a row that each database has made for itself.
-        ids = {right.natural_key(): right.pk for right in rights(HERE)}
-        own = {right.pk: ids[right.natural_key()] for right in rights(THERE) if right.natural_key() in ids}
         all_models = [
             m for room in ROOMS for m in apps.get_app_config(room).get_models(include_auto_created=True)
         ]
         copied = [model for model in all_models if model is not Permission]
+        made_by_migrate = (Group, Group.permissions.through)
+        if any(m._base_manager.using(HERE).exists() for m in copied if m not in made_by_migrate):
+            raise CommandError("This database isn't empty: nothing was copied.")
+        # Whoever changed or deleted one of them there means it so here, too.
+        Group.objects.using(HERE).all().delete()
+        # A right is a row that each database has made for itself.
+        ids = {right.natural_key(): right.pk for right in rights(HERE)}
+        own = {right.pk: ids[right.natural_key()] for right in rights(THERE) if right.natural_key() in ids}
         for model in copied:
             rows, count = rows_of(model, own), 0
             while batch := list(islice(rows, ROWS_AT_ONCE)):
@@ -83,6 +93,34 @@ class Command(BaseCommand):
         with connection.cursor() as cursor:
             for sql in statements:
                 cursor.execute(sql)
+
+
+def source(url: str) -> dict[str, Any]:
+    """The settings of the database at the URL. Raise CommandError where there can't be one: SQLite makes a
+    file that isn't there."""
+    if not url.startswith(("sqlite://", "postgres://", "postgresql://")):
+        raise CommandError("URL must begin with sqlite:// or postgres://")
+    try:
+        settings = environ.Env.db_url_config(url)
+    except ValueError as error:
+        raise CommandError(f"URL can't be understood: {error}") from None
+    if url.startswith("sqlite://"):
+        path = Path(settings["NAME"]).resolve()
+        if not path.is_file():
+            raise CommandError(
+                f"There is no file {path}: an absolute path has four slashes, sqlite:////srv/…"
+            )
+    return settings
+
+
+def identity(name: str) -> tuple[str, ...]:
+    """What tells a database from every other, by whatever address it is reached."""
+    connection = connections[name]
+    if connection.vendor != "postgresql":
+        return (connection.vendor,)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT system_identifier, current_database() FROM pg_control_system()")
+        return tuple(map(str, cursor.fetchone()))
 
 
 def rights(database: str) -> Any:
