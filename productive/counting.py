@@ -20,7 +20,8 @@ from django.db.models.expressions import RawSQL
 
 from productive.order import along, direction, whole
 
-# 8,192 ids a block: 1,200 numbers to add up for ten million rows, and at most 8,192 rows to skip in one.
+# 8,192 ids a block: for ten million 1,200 numbers to add up, on PostgreSQL up to SHARDS times as many. In one
+# block there are at most 8,192 rows to skip.
 BLOCK_BITS = 13
 # Up to here it is as fast to walk.
 FAR = 2**BLOCK_BITS

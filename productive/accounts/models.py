@@ -239,10 +239,6 @@ class User(auth_models.AbstractUser):
 
 
 class ApiTokenQuerySet(OrganizationOwnedQuerySet["ApiToken"]):
-    def with_secret(self, secret: str) -> Self:
-        """The token that this secret belongs to, found by its digest: nothing to compare, nothing to time."""
-        return self.filter(digest=digest(secret))
-
     def live(self, now: datetime) -> Self:
         """Those that open something at the moment `now`; see `is_live`."""
         lasting = Q(expires_at=None) | Q(expires_at__gt=now)

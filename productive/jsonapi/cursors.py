@@ -16,9 +16,8 @@ from typing import Any
 import orjson
 from django.db import models
 from django.db.models import Q, Value
-from rest_framework.exceptions import ErrorDetail
 
-from productive.jsonapi.errors import ParameterError
+from productive.jsonapi.errors import UNKNOWN_CURSOR, ParameterError
 from productive.jsonapi.parsers import MAX_ID
 from productive.order import compared
 
@@ -32,16 +31,14 @@ class PageError(ParameterError):
     """400: what a `page` parameter can't mean here, in a sentence of its own."""
 
     def __init__(self, detail: str, parameter: str) -> None:
-        super().__init__("invalid_page", "", parameter)
-        self.detail = ErrorDetail(detail, "invalid_page")
+        super().__init__("invalid_page", "", parameter, detail=detail)
 
 
-class CursorError(PageError):
+class CursorError(ParameterError):
     """400: a cursor that no link of a list in this order holds."""
 
     def __init__(self, cursor: str) -> None:
-        shown = cursor if len(cursor) <= 100 else f"{cursor[:100]}…"
-        super().__init__(f"Page after '{shown}' is not one that a list in this order has", "page[after]")
+        super().__init__("invalid_page", cursor, "page[after]", detail=UNKNOWN_CURSOR)
 
 
 @dataclass(frozen=True, slots=True)

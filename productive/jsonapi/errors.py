@@ -66,6 +66,8 @@ PARAMETERS = {
     "invalid_page": ("Invalid Page", "Page '{}' is not a whole number from 1"),
 }
 INVALID_HEADER = {"code": "invalid_header", "title": "Invalid Header"}
+# What else `invalid_page` says.
+UNKNOWN_CURSOR = "Page after '{}' is not one that a list in this order has"
 
 # What a serializer field says, by DRF's code for the fault. A field ignores the codes that it has no use for.
 BLANK, INVALID, NOT_SUPPORTED = "can't be blank", "attribute is invalid", "attribute is not supported"
@@ -99,13 +101,17 @@ class HeaderError(ApiError):
 
 
 class ParameterError(APIException):
-    """400: something in the query string. `value` is what the client wrote, `parameter` where."""
+    """400: something in the query string. `value` is what the client wrote, `parameter` where.
+
+    `detail` is said instead of what its row of PARAMETERS says.
+    """
 
     status_code = 400
 
-    def __init__(self, code: str, value: str, parameter: str) -> None:
-        self.title, template = PARAMETERS[code]
+    def __init__(self, code: str, value: str, parameter: str, *, detail: str | None = None) -> None:
+        self.title, usual = PARAMETERS[code]
         self.default_code, self.parameter = code, parameter
+        template = usual if detail is None else detail
         super().__init__(template.format(value if len(value) <= 100 else f"{value[:100]}…"), code)
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from tests.benchmarks.page import write_section
 from tests.benchmarks.report import at_least, at_most, ratio
+from tests.benchmarks.smoke import works_measured_by
 from tests.benchmarks.timing import alternated
-from tests.conftest import ROOT
 
 WORKS = [
     "nothing but the token",
@@ -38,18 +34,7 @@ WORKS = [
 
 
 def test_command_measures_every_work_on_this_database() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.compare", "--smoke", "--only", connection.vendor],
-        cwd=ROOT,
-        env={**os.environ, "TEST_DATABASE_URL": os.environ.get("DATABASE_URL", "")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("|")]
-    heads = {"work", "peak memory of a request"}
-    assert [line for line in lines if line not in heads and not line.startswith("-")] == WORKS
+    assert works_measured_by("tests.benchmarks.compare") == WORKS
 
 
 def test_contenders_run_in_turn_and_the_first_round_is_not_counted() -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
-from django.db import connection
 
 from productive.accounts.models import ApiToken, Organization, Person, User
 from tests.api import Api
 from tests.benchmarks.size.report import row
 from tests.benchmarks.size.work import PROJECTS, SERVICES, Listed, Request, alike, tenants
-from tests.conftest import ROOT
+from tests.benchmarks.smoke import works_measured_by
 from tests.factories import (
     OrganizationFactory,
     PersonFactory,
@@ -44,17 +39,7 @@ WORKS = [
 
 
 def test_command_measures_every_work_on_this_database() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.size", "--smoke", "--only", connection.vendor],
-        cwd=ROOT,
-        env={**os.environ, "TEST_DATABASE_URL": os.environ.get("DATABASE_URL", "")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    _, _, *works = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("|")]
-    assert works == WORKS
+    assert works_measured_by("tests.benchmarks.size") == WORKS
 
 
 def test_measuring_leaves_the_organization_as_it_was(organization: Organization) -> None:
