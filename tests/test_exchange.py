@@ -10,6 +10,7 @@ import unicodedata
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from inspect import GEN_CLOSED, getgeneratorstate
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +311,21 @@ def test_a_text_that_xlsx_cannot_hold_is_told(client: Client, organization: Orga
         "A cell of XLSX holds up to 32,767 characters, and a text is longer. Take CSV."
     ]
     assert plan_of(client, ServiceType, exported(client, ServiceType)) == [(2, "unchanged", [])]
+
+
+def test_export_that_is_refused_leaves_no_result_half_read(
+    client: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ServiceTypeFactory.create_batch(2, organization=organization, description="x" * 40_000)
+    given, write = [], spreadsheets.write
+
+    def noted(extension: str, headers: list[str], rows: Any) -> Any:
+        given.append(rows)
+        return write(extension, headers, rows)
+
+    monkeypatch.setattr(spreadsheets, "write", noted)
+    client.get(url(ServiceType, "export") + "?format=xlsx")
+    assert [getgeneratorstate(rows) for rows in given] == [GEN_CLOSED]
 
 
 # --- What a file does -----------------------------------------------------------------------------

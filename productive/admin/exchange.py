@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -260,7 +260,9 @@ class ExchangeAdmin(ImportExportMixin):
         )
 
     def download(self, table: Table, rows: Any, extension: str) -> FileResponse:
-        file = spreadsheets.write(extension, table.headers(), table.written(rows))
+        # Where a row can't be written, the database isn't left with a result that nobody reads to its end.
+        with closing(table.written(rows)) as written:
+            file = spreadsheets.write(extension, table.headers(), written)
         name = re.sub(r"\W+", "_", str(self.opts.verbose_name_plural))
         return FileResponse(
             file,

@@ -7,7 +7,7 @@ does not exist here, as everywhere.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Generator, Hashable, Iterable
 from typing import Any, ClassVar
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -91,7 +91,7 @@ class Table(ModelResource):
     def headers(self) -> list[str]:
         return [column.column_name for column in self.columns()]
 
-    def written(self, rows: models.QuerySet[Any]) -> Iterator[list[str]]:
+    def written(self, rows: models.QuerySet[Any]) -> Generator[list[str], None, None]:
         columns = self.columns()
         for row in rows.iterator(chunk_size=2000):
             yield [column.export(row) for column in columns]
