@@ -1,0 +1,32 @@
+"""Everything in the database, as it is at one moment, into one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from productive.management.backups import kind_of_backup, published
+
+
+class Command(BaseCommand):
+    help = (
+        "Write a backup of the database to FILE, while others go on writing, and check that it can be read."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", metavar="FILE", type=Path)
+        parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+    def handle(self, *, file: Path, force: bool, **options: Any) -> None:
+        backup = kind_of_backup()
+        with published(file, overwrite=force) as partial:
+            backup.save(partial)
+            backup.check(partial)
+            if not backup.applied(partial):
+                raise CommandError(
+                    "There is nothing to back up: is it this database that DATABASE_URL names?"
+                )
+            size = partial.stat().st_size
+        self.stdout.write(f"{file}: {size:,} bytes, verified")

@@ -1,0 +1,116 @@
+"""What is true of every row, whoever wrote it: the database sees to it, unless it was told not to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.db import connection, models, transaction
+from django.db.models import Count, Exists, F, OuterRef
+
+from productive.constraints import SameOrganization, UniqueTogether
+from productive.counting import BLOCK_BITS, FILL, counts_of
+
+# By organization, what is kept and what is there, where any block of ids differs.
+MISCOUNTED = """
+SELECT organization_id, sum(kept), sum(found) FROM (
+    SELECT organization_id, block, sum(kept) AS kept, sum(found) AS found FROM (
+        SELECT organization_id, block, number AS kept, 0 AS found FROM %(counts)s
+        UNION ALL
+        SELECT organization_id, id >> %(bits)s, 0, count(*) FROM %(table)s GROUP BY 1, 2
+    ) AS both_ways GROUP BY 1, 2
+) AS blocks GROUP BY 1 HAVING sum(abs(kept - found)) > 0 ORDER BY 1
+"""
+LOCKED = "LOCK TABLE %(table)s IN SHARE ROW EXCLUSIVE MODE"
+
+
+class Miscounted(NamedTuple):
+    """An organization's rows in a table whose numbers the database keeps."""
+
+    rows: str
+    organization: int
+    kept: int
+    found: int
+
+    def __str__(self) -> str:
+        whose = f"{self.rows} of organization {self.organization}"
+        if self.kept == self.found:
+            return f"the {self.found:,} {whose} are counted at wrong ids"
+        return f"there are {self.found:,} {whose}, counted as {self.kept:,}"
+
+
+def violations() -> Iterator[str]:
+    """Each rule that is broken, in a line."""
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.managed and not model._meta.proxy:
+            yield from lost_links(model)
+            yield from strangers(model)
+            yield from repetitions(model)
+            if counts_of(model):
+                yield from map(str, miscounted(model))
+
+
+def lost_links(model: Any) -> Iterator[str]:
+    for field in model._meta.concrete_fields:
+        if field.many_to_one and field.db_constraint:
+            there = rows_of(field.related_model).filter(
+                **{field.target_field.attname: OuterRef(field.attname)}
+            )
+            pointing = rows_of(model).filter(**{f"{field.name}__isnull": False})
+            yield from some(pointing.exclude(Exists(there)), f"have a {field.verbose_name} that isn't there")
+
+
+def strangers(model: Any) -> Iterator[str]:
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, SameOrganization):
+            field: Any = model._meta.get_field(constraint.field)
+            others = rows_of(field.related_model).exclude(organization=OuterRef("organization"))
+            linked = rows_of(model).filter(Exists(others.filter(pk=OuterRef(field.attname))))
+            yield from some(linked, f"have a {field.verbose_name} of another organization")
+
+
+def repetitions(model: Any) -> Iterator[str]:
+    """Looked for without the index that would hide them, should it be the one at fault."""
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, UniqueTogether):
+            parts = constraint.expressions or [F(name) for name in constraint.fields]
+            named = {f"part_{number}": part for number, part in enumerate(parts)}
+            groups = rows_of(model).values(**named).filter(**{f"{name}__isnull": False for name in named})
+            repeated = groups.annotate(times=Count("pk")).filter(times__gt=1)
+            yield from some(repeated, f"are there more than once, against {constraint.name}")
+
+
+def rows_of(model: Any) -> models.QuerySet[Any, Any]:
+    rows: models.QuerySet[Any, Any] = model._base_manager.order_by()
+    return rows
+
+
+def some(queryset: models.QuerySet[Any, Any], what: str) -> Iterator[str]:
+    if count := queryset.count():
+        yield f"{count:,} {queryset.model._meta.verbose_name_plural} {what}"
+
+
+def miscounted(model: Any) -> list[Miscounted]:
+    """In one statement, so of one moment: a change of a row and that of its number are never apart."""
+    with connection.cursor() as cursor:
+        cursor.execute(MISCOUNTED % names_of(model))
+        rows = cursor.fetchall()
+    return [Miscounted(str(model._meta.verbose_name_plural), *map(int, row)) for row in rows]
+
+
+def recount() -> Iterator[Miscounted]:
+    """Count anew where a number is wrong, and say which ones were. Nobody writes to the table meanwhile."""
+    for model in filter(counts_of, apps.get_models()):
+        with transaction.atomic(), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute(LOCKED % names_of(model))
+            found = miscounted(model)
+            for statement in FILL if found else ():
+                cursor.execute(statement % names_of(model))
+        yield from found
+
+
+def names_of(model: Any) -> dict[str, Any]:
+    quote = connection.ops.quote_name
+    return {"table": quote(model._meta.db_table), "counts": quote(counts_of(model) or ""), "bits": BLOCK_BITS}
