@@ -1,32 +1,70 @@
-"""A migrated database for each test, which it may break."""
+"""A database with a bit of everything, for these tests alone. Each of them leaves it fit for the next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
+from productive.accounts.models import ApiToken, Organization
 from tests.databases import need_programs, new_database, within
+from tests.factories import ApiTokenFactory, ProjectAssignmentFactory, ServiceTypeFactory, UserFactory
 
 
-@pytest.fixture(scope="session")
-def migrated(
-    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+@pytest.fixture(scope="package")
+def token(django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiToken]:
+    """Of the first of two organizations, a small agency."""
     with (
         django_db_blocker.unblock(),
-        new_database(tmp_path_factory.mktemp("migrated"), "migrated") as name,
+        new_database(tmp_path_factory.mktemp("backups"), "scratch") as name,
+        within(name),
     ):
-        with within(name):
-            call_command("migrate", verbosity=0)
-        yield name
-
-
-@pytest.fixture
-def database(migrated: str, django_db_blocker: Any, tmp_path: Path) -> Iterator[str]:
-    with django_db_blocker.unblock(), new_database(tmp_path, "scratch", migrated) as name, within(name):
         need_programs()
-        yield name
+        call_command("migrate", verbosity=0)
+        call_command("seed", people=20, projects=6, verbosity=0, stdout=StringIO())
+        token: ApiToken = ApiTokenFactory(organization=Organization.objects.get())
+        ServiceTypeFactory(organization=token.organization, name="Ünïcødé 语 🦊", description=None).archive()
+        ProjectAssignmentFactory(
+            organization=token.organization, preferences={"a": [1, None, "\t\\N\n"]}, tasks_layout_id=2**62
+        )
+        UserFactory().groups.add(1)
+        yield token
+
+
+def run(name: str, *arguments: Any, **options: Any) -> str:
+    """What a command writes."""
+    output = StringIO()
+    call_command(name, *map(str, arguments), stdout=output, **options)
+    return output.getvalue()
+
+
+@contextmanager
+def at_work(tasks: list[Callable[[], None]]) -> Iterator[None]:
+    """Within it, each of these is done again and again by a thread of its own."""
+    done, failures = Event(), []
+
+    def work(task: Callable[[], None]) -> None:
+        try:
+            while not done.is_set():
+                task()
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=work, args=[task]) for task in tasks]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join(60)
+    assert failures == []

@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from productive import replicas
-from productive.accounts.models import Organization
+from productive.accounts.models import Organization, User
 from productive.management.backups import Applied, PostgreSQLArchive, first_bytes, kind_of_backup
 from productive.management.loading import refresh_statistics
 
@@ -67,14 +67,12 @@ class Command(BaseCommand):
             )
 
     def ask(self) -> None:
-        counts = {
-            model: self.count(model) for model in self.models() if model.__name__ in ("User", "Organization")
-        }
+        asked = [model for model in self.models() if model in (Organization, User)]
+        counts = {model._meta.verbose_name_plural: self.count(model) for model in asked}
         if not any(counts.values()):
             return
-        lost = " and ".join(f"{count:,} {model._meta.verbose_name_plural}" for model, count in counts.items())
-        name = connection.settings_dict["NAME"]
-        self.stdout.write(f"All that is in {name} will be lost: {lost}, with everything of theirs.")
+        lost = ", ".join(f"{number:,} {name}" for name, number in counts.items())
+        self.stdout.write(f"All that is in {connection.settings_dict['NAME']} will be lost, among it {lost}.")
         try:
             answer = input("Type yes to go on: ")
         except EOFError:

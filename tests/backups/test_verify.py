@@ -1,0 +1,150 @@
+"""Rows that break a rule behind the database's back are found; numbers that do are counted anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from threading import Event
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+
+from assignments.models import ServiceAssignment
+from productive.accounts.models import ApiToken
+from productive.counting import total
+from tests.backups.conftest import at_work, run
+from tests.factories import PersonFactory, ServiceAssignmentFactory
+
+FINE = "Every row keeps the rules.\n"
+COUNTS = "assignments_serviceassignment_counted"
+
+
+@pytest.fixture
+def row(token: ApiToken) -> ServiceAssignment:
+    row: ServiceAssignment = ServiceAssignmentFactory(organization=token.organization)
+    return row
+
+
+@contextmanager
+def unguarded() -> Iterator[None]:
+    """Within it, the database checks no links; PostgreSQL doesn't count either, as while loading a dump."""
+    off, on = "PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys = ON"
+    if connection.vendor == "postgresql":
+        off, on = "SET session_replication_role = replica", "RESET session_replication_role"
+    execute(off)
+    try:
+        yield
+    finally:
+        execute(on)
+
+
+def execute(sql: str, *params: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+
+
+def complaints() -> list[str]:
+    output = StringIO()
+    with pytest.raises(CommandError, match=r"\d+ of the rules .* are broken"):
+        call_command("verify", stdout=output)
+    return output.getvalue().splitlines()
+
+
+def count_anew(row: ServiceAssignment, said: str) -> None:
+    """What was said is wrong; it is mended, and then all is well."""
+    assert complaints() == [f"Wrong: {said}"]
+    assert run("verify", repair_counts=True) == f"Mended: {said}\n{FINE}"
+    assert run("verify", repair_counts=True) == FINE
+    rows = ServiceAssignment.objects.owned_by(row.organization)
+    assert total(rows) == rows.count()
+
+
+def test_wrong_number_is_found_and_mended(row: ServiceAssignment) -> None:
+    rows = ServiceAssignment.objects.owned_by(row.organization)
+    number, owner = rows.count(), row.organization_id
+    ServiceAssignmentFactory()
+    execute(f"UPDATE {COUNTS} SET number = number + 3 WHERE organization_id = %s", owner)  # noqa: S608
+    assert total(rows) == number + 3
+    whose = f"service assignments of organization {owner}"
+    count_anew(row, f"there are {number} {whose}, counted as {number + 3}")
+    execute(f"UPDATE {COUNTS} SET block = block + 1 WHERE organization_id = %s", owner)  # noqa: S608
+    count_anew(row, f"the {number} {whose} are counted at wrong ids")
+
+
+def test_what_the_triggers_missed_is_found_and_mended(row: ServiceAssignment) -> None:
+    rows = ServiceAssignment.objects.owned_by(row.organization)
+    before = rows.count()
+    if connection.vendor == "sqlite":
+        # No trigger hears of the row that is replaced.
+        table = "assignments_serviceassignment"
+        execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} WHERE id = %s", row.pk)  # noqa: S608
+        now, counted = before, before + 1
+    else:
+        person = PersonFactory(organization=row.organization)
+        with unguarded():
+            ServiceAssignment.objects.create(
+                organization=row.organization, service=row.service, person=person
+            )
+        now, counted = before + 1, before
+    count_anew(
+        row,
+        f"there are {now} service assignments of organization {row.organization_id}, counted as {counted}",
+    )
+
+
+def test_numbers_are_mended_while_others_write(row: ServiceAssignment) -> None:
+    made: list[int] = []
+    ready = Event()
+
+    def assign() -> None:
+        person = PersonFactory(organization=row.organization)
+        made.append(
+            ServiceAssignment.objects.create(
+                organization=row.organization, service=row.service, person=person
+            ).pk
+        )
+        if len(made) > 5:
+            ready.set()
+
+    with at_work([assign, assign]):
+        assert ready.wait(60)
+        for _ in range(3):
+            execute(f"UPDATE {COUNTS} SET number = number + 1")  # noqa: S608
+            assert "Mended: " in run("verify", repair_counts=True)
+    assert run("verify") == FINE
+
+
+@pytest.mark.parametrize(
+    ("is_there", "said"),
+    [(True, "have a person of another organization"), (False, "have a person that isn't there")],
+)
+def test_link_that_must_not_be_is_found(row: ServiceAssignment, is_there: bool, said: str) -> None:
+    pk = PersonFactory().pk if is_there else 2**40
+    link = "UPDATE assignments_serviceassignment SET person_id = %s WHERE id = %s"
+    with unguarded():
+        execute(link, pk, row.pk)
+    assert complaints() == [f"Wrong: 1 service assignments {said}"]
+    execute(link, row.person_id, row.pk)
+    assert run("verify") == FINE
+
+
+def test_pair_that_is_there_twice_is_found(row: ServiceAssignment, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules: list[Any] = ServiceAssignment._meta.constraints
+    pair = next(rule for rule in rules if hasattr(rule, "blame"))
+    with monkeypatch.context() as patch:
+        # SQLite makes the table anew, with those that there are.
+        patch.setattr(ServiceAssignment._meta, "constraints", [rule for rule in rules if rule is not pair])
+        with connection.schema_editor() as editor:
+            editor.remove_constraint(ServiceAssignment, pair)
+        again = ServiceAssignment.objects.create(
+            organization=row.organization, service=row.service, person=row.person
+        )
+    assert complaints() == [f"Wrong: 1 service assignments are there more than once, against {pair.name}"]
+    again.delete()
+    with connection.schema_editor() as editor:
+        editor.add_constraint(ServiceAssignment, pair)
+    assert run("verify") == FINE
