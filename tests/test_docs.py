@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
 
 from assignments.access import Access
 from assignments.tracking import ALLOWANCES, REFUSALS
@@ -35,3 +39,8 @@ def test_pages_link_to_what_is_there() -> None:
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob(".github/*.md")]
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^):#]+)\)", page.read_text())]
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")), ids=lambda page: page.name)
+def test_commands_of_the_documentation_are_there(page: Path) -> None:
+    assert {*re.findall(r"manage\.py (\w+)", page.read_text())} <= {*get_commands()}

@@ -89,10 +89,10 @@ class SQLiteFile:
             return {*copy.execute("SELECT app, name FROM django_migrations")}
 
     def load(self, path: Path) -> None:
+        connection.ensure_connection()
         if path.samefile(connection.settings_dict["NAME"]):
             raise CommandError(f"{path} is the database itself.")
         with told(path), closing(opened(path)) as copy:
-            connection.ensure_connection()
             # One transaction of the live database: whoever reads goes on with what they began to read.
             copy.backup(connection.connection)
             connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

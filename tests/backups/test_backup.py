@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from assignments.models import ProjectAssignment
 from catalog.models import ServiceType
-from productive.accounts.models import ApiToken, Person
+from productive.accounts.models import ApiToken, Organization, Person
 from productive.management import backups
 from tests.api import Api
 from tests.backups.conftest import at_work, run
@@ -75,6 +75,9 @@ def test_restore_brings_back_every_row(token: ApiToken, file: Path, monkeypatch:
     assert f"{ProjectAssignment.objects.count():>9,} project assignments\n" in said
     assert said.endswith("Every row keeps the rules.\n")
     assert not session.exists(session.session_key)
+    if connection.vendor == "postgresql":
+        noted = {organization for organization, position in contents()["accounts_last_write"]}
+        assert noted == {*Organization.objects.values_list("pk", flat=True)}
     goes_on(token, last)
 
 
@@ -310,3 +313,12 @@ def test_restore_that_fails_half_way_changes_nothing(token: ApiToken, file: Path
         with nothing_changes(file), pytest.raises(CommandError, match=r'psql failed: .*"zoo" already exists'):
             run("restore", file, yes=True)
         cursor.execute("DROP SCHEMA zoo CASCADE")
+
+
+@postgresql
+def test_archive_that_ends_early_after_all_changes_nothing(token: ApiToken, file: Path) -> None:
+    """As when the disk fails after the archive was read once: what came so far must not be committed."""
+    run("backup", file)
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * 0.97)])
+    with nothing_changes(file), pytest.raises(CommandError, match=r"pg_restore failed: .*end of file"):
+        backups.PostgreSQLArchive().load(file)
