@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 from psycopg.pq import Conninfo
@@ -204,7 +205,12 @@ def fail(name: str, errors: bytes) -> NoReturn:
 
 
 def kind_of_backup() -> SQLiteFile | PostgreSQLArchive:
-    return PostgreSQLArchive() if connection.vendor == "postgresql" else SQLiteFile()
+    if connection.vendor == "sqlite":
+        return SQLiteFile()
+    if settings.PGBOUNCER:
+        # What pg_dump and psql set for their session would stay with a connection that others get next.
+        raise CommandError("Unset PGBOUNCER, and lead DATABASE_URL to the server itself.")
+    return PostgreSQLArchive()
 
 
 def first_bytes(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
@@ -111,7 +112,9 @@ def empty_database(folder: Path) -> Iterator[None]:
     yield
 
 
-def test_backup_has_whatever_was_acknowledged_before(token: ApiToken, file: Path, tmp_path: Path) -> None:
+def test_backup_has_whatever_was_acknowledged_before(
+    token: ApiToken, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Writers change rows and their numbers and histories together; the backup has all of it or nothing."""
     acknowledged: list[int] = []
     ready = Event()
@@ -128,6 +131,7 @@ def test_backup_has_whatever_was_acknowledged_before(token: ApiToken, file: Path
         if len(acknowledged) > 20:
             ready.set()
 
+    monkeypatch.setattr("builtins.input", lambda prompt: "no")
     with at_work([assign, assign]):
         assert ready.wait(60)
         before = [*acknowledged]
@@ -136,6 +140,11 @@ def test_backup_has_whatever_was_acknowledged_before(token: ApiToken, file: Path
     with empty_database(tmp_path):
         with pytest.raises(CommandError, match="nothing to back up"):
             run("backup", file.with_name("tuesday.backup"))
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE animals (name text)")
+            with pytest.raises(CommandError, match="Nothing was changed"):
+                run("restore", file)
+            cursor.execute("DROP TABLE animals")
         # Nobody is asked, as there is nothing to lose.
         run("restore", file)
         there = {*ProjectAssignment.objects.values_list("pk", flat=True)}
@@ -283,6 +292,14 @@ def test_program_that_is_missing_or_old_is_told(
     monkeypatch.setenv("PATH", str(programs))
     with nothing_changes(file), pytest.raises(CommandError, match=complaint):
         run("backup", file)
+
+
+@postgresql
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_pgbouncer_is_not_gone_through(token: ApiToken, file: Path, command: str, settings: Any) -> None:
+    settings.PGBOUNCER = True
+    with nothing_changes(file), pytest.raises(CommandError, match="Unset PGBOUNCER"):
+        run(command, file)
 
 
 @postgresql

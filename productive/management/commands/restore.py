@@ -67,12 +67,15 @@ class Command(BaseCommand):
             )
 
     def ask(self) -> None:
+        """Raise CommandError where there is something to lose, and nobody says yes to that."""
+        tables = self.tables()
         asked = [model for model in self.models() if model in (Organization, User)]
         counts = {model._meta.verbose_name_plural: self.count(model) for model in asked}
-        if not any(counts.values()):
+        if not tables or (counts and not any(counts.values())):
             return
         lost = ", ".join(f"{number:,} {name}" for name, number in counts.items())
-        self.stdout.write(f"All that is in {connection.settings_dict['NAME']} will be lost, among it {lost}.")
+        name, lost = connection.settings_dict["NAME"], lost or f"{len(tables)} tables of something else"
+        self.stdout.write(f"All that is in {name} will be lost, among it {lost}.")
         try:
             answer = input("Type yes to go on: ")
         except EOFError:
