@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -32,11 +33,14 @@ class Qualifier(Filter):
     """A value that another filter asks for. By itself it means nothing, so alone it is refused."""
 
     can_be_negated = False
+    takes_one_value = True
+
+    def needs(self, filters: Mapping[str, Filter]) -> list[str]:
+        return [name for name, other in filters.items() if isinstance(other, TrackingFilter)]
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
-        filters, given = self.parent.filters, self.parent.form.cleaned_data
-        asking = [name for name, other in filters.items() if isinstance(other, TrackingFilter)]
-        if value and not any(given[name] for name in asking):
+        asking = self.needs(self.parent.filters)
+        if value and not any(self.parent.form.cleaned_data[name] for name in asking):
             told = f"{self.field_name} without {' or '.join(asking)}"
             raise ParameterError("unsupported_filter", told, value[0].parameter)
         return qs
@@ -56,6 +60,8 @@ class Qualifier(Filter):
 class DayFilter(Qualifier):
     """A calendar day, YYYY-MM-DD; without one it is today in the organization's time zone."""
 
+    value_schema = {"type": "string", "format": "date"}
+
     def read(self, text: str) -> date | None:
         return parse_day(text)
 
@@ -63,12 +69,17 @@ class DayFilter(Qualifier):
 class KindFilter(Qualifier):
     """time or expense; without one it is time."""
 
+    value_schema = {"type": "string", "enum": [*Kind]}
+
     def read(self, text: str) -> Kind | None:
         return Kind(text) if text in set(Kind) else None
 
 
 class TrackingFilter(IdFilter):
     """Ids on the other side of the tracking rule, on the day and for the kind that `on` and `kind` say."""
+
+    def describe(self, name: str) -> str:
+        return Filter.describe(self, name)
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
         for condition in value or ():
@@ -90,6 +101,8 @@ def asked(filterset: Any) -> tuple[date, Kind]:
 class TrackableByFilter(TrackingFilter):
     """Services that this one person may track on."""
 
+    takes_one_value = True
+
     def allowed(self, qs: AnyQuerySet, condition: Condition, on: date, kind: Kind) -> AnyQuerySet:
         person, *others = self.values(condition)
         if others:
@@ -106,6 +119,8 @@ class MayTrackFilter(TrackingFilter):
 
 class AccessFilter(Filter):
     """States of `access`."""
+
+    value_schema = {"type": "string", "enum": [*Access]}
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
         for condition in value or ():
@@ -136,9 +151,12 @@ class ServiceFilterSet(CatalogServiceFilterSet):
 
 
 class PairFilter(IdFilter):
-    """The people or the services of which all pairs are judged."""
+    """The people or the services of which all pairs are judged. One side at least is required."""
 
     can_be_negated = False
+
+    def describe(self, name: str) -> str:
+        return Filter.describe(self, name)
 
 
 class TrackingDecisionFilterSet(django_filters.FilterSet):

@@ -5,6 +5,7 @@ from assignments.models import (
     ServiceTypeAssignment,
     TrackingDecision,
 )
+from assignments.tracking import ALLOWANCES, REFUSALS, Kind
 from productive.jsonapi.serializers import ModelSerializer
 
 
@@ -42,15 +43,57 @@ class ProjectAssignmentSerializer(ModelSerializer):
             "invoices_favorite_filter",
             "docs_favorite_filter",
         ]
+        about = {
+            "default_filter_id": ("The saved view that the project opens with; also `favorite_filter`", None),
+            "tasks_layout_id": ("The layout of the project's tasks", None),
+            "preferences": ("Whatever else the person prefers, in a form of the client's own", {"zoom": 2}),
+            "budgets_filter_id": ("The saved view of budgets; also `budgets_favorite_filter`", None),
+            "deals_filter_id": ("The saved view of deals; also `deals_favorite_filter`", None),
+            "invoices_filter_id": ("The saved view of invoices; also `invoices_favorite_filter`", None),
+            "docs_filter_id": ("The saved view of documents; also `docs_favorite_filter`", None),
+            "watched": ("Whether the person watches the project", True),
+        }
 
 
 class FilterSerializer(ModelSerializer):
     class Meta:
         model = Filter
         fields = ["name", "params", "created_at", "organization"]
+        about = {
+            "name": ("What the saved view is called", "Open budgets"),
+            "params": ("What it shows, in a form of the client's own", {"filter": {"budget_status": "1"}}),
+        }
 
 
 class TrackingDecisionSerializer(ModelSerializer):
     class Meta:
         model = TrackingDecision
         fields = ["allowed", "kind", "on", "reasons", "person", "service"]
+        about = {
+            "allowed": ("Whether the person may", True),
+            "kind": ("Of what: time or expenses", Kind.TIME),
+            "on": ("The day that is asked about", "2026-11-23"),
+            "reasons": (
+                "Why, or why not: all that forbids it, or what allows it",
+                [{"code": "assigned", "message": "the person is assigned to the service"}],
+            ),
+        }
+        schemas = {
+            "id": {
+                "pattern": r"^[1-9]\d{0,18}-[1-9]\d{0,18}-(time|expense)-\d{4}-\d\d-\d\d$",
+                "examples": ["12-34-time-2026-11-23"],
+            },
+            "kind": {"type": "string", "enum": [*Kind]},
+            "reasons": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["code", "message"],
+                    "properties": {
+                        "code": {"type": "string", "enum": [*REFUSALS, *ALLOWANCES]},
+                        "message": {"type": "string"},
+                    },
+                },
+            },
+        }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Count, QuerySet, Subquery
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from assignments.access import access_of, guarded_by, opened
+from assignments.access import Access, access_of, guarded_by, opened
 from assignments.filters import (
     FilterFilterSet,
     PersonFilterSet,
@@ -46,11 +46,20 @@ from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
 from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
 
 OPENED_HEADER = "Warning-Opened-Service"
+OPENED = {
+    OPENED_HEADER: {
+        "description": "The ids of services that this has opened to all members of their projects, because"
+        " nobody is assigned to them any more",
+        "schema": {"type": "string"},
+    }
+}
 DECISION_ID = re.compile(r"(\d+)-(\d+)-(time|expense)-(\S+)", re.ASCII)
 
 
 class Opening(ModelViewSet):
     """Names the services that a change has opened to everybody, because nobody is assigned any more."""
+
+    answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"destroy": OPENED}
 
     def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
         raise NotImplementedError
@@ -78,6 +87,20 @@ class ProjectViewSet(CatalogProjectViewSet):
 
 class ServiceViewSet(CatalogServiceViewSet):
     filterset_class = ServiceFilterSet
+    resource_meta: ClassVar[Mapping[str, Any]] = {
+        "access": {
+            "type": "string",
+            "enum": [*Access],
+            "description": "To whom among its project's members the service is open",
+            "examples": [Access.RESTRICTED],
+        },
+        "assignee_count": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How many people who are not archived are assigned to it",
+            "examples": [2],
+        },
+    }
 
     def resource_metas(self, ids: Sequence[int]) -> Mapping[int, dict[str, Any]]:
         return access_of(ids)
@@ -86,6 +109,7 @@ class ServiceViewSet(CatalogServiceViewSet):
 class ServiceAssignmentViewSet(Opening, ModelViewSet):
     serializer_class = ServiceAssignmentSerializer
     filterset_class = ServiceAssignmentFilterSet
+    answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"destroy": OPENED, "partial_update": OPENED}
 
     def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
         return self.owned(ServiceAssignment).filter(pk=self.pk())
@@ -118,6 +142,7 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
 
     serializer_class = TrackingDecisionSerializer
     filterset_class = TrackingDecisionFilterSet
+    sorts = None
 
     def people(self) -> QuerySet[Person]:
         return self.owned(Person).order_by("pk")

@@ -29,9 +29,9 @@ class DealFilterSet(FilterSet):
     project_id = IdFilter()
     name = TextFilter()
     query = QueryFilter("name")
-    budget_status = ChoiceFilter({"1": Q(closed_at=None), "2": ~Q(closed_at=None)})
+    budget_status = ChoiceFilter({"1": ("open", Q(closed_at=None)), "2": ("closed", ~Q(closed_at=None))})
     # The wire numbers deals 1 and budgets 2; a deal that is no budget is never kept.
-    type = ChoiceFilter({"1": Q(budget=False), "2": Q(budget=True)})
+    type = ChoiceFilter({"1": ("deal", Q(budget=False)), "2": ("budget", Q(budget=True))})
 
 
 class ServiceFilterSet(FilterSet):

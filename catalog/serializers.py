@@ -6,12 +6,20 @@ class ServiceTypeSerializer(ModelSerializer):
     class Meta:
         model = ServiceType
         fields = ["name", "archived_at", "description", "organization", "assignees"]
+        about = {
+            "name": ("What the work is called", "Design"),
+            "description": ("What belongs to it", "Concepts, layouts, prototypes"),
+        }
 
 
 class ProjectSerializer(ModelSerializer):
     class Meta:
         model = Project
         fields = ["name", "project_number", "created_at", "archived_at", "organization"]
+        about = {
+            "name": ("What the project is called", "Website relaunch"),
+            "project_number": ("The company's own number of it", "P-117"),
+        }
 
 
 class DealSerializer(ModelSerializer):
@@ -29,6 +37,12 @@ class DealSerializer(ModelSerializer):
             "organization",
             "project",
         ]
+        about = {
+            "name": ("What the budget is called", "Phase 1"),
+            "budget": ("Always true: only budgets are kept", True),
+            "date": ("The first day on which its services can be tracked", "2026-11-02"),
+            "end_date": ("The last day", "2026-12-18"),
+        }
 
 
 class ServiceSerializer(ModelSerializer):
@@ -43,3 +57,8 @@ class ServiceSerializer(ModelSerializer):
             "deal",
             "service_type",
         ]
+        about = {
+            "name": ("What the service is called", "UI design"),
+            "time_tracking_enabled": ("Whether time can be tracked on it", True),
+            "expense_tracking_enabled": ("Whether expenses can be logged on it", True),
+        }

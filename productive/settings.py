@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "assignments",
     "rest_framework",
     "django_filters",
+    "drf_spectacular",
     "axes",
     "simple_history",
     "import_export",
@@ -288,6 +289,14 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "productive.jsonapi.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "NON_FIELD_ERRORS_KEY": "base",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Productive: services and assignments",
+    "DESCRIPTION": "A JSON:API for what a service company offers, sells, and assigns its people to.",
+    "VERSION": "2.0.0",
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": ["productive.jsonapi.schema.operations.finish"],
+    "SORT_OPERATION_PARAMETERS": False,
 }
 JSON_API_FORMAT_TYPES = "underscore"
 JSON_API_PLURALIZE_TYPES = True

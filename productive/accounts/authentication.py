@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import DEFAULT_DB_ALIAS, models
 from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -63,6 +64,15 @@ def find_token(secret: str) -> Any:
 class TokenAuthentication(BaseAuthentication):
     """`X-Auth-Token` names the user and the organization; `X-Organization-Id` may only confirm the latter."""
 
+    header_parameters: ClassVar[list[dict[str, Any]]] = [
+        {
+            "name": ORGANIZATION_HEADER,
+            "in": "header",
+            "description": "The organization's id. The token names it already; sent, it must be the same.",
+            "schema": {"type": "string"},
+        }
+    ]
+
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         """Raise AuthenticationFailed for a secret that opens nothing, the same for every reason why; or
         TooManyRequests for one too many of these."""
@@ -86,6 +96,17 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return TOKEN_HEADER
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The token, for the API's document."""
+
+    target_class = TokenAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        description = "The secret of an API token. It belongs to one organization."
+        return {"type": "apiKey", "in": "header", "name": TOKEN_HEADER, "description": description}
 
 
 class TokenPermission(BasePermission):

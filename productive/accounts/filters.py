@@ -3,7 +3,7 @@ from django.db.models.functions import Concat
 
 from productive.jsonapi.filters import ChoiceFilter, FilterSet, MemberFilter, QueryFilter, TextFilter
 
-ACTIVE_OR_ARCHIVED = {"1": Q(archived_at=None), "2": ~Q(archived_at=None)}
+ACTIVE_OR_ARCHIVED = {"1": ("active", Q(archived_at=None)), "2": ("archived", ~Q(archived_at=None))}
 
 
 class PersonFilterSet(FilterSet):

@@ -6,6 +6,10 @@ class OrganizationSerializer(ModelSerializer):
     class Meta:
         model = Organization
         fields = ["name", "time_zone", "created_at"]
+        about = {
+            "name": ("The company's name", "Studio North"),
+            "time_zone": ("An IANA name: the zone that moments are written in", "Europe/Zagreb"),
+        }
 
 
 class PersonSerializer(ModelSerializer):
@@ -22,3 +26,9 @@ class PersonSerializer(ModelSerializer):
             "organization",
             "service_types",
         ]
+        about = {
+            "first_name": ("First name", "Ana"),
+            "last_name": ("Last name", "Horvat"),
+            "email": ("E-mail address; no two people of an organization have the same", "ana@example.com"),
+            "title": ("What they are in the company", "Designer"),
+        }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import reduce
+from inspect import getdoc
 from operator import or_
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from rest_framework.request import Request
 
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.parameters import only_value
-from productive.jsonapi.parsers import parse_id
+from productive.jsonapi.parsers import MAX_ID, parse_id
 
 PARAMETER = re.compile(
     r"filter\[(?P<name>[^\[\]]*)\](?:\[(?P<operation>[^\[\]\d][^\[\]]*)\])?(?P<list>\[\d*\])?"
@@ -62,6 +63,9 @@ class Filter(django_filters.Filter):
     operations: Mapping[str, str] = {"eq": "exact"}
     splits_at_commas = True
     can_be_negated = True
+    takes_one_value = False
+    # The JSON Schema of one value, for the API's document.
+    value_schema: Mapping[str, Any] = {"type": "string"}
 
     def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
         super().__init__(field_name=field_name, **kwargs)
@@ -69,6 +73,14 @@ class Filter(django_filters.Filter):
     def takes(self, operation: str) -> bool:
         positive = NEGATIONS.get(operation, operation) if self.can_be_negated else operation
         return positive in self.operations
+
+    def describe(self, name: str) -> str:
+        """What it does, for the API's document."""
+        return (getdoc(self) or "").partition("\n\n")[0]
+
+    def needs(self, filters: Mapping[str, Filter]) -> list[str]:
+        """The names of those of the filters of which one must come with this one; most need none."""
+        return []
 
     def read(self, text: str) -> Any:
         raise NotImplementedError
@@ -105,6 +117,10 @@ class TextFilter(Filter):
 
     operations = TEXT_OPERATIONS
     splits_at_commas = False
+    value_schema = {"type": "string", "maxLength": MAX_TEXT, "pattern": r"^[^\u0000]*$"}
+
+    def describe(self, name: str) -> str:
+        return f"By {name.replace('_', ' ')}"
 
     def read(self, text: str) -> str | None:
         return None if "\0" in text or len(text) > MAX_TEXT else text
@@ -118,6 +134,12 @@ class QueryFilter(TextFilter):
     def __init__(self, *searched: str | models.expressions.Combinable) -> None:
         super().__init__()
         self.searched = searched
+
+    def describe(self, name: str) -> str:
+        expressions = [F(each) if isinstance(each, str) else each for each in self.searched]
+        parts = [part for each in expressions for part in ([each] if isinstance(each, F) else each.flatten())]
+        names = [part.name.replace("_", " ") for part in parts if isinstance(part, F)]
+        return f"A part of {' or '.join(names)}, whatever the case"
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
         if not value:
@@ -134,6 +156,10 @@ class IdFilter(Filter):
     """Ids of related records, through a path that meets one record at most (`deal__project_id`)."""
 
     operations = {"eq": "in"}
+    value_schema = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+
+    def describe(self, name: str) -> str:
+        return f"By {name.removesuffix('_id').replace('_', ' ')}: ids"
 
     def read(self, text: str) -> int | None:
         return parse_id(text)
@@ -168,14 +194,18 @@ class MemberFilter(IdFilter):
 
 
 class ChoiceFilter(Filter):
-    """One of a few numbers, each standing for a condition."""
+    """One of a few numbers, each standing for a condition that has a name."""
 
-    def __init__(self, choices: Mapping[str, Q]) -> None:
+    def __init__(self, choices: Mapping[str, tuple[str, Q]]) -> None:
         super().__init__()
         self.choices = choices
+        self.value_schema = {"type": "string", "enum": [*choices]}
+
+    def describe(self, name: str) -> str:
+        return ", ".join(f"{value} = {meaning}" for value, (meaning, _) in self.choices.items())
 
     def read(self, text: str) -> Q | None:
-        return self.choices.get(text)
+        return self.choices[text][1] if text in self.choices else None
 
     def matches(self, operation: str, values: list[Q]) -> Q:
         return reduce(or_, values)

@@ -27,6 +27,7 @@ from productive.jsonapi.parameters import include_tree, sparse_fields
 from productive.jsonapi.parsers import ResourceObject, parse_id
 from productive.jsonapi.records import by_id, find_record
 from productive.jsonapi.renderers import dump, represent
+from productive.jsonapi.schema.operations import AutoSchema
 from productive.jsonapi.serializers import ModelSerializer
 from productive.replicas import from_replica
 
@@ -45,8 +46,12 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     http_method_names = ["get", "post", "patch", "delete", "head"]
     serializer_class: type[ModelSerializer]
     filterset_class: type[django_filters.FilterSet] = FilterSet
-    # wire name → columns, besides `id`
-    sorts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # wire name → columns, besides `id`; None where the list has one order only
+    sorts: ClassVar[Mapping[str, tuple[str, ...]] | None] = {}
+    schema = AutoSchema()
+    # For the API's document: member → JSON Schema of what `resource_metas` gives; action → header → what it is
+    resource_meta: ClassVar[Mapping[str, Any]] = {}
+    answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
@@ -245,6 +250,7 @@ class UnknownRoute(APIView):
 
     authentication_classes = ()
     permission_classes = ()
+    schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise ApiError(404)
