@@ -137,7 +137,8 @@ class AutoSchema(SpectacularAutoSchema):
             example = {"data": resources.example_sent(serializer_class, new=new)}
             return {"required": True, "content": content(document(schema), example)}
         if self.is_verb:
-            properties = {"type": {"const": self.type}, "id": resources.id_schema(serializer_class)}
+            identity = resources.nullable(resources.id_schema(serializer_class))
+            properties = {"type": {"const": self.type}, "id": identity}
             data = {"type": "object", "required": ["type"], "properties": properties}
             schema = {"type": "object", "properties": {"data": data}}
             return {"required": False, "description": "Not needed", "content": content(schema)}

@@ -28,6 +28,7 @@ NUMBER_SCHEMA: Schema = {"type": "integer", "format": "int64", "minimum": 1, "ma
 MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$"
 # Of what is not blank, and has no character that can't be kept.
 TEXT, FILLED = r"^[^\u0000]*$", r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+BLANK: Schema = {"type": "string", "pattern": r"^\s*$"}
 IGNORED = "Read only. May be sent, so that a fetched resource can be sent back; it is ignored."
 
 # Column type: its JSON Schema, with an example. The first that fits.
@@ -147,9 +148,10 @@ def sent_attribute(serializer_class: SerializerClass, name: str) -> Schema:
         return {"description": IGNORED}
     schema = shape(serializer_class, name)
     column = field_of(serializer_class, name)
-    if column.choices is None and isinstance(column, models.CharField | models.TextField):
-        may_be_blank = field.allow_blank or (isinstance(column, models.EmailField) and column.null)
-        schema["pattern"] = TEXT if may_be_blank else FILLED
+    if isinstance(column, models.EmailField) and column.null:
+        schema = {"anyOf": [schema, BLANK]}  # an empty address is none
+    elif isinstance(column, models.CharField | models.TextField):
+        schema["pattern"] = TEXT if field.allow_blank else FILLED
     if isinstance(column, models.IntegerField):
         schema = {"anyOf": [schema, {**ID_SCHEMA, "examples": ["12"]}]}
     return {**schema, **described}
@@ -252,7 +254,7 @@ def sent(serializer_class: SerializerClass, *, new: bool) -> Schema:
         "required": ["type", *(["attributes"] if needed else [])],
         "properties": {
             "type": {"const": type_of(serializer_class)},
-            **({} if new else {"id": id_schema(serializer_class)}),
+            **({} if new else {"id": nullable(id_schema(serializer_class))}),
             **members,
         },
     }
