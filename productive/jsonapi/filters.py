@@ -136,9 +136,11 @@ class QueryFilter(TextFilter):
         self.searched = searched
 
     def describe(self, name: str) -> str:
-        expressions = [F(each) if isinstance(each, str) else each for each in self.searched]
-        parts = [part for each in expressions for part in ([each] if isinstance(each, F) else each.flatten())]
-        names = [part.name.replace("_", " ") for part in parts if isinstance(part, F)]
+        expressions: list[Any] = [F(each) if isinstance(each, str) else each for each in self.searched]
+        parts = [
+            part for each in expressions for part in (each.flatten() if hasattr(each, "flatten") else [each])
+        ]
+        names = [part.name.replace("_", " ") for part in parts if isinstance(part, F)]  # type: ignore[attr-defined]
         return f"A part of {' or '.join(names)}, whatever the case"
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:

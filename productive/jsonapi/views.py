@@ -49,7 +49,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     # wire name → columns, besides `id`; None where the list has one order only
     sorts: ClassVar[Mapping[str, tuple[str, ...]] | None] = {}
     schema = AutoSchema()
-    # For the API's document: member → JSON Schema of what `resource_metas` gives; action → header → what it is
+    # For the API's document: member of `resource_metas` → JSON Schema; action → header → what it says
     resource_meta: ClassVar[Mapping[str, Any]] = {}
     answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 

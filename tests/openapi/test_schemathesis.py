@@ -94,7 +94,8 @@ def told(event: events.ScenarioFinished) -> Iterator[str]:
         for check in checks:
             if check.failure_info is not None:
                 failure = check.failure_info.failure
-                yield f"{failure.operation}: {failure.title}. {failure.message}\n{check.failure_info.code_sample}"
+                yield f"{failure.operation}: {failure.title}. {failure.message}"
+                yield check.failure_info.code_sample
 
 
 @pytest.mark.django_db

@@ -42,7 +42,7 @@ def header(description: str, *, required: bool = True, **schema: Any) -> Schema:
     return {"description": description, "required": required, "schema": {"type": "string", **schema}}
 
 
-SECONDS = {"type": "integer", "minimum": 0}
+SECONDS: Schema = {"type": "integer", "minimum": 0}
 RETRY_AFTER = header("Seconds to wait", **SECONDS)
 HEADERS: Mapping[int, Schema] = {
     401: {"WWW-Authenticate": header("The header that the token belongs into")},

@@ -46,6 +46,8 @@ def first_paragraph(documented: object) -> str:
 class AutoSchema(SpectacularAutoSchema):
     """One operation: of a viewset whose serializer, filterset and sorts say all there is to say."""
 
+    view: Any
+
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
     ) -> Schema:

@@ -1,7 +1,7 @@
 """Resources as JSON Schema: what an answer shows of one, and what a request may say of it.
 
-All of it comes from the serializer's declaration and the model. `Meta.about` of a serializer adds words and an
-example for an attribute; `Meta.schemas` the shape of one that its column doesn't tell.
+All of it comes from the serializer's declaration and the model. `Meta.about` of a serializer adds words and
+an example for an attribute; `Meta.schemas` the shape of one that its column doesn't tell.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from productive.jsonapi.parsers import ID, MAX_ID
 from productive.jsonapi.serializers import (
     ModelSerializer,
     is_foreign_key,
-    required_names,
 )
 
 Schema = dict[str, Any]
@@ -71,11 +70,16 @@ def field_of(serializer_class: SerializerClass, name: str) -> Any:
 
 
 @cache
-def fields_of(serializer_class: SerializerClass) -> dict[str, Any]:
+def fields_of(serializer_class: Any) -> dict[str, Any]:
     """The serializer's fields, as a request meets them; nobody writes a computed resource."""
     if serializer_class.Meta.model._meta.abstract:
         return {}
     return dict(serializer_class(context={}).fields)
+
+
+def required_fields(serializer_class: SerializerClass) -> frozenset[str]:
+    """The fields that a new record must have."""
+    return frozenset(name for name, field in fields_of(serializer_class).items() if field.required)
 
 
 def writable_fields(serializer_class: SerializerClass) -> dict[str, Any]:
@@ -227,8 +231,8 @@ def shown(serializer_class: SerializerClass, meta: Schema) -> Schema:
 
 
 def sent(serializer_class: SerializerClass, *, new: bool) -> Schema:
-    """A resource object of a request: a foreign key comes as a relationship or as an attribute `<name>_id`."""
-    required = required_names(serializer_class) if new else frozenset()
+    """A resource object of a request. A foreign key comes as a relationship or as an attribute `…_id`."""
+    required = required_fields(serializer_class) if new else frozenset()
     foreign_keys = foreign_keys_of(serializer_class)
     sent_attributes = {n: sent_attribute(serializer_class, n) for n in attributes(serializer_class)}
     for name in foreign_keys:
@@ -308,7 +312,7 @@ def example_sent(serializer_class: SerializerClass, *, new: bool) -> Schema:
     example: Schema = {"type": type_of(serializer_class)}
     if not new:
         example["id"] = example_id(serializer_class)
-    writable, required = writable_fields(serializer_class), required_names(serializer_class)
+    writable, required = writable_fields(serializer_class), required_fields(serializer_class)
     named = {n: about(serializer_class, n)["examples"][0] for n in attributes(serializer_class)}
     named = {n: value for n, value in named.items() if n in writable and value is not None}
     if not new:
