@@ -98,7 +98,7 @@ class TokenAuthentication(BaseAuthentication):
         return TOKEN_HEADER
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class TokenScheme(OpenApiAuthenticationExtension):
     """The token, for the API's document."""
 
     target_class = TokenAuthentication

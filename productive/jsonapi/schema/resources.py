@@ -6,7 +6,6 @@ an example for an attribute; `Meta.schemas` the shape of one that its column doe
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from django.db import models
@@ -69,7 +68,6 @@ def field_of(serializer_class: SerializerClass, name: str) -> Any:
     return serializer_class.Meta.model._meta.get_field(name)
 
 
-@cache
 def fields_of(serializer_class: Any) -> dict[str, Any]:
     """The serializer's fields, as a request meets them; nobody writes a computed resource."""
     if serializer_class.Meta.model._meta.abstract:
