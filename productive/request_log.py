@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 from django.utils.functional import empty
 
-from productive.accounts.sign_in import address_of
+from productive.accounts.address import address_of
 from productive.logs import request_id
 
 logger = logging.getLogger(__name__)

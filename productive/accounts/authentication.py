@@ -75,7 +75,7 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         """Raise AuthenticationFailed for a secret that opens nothing, the same for every reason why; or
-        TooManyRequests for one too many of these."""
+        TooManyRequestsError for one too many of these."""
         secret = request.headers.get(TOKEN_HEADER)
         if secret is None:
             return None

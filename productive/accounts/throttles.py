@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from productive.accounts.address import address_of
-from productive.jsonapi.errors import TooManyRequests
+from productive.jsonapi.errors import TooManyRequestsError
 from productive.limits.limiter import the_limiter
 from productive.limits.windows import Limit
 
@@ -36,11 +36,11 @@ def refuse_guessing(request: HttpRequest) -> None:
 
 
 def refuse_above(*rates: tuple[str, Any], holds: bool = False) -> None:
-    """Count one request for each of the keys; raise TooManyRequests where that is one too many."""
+    """Count one request for each of the keys; raise TooManyRequestsError where that is one too many."""
     limits = [Limit(key, rate, holds) for key, rate in rates if rate is not None]
     exceeded = the_limiter().exceeded(limits) if limits else None
     if exceeded is not None:
-        raise TooManyRequests(*exceeded.rate, exceeded.ends_at, exceeded.wait)
+        raise TooManyRequestsError(*exceeded.rate, exceeded.ends_at, exceeded.wait)
 
 
 def household(address: str | None) -> str:

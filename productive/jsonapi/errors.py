@@ -18,7 +18,7 @@ from django.db.models import RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseServerError, UnreadablePostError
 from django.template.loader import render_to_string
 from django.views import defaults
-from rest_framework.exceptions import APIException, Throttled, ValidationError
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 
 from productive.jsonapi.renderers import CONTENT_TYPE, dump
@@ -84,11 +84,13 @@ NEVER_CACHED = {"Cache-Control": "no-store"}
 
 
 class ApiError(APIException):
-    """An answer other than 2xx: its row of STATUSES, with a detail of its own where one helps."""
+    """An answer other than 2xx: its row of STATUSES, with a detail and other members where these help."""
 
-    def __init__(self, status: int, detail: str | None = None) -> None:
-        code, self.title, default = STATUSES[status]
-        self.status_code = status
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, status: int, detail: str | None = None, **members: Any) -> None:
+        code, _, default = STATUSES[status]
+        self.status_code, self.members = status, members
         super().__init__(detail or default, code)
 
 
@@ -96,32 +98,30 @@ class HeaderError(ApiError):
     """A header of the request that can't be read (400), or that what is there contradicts."""
 
     def __init__(self, status: int, header: str, detail: str | None = None) -> None:
-        super().__init__(status, detail)
-        self.header = header
+        words = INVALID_HEADER if status == 400 else {}
+        super().__init__(status, detail, source={"header": header}, **words)
 
 
-class ParameterError(APIException):
+class ParameterError(ApiError):
     """400: something in the query string. `value` is what the client wrote, `parameter` where.
 
     `detail` is said instead of what its row of PARAMETERS says.
     """
 
-    status_code = 400
-
     def __init__(self, code: str, value: str, parameter: str, *, detail: str | None = None) -> None:
-        self.title, usual = PARAMETERS[code]
-        self.default_code, self.parameter = code, parameter
+        title, usual = PARAMETERS[code]
         template = usual if detail is None else detail
-        super().__init__(template.format(value if len(value) <= 100 else f"{value[:100]}…"), code)
+        shown = value if len(value) <= 100 else f"{value[:100]}…"
+        source = {"parameter": parameter}
+        super().__init__(400, template.format(shown), code=code, title=title, source=source)
 
 
-class TooManyRequests(Throttled):
+class TooManyRequestsError(ApiError):
     """429: more than `limit` requests in `period` seconds. The next are served from the moment `ends_at`
     (seconds since 1970), in `wait` seconds."""
 
     def __init__(self, limit: int, period: int, ends_at: float, wait: float) -> None:
-        super().__init__()
-        self.limit, self.period = limit, period
+        super().__init__(429, limit=limit, period=period)
         self.headers = {"X-RateLimit-Reset": str(ceil(ends_at)), "Retry-After": str(max(1, ceil(wait)))}
 
 
@@ -154,25 +154,9 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
             return 422, list(invalid_attributes(exc.detail))
         case RestrictedError():
             return 422, list(invalid_attributes({NON_FIELD_ERRORS: in_use(exc)}))
-        case ParameterError():
-            error = error_object(
-                400,
-                code=exc.default_code,
-                title=exc.title,
-                detail=str(exc.detail),
-                source={"parameter": exc.parameter},
-            )
-            return 400, [error]
-        case HeaderError():
-            words = INVALID_HEADER if exc.status_code == 400 else {}
-            error = error_object(
-                exc.status_code, detail=str(exc.detail), source={"header": exc.header}, **words
-            )
-            return exc.status_code, [error]
         case ApiError():
-            return exc.status_code, [error_object(exc.status_code, detail=str(exc.detail))]
-        case TooManyRequests():
-            return 429, [error_object(429, limit=exc.limit, period=exc.period)]
+            status = exc.status_code
+            return status, [error_object(status, detail=str(exc.detail), **exc.members)]
         case APIException() if exc.status_code in STATUSES:  # DRF's own: 401, 403, 405, 415
             return exc.status_code, [error_object(exc.status_code)]
         case UnreadablePostError():  # the client went away in the middle of its body

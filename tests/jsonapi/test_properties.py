@@ -89,10 +89,10 @@ def refused(call: Callable[..., T], *args: Any, **kwargs: Any) -> tuple[T | None
     """What it returns; or None and the code that it refuses with. Any other exception fails the test."""
     try:
         return call(*args, **kwargs), None
+    except ParameterError as error:
+        return None, error.members["code"]
     except ApiError as error:
         return None, error.status_code
-    except ParameterError as error:
-        return None, error.default_code
 
 
 identifiers = st.fixed_dictionaries({}, optional={"type": any_value, "id": any_value})
