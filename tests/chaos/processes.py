@@ -21,31 +21,35 @@ BACK_WITHIN = 3.0
 OPEN = "service_types?page[size]=1"
 
 
-def many_writers(ground: Ground, seconds: float, *, name: str) -> Findings:
+def many_writers(ground: Ground, server: Server, seconds: float, *, name: str) -> Findings:
     """Eight write at once: each gets what it asked for, however long it has to wait for the others."""
     findings = Findings(f"{name}: 8 writers for {seconds:g} s")
-    with ground.served() as server:
-        with writing(ground, server.address) as crowd:
-            time.sleep(seconds)
-        crowd.report(findings)
-        findings.promise(crowd.statuses.keys() <= {200, 201, 204}, f"answers: {told(crowd.statuses)}")
-        times = sorted(outcome.seconds for outcome in crowd.outcomes)
-        findings.figures["requests a second"] = round(len(times) / seconds)
-        findings.within(2, times[len(times) * 99 // 100], "p99")
+    with writing(ground, server.address) as crowd:
+        time.sleep(seconds)
+    crowd.report(findings)
+    findings.promise(crowd.statuses.keys() <= {200, 201, 204}, f"answers: {told(crowd.statuses)}")
+    times = sorted(outcome.seconds for outcome in crowd.outcomes)
+    findings.figures["requests a second"] = round(len(times) / seconds)
+    findings.within(2, times[len(times) * 99 // 100], "p99")
     return findings
 
 
 def killed_workers(ground: Ground, seconds: float, *, name: str) -> Findings:
     """A worker is killed again and again: what was acknowledged is there, and nothing is there by half."""
     findings = Findings(f"{name}: a worker of 3 killed every {KILLED_EVERY} s for {seconds:g} s")
+    begun = time.monotonic()
     with ground.served(workers=3) as server:
+        start = time.monotonic() - begun
         with writing(ground, server.address) as crowd:
             end, kills = time.monotonic() + seconds, 0
             while time.monotonic() < end:
                 time.sleep(KILLED_EVERY)
                 kills += kill(random.sample(server.workers, k=min(1, len(server.workers))))
         findings.figures["workers killed"] = kills
-        findings.within(BACK_WITHIN, seconds_until_back(ground, server), "back after all were killed")
+        # On a machine that is so busy that a start takes longer, no worker can be back sooner.
+        limit = max(BACK_WITHIN, start)
+        findings.within(limit, seconds_until_back(ground, server), "back after all were killed")
+        findings.figures["first start"] = f"{start:.2f} s"
         crowd.report(findings)
         findings.promise(crowd.statuses.keys() <= {NO_ANSWER, 200, 201, 204, BUSY}, "an answer unheard of")
     return findings

@@ -16,7 +16,8 @@ MANY_WRITERS_SECONDS, OVERLOADED_SECONDS = 30, 10
 
 def sqlite(folder: Path, seconds: float) -> Iterator[Findings]:
     ground = on_sqlite(folder)
-    yield many_writers(ground, MANY_WRITERS_SECONDS, name="SQLite")
+    with ground.served() as server:
+        yield many_writers(ground, server, MANY_WRITERS_SECONDS, name="SQLite")
     yield killed_workers(ground, seconds, name="SQLite")
     yield overloaded(ground, OVERLOADED_SECONDS, name="SQLite")
     yield of_sqlite.held(ground)
@@ -29,8 +30,12 @@ def disk(folder: Path, seconds: float) -> Iterator[Findings]:
     large.mkdir()
     with of_sqlite.small_disk(small) as is_small:
         if is_small:
-            yield of_sqlite.disk_full(on_sqlite(small), is_small=True)
-    yield of_sqlite.disk_full(on_sqlite(large), is_small=False)
+            ground = on_sqlite(small)
+            with ground.served() as server:
+                yield of_sqlite.disk_full(ground, server, is_small=True)
+    ground = on_sqlite(large)
+    with ground.served() as server:
+        yield of_sqlite.disk_full(ground, server, is_small=False)
 
 
 def postgresql(folder: Path, seconds: float) -> Iterator[Findings]:

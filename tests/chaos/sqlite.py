@@ -60,24 +60,23 @@ def limit_files(server: Server) -> Callable[[], None]:
     return lift
 
 
-def disk_full(ground: Ground, *, is_small: bool) -> Findings:
+def disk_full(ground: Ground, server: Server, *, is_small: bool) -> Findings:
     """What can't be written is refused; what is there is read; freed, everything goes on as before."""
     findings = Findings(f"SQLite: {'the disk is full' if is_small else 'no file may grow'}")
-    with ground.served() as server:
-        reader, writer = client_of(ground, server.address), client_of(ground, server.address)
-        before = write(writer).status
-        free = fill(ground.file.parent) if is_small else limit_files(server)
-        try:
-            # The log may have room for some more within the pages that it has.
-            for _ in range(MOST_WRITES):
-                if write(writer).status == BUSY:
-                    break
-            refused = [write(writer).status for _ in range(4)]
-            read = [reader.get(path).status for path in (OPEN, f"service_types/{ground.service_type}") * 4]
-            ready = client_of(ground, server.address).get("/healthz").status
-        finally:
-            free()
-        after = [write(writer).status for _ in range(8)]
+    reader, writer = client_of(ground, server.address), client_of(ground, server.address)
+    before = write(writer).status
+    free = fill(ground.file.parent) if is_small else limit_files(server)
+    try:
+        # The log may have room for some more within the pages that it has.
+        for _ in range(MOST_WRITES):
+            if write(writer).status == BUSY:
+                break
+        refused = [write(writer).status for _ in range(4)]
+        read = [reader.get(path).status for path in (OPEN, f"service_types/{ground.service_type}") * 4]
+        ready = client_of(ground, server.address).get("/healthz").status
+    finally:
+        free()
+    after = [write(writer).status for _ in range(8)]
     findings.figures |= {
         "writes": told(writer.statuses),
         "reads": told(reader.statuses),

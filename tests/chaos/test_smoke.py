@@ -21,12 +21,12 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 
 def test_faults_of_a_sqlite_file_and_its_processes_lose_nothing(ground: Ground) -> None:
     """In one test, so that the tests' own processes don't prepare the ground several times."""
-    found = [
-        many_writers(ground, 2, name="smoke"),
-        killed_workers(ground, 2, name="smoke"),
-        sqlite.held(ground, seconds=1.5, timeout=1),
-        sqlite.disk_full(ground, is_small=False),
-    ]
+    with ground.served() as server:
+        found = [
+            many_writers(ground, server, 4, name="smoke"),
+            sqlite.disk_full(ground, server, is_small=False),
+        ]
+    found.append(killed_workers(ground, 2, name="smoke"))
     assert [findings.title for findings in found if findings.broken] == [], told(found)
 
 
