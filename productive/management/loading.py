@@ -15,9 +15,13 @@ from typing import Any
 from django.db import connection, models
 
 from productive.accounts.models import Organization, OrganizationOwned
+from productive.counting import counts_of
 
 # Rows that SQLite is given at once, and kilobytes of pages that it keeps in memory meanwhile; usually 2000.
 ROWS_AT_ONCE, SQLITE_CACHE = 10_000, 64 * 1024
+
+# Of each index, for SQLite's statistics: without a limit it would read all of them.
+ROWS_LOOKED_AT = 1000
 
 Row = tuple[Any, ...]
 
@@ -108,12 +112,17 @@ def take_ids(kind: type[models.Model], total: int) -> Sequence[int]:
 
 
 def refresh_statistics(kinds: Iterable[type[models.Model]]) -> None:
-    """Let PostgreSQL plan for the rows that there are now, not only once it has looked by itself.
+    """Let the database plan for the rows that there are now: SQLite never looks by itself, PostgreSQL later.
 
-    Outside a transaction it also notes which pages everybody sees, so that an index can answer alone.
+    Outside a transaction, PostgreSQL also notes which pages everybody sees: there an index answers alone.
     """
-    if connection.vendor == "postgresql":
-        command = "ANALYZE" if connection.in_atomic_block else "VACUUM (ANALYZE)"
-        tables = ", ".join(connection.ops.quote_name(kind._meta.db_table) for kind in kinds)
-        with connection.cursor() as cursor:
-            cursor.execute(f"{command} {tables}")
+    names = [name for kind in kinds for name in (kind._meta.db_table, counts_of(kind)) if name]
+    tables = map(connection.ops.quote_name, names)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            command = "ANALYZE" if connection.in_atomic_block else "VACUUM (ANALYZE)"
+            cursor.execute(f"{command} {', '.join(tables)}")
+            return
+        cursor.execute(f"PRAGMA analysis_limit = {ROWS_LOOKED_AT}")
+        for table in tables:
+            cursor.execute(f"ANALYZE {table}")
