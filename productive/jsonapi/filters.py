@@ -161,7 +161,7 @@ class IdFilter(Filter):
     value_schema = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
 
     def describe(self, name: str) -> str:
-        return f"By {name.removesuffix('_id').replace('_', ' ')}: ids"
+        return f"Of the {name.removesuffix('_id').replace('_', ' ')} that has one of these ids"
 
     def read(self, text: str) -> int | None:
         return parse_id(text)
@@ -174,6 +174,9 @@ class OwnIdFilter(IdFilter):
     """The record's own id, which can be compared too."""
 
     operations = {"eq": "in", **NUMBER_OPERATIONS}
+
+    def describe(self, name: str) -> str:
+        return "By the record's own id"
 
     def matches(self, operation: str, values: list[int]) -> Q:
         return (

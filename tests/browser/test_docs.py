@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.test_accessibility import violations
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
@@ -15,3 +17,4 @@ def test_the_page_is_read_at_any_width(visitor: Page, width: int, scheme: str) -
     expect(visitor.get_by_role("heading", name="Service assignments")).to_be_visible()
     visitor.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     assert visitor.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(visitor) == []

@@ -106,7 +106,7 @@ class Reader:
             attributes=list(attributes(properties(shown, "attributes"), new)),
             relationships=list(relationships(properties(shown, "relationships"), new)),
             metas=list(attributes(properties(shown, "meta"), {})),
-            filters=list(filters(listing)),
+            filters=list(filters(listing, properties(shown, "attributes"))),
             sorts=enum(listing.get("sort")),
             includes=enum(listing.get("include")),
         )
@@ -225,7 +225,7 @@ def relationships(shown: Schema, new: Schema) -> Iterator[Relationship]:
         yield Relationship(name, target, is_many, [note for note, holds in notes.items() if holds])
 
 
-def filters(query: Mapping[str, Schema]) -> Iterator[Filter]:
+def filters(query: Mapping[str, Schema], shown: Schema) -> Iterator[Filter]:
     """One for each name, with all its operations."""
     for parameter, described in query.items():
         if not parameter.startswith("filter[") or parameter.count("[") > 1:
@@ -234,12 +234,13 @@ def filters(query: Mapping[str, Schema]) -> Iterator[Filter]:
         operations = ["eq", *(o for o in OPERATIONS if f"{parameter}[{o}]" in query)]
         schema = described["schema"]
         value = schema.get("items", schema)
+        example = shown[name]["examples"][0] if name in shown else example_of(schema, value)
         yield Filter(
             name=name,
             operations=[(operation, OPERATIONS[operation]) for operation in operations],
             values=kind_of(value, [value["type"]]) if "enum" in value else values_of(schema, value),
             description=described["description"],
-            example=f"{parameter}={example_of(schema, value)}",
+            example=f"{parameter}={example}",
         )
 
 
