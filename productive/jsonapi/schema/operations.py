@@ -14,7 +14,7 @@ from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from rest_framework_json_api.utils import get_resource_type_from_model
 
-from productive.jsonapi.schema import parameters, resources
+from productive.jsonapi.schema import examples, parameters, resources
 from productive.jsonapi.schema.answers import (
     ALWAYS,
     ERRORS,
@@ -136,7 +136,7 @@ class AutoSchema(SpectacularAutoSchema):
             new = self.action == "create"
             name = f"{'new' if new else 'changed'}_{self.type}"
             schema = self.schema(name, lambda: resources.sent(serializer_class, new=new))
-            example = {"data": resources.example_sent(serializer_class, new=new)}
+            example = {"data": examples.sent(serializer_class, new=new)}
             return {"required": True, "content": content(document(schema), example)}
         if self.is_verb:
             identity = resources.nullable(resources.id_schema(serializer_class))
@@ -203,7 +203,7 @@ class AutoSchema(SpectacularAutoSchema):
         return content(schema, example)
 
     def example(self) -> Schema:
-        example = resources.example_shown(self.serializer_class)
+        example = examples.shown(self.serializer_class)
         metas = {name: schema["examples"][0] for name, schema in self.view.resource_meta.items()}
         return {**example, "meta": metas} if metas else example
 
