@@ -75,7 +75,7 @@ def config(token: ApiToken) -> SchemathesisConfig:
             # Without a token each request is asked again: the other phases do so often enough.
             "phases": {"coverage": {"checks": {"ignored_auth": {"enabled": False}}}},
             # Not 400: what the document allows may be refused by a rule of the model (422), or speak of a
-            # record that isn't there or isn't the one that is meant (404, 409, 412), but it is never malformed.
+            # record that isn't there or isn't the one that is meant (404, 409, 412); it is never malformed.
             "checks": {
                 "positive_data_acceptance": {"expected-statuses": ["2xx", "3xx", "404", "409", "412", "422"]}
             },

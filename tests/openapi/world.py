@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from productive.accounts.models import ApiToken
 from productive.wsgi import application
@@ -50,7 +50,6 @@ class Application:
     """The WSGI application for other threads, within the transaction of the test's own."""
 
     def __init__(self) -> None:
-        self.connection: Any = connection
         self.wrapper: Any = connections[DEFAULT_DB_ALIAS]
 
     def __enter__(self) -> Application:
