@@ -1,7 +1,7 @@
 # One command each. Everything is set up in .venv; nothing else on the machine is touched, but that `test` and
 # `screenshots` install Debian's chromium, and `test` its postgresql and pgbouncer, where these are missing and may be.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench size load screenshots format lock clean
+.PHONY: help install demo test bench size load chaos screenshots format lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -31,6 +31,9 @@ size: .venv/installed-dev ## Measure the cost at 10 thousand, 1 million and 10 m
 load: .venv/installed-dev ## Load a real server for a minute on SQLite, and another on PostgreSQL
 	@env -u DATABASE_URL $(BIN)/python -m tests.benchmarks.load sqlite
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.load postgresql
+
+chaos: .venv/installed-dev ## Break things on purpose: kill workers, fill the disk, restart PostgreSQL (6 minutes)
+	@env -u DATABASE_URL $(BIN)/python -m tests.chaos
 
 screenshots: .venv/installed-dev ## Take the pictures in docs/images anew, of a scratch database with sample data
 	@$(BIN)/python tests/browser/chromium.py

@@ -133,8 +133,8 @@ for _alias, _database in DATABASES.items():
         # Whoever can't read from the replica reads from the primary instead, so nobody waits for it for long.
         # A pool that goes on trying to connect does so ever more seldom, and is late when the server is back.
         _seconds = 1 if _alias == "replica" else 4
-        if _alias == "replica":
-            _options.setdefault("tcp_user_timeout", 3_000)
+        # A server that vanished without a word is given up.
+        _options.setdefault("tcp_user_timeout", 3_000 if _alias == "replica" else 10_000)
         if _pool_size:
             from productive.connections import PooledConnection
 

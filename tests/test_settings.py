@@ -121,7 +121,8 @@ def test_replica_is_waited_for_less_than_the_primary_and_is_like_it_otherwise() 
         {**pool, "timeout": 1, "reconnect_timeout": 1},
     ]
     del primary["OPTIONS"]["pool"]
-    assert replica["OPTIONS"].pop("tcp_user_timeout") == 3_000
+    waits = [database["OPTIONS"].pop("tcp_user_timeout") for database in (primary, replica)]
+    assert waits == [10_000, 3_000]
     assert [replica.pop("HOST"), replica.pop("TEST")["MIRROR"]] == ["replica", "default"]
     assert replica == {name: value for name, value in primary.items() if name not in ("HOST", "TEST")}
 
