@@ -27,13 +27,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-class PageError(ParameterError):
-    """400: what a `page` parameter can't mean here, in a sentence of its own."""
-
-    def __init__(self, detail: str, parameter: str) -> None:
-        super().__init__("invalid_page", "", parameter, detail=detail)
-
-
 class CursorError(ParameterError):
     """400: a cursor that no link of a list in this order holds."""
 

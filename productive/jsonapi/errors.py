@@ -67,6 +67,7 @@ PARAMETERS = {
 }
 INVALID_HEADER = {"code": "invalid_header", "title": "Invalid Header"}
 # What else `invalid_page` says.
+NUMBER_OR_CURSOR = "A page has a number or comes after another"
 UNKNOWN_CURSOR = "Page after '{}' is not one that a list in this order has"
 
 # What a serializer field says, by DRF's code for the fault. A field ignores the codes that it has no use for.

@@ -12,8 +12,8 @@ from django.http import QueryDict
 from rest_framework.request import Request
 
 from productive.counting import total
-from productive.jsonapi.cursors import PageError, Term, cursor_at, ranges_after, terms_of, values_at
-from productive.jsonapi.errors import ParameterError
+from productive.jsonapi.cursors import Term, cursor_at, ranges_after, terms_of, values_at
+from productive.jsonapi.errors import NUMBER_OR_CURSOR, ParameterError
 from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
 from productive.jsonapi.records import read_rows
@@ -146,7 +146,7 @@ def page_of(params: QueryDict) -> Page | CursorPage:
     if cursor is None:
         return Page(page_parameter(params, "page[number]", 1), size)
     if "page[number]" in params:
-        raise PageError("A page has a number or comes after another", "page[number]")
+        raise ParameterError("invalid_page", "", "page[number]", detail=NUMBER_OR_CURSOR)
     return CursorPage(cursor, size)
 
 
