@@ -54,6 +54,7 @@ HEADERS: Mapping[int, Schema] = {
 }
 ETAG = header("Names exactly this answer, for `If-None-Match` and `If-Match`")
 LOCATION = header("The address of the new record", format="uri")
+IS_REPLAYED = header("`true` where it is the answer of before", required=False, enum=["true"])
 
 
 def code_of(status: int) -> str:

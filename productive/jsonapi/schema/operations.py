@@ -14,11 +14,13 @@ from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from rest_framework_json_api.utils import get_resource_type_from_model
 
+from productive.jsonapi.idempotency import REPLAYED
 from productive.jsonapi.schema import examples, parameters, resources
 from productive.jsonapi.schema.answers import (
     ALWAYS,
     ERRORS,
     ETAG,
+    IS_REPLAYED,
     LOCATION,
     SHARED,
     code_of,
@@ -166,10 +168,9 @@ class AutoSchema(SpectacularAutoSchema):
         headers: Schema = dict(self.view.answer_headers.get(self.action, {}))
         if self.action == "destroy":
             return {"204": answer("It is deleted", headers)}
-        if self.action in READS:
-            headers["ETag"] = ETAG
+        headers["ETag"] = ETAG
         if self.action == "create":
-            headers["Location"] = LOCATION
+            headers |= {"Location": LOCATION, REPLAYED: IS_REPLAYED}
         written = self.listed() if self.action == "list" else self.single()
         status, text = ("201", "It is created") if self.action == "create" else ("200", "As it is now")
         responses: Schema = {status: {**answer(text, headers), "content": written}}

@@ -7,6 +7,7 @@ from typing import Any
 
 from productive.jsonapi.cursors import MAX_CURSOR
 from productive.jsonapi.filters import MAX_VALUES, NEGATIONS, Filter
+from productive.jsonapi.idempotency import MAX_LENGTH
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 from productive.jsonapi.parameters import MAX_INCLUDE_DEPTH
 from productive.jsonapi.schema.resources import (
@@ -44,9 +45,10 @@ HEADERS: Mapping[str, tuple[tuple[str, ...], Schema, str]] = {
     ),
     "Idempotency-Key": (
         ("POST",),
-        {"type": "string"},
-        "A name that the client makes up for this request, such as a UUID. Sent again with the same body, it"
-        " is answered with the first answer, and nothing is created twice; with another body: 409.",
+        # What HTTP leaves of a value that begins or ends with a space has none there.
+        {"type": "string", "maxLength": MAX_LENGTH, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+        "A name that the client makes up for this request, such as a UUID. Sent again within a day with the"
+        " same document, it is answered with the first answer, and nothing is made twice; with another: 409.",
     ),
 }
 
