@@ -95,7 +95,7 @@ class Prepared:
         return Compiled(sql, params, places, converters)
 
 
-def fetched(connection: Any, sql: str, params: Sequence[Any]) -> list[Sequence[Any]]:
+def fetched(connection: Any, sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[Sequence[Any]]:
     """The rows of a statement that a connection to PostgreSQL, where it can, plans once and not every time.
 
     A plan ends where a migration changes a column's type. Outside a transaction the statement can then be

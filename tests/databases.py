@@ -68,10 +68,12 @@ def lead_to(name: str) -> None:
 
 
 def contents() -> Contents:
-    """Every row of every table, as the database tells it."""
+    """Every row of every table, as the database tells it; but SQLite's own, of what it plans by."""
     rows: Contents = {}
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
+            if table.startswith("sqlite_stat"):
+                continue
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608
             rows[table] = sorted(cursor.fetchall(), key=repr)
     return rows

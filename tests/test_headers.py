@@ -46,6 +46,8 @@ def addresses(patterns: Any, before: str = "/") -> Iterator[str]:
 
 
 ADDRESSES = sorted({*addresses(get_resolver().url_patterns)})
+# Of the API, which are the same for everybody.
+DESCRIPTIONS = ("/api/v2/docs", "/api/v2/openapi.json")
 ELSEWHERE = ["/nothing", "/static/productive/admin.css", "/static/nothing.css", "/.git/config", "/manage.py"]
 
 
@@ -53,7 +55,8 @@ def lacking(path: str, answer: Any) -> dict[str, Any]:
     """What of the answer's headers isn't as it must be."""
     expected: dict[str, Any] = {**ALWAYS, "Server": None}
     if path.startswith("/api/"):
-        expected |= {"Cache-Control": "no-store", "Set-Cookie": None}
+        cached = "public, max-age=300" if path in DESCRIPTIONS else "no-store"
+        expected |= {"Cache-Control": cached, "Set-Cookie": None}
     found = {name: answer.headers.get(name) for name in expected}
     wrong = {name: value for name, value in found.items() if value != expected[name]}
     if "frame-ancestors 'none'" not in answer.headers.get("Content-Security-Policy", ""):

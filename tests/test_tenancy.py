@@ -52,8 +52,8 @@ MARK = "Zyxwvut"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 DAY = "2026-11-23"
 MODELS = [model_of(resource) for resource in RESOURCES]
-# Under the API's address, but no view of records.
-OTHER_ADDRESSES: set[str] = set()
+# Under the API's address, but no view of records: these say nothing of anybody.
+OTHER_ADDRESSES = {"api/v2/openapi.json", "api/v2/docs"}
 
 
 @dataclass

@@ -20,6 +20,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from productive.limits.windows import Limit, Window, count_each
+from productive.prepared import fetched
 
 MADE = """
 CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, ends_at REAL NOT NULL)
@@ -151,9 +152,8 @@ class PostgreSQLStore(Store):
                 f"end{place}": now + period,
                 f"latest{place}": now + 2 * period,
             }
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            cursor.execute(postgresql_statement(len(limits)), parameters)
-            return [Window(*row) for row in cursor.fetchall()]
+        rows = fetched(connections[DEFAULT_DB_ALIAS], postgresql_statement(len(limits)), parameters)
+        return [Window(*row) for row in rows]
 
     def forget(self, now: float) -> None:
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:

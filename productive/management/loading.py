@@ -117,8 +117,10 @@ def refresh_statistics(kinds: Iterable[type[models.Model]]) -> None:
     Outside a transaction, PostgreSQL also notes which pages everybody sees: there an index answers alone.
     """
     names = [name for kind in kinds for name in (kind._meta.db_table, counts_of(kind)) if name]
-    tables = map(connection.ops.quote_name, names)
     with connection.cursor() as cursor:
+        # A backup of an older release that was just restored has fewer.
+        present = connection.introspection.table_names(cursor)
+        tables = [connection.ops.quote_name(name) for name in names if name in present]
         if connection.vendor == "postgresql":
             command = "ANALYZE" if connection.in_atomic_block else "VACUUM (ANALYZE)"
             cursor.execute(f"{command} {', '.join(tables)}")

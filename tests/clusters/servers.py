@@ -232,6 +232,7 @@ class House:
             # Counted like any, but never reached.
             "RATE_LIMIT_TOKEN": "1000000/10s",
             "RATE_LIMIT_ORGANIZATION": "1000000/10s",
+            "RATE_LIMIT_FAILED_AUTHENTICATION": "1000000/10s",
             **self.environment,
         }
 
