@@ -38,6 +38,7 @@ def measured_on(vendor: str, is_smoke: bool) -> dict[str, Any]:
                 **os.environ,
                 "DATABASE_URL": f"sqlite:///{folder}/none.sqlite3" if vendor == "sqlite" else url,
                 "DJANGO_SETTINGS_MODULE": "tests.settings",
+                "LOG_LEVEL": "WARNING",
             },
             check=False,
         )

@@ -13,7 +13,8 @@ ABOUT = """\
 `make bench` writes this section. Every figure is a median of milliseconds for a request through the whole
 WSGI application, middleware and connection included. The contenders run in turn on the same tables, so that
 what slows the machine slows all of them: the ratios hold where the milliseconds don't. Before anything is
-timed, their answers are compared, and what they wrote.
+timed, their answers are compared, and what they wrote. No request is logged or counted towards a limit: that
+would cost all of them the same.
 
 - *ours* is this product.
 - *by hand* is plain Django views for these endpoints alone: the fewest statements, literals, orjson. They

@@ -30,6 +30,7 @@ def environment(url: str) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if name != "REPLICA_URL"},
         "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "LOG_LEVEL": "WARNING",
         "DATABASE_URL": url,
     }
 
