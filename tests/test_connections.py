@@ -81,6 +81,8 @@ def planned() -> list[str]:
 
 
 def test_requests_have_their_statements_planned_once(api: Api) -> None:
+    connection.close()
+    connection.close_pool()
     assert api.get("people").status == 200
     statements = planned()
     assert any('FROM "accounts_apitoken"' in statement for statement in statements)

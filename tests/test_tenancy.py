@@ -44,7 +44,8 @@ from tests.test_census import (
     relationships_of,
 )
 
-pytestmark = pytest.mark.django_db
+# Others ask each kind once.
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 # Ids that are found nowhere else in an answer, and all of one length.
 OURS, THEIRS, NOBODYS = "91000", "81000", "71000"

@@ -130,11 +130,11 @@ class Asked:
 
     def read(self, model_admin: Any, ids: list[int]) -> list[Any]:
         """What of these the user finds in the list, in its order and with what its labels show."""
+        rows = model_admin.get_queryset(self.request).filter(pk__in=ids)
         if self.locked:
             # A statement of its own: a list may group, which can't be locked.
-            rows = model_admin.model._default_manager.filter(pk__in=ids).order_by("pk")
-            list(rows.select_for_update(of=("self",)).values_list("pk"))
-        rows = model_admin.get_queryset(self.request).filter(pk__in=ids)
+            own = model_admin.model._default_manager.filter(pk__in=rows.order_by().values("pk"))
+            list(own.order_by("pk").select_for_update(of=("self",)).values_list("pk"))
         related = model_admin.get_list_select_related(self.request)
         if isinstance(related, list | tuple):
             rows = rows.select_related(*related)

@@ -358,6 +358,7 @@ def test_person_who_is_assigned_already_is_told_at_the_field(
     assert f"Ana Horvat: {SERVICE_TWICE}" in answer.content.decode()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("shown", ["", "\x00", "x,1_0,-1", "9" * 3000, "1," * 9000])
 def test_nonsense_on_a_line_of_a_budget_is_answered(
     shown: str, service: Service, client: Client, address: str
