@@ -99,10 +99,11 @@ def fetched(connection: Any, sql: str, params: Sequence[Any] | Mapping[str, Any]
     """The rows of a statement that a connection to PostgreSQL, where it can, plans once and not every time.
 
     A plan ends where a migration changes a column's type. Outside a transaction the statement can then be
-    asked again without one.
+    asked again without one. Nor has it one where statements are looked at: Django would not see its text.
     """
     with connection.cursor() as cursor:
-        planned = None if connection.in_atomic_block else getattr(connection.connection, "planned", None)
+        is_plain = connection.in_atomic_block or connection.queries_logged
+        planned = None if is_plain else getattr(connection.connection, "planned", None)
         if planned is not None:
             unplanned, cursor.cursor = cursor.cursor, planned()
             with suppress(NotSupportedError):
