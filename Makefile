@@ -66,13 +66,10 @@ clean: ## Remove .venv and the caches; data in var/ and the key in .env stay
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@ .venv/installed
 
-# For trying it on this machine: a key of its own, plain HTTP, this machine's names only, no limits.
+# For trying it on this machine: a key of its own, plain HTTP, this machine's names only.
 .env:
 	@umask 077 && { \
 		echo "SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))')"; \
 		echo "HTTPS=false"; \
 		echo "ALLOWED_HOSTS=localhost,127.0.0.1,[::1]"; \
-		echo "RATE_LIMIT_TOKEN=off"; \
-		echo "RATE_LIMIT_ORGANIZATION=off"; \
-		echo "RATE_LIMIT_FAILED_AUTHENTICATION=off"; \
 	} > $@

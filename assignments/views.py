@@ -220,7 +220,8 @@ def pairs_on(page: Page | CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]
     outers = list(outer.annotate(number=Subquery(counted))[first : last + 1])
     number = outers[0].number if outers else outer.count()
     total = len(inners) * number
-    positions = range(page.offset, min(page.offset + page.size, total))
+    # None where the page was past the end as it was read, whatever has come since.
+    positions = range(page.offset, min(page.offset + page.size, total)) if outers else ()
     pairs = [(outers[i // len(inners) - first], inners[i % len(inners)]) for i in positions]
     return page.contents(pairs, total)
 

@@ -59,6 +59,8 @@ def configuration(form: str, level: str) -> dict[str, Any]:
             # Django gives its own a level of their own.
             "django": {"level": level},
             "django.request": {"filters": ["only failures"]},
+            # The request's own line says 400. This one would quote the host that was sent.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             # At any level: they would write down all that a page is made of, and the values of statements.
             **{name: {"level": "INFO"} for name in ("django.template", "django.db.backends")},
             # gunicorn's has a handler and a form of its own; its level is for --log-level to say.

@@ -110,6 +110,8 @@ def fetched(connection: Any, sql: str, params: Sequence[Any] | Mapping[str, Any]
                 cursor.execute(sql, params)
                 return cursor.fetchall()
             cursor.cursor = unplanned
+            # psycopg forgets with it what it has prepared: next time a new plan is made.
+            cursor.execute("DEALLOCATE ALL")
         cursor.execute(sql, params)
         return cursor.fetchall()
 

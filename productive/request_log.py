@@ -87,7 +87,8 @@ def fields(
     every header and body: they may hold what nobody must read."""
     # Where an API view has found out who asks, it is noted on the request.
     token = getattr(request, "auth", None)
-    change_set = vars(request).get("change_set")
+    # What was refused has changed nothing.
+    change_set = vars(request).get("change_set") if response.status_code < 400 else None
     return {
         "method": request.method,
         "path": escape_uri_path(request.path),

@@ -3,6 +3,7 @@
 A `.env` file beside manage.py may hold them too; the environment wins over the file.
 """
 
+import logging
 import os
 from contextlib import suppress
 from datetime import timedelta
@@ -72,6 +73,7 @@ MIDDLEWARE = [
     "productive.content_security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "productive.health.Probes",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -134,7 +136,7 @@ for _alias, _database in DATABASES.items():
         # A pool that goes on trying to connect does so ever more seldom, and is late when the server is back.
         _seconds = 1 if _alias == "replica" else 4
         # A server that vanished without a word is given up.
-        _options.setdefault("tcp_user_timeout", 3_000 if _alias == "replica" else 10_000)
+        _options.setdefault("tcp_user_timeout", 3_000 if _alias == "replica" else 4_000)
         if _pool_size:
             from productive.connections import PooledConnection
 
@@ -254,7 +256,8 @@ UNFOLD = {
 # On unless DEBUG: plain HTTP is redirected (admin) or refused (API), cookies are sent over TLS only.
 HTTPS = env.bool("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^api/", r"^healthz$", r"^readyz$"]
+# The API refuses it: a redirect would come after the token has crossed the network. Its description has none.
+SECURE_REDIRECT_EXEMPT = [r"^api/(?!v2/(?:docs|openapi\.json)$)", r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
@@ -277,7 +280,6 @@ API_MAX_BODY_BYTES = 1_000_000
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["productive.accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["productive.accounts.authentication.TokenPermission"],
-    "DEFAULT_THROTTLE_CLASSES": ["productive.accounts.throttles.Throttle"],
     "DEFAULT_PARSER_CLASSES": ["productive.jsonapi.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["productive.jsonapi.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "productive.jsonapi.renderers.ContentNegotiation",
@@ -324,7 +326,9 @@ if CACHE_URL and not CACHE_URL.startswith(("redis://", "rediss://", "unix://")) 
 
 # --- Logging --------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+if LOG_LEVEL not in logging.getLevelNamesMapping():
+    raise ImproperlyConfigured("LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
 LOG_FORMAT = env.str("LOG_FORMAT", default="text" if DEBUG else "json")
 if LOG_FORMAT not in ("json", "text"):
     raise ImproperlyConfigured("LOG_FORMAT must be json or text")

@@ -6,7 +6,6 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from assignments.access_check import access_check
-from productive.health import healthz, readyz
 from productive.jsonapi.errors import outside_the_views
 from productive.jsonapi.schema.pages import Docs, OpenApi
 from productive.jsonapi.views import UnknownRoute
@@ -16,8 +15,6 @@ urlpatterns = [
     path("admin/access-check/", admin.site.admin_view(access_check), name="access_check"),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=static("productive/favicon.svg"))),
-    path("healthz", healthz),
-    path("readyz", readyz),
     path("api/v2/openapi.json", OpenApi.as_view(), name="openapi"),
     path("api/v2/docs", Docs.as_view(), name="docs"),
     path("api/v2/", include("productive.accounts.urls")),

@@ -14,6 +14,7 @@ from productive import connections
 from productive.connections import PooledConnection
 from productive.prepared import fetched
 from tests.api import Api
+from tests.conftest import database_url_of_the_tests
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -98,8 +99,9 @@ def test_plan_that_a_migration_has_ended_is_not_missed() -> None:
     try:
         for kind in ("varchar(6)", "text", "varchar(7)"):
             assert fetched(connection, "SELECT name FROM planned WHERE name = %s", ["a"]) == [("a",)]
-            with connection.cursor() as cursor:
-                cursor.execute(f"ALTER TABLE planned ALTER name TYPE {kind}")
+            # By another process: to one's own migrations psycopg pays attention.
+            with psycopg.connect(database_url_of_the_tests()) as migrating:
+                migrating.execute(f"ALTER TABLE planned ALTER name TYPE {kind}")
             assert fetched(connection, "SELECT name FROM planned WHERE name = %s", ["a"]) == [("a",)]
     finally:
         with connection.cursor() as cursor:

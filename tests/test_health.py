@@ -43,6 +43,10 @@ def test_process_that_can_work_says_so() -> None:
     assert told() == [ALIVE, (200, "ok\n")]
 
 
+def test_whoever_asks_by_the_machines_address_is_answered() -> None:
+    assert told(Client(headers={"Host": "10.0.0.5:8000"})) == [ALIVE, (200, "ok\n")]
+
+
 def test_database_that_is_away_makes_a_living_process_unready(monkeypatch: Any) -> None:
     def away() -> None:
         raise DatabaseError("the password of the database is swordfish")

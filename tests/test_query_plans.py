@@ -27,6 +27,7 @@ from assignments.filters import (
     TrackingFilter,
 )
 from assignments.tracking import Kind
+from productive.accounts.authentication import TOKENS
 from productive.accounts.models import Organization
 from productive.jsonapi.filters import (
     NEGATIONS,
@@ -37,9 +38,10 @@ from productive.jsonapi.filters import (
     IdFilter,
     TextFilter,
 )
+from productive.jsonapi.records import by_id, in_order
 from tests.api import Api
 from tests.factories import ApiTokenFactory, ProjectFactory
-from tests.test_census import RESOURCES, SERVED
+from tests.test_census import RESOURCES, SERVED, model_of
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
@@ -311,6 +313,29 @@ def test_page_of_an_organization_apart_reads_its_own_rows_alone(
             if max(rows) > 9 * SIZE or most_sorted(plan):
                 found[page] = rows, most_sorted(plan)
     assert found == {}
+
+
+@pytest.mark.parametrize("resource", [name for name in RESOURCES if name != "organizations"])
+def test_plan_for_any_values_is_one_by_an_index_too(resource: str, api: Api) -> None:
+    """What a connection plans once, without knowing whose rows and how many will be asked for."""
+    model = model_of(resource)
+    asked = [TOKENS, by_id(model, Organization, ("id",)), in_order(model, Organization, ("id",))]
+    for prepared in asked:
+        compiled = prepared.compile(connection)
+        sql = f"{compiled.sql} LIMIT %s OFFSET %s"
+        values = [*compiled.params, SIZE, 0]
+        for place in compiled.places:
+            values[place] = "no digest" if prepared is TOKENS else OWN
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+            first, *parts = sql.split("%s")
+            numbered = first + "".join(f"${number}{part}" for number, part in enumerate(parts, 1))
+            cursor.execute(f"PREPARE asked AS {numbered}".replace("%", "%%"), [])
+            places = ", ".join(["%s"] * len(values))
+            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE asked({places})", values)
+            ((plan,),) = cursor.fetchone()
+            cursor.execute("DEALLOCATE asked")
+        assert (read_whole(plan["Plan"]), most_sorted(plan["Plan"]) <= MOST_SORTED) == (set(), True), sql
 
 
 def following(api: Api, path: str) -> str:

@@ -122,7 +122,7 @@ def test_replica_is_waited_for_less_than_the_primary_and_is_like_it_otherwise() 
     ]
     del primary["OPTIONS"]["pool"]
     waits = [database["OPTIONS"].pop("tcp_user_timeout") for database in (primary, replica)]
-    assert waits == [10_000, 3_000]
+    assert waits == [4_000, 3_000]
     assert [replica.pop("HOST"), replica.pop("TEST")["MIRROR"]] == ["replica", "default"]
     assert replica == {name: value for name, value in primary.items() if name not in ("HOST", "TEST")}
 

@@ -18,8 +18,12 @@ def address_of(request: HttpRequest) -> str | None:
 
 
 def plain_address(text: str) -> str | None:
-    """An address that a database can keep: without a zone, and None for what is no address."""
+    """An address that a database can keep: without a zone, and None for what is no address.
+
+    One of IPv4 is that also where the server listens for both, and sees it as one of IPv6.
+    """
     try:
-        return str(ip_address(text.partition("%")[0]))
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from productive import replicas
 from productive.accounts.models import ApiToken, Organization, User, digest
-from productive.accounts.throttles import refuse_guessing
+from productive.accounts.throttles import refuse_frequent, refuse_guessing
 from productive.prepared import Prepared
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105
@@ -75,7 +75,7 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         """Raise AuthenticationFailed for a secret that opens nothing, the same for every reason why; or
-        TooManyRequestsError for one too many of these."""
+        TooManyRequestsError for one too many of these, or of a token's own requests."""
         secret = request.headers.get(TOKEN_HEADER)
         if secret is None:
             return None
@@ -84,6 +84,7 @@ class TokenAuthentication(BaseAuthentication):
         if token is None or not token.is_live(now):
             refuse_guessing(request)
             raise AuthenticationFailed
+        refuse_frequent(token)
         claimed = request.query_params.getlist(ORGANIZATION_HEADER)
         if ORGANIZATION_HEADER in request.headers:
             claimed.append(request.headers[ORGANIZATION_HEADER])

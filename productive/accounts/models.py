@@ -309,7 +309,7 @@ class ApiToken(OrganizationOwned):
         due = now - timedelta(minutes=1)
         if self.last_used_at is not None and self.last_used_at >= due:
             return
-        # A busy database is no reason to refuse a reader, or to keep one waiting.
+        # A busy database is no reason to refuse a reader or, on SQLite, to keep one waiting.
         with suppress(OperationalError), hardly_waiting():
             ApiToken.objects.filter(pk=self.pk).exclude(last_used_at__gte=due).update(last_used_at=now)
 

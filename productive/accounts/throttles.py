@@ -7,26 +7,21 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
 
 from productive.accounts.address import address_of
+from productive.accounts.models import ApiToken
 from productive.jsonapi.errors import TooManyRequestsError
 from productive.limits.limiter import the_limiter
 from productive.limits.windows import Limit
 
 
-class Throttle(BaseThrottle):
-    """A token's own limit, and that of all tokens of its organization together."""
-
-    def allow_request(self, request: Request, view: Any) -> bool:
-        token: Any = request.auth
-        if token is not None:
-            refuse_above(
-                (f"token:{token.pk}", settings.RATE_LIMIT_TOKEN),
-                (f"organization:{token.organization_id}", settings.RATE_LIMIT_ORGANIZATION),
-            )
-        return True
+def refuse_frequent(token: ApiToken) -> None:
+    """To be called for each request of a token that is live, whatever becomes of it: the token's own limit,
+    and that of all tokens of its organization together."""
+    refuse_above(
+        (f"token:{token.pk}", settings.RATE_LIMIT_TOKEN),
+        (f"organization:{token.organization_id}", settings.RATE_LIMIT_ORGANIZATION),
+    )
 
 
 def refuse_guessing(request: HttpRequest) -> None:

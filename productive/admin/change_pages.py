@@ -12,7 +12,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import OperationalError, models, transaction
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -20,6 +20,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
+from productive.admin.bulk import BUSY
 from productive.admin.changes import change_sets, describe, recorded_admins, records, who
 from productive.admin.forms import is_id
 from productive.admin.theme import Select, TextInput
@@ -187,13 +188,17 @@ def restore(request: HttpRequest, model: str, pk: int) -> HttpResponse:
 
 def taking_back(request: HttpRequest, targets: list[Target], context: dict[str, Any]) -> HttpResponse:
     """What it would do, found out by doing it and rolling back; done for good if nothing differs by then."""
-    with transaction.atomic():
-        steps = take_back(request, targets)
-        seen = fingerprint(steps)
-        possible = any(step.outcome == DONE for step in steps)
-        confirmed = request.method == "POST" and request.POST.get("seen") == seen
-        if not (confirmed and possible):
-            transaction.set_rollback(True)
+    try:
+        with transaction.atomic():
+            steps = take_back(request, targets)
+            seen = fingerprint(steps)
+            possible = any(step.outcome == DONE for step in steps)
+            confirmed = request.method == "POST" and request.POST.get("seen") == seen
+            if not (confirmed and possible):
+                transaction.set_rollback(True)
+    except OperationalError:
+        messages.error(request, BUSY)
+        return HttpResponseRedirect(context["back"])
     if confirmed and possible:
         messages.success(request, told(steps))
         return HttpResponseRedirect(context.get("done", context["back"]))

@@ -241,11 +241,14 @@ def related_rows(request: HttpRequest, states: Iterable[Any]) -> Related:
     for state in states:
         for column, pk in relations(state):
             wanted[column.related_model].add(pk)
-    return {
-        (model, pk): row
-        for model, pks in wanted.items()
-        for pk, row in site.registry[model].get_queryset(request).in_bulk(pks).items()
-    }
+    related: Related = {}
+    for model, pks in wanted.items():
+        rows = site.registry[model].get_queryset(request)
+        if any(field.name == "archived_at" for field in model._meta.fields):
+            # So that nobody archives meanwhile what is about to be used.
+            rows = rows.select_for_update(of=("self",), no_key=True)
+        related |= {(model, pk): row for pk, row in rows.in_bulk(pks).items()}
+    return related
 
 
 def join(row: Any, related: Related) -> None:

@@ -33,7 +33,6 @@ STATUSES = {
     403: ("access_denied", "Access Denied", "You are not authorized to access this resource"),
     404: ("record_not_found", "Record Not Found", "The requested record was not found"),
     405: ("method_not_allowed", "Method Not Allowed", "This method is not allowed on this endpoint"),
-    406: ("not_acceptable", "Not Acceptable", "The requested format is not available"),
     409: ("conflict", "Conflict", "The request conflicts with the state of the record"),
     412: (
         "precondition_failed",

@@ -107,7 +107,8 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         pk = plan.root.pk
         if metas := self.resource_metas([row[pk] for row in rows]):
             for resource, row in zip(data, rows, strict=True):
-                resource["meta"] = metas[row[pk]]
+                if row[pk] in metas:  # else it was deleted meanwhile
+                    resource["meta"] = metas[row[pk]]
         if self.request.query_params.get("include"):
             return {"data": data, "included": list(reader.included.values())}
         return {"data": data}
@@ -159,7 +160,7 @@ class ModelViewSet(ReadOnlyViewSet):
         )
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        pk = self.pk()
+        _, pk = self.plan(), self.pk()
         in_transaction(lambda: self.locked(pk).delete())
         return Response(status=204)
 
@@ -175,7 +176,8 @@ class ModelViewSet(ReadOnlyViewSet):
             raise ApiError(409, "The id of the resource is not the one in the address")
 
     def written(self, document: bytes, **kwargs: Any) -> Response:
-        """The answer to a write, with the tag that a GET of the record with the same query has now."""
+        """The answer to a write, with the tag that a GET of the record with the same query had when
+        this was written."""
         response = Response(document, **kwargs)
         response.headers["ETag"] = tags_of(document, self.organization.pk)[""]
         return response

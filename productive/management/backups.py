@@ -64,6 +64,10 @@ END $$;
 """
 
 
+# Left out: who has signed out since must not be signed in again; and a replica's log is another one by then.
+OF_ITS_TIME = ("django_session", "accounts_last_write")
+
+
 class SQLiteFile:
     """A database in a file of its own, without others beside it."""
 
@@ -76,6 +80,12 @@ class SQLiteFile:
             # All pages in one step: between two of them a writer would make it begin again.
             connection.connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
+            # Nor are they to be found in what is left of their pages.
+            copy.execute("PRAGMA secure_delete = ON")
+            for (table,) in [*copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]:
+                if table in OF_ITS_TIME:
+                    copy.execute(f"DELETE FROM {table}")  # noqa: S608
+            copy.commit()
 
     def check(self, path: Path) -> None:
         with told(path), closing(opened(path)) as copy:
@@ -96,7 +106,9 @@ class SQLiteFile:
         with told(path), closing(opened(path)) as copy:
             # One transaction of the live database: whoever reads goes on with what they began to read.
             copy.backup(connection.connection)
-            connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            # It is restored by now; where the disk is full, the log is taken over later.
+            with suppress(sqlite3.Error):
+                connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def opened(path: Path) -> sqlite3.Connection:
@@ -119,7 +131,8 @@ class PostgreSQLArchive:
     begins = b"PGDMP"
 
     def save(self, path: Path) -> None:
-        self.run("pg_dump", "--format=custom", "--no-password", *TABLES_ALONE, f"--file={path}")
+        without = [f"--exclude-table-data={table}" for table in OF_ITS_TIME]
+        self.run("pg_dump", "--format=custom", "--no-password", *TABLES_ALONE, *without, f"--file={path}")
 
     def check(self, path: Path) -> None:
         """Read all of it, as restoring it would."""
@@ -188,8 +201,9 @@ class PostgreSQLArchive:
             raise CommandError(f"There is no {name} on this machine. {package}")
         says = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
         own = re.search(r"\(PostgreSQL\) (\d+)", says)
-        if own is None or int(own[1]) < version:
-            raise CommandError(f"{found} is older than the server, which is PostgreSQL {version}. {package}")
+        # An older one can't read the server, and no older server reads what a newer one writes.
+        if own is None or int(own[1]) != version:
+            raise CommandError(f"{found} is not of the server's version, PostgreSQL {version}. {package}")
         return found
 
 

@@ -160,6 +160,19 @@ def test_what_becomes_of_both_is_told() -> None:
     assert err.splitlines()[-1] == f"The old one, {out[:12]}…, is revoked."
 
 
+def test_token_in_its_grace_has_one_successor() -> None:
+    out, _ = run("issue_token", "--organization", OrganizationFactory().pk)
+    old = find_token(out.strip())
+    fresh, _ = rotated(old.prefix, "--grace", "24h")
+    assert refusal("rotate_token", old.prefix) == (
+        f"It has been rotated: {fresh.prefix}… is its successor. Rotate that one, or revoke it first."
+    )
+    assert ApiToken.objects.count() == 2
+    rotated(fresh.prefix)
+    fresh.refresh_from_db()
+    assert fresh.revoked_at is not None
+
+
 def test_both_changes_are_recorded_together_and_tell_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     old = ApiTokenFactory()
     with caplog.at_level(logging.DEBUG):

@@ -104,6 +104,7 @@ def test_address_is_the_proxys_word_only_where_it_is_trusted(ana: User, trusted:
         ("203.0.113.9, ", "127.0.0.1"),
         ("2001:DB8::0001", "2001:db8::1"),
         ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
         ("9" * 10_000, "127.0.0.1"),
     ],
 )

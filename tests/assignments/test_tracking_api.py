@@ -7,9 +7,11 @@ from itertools import product
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 from django.test import Client
 
 from assignments.models import ServiceAssignment
+from assignments.views import ServiceViewSet
 from catalog.models import Deal, Service
 from productive.accounts.models import Organization, Person
 from tests.api import Api
@@ -227,6 +229,29 @@ def test_all_pairs_are_judged_page_by_page(api: Api, people: list[Person], servi
             assert sorted(walked(query, size)) == expected
     far = api.get(f"tracking_decisions?filter[person_id]={person_ids[0]}&page[number]=9223372036854775807")
     assert (far.status, far.data, far.json["meta"]["total_count"]) == (200, [], 3)
+
+
+def test_page_past_the_end_is_empty_whoever_comes_meanwhile(
+    api: Api, organization: Organization, people: list[Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = QuerySet.count
+
+    def count_late(self: Any) -> int:
+        PersonFactory.create_batch(3, organization=organization)
+        return count(self)
+
+    monkeypatch.setattr(QuerySet, "count", count_late)
+    service = ServiceFactory(organization=organization)
+    answer = api.get(f"tracking_decisions?filter[service_id]={service.pk}&page[size]=1&page[number]=99")
+    assert (answer.status, answer.data) == (200, [])
+
+
+def test_service_that_is_deleted_while_it_is_read_has_no_state(
+    api: Api, services: list[Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ServiceViewSet, "resource_metas", lambda self, ids: {ids[0]: {"access": "open"}})
+    metas = [resource.get("meta") for resource in api.get("services").data]
+    assert metas == [{"access": "open"}] + [None] * (len(services) - 1)
 
 
 def test_decisions_include_person_and_service(

@@ -30,7 +30,6 @@ from tests.factories import (
     ProjectFactory,
 )
 
-OF_THAT_TIME = ("django_session", "accounts_last_write")
 postgresql = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="its programs")
 sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="its files")
 
@@ -43,7 +42,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def kept() -> Contents:
-    return {table: rows for table, rows in contents().items() if table not in OF_THAT_TIME}
+    return {table: rows for table, rows in contents().items() if table not in backups.OF_ITS_TIME}
 
 
 @contextmanager
@@ -273,7 +272,8 @@ def program(folder: Path, name: str, script: str) -> None:
     ("script", "complaint"),
     [
         (None, "There is no pg_dump on this machine. Install postgresql-client-"),
-        ("echo 'pg_dump (PostgreSQL) 9.6.24'", "is older than the server"),
+        ("echo 'pg_dump (PostgreSQL) 9.6.24'", "is not of the server's version"),
+        ("echo 'pg_dump (PostgreSQL) 99.1'", "is not of the server's version"),
     ],
 )
 def test_program_that_is_missing_or_old_is_told(

@@ -83,9 +83,8 @@ def document(kind: str, **attributes: object) -> dict[str, object]:
 
 @dataclass
 class Book:
-    """What was tried and what was acknowledged, by one writer: nobody else touches its rows."""
+    """What was acknowledged, by one writer: nobody else touches its rows."""
 
-    tried: set[str] = field(default_factory=set)
     # id of a service type: its name, and the description that was acknowledged last, if any
     types: dict[int, tuple[str, str | None]] = field(default_factory=dict)
     people: set[int] = field(default_factory=set)
@@ -112,7 +111,6 @@ class Writer(Client):
             self.write_person(ground, book, f"{prefix} {number}", is_leaving=number % 3 == 0)
 
     def write_type(self, book: Book, name: str) -> None:
-        book.tried.add(name)
         made = self.post("service_types", json=document("service_types", name=name))
         if made.status == 201:
             pk = int(made.data["id"])

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 from django.db import connection
+from django.utils import timezone
 
 from catalog.models import ServiceType
 from productive.accounts import throttles
-from productive.accounts.models import ApiToken, Organization
+from productive.accounts.models import ApiToken, Organization, Person
 from productive.limits import limiter as limiter_module
 from productive.limits.limiter import FORGET_SECONDS, REST_SECONDS, Limiter, the_limiter
 from productive.limits.rates import Rate
@@ -26,7 +27,7 @@ from productive.limits.stores import FileStore, PostgreSQLStore, RedisStore, Sto
 from tests.api import Answer, Api, SocketApi
 from tests.benchmarks.load.server import served
 from tests.conftest import database_url_of_the_tests, free_port
-from tests.factories import ApiTokenFactory, OrganizationFactory
+from tests.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 from tests.limits.conftest import redis_server
 from tests.test_settings import GOOD_KEY, manage
 
@@ -105,6 +106,20 @@ def test_hundred_are_served_in_ten_seconds_and_the_next_one_after_that(
     assert statuses(api, 1) == [429]
     clock.now = BEGIN + int(answer.headers["Retry-After"]) + 6.25
     assert statuses(api, 101) == [200] * 100 + [429]
+
+
+def test_what_is_refused_for_another_reason_counts_as_well(
+    api: Api, organization: Organization, limiter: Limiter, settings: Any
+) -> None:
+    settings.RATE_LIMIT_TOKEN = Rate(2, 10)
+    reader = Api(ApiTokenFactory(organization=organization, read_only=True).name)
+    assert [reader.post("people", {}).status for _ in range(3)] == [403, 403, 429]
+    stranger = Api(api.token, {"X-Organization-Id": "9999"})
+    assert statuses(stranger, 3) == [403, 403, 429]
+    user: Any = UserFactory()
+    leaver = ApiTokenFactory(user=user, organization=user.people.get().organization)
+    Person.objects.filter(user=user).update(archived_at=timezone.now())
+    assert statuses(Api(leaver.name), 3) == [403, 403, 429]
 
 
 def test_answers_that_are_served_say_nothing_of_limits(api: Api, limiter: Limiter, settings: Any) -> None:

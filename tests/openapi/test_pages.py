@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
 
 import pytest
 from django.test import Client
 
-from productive.jsonapi.schema.pages import document
+from productive.jsonapi.schema.pages import document, made
 from tests.api import Api
 from tests.test_census import SERVED
 
@@ -20,10 +23,36 @@ def test_programs_read_it_without_a_token() -> None:
     assert answer.json == document()
 
 
-def test_what_a_program_has_it_is_not_sent_again() -> None:
-    tag = Api().get("openapi.json").headers["ETag"]
-    again = Api().get("openapi.json", headers={"If-None-Match": tag})
-    assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
+def test_threads_that_ask_at_once_read_the_same() -> None:
+    expected = document()
+    made.cache_clear()
+    together = Barrier(4)
+
+    def ask() -> Any:
+        together.wait()
+        return document()
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask) for _ in range(4)]
+    assert [each.result() == expected for each in asked] == [True] * 4
+
+
+@pytest.mark.parametrize("path", ["openapi.json", "docs"])
+def test_what_somebody_has_is_not_sent_again(path: str) -> None:
+    whole = Api().get(path)
+    again = Api().get(path, headers={"If-None-Match": whole.headers["ETag"]})
+    assert (again.status, again.body, again.headers["ETag"]) == (304, b"", whole.headers["ETag"])
+    zipped = Api().get(path, headers={"Accept-Encoding": "gzip"})
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    headers = {"Accept-Encoding": "gzip", "If-None-Match": zipped.headers["ETag"]}
+    assert Api().get(path, headers=headers).status == 304
+    assert Api().get(path, headers={"If-Match": '"another"'}) == whole
+
+
+def test_over_plain_http_readers_are_led_to_https(settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    for path, status in (("openapi.json", 301), ("docs", 301), ("docs/x", 404), ("people", 403)):
+        assert Client().get(f"/api/v2/{path}").status_code == status
 
 
 def test_it_is_read_only() -> None:

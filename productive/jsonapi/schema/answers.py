@@ -23,12 +23,13 @@ ERRORS: Mapping[str, tuple[int, ...]] = {
 # What else than the status's own code an error may have.
 MORE_CODES: Mapping[int, tuple[str, ...]] = {400: (*PARAMETERS, "invalid_header")}
 MEANINGS = {
-    400: "The body is not a JSON:API document, or the query string asks for something that doesn't exist",
+    400: "The body is not a JSON:API document, the query string asks for something that doesn't exist, or a"
+    " header can't be read",
     401: "No token, or one that opens nothing",
     403: "The token may not do this, or belongs to another organization",
     404: "There is no such record in the token's organization",
     409: "The `type` or the `id` in the body is not the one in the address, the Idempotency-Key was used for"
-    " another body, or another change came first",
+    " another document, path or query, or another change came first",
     412: "The record is no longer what `If-Match` says",
     413: "The body is too large",
     415: f"The body is not sent as {MEDIA_TYPE}",

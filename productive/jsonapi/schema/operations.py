@@ -114,9 +114,8 @@ class AutoSchema(SpectacularAutoSchema):
         for authenticator in self.view.get_authenticators():
             found += authenticator.header_parameters
         found += parameters.headers(self.method)
-        if self.action != "destroy":
-            found += parameters.include(self.serializer_class)
-            found += [self.sparse_fields(each) for each in reachable(self.serializer_class)]
+        found += parameters.include(self.serializer_class)
+        found += [self.sparse_fields(each) for each in reachable(self.serializer_class)]
         if self.action == "list":
             found += parameters.filters(self.view.filterset_class.base_filters)
             if self.view.sorts is not None:

@@ -34,6 +34,8 @@ def become_server(port: int) -> None:
         if os.environ.get(limit) == "0":
             del os.environ[limit]
     os.environ.setdefault("WEB_CONCURRENCY", "2")
+    for limit in ("TOKEN", "ORGANIZATION", "FAILED_AUTHENTICATION"):
+        os.environ.setdefault(f"RATE_LIMIT_{limit}", "off")
     # Somebody sits before it.
     os.environ.setdefault("LOG_FORMAT", "text")
     arguments = ["--config", "python:productive.server", "--bind", f"{HOST}:{port}"]

@@ -15,11 +15,14 @@ from django.db.migrations.loader import MigrationLoader
 
 from productive import replicas
 from productive.accounts.models import Organization, User
-from productive.management.backups import Applied, PostgreSQLArchive, first_bytes, kind_of_backup
+from productive.management.backups import (
+    OF_ITS_TIME,
+    Applied,
+    PostgreSQLArchive,
+    first_bytes,
+    kind_of_backup,
+)
 from productive.management.loading import refresh_statistics
-
-# Who signed out since must not be signed in again; how far a replica was, is true of another log.
-OF_THAT_TIME = ("django_session", "accounts_last_write")
 
 
 class Command(BaseCommand):
@@ -42,8 +45,9 @@ class Command(BaseCommand):
             self.ask()
         backup.load(file)
         ContentType.objects.clear_cache()
+        # A backup has none of these, but a file that was copied by other means has.
         with transaction.atomic(), connection.cursor() as cursor:
-            for table in {*OF_THAT_TIME}.intersection(self.tables()):
+            for table in {*OF_ITS_TIME}.intersection(self.tables()):
                 cursor.execute(f"DELETE FROM {table}")  # noqa: S608
         self.tell()
 

@@ -79,6 +79,7 @@ class Command(BaseCommand):
     def handle(self, *, token: str, organization: int | None, grace: timedelta, **options: Any) -> None:
         with change_set(), transaction.atomic():
             old = self.find(token, organization)
+            self.demand_no_successor(old)
             try:
                 fresh, secret = rotate(old, grace)
             except ValidationError as error:
@@ -97,6 +98,20 @@ class Command(BaseCommand):
         if len(found) > 1:
             raise CommandError("Several tokens that are live have this name: say which by its prefix.")
         return found[0]
+
+    def demand_no_successor(self, old: ApiToken) -> None:
+        """A token in its grace no longer says how long a second successor should last."""
+        now = timezone.now()
+        if old.expires_at is None or old.expires_at > now + LONGEST_GRACE:
+            return
+        newer = ApiToken.objects.live(now).filter(
+            organization=old.organization_id, user=old.user_id, name=old.name, pk__gt=old.pk
+        )
+        if successor := newer.last():
+            raise CommandError(
+                f"It has been rotated: {successor.prefix}… is its successor."
+                " Rotate that one, or revoke it first."
+            )
 
     def end_of(self, old: ApiToken) -> str:
         if old.revoked_at is not None:
