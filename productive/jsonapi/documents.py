@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from django.db import models
-from rest_framework_json_api.utils import get_resource_type_from_model
 
+from productive.jsonapi.records import resource_type
 from productive.jsonapi.serializers import ModelSerializer
 
 Row = Sequence[Any]
@@ -101,7 +101,7 @@ def compile_node(
     nodes: list[Node],
 ) -> Node:
     model = serializer_class.Meta.model
-    node = Node(get_resource_type_from_model(model), len(columns))
+    node = Node(resource_type(model), len(columns))
     nodes.append(node)
     columns.append(f"{prefix}pk")
     shown = fields.get(node.type)

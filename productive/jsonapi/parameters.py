@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from django.http import QueryDict
-from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.jsonapi.documents import IncludeTree, SparseFields
 from productive.jsonapi.errors import ParameterError
+from productive.jsonapi.records import resource_type
 from productive.jsonapi.serializers import ModelSerializer
 
 # Each level may be a join or a query over everything that the one before found.
@@ -71,6 +71,6 @@ def sparse_fields(params: QueryDict) -> SparseFields:
     return tuple(sorted(shown.items()))
 
 
-def serializer_of(resource_type: str) -> type[ModelSerializer] | None:
+def serializer_of(name: str) -> type[ModelSerializer] | None:
     serializers = ModelSerializer.by_model.items()
-    return next((s for model, s in serializers if get_resource_type_from_model(model) == resource_type), None)
+    return next((s for model, s in serializers if resource_type(model) == name), None)

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from django.db import models, router
+from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.counting import FAR, counts_of, number_of, part
 from productive.order import along, direction, whole
 from productive.prepared import Prepared
 
 M = TypeVar("M", bound=models.Model)
+
+
+@cache
+def resource_type(model: Any) -> str:
+    """The `type` that records of the model have on the wire: inflected once, as that takes long."""
+    name: str = get_resource_type_from_model(model)
+    return name
+
+
+@lru_cache(maxsize=1024)
+def owned(model: Any, owner: Any, organization: int) -> models.QuerySet[Any, Any]:
+    """The records of that model that an organization (`owner`) has: to be refined, never read itself."""
+    rows: models.QuerySet[Any, Any] = model.objects.owned_by(owner(pk=organization))
+    return rows
 
 
 @lru_cache(maxsize=1024)

@@ -7,11 +7,10 @@ from typing import Any
 from django.db import models
 from rest_framework.exceptions import ValidationError
 from rest_framework_json_api.relations import ResourceRelatedField
-from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.jsonapi.errors import INVALID
 from productive.jsonapi.parsers import parse_id
-from productive.jsonapi.records import find_record
+from productive.jsonapi.records import find_record, resource_type
 
 
 class RelatedField(ResourceRelatedField):
@@ -26,7 +25,7 @@ class RelatedField(ResourceRelatedField):
     def to_internal_value(self, data: Any) -> models.Model:
         model = self.queryset.model
         pk = parse_id(data.get("id")) if isinstance(data, dict) else None
-        if pk is not None and data.get("type") == get_resource_type_from_model(model):
+        if pk is not None and data.get("type") == resource_type(model):
             related = find_record(model, self.context["organization"], pk)
             if related is not None:
                 return related

@@ -15,11 +15,11 @@ from django.db import models
 from rest_framework import fields
 from rest_framework.exceptions import ValidationError
 from rest_framework_json_api import serializers
-from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.constraints import validate_change
 from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED
 from productive.jsonapi.parsers import ABSENT, ResourceObject, parse_day, parse_id
+from productive.jsonapi.records import resource_type
 from productive.jsonapi.relations import RelatedField
 
 
@@ -176,7 +176,7 @@ class ModelSerializer(serializers.ModelSerializer):
             return None
         related: type[models.Model] = self.Meta.model._meta.get_field(relation).related_model
         return {
-            "type": get_resource_type_from_model(related),
+            "type": resource_type(related),
             "id": str(value) if type(value) is int else value,
         }
 

@@ -15,7 +15,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
-from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.jsonapi.documents import Plan, Reader, Row, compile_plan
 from productive.jsonapi.errors import ApiError, HeaderError
@@ -25,7 +24,7 @@ from productive.jsonapi.idempotency import REPLAYED, Created, once
 from productive.jsonapi.pagination import Contents, CursorPage, Page, addresses, page_of
 from productive.jsonapi.parameters import include_tree, sparse_fields
 from productive.jsonapi.parsers import ResourceObject, parse_id
-from productive.jsonapi.records import by_id, find_record
+from productive.jsonapi.records import by_id, find_record, owned, resource_type
 from productive.jsonapi.renderers import dump, represent
 from productive.jsonapi.schema.operations import AutoSchema
 from productive.jsonapi.serializers import ModelSerializer
@@ -68,7 +67,8 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
 
     def owned(self, model: Any) -> models.QuerySet[Any, Any]:
         """The organization's own records: for this request there are no others."""
-        return model.objects.owned_by(self.organization)
+        owner: Any = type(self.organization)
+        return owned(model, owner, self.organization.pk).all()
 
     @property
     def organization(self) -> Any:
@@ -166,7 +166,7 @@ class ModelViewSet(ReadOnlyViewSet):
 
     def resource_object(self) -> ResourceObject:
         resource = ResourceObject.from_document(self.request.data)
-        expected = get_resource_type_from_model(self.serializer_class.Meta.model)
+        expected = resource_type(self.serializer_class.Meta.model)
         if resource.type != expected:
             raise ApiError(409, f"The type of the resource must be '{expected}'")
         return resource

@@ -12,9 +12,9 @@ from typing import Any
 from django.db import models
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
-from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.jsonapi.idempotency import REPLAYED
+from productive.jsonapi.records import resource_type
 from productive.jsonapi.schema import examples, parameters, resources
 from productive.jsonapi.schema.answers import (
     ALWAYS,
@@ -252,7 +252,7 @@ def article(noun: str) -> str:
 
 def finish(result: Schema, **kwargs: Any) -> Schema:
     """Each resource in words, for those who group the operations by it; addresses as links have them."""
-    models_by_type = {get_resource_type_from_model(model): model for model in ModelSerializer.by_model}
+    models_by_type = {resource_type(model): model for model in ModelSerializer.by_model}
     described = [
         {"name": name, "description": first_paragraph(models_by_type[name])}
         for name in sorted(models_by_type)

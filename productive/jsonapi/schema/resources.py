@@ -10,9 +10,9 @@ from typing import Any
 
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
-from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.jsonapi.parsers import ID, MAX_ID
+from productive.jsonapi.records import resource_type
 from productive.jsonapi.serializers import (
     ModelSerializer,
     is_foreign_key,
@@ -56,7 +56,7 @@ COMMON = {
 
 
 def type_of(serializer_class: SerializerClass) -> str:
-    name: str = get_resource_type_from_model(serializer_class.Meta.model)
+    name: str = resource_type(serializer_class.Meta.model)
     return name
 
 
