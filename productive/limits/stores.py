@@ -59,6 +59,9 @@ class ProcessStore(Store):
             self.windows = {key: window for key, window in self.windows.items() if window.ends_at > now}
 
 
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 class FileStore(Store):
     """For the processes of one machine: an SQLite file of its own, as a write to the database is one that
     waits for the disk. This one waits only when the log is taken over into the file, once in some hundred
@@ -84,11 +87,18 @@ class FileStore(Store):
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             self.disconnect()
+            if getattr(error, "sqlite_errorcode", None) in DAMAGED:
+                self.remove()
             raise
         finally:
             self.lock.release()
+
+    def remove(self) -> None:
+        """Take away a file that can't be read any more: nothing in it is worth more than to count again."""
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
     def connect(self) -> sqlite3.Connection:
         self.connection = sqlite3.connect(

@@ -262,6 +262,8 @@ def test_requests_are_served_where_the_file_cannot_be_written(
     file.path.write_text("This is not what it was. " * 100)
     assert statuses(api, 2) == [200] * 2
     assert warnings() == [UNCOUNTED] * 2
+    clock.now += REST_SECONDS
+    assert statuses(api, 2) == [200, 429]
 
 
 @pytest.mark.postgresql
