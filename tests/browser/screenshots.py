@@ -23,7 +23,7 @@ def operator(database: None, monkeypatch: pytest.MonkeyPatch) -> User:
     # Whom the history names for what the command did: no name from this machine.
     monkeypatch.setenv("LOGNAME", "set-up")
     call_command("seed", stdout=StringIO())
-    person = Person.objects.active().filter(title="Producer").earliest("pk")
+    person = Person.objects.active().filter(title="Project Manager").earliest("pk")
     # In ways that the history takes no notice of: the pictures show what the agency did.
     [user] = User.objects.bulk_create(
         [
