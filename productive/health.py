@@ -49,8 +49,9 @@ class Probes:
 
 
 def answer(text: str, status: int = 200) -> HttpResponse:
-    headers = {"Cache-Control": "no-store"}
-    return HttpResponse(f"{text}\n", status=status, content_type="text/plain", headers=headers)
+    body = f"{text}\n".encode()
+    headers = {"Cache-Control": "no-store", "Content-Length": str(len(body))}
+    return HttpResponse(body, status=status, content_type="text/plain", headers=headers)
 
 
 # Asked again until nothing is pending, as what raises isn't kept; never again from then on.

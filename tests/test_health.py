@@ -33,6 +33,7 @@ def told(client: Client | None = None) -> list[tuple[int, str]]:
     answers = [(client or Client()).get(path) for path in ("/healthz", "/readyz")]
     assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
     assert {answer.headers["Content-Type"] for answer in answers} == {"text/plain"}
+    assert [int(answer.headers["Content-Length"]) for answer in answers] == [len(a.content) for a in answers]
     return [(answer.status_code, answer.content.decode()) for answer in answers]
 
 
