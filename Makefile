@@ -11,60 +11,68 @@ TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# The name of a finished installation has this in it: when a lock file, the Python or the folder changes, the
+# environment is created from nothing, whatever state it is in.
+STATE := $(shell { pwd; $(PYTHON) -c 'import sys; print(sys.version, sys.base_prefix)'; \
+	cat requirements/*.txt; } 2>/dev/null | cksum | cut -d ' ' -f 1)
+# The lock files are complete, so nothing is resolved: what an index serves today changes nothing.
+INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --no-deps --only-binary :all:
+
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: .venv/installed ## Set up .venv with the application's pinned packages
+install: .venv/base-$(STATE) ## Set up .venv with the application's pinned packages
 
 demo: install .env ## Start the system with sample data at http://127.0.0.1:8000/ (PORT=… for another)
 	@$(BIN)/python manage.py demo --port $(PORT)
 
-test: .venv/installed-dev ## Format, lint, types, import rules, migrations, and all tests on SQLite and PostgreSQL
+test: .venv/dev-$(STATE) ## Format, lint, types, import rules, migrations, and all tests on SQLite and PostgreSQL
 	@TEST_DATABASE_URL="$(TEST_DATABASE_URL)" ./tests/run
 
-bench: .venv/installed-dev ## Compare with a stock viewset and a hand-written view, and write docs/benchmarks.md
+bench: .venv/dev-$(STATE) ## Compare with a stock viewset and a hand-written view, and write docs/benchmarks.md
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.compare
 
-size: .venv/installed-dev ## Measure the cost at 10 thousand, 1 million and 10 million assignments (needs 15 GB)
+size: .venv/dev-$(STATE) ## Measure the cost at 10 thousand, 1 million and 10 million assignments (needs 15 GB)
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.size
 
-load: .venv/installed-dev ## Load a real server for a minute on SQLite, and another on PostgreSQL
+load: .venv/dev-$(STATE) ## Load a real server for a minute on SQLite, and another on PostgreSQL
 	@env -u DATABASE_URL $(BIN)/python -m tests.benchmarks.load sqlite
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.load postgresql
 
-chaos: .venv/installed-dev ## Break things on purpose: kill workers, fill the disk, restart PostgreSQL (6 minutes)
+chaos: .venv/dev-$(STATE) ## Break things on purpose: kill workers, fill the disk, restart PostgreSQL (6 minutes)
 	@env -u DATABASE_URL $(BIN)/python -m tests.chaos
 
-screenshots: .venv/installed-dev ## Take the pictures in docs/images anew, of a scratch database with sample data
+screenshots: .venv/dev-$(STATE) ## Take the pictures in docs/images anew, of a scratch database with sample data
 	@$(BIN)/python tests/browser/chromium.py
 	@env -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py
 
-format: .venv/installed-dev ## Format the code and mend what the linter can mend
+format: .venv/dev-$(STATE) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: .venv ## Pin the newest allowed packages in requirements/*.txt
-	$(BIN)/python -m pip install --quiet uv
-	cd requirements && for name in base dev; do \
-		../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
-			$$name.in --output-file $$name.txt || exit 1; \
+lock: .venv/base-$(STATE) ## Pin the newest allowed packages in requirements/*.txt
+	$(INSTALL) -r requirements/uv.txt
+	cd requirements && for name in pip uv base dev; do \
+		../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+			--no-build --custom-compile-command "make lock" --upgrade $$name.in --output-file $$name.txt || exit 1; \
 	done
 
 clean: ## Remove .venv and the caches; data in var/ and the key in .env stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 
-.venv:
+.venv/base-$(STATE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name it like this: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv .venv
-
-.venv/installed: requirements/base.txt | .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt
+	$(PYTHON) -m venv --clear .venv
+	$(INSTALL) -r requirements/pip.txt
+	$(INSTALL) -r requirements/base.txt
+	$(BIN)/python -m pip check
 	@touch $@
 
-.venv/installed-dev: requirements/dev.txt | .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
-	@touch $@ .venv/installed
+.venv/dev-$(STATE): .venv/base-$(STATE)
+	$(INSTALL) -r requirements/dev.txt
+	$(BIN)/python -m pip check
+	@touch $@
 
 # For trying it on this machine: a key of its own, plain HTTP, this machine's names only.
 .env:
