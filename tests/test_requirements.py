@@ -46,7 +46,7 @@ def version(line: Requirement) -> str:
 def unsatisfied(lock: list[Requirement], python: str) -> Iterator[str]:
     """Yield what the locked distributions require and the lock lacks for a version of Python.
 
-    Metadata is read from what is installed. Of the few versions that are for another Python alone, it is unknown.
+    Metadata is read from what is installed, so versions for other Pythons alone are left out.
     """
     lines = locked(lock, python)
     for line in lines.values():
