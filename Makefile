@@ -1,7 +1,7 @@
 # One command each. Everything is set up in .venv; nothing else on the machine is touched, but that `test` and
 # `screenshots` install Debian's chromium, and `test` its postgresql and pgbouncer, where these are missing and may be.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench size load chaos screenshots format lock clean
+.PHONY: help install demo check test fuzz bench size load chaos screenshots format lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -26,8 +26,14 @@ install: .venv/base-$(STATE) ## Set up .venv with the application's pinned packa
 demo: install .env ## Start the system with sample data at http://127.0.0.1:8000/ (PORT=… for another)
 	@$(BIN)/python manage.py demo --port $(PORT)
 
+check: .venv/dev-$(STATE) ## What to run while working: format, lint, types, import rules, and the rules' own tests
+	@./tests/run check
+
 test: .venv/dev-$(STATE) ## Format, lint, types, import rules, migrations, and all tests on SQLite and PostgreSQL
-	@TEST_DATABASE_URL="$(TEST_DATABASE_URL)" ./tests/run
+	@TEST_DATABASE_URL="$(TEST_DATABASE_URL)" ./tests/run test
+
+fuzz: .venv/dev-$(STATE) ## Try the generated tests with far more input, the timed tests, and chaos (before a release)
+	@TEST_DATABASE_URL="$(TEST_DATABASE_URL)" ./tests/run fuzz
 
 bench: .venv/dev-$(STATE) ## Compare with a stock viewset and a hand-written view, and write docs/benchmarks.md
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.compare

@@ -9,114 +9,36 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import flatten_fieldsets
-from django.contrib.auth.models import Group, Permission
-from django.db import IntegrityError, OperationalError, connection
-from django.db.models import ForeignKey, JSONField, Model
-from django.test import Client, RequestFactory
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.models import Deal, Project, Service, ServiceType
+from assignments.models import ProjectAssignment
+from catalog.models import Project
 from productive.accounts.models import ApiToken, Organization, Person, User
-from tests import factories
-from tests.factories import OrganizationFactory, PersonFactory, ProjectFactory, UserFactory
+from tests.support.admin import (
+    OWNED,
+    acting,
+    autocomplete,
+    every_model,
+    every_owned_model,
+    every_relation,
+    form_data,
+    listed,
+    make,
+    staff,
+    superuser,
+    url,
+)
+from tests.support.factories import OrganizationFactory, PersonFactory, ProjectFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-OWNED: dict[type[Any], Callable[..., Any]] = {
-    User: factories.UserFactory,
-    Person: lambda organization: PersonFactory(
-        organization=organization, user=UserFactory(organization=None)
-    ),
-    ApiToken: factories.ApiTokenFactory,
-    ServiceType: factories.ServiceTypeFactory,
-    Project: factories.ProjectFactory,
-    Deal: factories.DealFactory,
-    Service: factories.ServiceFactory,
-    ServiceAssignment: factories.ServiceAssignmentFactory,
-    ProjectAssignment: factories.ProjectAssignmentFactory,
-    ServiceTypeAssignment: factories.ServiceTypeAssignmentFactory,
-    Filter: factories.FilterFactory,
-}
 # Staff can do nothing of this, whatever they were given.
 SUPERUSERS_ONLY = {(Organization, "add"), (Organization, "delete"), (User, "delete")}
-
-every_owned_model = pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)
-every_model = pytest.mark.parametrize(
-    "model", [*OWNED, Organization, Group], ids=lambda model: model.__name__
-)
-
-
-def make(model: type[Model], organization: Organization) -> Any:
-    """A row of the model that the organization owns."""
-    if model is Organization:
-        return organization
-    if model is Group:
-        return Group.objects.create(name=f"Group {Group.objects.count()}")
-    return OWNED[model](organization=organization)
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def superuser() -> Client:
-    return signed_in(UserFactory(organization=None, is_staff=True, is_superuser=True))
-
-
-def staff(organization: Organization | None, *codenames: str) -> Client:
-    """Staff of the organization with these permissions; without any named, with all there are."""
-    user = UserFactory(organization=organization, is_staff=True)
-    permissions = Permission.objects.all()
-    user.user_permissions.set(permissions.filter(codename__in=codenames) if codenames else permissions)
-    return signed_in(user)
-
-
-def acting(client: Client, model: type[Model]) -> set[Any]:
-    """What there is of the model because somebody is signed in: their login and the person they are."""
-    user = User.objects.get(pk=client.session["_auth_user_id"])
-    return {User: {user.pk}, Person: {person.pk for person in user.people.all()}}.get(model, set())
-
-
-def url(model: type[Model], page: str, *args: Any) -> str:
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
-
-
-def listed(client: Client, model: type[Model], query: str = "") -> set[Any]:
-    response = client.get(url(model, "changelist") + query)
-    assert response.status_code == 200
-    return {row.pk for row in response.context["cl"].result_list}
-
-
-def form_data(client: Client, address: str) -> dict[str, Any]:
-    """What a browser would send if the form at this address were saved untouched."""
-    context = client.get(address).context
-    data = {}
-    for bound in context["adminform"].form:
-        value = bound.value()
-        if value not in (None, False) and not bound.field.disabled:
-            data[bound.html_name] = value
-    for inline in context["inline_admin_formsets"]:
-        data |= {
-            f"{inline.formset.prefix}-{bound.name}": bound.value() for bound in inline.formset.management_form
-        }
-        for form in inline.formset.initial_forms:
-            values = {bound.html_name: bound.value() for bound in form}
-            data |= {name: value for name, value in values.items() if value not in (None, False)}
-    return data
-
-
-def autocomplete(client: Client, field: Any, term: str = "", **extra: str) -> Any:
-    query = {
-        "app_label": field.model._meta.app_label,
-        "model_name": field.model._meta.model_name,
-        "field_name": field.name,
-        "term": term,
-    }
-    return client.get(reverse("admin:autocomplete"), query | extra)
 
 
 def test_every_model_is_registered_and_asked_here() -> None:
@@ -241,21 +163,6 @@ def test_list_and_search_reach_own_rows_only(model: type[Model]) -> None:
         assert listed(client, User) == {own.user_id} | acting(client, User)
     assert listed(client, model) == {own.pk} | acting(client, model)
     assert listed(client, model, f"?q={str(foreign).split()[0]}") & {foreign.pk} == set()
-
-
-def request_by(client: Client) -> Any:
-    request = RequestFactory().get("/")
-    request.user = User.objects.get(pk=client.session["_auth_user_id"])
-    return request
-
-
-RELATIONS = [
-    field
-    for model in [*OWNED, Group]
-    for field in model._meta.get_fields()
-    if isinstance(field, ForeignKey) and field.editable and field.related_model in {*OWNED, Organization}
-]
-every_relation = pytest.mark.parametrize("field", RELATIONS, ids=str)
 
 
 @every_relation
@@ -421,221 +328,3 @@ def test_list_costs_the_same_at_one_and_thirty_rows(model: type[Model], actor: C
     for _ in range(29):
         make(model, organization)
     assert count() == at_one
-
-
-# --- Nonsense -------------------------------------------------------------------------------------
-
-WRONG_IDS = [
-    "9223372036854775808",
-    "99999999999999999999999",
-    "-1",
-    "0",
-    "abc",
-    "1.0",
-    "%00",
-    "%ED%A0%80",
-    "%0A",
-    "_3A",
-]
-
-
-@every_model
-def test_ids_that_are_none_are_missing(model: type[Model]) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
-    # What Python's int() takes for the id of the row.
-    full_width = "".join(chr(0xFF10 + int(digit)) for digit in str(row.pk))
-    odd = [f"{row.pk}%20", f"%2B{row.pk}", f"0{row.pk}", "_".join(f"0{row.pk}"), full_width]
-    for wrong in [*WRONG_IDS, *odd]:
-        for page in ("change", "delete", "history"):
-            address = f"{url(model, 'changelist')}{wrong}/{page}/"
-            assert client.get(address).status_code in (302, 404)
-            assert client.post(address, {"post": "yes"}).status_code in (302, 404)
-    assert model._default_manager.filter(pk=row.pk).exists()
-
-
-WRONG_QUERIES = [
-    "q=%00",
-    "q=%ED%A0%80",
-    "q=a%00b",
-    "q=%22",
-    "q=%27%22%5C",
-    "q=" + "a+" * 3000,
-    "q=" + "9" * 5000,
-    "p=99999999999999999999",
-    "p=-1",
-    "p=x",
-    "p=%00",
-    "p=" + "9" * 5000,
-    "all=",
-    "all=&p=7",
-    "o=99",
-    "o=-99.1",
-    "o=x",
-    "o=1.-1.1",
-    "o=99999999999999999999",
-    "o=%00",
-    "o=" + "9" * 5000,
-    "e=1",
-    "_facets=1&q=%00",
-    "_popup=1&_to_field=id",
-    "_to_field=organization",
-    "_to_field=%00",
-    "id=9223372036854775808",
-    "id__in=9223372036854775808",
-    "id__in=x",
-    "pk=1_0",
-    "unknown=1",
-    "%00=1",
-    "created_at__year=99999",
-    "created_at__gte=99999-01-01",
-    "created_at__gte=%00",
-    "created_at__gte=0001-01-01T00:00%2B14:00",
-    "created_at__lt=9999-12-31T23:59-14:00",
-    "expires_at__gte=0001-01-01T00:00%2B14:00",
-    "expires_at__gte=9999-12-31T23:59-14:00",
-    "expires_at__isnull=x",
-    "end_date__gte=99999-01-01",
-    "end_date__lt=x",
-    "year=99999",
-    "name__regex=(",
-    "digest__startswith=a",
-    "password__startswith=a",
-    "organization__name__regex=(",
-    "organization__id__exact=9223372036854775808",
-    "organization__id__exact=x",
-    "organization__exact=%00",
-    "organization__id__lt=99999999999999999999999",
-    "organization__gte=x",
-    "is_active__exact=%00",
-    "is_active__gte=x",
-    "is_staff__exact=7&is_staff__exact=x",
-    "read_only__exact=x",
-    "watched__isnull=%00",
-    "archived=%00",
-    "archived=maybe",
-    "closed=maybe",
-    "archived__x=1",
-    "groups__id__exact=x",
-    "groups__id__exact=9223372036854775808",
-    "params__a__b=1",
-    "preferences__has_key=%00",
-    "_changelist_filters=%00",
-    "_changelist_filters=%26%26%3D",
-]
-
-
-@pytest.mark.no_cover
-@every_model
-def test_nonsense_in_a_query_is_answered(model: type[Model]) -> None:
-    make(model, OrganizationFactory())
-    client = superuser()
-    answers = {
-        query: client.get(url(model, "changelist") + "?" + query).status_code for query in WRONG_QUERIES
-    }
-    assert {query: code for query, code in answers.items() if code not in (200, 302, 400)} == {}
-
-
-@pytest.mark.parametrize("secret", ["digest__startswith", "prefix__startswith"])
-def test_columns_cannot_be_probed_by_a_lists_query(secret: str) -> None:
-    token = factories.ApiTokenFactory()
-    probed = staff(token.organization).get(url(ApiToken, "changelist") + f"?{secret}=a")
-    assert probed.status_code == 400
-
-
-@pytest.mark.no_cover
-@every_model
-@pytest.mark.parametrize(
-    "value", ["\x00", "x", "1_0", "9223372036854775808", "0001-01-01T00:00+14:00", "[" * 9999]
-)
-def test_nonsense_in_a_form_is_answered(model: type[Model], value: str) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
-    fields = [field.name for field in model._meta.get_fields()]
-    names = [*fields, *(f"{name}_{part}" for name in fields for part in (0, 1))]
-    assert client.get(url(model, "add"), dict.fromkeys(names, value)).status_code == 200
-    for address in (url(model, "add"), url(model, "change", row.pk)):
-        data = {**form_data(client, address), **dict.fromkeys(names, value)}
-        data = {key: wrong for key, wrong in data.items() if not key.endswith("_FORMS")}
-        assert client.post(address, data).status_code in (200, 302)
-    for action in ("delete_selected", "archive", value):
-        chosen = {"action": action, "index": 0, "_selected_action": value}
-        assert client.post(url(model, "changelist"), chosen).status_code == 302
-
-
-@pytest.mark.no_cover
-@every_relation
-@pytest.mark.parametrize("term", ["\x00", "a\x00b", "\ud800", "a " * 3000, "\\"])
-def test_nonsense_in_an_autocomplete_term_finds_nothing(field: Any, term: str) -> None:
-    make(field.model, OrganizationFactory())
-    query = term.encode("utf-8", "surrogatepass").decode("latin-1")
-    found = autocomplete(superuser(), field, query)
-    assert (found.status_code, found.json()["results"]) == (200, [])
-
-
-@pytest.mark.parametrize(
-    ("part", "value"),
-    [
-        ("app_label", "\x00"),
-        ("model_name", ""),
-        ("field_name", "id"),
-        ("field_name", "services"),
-        ("page", "x"),
-    ],
-)
-def test_nonsense_in_an_autocomplete_address_is_refused(part: str, value: str) -> None:
-    answer = autocomplete(superuser(), Deal._meta.get_field("project"), **{part: value})
-    assert answer.status_code in (403, 404)
-
-
-JSON_FIELDS = [(m, f.name) for m in OWNED for f in m._meta.fields if isinstance(f, JSONField)]
-
-
-@pytest.mark.parametrize(("model", "name"), JSON_FIELDS)
-@pytest.mark.parametrize(
-    "text",
-    [
-        '"\\ud800"',
-        '{"\\udfff": 1}',
-        '"\\u0000"',
-        "NaN",
-        "[-Infinity]",
-        "1e400",
-        "9" * 5000,
-        "[" * 100_000,
-        "[" * 900 + "]" * 900,
-        "{",
-    ],
-    ids=lambda text: text[:12],
-)
-def test_json_that_a_database_cannot_keep_is_refused(model: type[Model], name: str, text: str) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
-    change = url(model, "change", row.pk)
-    answer = client.post(change, {**form_data(client, change), name: text})
-    assert answer.status_code == 200
-    assert answer.context["adminform"].form.errors == {name: ["Enter a valid JSON."]}
-
-
-@pytest.mark.parametrize(("model", "name"), JSON_FIELDS)
-def test_json_that_only_looks_dangerous_is_kept(model: type[Model], name: str) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
-    change = url(model, "change", row.pk)
-    text = r'{"a": ["\\u0000", "č", "😀", 9007199254740993, 1.5, null]}'
-    assert client.post(change, {**form_data(client, change), name: text}).status_code == 302
-    row.refresh_from_db()
-    assert getattr(row, name) == {"a": [r"\u0000", "č", "😀", 9007199254740993, 1.5, None]}
-
-
-@pytest.mark.parametrize(("error", "status"), [(OperationalError, 503), (IntegrityError, 409)])
-def test_what_is_left_of_a_race_is_told_on_a_page(error: type[Exception], status: int) -> None:
-    """As where a row stays locked for longer than PostgreSQL may wait."""
-    row = factories.ServiceTypeFactory()
-
-    def fail(*args: Any) -> None:
-        raise error
-
-    client = staff(row.organization)
-    with connection.execute_wrapper(
-        lambda execute, sql, *rest: fail() if sql.startswith("DELETE") else execute(sql, *rest)
-    ):
-        answer = client.post(url(ServiceType, "delete", row.pk), {"post": "yes"})
-    assert (answer.status_code, "Please try again" in answer.content.decode()) == (status, True)
-    assert ServiceType.objects.filter(pk=row.pk).exists()

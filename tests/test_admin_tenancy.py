@@ -19,8 +19,8 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from productive.accounts.models import Organization, Person, User
 from productive.history import change_set
-from tests.factories import ApiTokenFactory, OrganizationFactory, UserFactory
-from tests.test_admin import OWNED, RELATIONS, make, request_by, signed_in, staff, url
+from tests.support.admin import OWNED, RELATIONS, make, request_by, signed_in, staff, url
+from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 

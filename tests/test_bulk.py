@@ -17,8 +17,9 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from assignments.tracking import Kind, decide
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Person
-from tests.bulk import apply, go_on, meaning, preview, start, told
-from tests.factories import (
+from tests.support.admin import staff, superuser, url
+from tests.support.bulk import apply, go_on, meaning, preview, start, told
+from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
     OrganizationFactory,
@@ -30,7 +31,6 @@ from tests.factories import (
     ServiceTypeAssignmentFactory,
     ServiceTypeFactory,
 )
-from tests.test_admin import staff, superuser, url
 
 pytestmark = pytest.mark.django_db
 

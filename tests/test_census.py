@@ -2,72 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.db import models
-from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework_json_api.utils import get_resource_type_from_model
 
-from productive.accounts.models import Organization, OrganizationOwned
+from productive.accounts.models import Organization
 from productive.constraints import SameOrganization
 from productive.counting import counts_of
-from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
-from tests import factories
-from tests.api import Api
+from tests.support import factories
+from tests.support.api import Api
+from tests.support.resources import (
+    ACTIONS,
+    METAS,
+    OWNED,
+    RESOURCES,
+    SERVED,
+    WRITABLE,
+    document_for,
+    foreign_keys,
+    make,
+    model_of,
+    relationships_of,
+)
 
 pytestmark = pytest.mark.django_db
-
-
-def patterns(found: list[Any], prefix: str = "") -> Any:
-    for pattern in found:
-        path = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from patterns(pattern.url_patterns, path)
-        elif isinstance(pattern, URLPattern) and hasattr(pattern.callback, "cls"):
-            yield path, pattern.callback
-
-
-ROUTES = [
-    (path.removeprefix("api/v2/"), callback)
-    for path, callback in patterns(get_resolver().url_patterns)
-    if issubclass(callback.cls, ReadOnlyViewSet)
-]
-SERVED: dict[str, type[ReadOnlyViewSet]] = {
-    match[1]: callback.cls for path, callback in ROUTES if (match := re.match(r"\^(\w+)/\?\$", path))
-}
-# Computed answers have no table; tests/assignments/test_tracking_api.py asks them.
-RESOURCES = {
-    name: view for name, view in SERVED.items() if not view.serializer_class.Meta.model._meta.abstract
-}
-ACTIONS = [
-    (match[1], match[2])
-    for path, _ in ROUTES
-    if (match := re.match(r"\^(\w+)/\(\?P<pk>[^)]+\)/(\w+)/\?\$", path))
-]
-WRITABLE = [name for name, view in RESOURCES.items() if issubclass(view, ModelViewSet)]
-
-
-# Resources with a meta object of their own: one query for all of a page.
-METAS = {"services": 1}
-
-
-def model_of(resource: str) -> type[models.Model]:
-    return RESOURCES[resource].serializer_class.Meta.model
-
-
-def make(resource: str, organization: Organization, count: int = 1) -> list[Any]:
-    model = model_of(resource)
-    if model is Organization:
-        return [organization]
-    factory: Any = getattr(factories, f"{model.__name__}Factory")
-    return factory.create_batch(count, organization=organization)
-
-
-def document_for(resource: str, **attributes: Any) -> dict[str, Any]:
-    return {"data": {"type": resource, "attributes": attributes}}
 
 
 def test_the_resources_are_those_of_the_contract() -> None:
@@ -225,23 +185,6 @@ def test_foreign_key_filters_find_their_own(resource: str, api: Api, organizatio
         ):
             assert sorted(api.get(f"{resource}?{spelling}").ids) == pks, spelling
         assert not set(api.get(f"{resource}?filter[{name}_id][not_eq]={ids[0]},{ids[1]}").ids) & set(pks)
-
-
-def foreign_keys(model: type[models.Model]) -> list[str]:
-    """The foreign keys between records of an organization."""
-    return [
-        field.name
-        for field in model._meta.concrete_fields
-        if field.many_to_one and issubclass(field.related_model, OrganizationOwned)
-    ]
-
-
-def relationships_of(resource: str) -> list[str]:
-    names = RESOURCES[resource].serializer_class.Meta.fields
-    return [name for name in names if model_of(resource)._meta.get_field(name).is_relation]
-
-
-OWNED = [model for model in apps.get_models() if issubclass(model, OrganizationOwned)]
 
 
 @pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)

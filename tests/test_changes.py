@@ -17,8 +17,9 @@ from assignments.models import ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person, User
 from productive.history import change_set
-from tests.api import Api
-from tests.factories import (
+from tests.support.admin import form_data, staff, superuser, url
+from tests.support.api import Api
+from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
     PersonFactory,
@@ -27,7 +28,6 @@ from tests.factories import (
     ServiceFactory,
     ServiceTypeFactory,
 )
-from tests.test_admin import form_data, staff, superuser, url
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from psycopg_pool import ConnectionPool
 from productive import connections
 from productive.connections import PooledConnection
 from productive.prepared import fetched
-from tests.api import Api
-from tests.conftest import database_url_of_the_tests
+from tests.support.api import Api
+from tests.support.servers import database_url_of_tests
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -100,7 +100,7 @@ def test_plan_that_a_migration_has_ended_is_not_missed() -> None:
         for kind in ("varchar(6)", "text", "varchar(7)"):
             assert fetched(connection, "SELECT name FROM planned WHERE name = %s", ["a"]) == [("a",)]
             # By another process: to one's own migrations psycopg pays attention.
-            with psycopg.connect(database_url_of_the_tests()) as migrating:
+            with psycopg.connect(database_url_of_tests()) as migrating:
                 migrating.execute(f"ALTER TABLE planned ALTER name TYPE {kind}")
             assert fetched(connection, "SELECT name FROM planned WHERE name = %s", ["a"]) == [("a",)]
     finally:

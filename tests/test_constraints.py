@@ -15,7 +15,7 @@ from assignments.models import ServiceAssignment
 from catalog.models import Deal
 from productive.accounts.models import Person
 from productive.constraints import SameOrganization, UniqueTogether, columns_in, validate_change
-from tests.factories import (
+from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
     PersonFactory,

@@ -11,11 +11,11 @@ from django.urls import reverse
 from assignments.models import ServiceAssignment
 from catalog.models import Deal, ServiceType
 from productive.accounts.models import Person, User
-from tests.api import Api
-from tests.factories import DealFactory, OrganizationFactory, PersonFactory
-from tests.test_admin import superuser, url
+from tests.support.admin import superuser, url
+from tests.support.api import Api
+from tests.support.factories import DealFactory, OrganizationFactory, PersonFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 POLICY = "Content-Security-Policy"
 NOTHING = "default-src 'none'; frame-ancestors 'none'"

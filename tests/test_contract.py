@@ -18,8 +18,8 @@ import pytest
 from django.utils import timezone
 
 from productive.accounts.models import Organization
-from tests.api import Answer, Api, SocketApi
-from tests.factories import (
+from tests.support.api import Answer, Api, SocketApi
+from tests.support.factories import (
     ApiTokenFactory,
     OrganizationFactory,
     OwnedFactory,

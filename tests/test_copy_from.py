@@ -14,8 +14,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 
-from tests.conftest import database_url_of_the_tests
-from tests.factories import OrganizationFactory, UserFactory
+from tests.support.factories import OrganizationFactory, UserFactory
+from tests.support.servers import database_url_of_tests
 
 pytestmark = pytest.mark.postgresql
 
@@ -98,7 +98,7 @@ def test_migration_that_neither_has_is_missed(tmp_path: Path) -> None:
 
 def test_this_database_is_no_source() -> None:
     """By whatever name its machine is called."""
-    url = database_url_of_the_tests()
+    url = database_url_of_tests()
     for address in (url, url.replace("127.0.0.1", "localhost")):
         assert refusal(address) == "The database at URL is this one: there is nothing to copy."
 

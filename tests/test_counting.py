@@ -14,7 +14,7 @@ from assignments.models import ProjectAssignment, ServiceAssignment
 from productive.accounts.models import Organization
 from productive.counting import BLOCK_BITS, CountedRows, counted, part, total
 from productive.jsonapi.records import read_rows
-from tests.factories import (
+from tests.support.factories import (
     OrganizationFactory,
     PersonFactory,
     ProjectAssignmentFactory,

@@ -14,7 +14,8 @@ from django.utils import timezone
 from assignments.dashboard import ATTENTION, COUNTS
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
-from tests.factories import (
+from tests.support.admin import staff, superuser
+from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
     OrganizationFactory,
@@ -26,9 +27,8 @@ from tests.factories import (
     ServiceTypeFactory,
     UserFactory,
 )
-from tests.test_admin import staff, superuser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 INDEX = "/admin/"
 

@@ -22,8 +22,10 @@ from django.test import RequestFactory
 from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken, Organization, User
 from productive.management.commands.demo import Command
-from tests.conftest import environment_of_its_own, free_port
-from tests.factories import OrganizationFactory
+from tests.support.factories import OrganizationFactory
+from tests.support.servers import empty_environment, free_port
+
+pytestmark = pytest.mark.any_database
 
 
 @pytest.fixture
@@ -149,7 +151,7 @@ def test_demo_serves_the_admin_and_stops_when_told(tmp_path: Path) -> None:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--port", str(port), "--no-seed"],
             cwd=settings.BASE_DIR,
-            env=environment_of_its_own(tmp_path),
+            env=empty_environment(tmp_path),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -10,7 +10,9 @@ from django.core.management import get_commands
 
 from assignments.access import Access
 from assignments.tracking import ALLOWANCES, REFUSALS
-from tests.conftest import ROOT
+from tests.support.servers import ROOT
+
+pytestmark = pytest.mark.any_database
 
 TRACKING = (ROOT / "docs/tracking.md").read_text()
 

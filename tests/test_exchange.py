@@ -26,7 +26,8 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from catalog.models import Project, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.admin import exchange, spreadsheets
-from tests.factories import (
+from tests.support.admin import signed_in, staff, superuser, url
+from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
     PersonFactory,
@@ -38,7 +39,6 @@ from tests.factories import (
     ServiceTypeFactory,
     UserFactory,
 )
-from tests.test_admin import signed_in, staff, superuser, url
 
 pytestmark = pytest.mark.django_db
 

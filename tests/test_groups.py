@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 
-from tests.factories import OrganizationFactory, UserFactory
-from tests.test_admin import OWNED, make, signed_in, url
+from tests.support.admin import OWNED, make, signed_in, url
+from tests.support.factories import OrganizationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -11,10 +11,10 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, get_resolver
 
 from productive.accounts.models import ApiToken
-from tests.api import Api, connection_kept
-from tests.factories import UserFactory
+from tests.support.api import Api, connection_kept
+from tests.support.factories import UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",

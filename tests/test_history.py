@@ -25,10 +25,11 @@ from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.idempotency import IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person, User
 from productive.history import change_set, command_line, current_change_set, record_all
-from tests import factories
-from tests.api import Api, SocketApi
-from tests.bulk import apply, preview
-from tests.factories import (
+from tests.support import factories
+from tests.support.admin import OWNED, form_data, make, superuser, url
+from tests.support.api import Api, SocketApi
+from tests.support.bulk import apply, preview
+from tests.support.factories import (
     ApiTokenFactory,
     FilterFactory,
     OrganizationFactory,
@@ -38,8 +39,7 @@ from tests.factories import (
     ServiceTypeFactory,
     UserFactory,
 )
-from tests.test_admin import OWNED, form_data, make, superuser, url
-from tests.test_census import RESOURCES, WRITABLE, document_for
+from tests.support.resources import RESOURCES, WRITABLE, document_for
 
 pytestmark = pytest.mark.django_db
 

@@ -6,10 +6,7 @@ import json
 import logging
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -21,9 +18,11 @@ from assignments.models import Filter
 from productive.accounts.models import ApiToken, User
 from productive.logs import JSONFormatter, configuration, request_id
 from productive.request_log import HEADER
-from tests.api import Api, SocketApi
-from tests.conftest import ROOT, environment_of_its_own, free_port, wait_for_port
-from tests.test_admin import superuser, url
+from tests.support.admin import superuser, url
+from tests.support.api import Api, SocketApi
+from tests.support.servers import ROOT, empty_environment, gunicorn
+
+pytestmark = pytest.mark.any_database
 
 NEW_ID = re.compile(r"[0-9a-f]{32}")
 BROKEN = override_settings(ROOT_URLCONF="tests.jsonapi.test_errors")
@@ -217,32 +216,17 @@ def test_text_is_for_people() -> None:
     assert re.fullmatch(r"[\d-]{10} [\d:,]{12} INFO a\.b: Said\n", written.getvalue())
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[tuple[SocketApi, int]]:
-    """A server with an empty database, and the reading end of what it logs."""
-    port, (reading, writing) = free_port(), os.pipe()
-    arguments = ["--config", "python:productive.server", "--bind", f"127.0.0.1:{port}", "productive.wsgi"]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", *arguments],
-        cwd=ROOT,
-        env={**environment_of_its_own(folder), "ALLOWED_HOSTS": "127.0.0.1", "HTTPS": "false"},
-        stderr=writing,
-    )
-    os.close(writing)
-    try:
-        wait_for_port(port)
-        yield SocketApi(address=f"127.0.0.1:{port}"), reading
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
 def test_server_logs_as_the_application_does_and_answers_without_a_log(tmp_path: Path) -> None:
-    with served(tmp_path) as (api, log):
+    log = tmp_path / "log"
+    os.mkfifo(log)
+    reading = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    variables = {**empty_environment(tmp_path), "ALLOWED_HOSTS": "127.0.0.1", "HTTPS": "false"}
+    with gunicorn(variables, log) as server:
+        api = SocketApi(address=server.netloc)
         answer = api.get("nothing")
         refused = api.get("nothing", headers={"X-Auth-Token": "prd_secret\x01"})
-        logged = os.read(log, 100_000).decode()
-        os.close(log)
+        logged = os.read(reading, 100_000).decode()
+        os.close(reading)
         assert [api.get("nothing").status for _ in range(3)] == [404] * 3
     lines = [json.loads(line) for line in logged.splitlines()]
     assert (answer.status, refused.status, "prd_secret" in logged) == (404, 400, False)

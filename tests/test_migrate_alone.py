@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from productive.management.commands.migrate import KEY
-from tests.conftest import database_url_of_the_tests
+from tests.support.servers import database_url_of_tests
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +23,7 @@ def migrate(said: StringIO) -> None:
 
 
 def test_second_waits_for_the_first_and_leaves_the_lock_to_others() -> None:
-    said, url = StringIO(), database_url_of_the_tests()
+    said, url = StringIO(), database_url_of_tests()
     with psycopg.connect(url, autocommit=True) as first:
         first.execute("SELECT pg_advisory_lock(%s)", [KEY])
         second = Thread(target=migrate, args=(said,))

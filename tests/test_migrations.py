@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from assignments.models import ServiceAssignment
-from tests.factories import PersonFactory, ServiceFactory
+from tests.support.factories import PersonFactory, ServiceFactory
 
 
 def our_tables() -> list[str]:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from catalog.models import Deal
 from productive.accounts.models import Organization
-from tests.factories import (
+from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
     PersonFactory,

@@ -15,7 +15,7 @@ from django.db.models.functions import Concat
 from assignments.models import ProjectAssignment
 from productive.accounts.models import Person
 from productive.prepared import Prepared
-from tests.factories import PersonFactory, ProjectAssignmentFactory
+from tests.support.factories import PersonFactory, ProjectAssignmentFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -39,9 +39,9 @@ from productive.jsonapi.filters import (
     TextFilter,
 )
 from productive.jsonapi.records import by_id, in_order
-from tests.api import Api
-from tests.factories import ApiTokenFactory, ProjectFactory
-from tests.test_census import RESOURCES, SERVED, model_of
+from tests.support.api import Api
+from tests.support.factories import ApiTokenFactory, ProjectFactory
+from tests.support.resources import RESOURCES, SERVED, model_of
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 

@@ -7,9 +7,9 @@ documented refusal, never a 5xx, and no rule is broken afterwards.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,12 +18,10 @@ from django.db import connection
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Service, ServiceType
 from productive.accounts.models import ApiToken
-from tests.api import Answer, Api, SocketApi
-from tests.chaos.ground import served
 from tests.chaos.invariants import broken_rules
-from tests.clusters.servers import House
-from tests.conftest import database_url_of_the_tests
-from tests.factories import (
+from tests.support.api import Answer, Api, SocketApi
+from tests.support.concurrency import at_once
+from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
     OrganizationFactory,
@@ -33,6 +31,7 @@ from tests.factories import (
     ServiceFactory,
     ServiceTypeFactory,
 )
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,42 +39,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 THREADS, ROUNDS = 8, 10 if connection.vendor == "postgresql" else 3
 
 
-def at_once(*calls: Callable[[], Answer]) -> list[Answer]:
-    """Run all of these at the same moment, each on a connection of its own."""
-    barrier = Barrier(len(calls))
-
-    def run(call: Callable[[], Answer]) -> Answer:
-        try:
-            barrier.wait(10)
-            return call()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
-
-
-@pytest.fixture(scope="module")
-def processes(
-    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """host:port of two that write to the tests' SQLite file; none where threads are enough."""
-    if connection.vendor == "postgresql":
-        yield ""
-        return
-    with django_db_blocker.unblock():
-        url = database_url_of_the_tests()
-    house = House(tmp_path_factory.mktemp("races"), {"DATABASE_URL": url, "LOG_LEVEL": "ERROR"})
-    with served(house, workers=2) as server:
-        yield f"127.0.0.1:{server.address[1]}"
-
-
 @pytest.fixture
-def world(processes: str) -> Iterator[tuple[Any, Api]]:
+def world(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Api]]:
     """An organization and who asks for it. In the end, what must hold of all data does."""
     organization = OrganizationFactory()
     secret = ApiTokenFactory(organization=organization).name
-    yield organization, SocketApi(secret, address=processes) if processes else Api(secret)
+    if connection.vendor == "postgresql":
+        yield organization, Api(secret)
+    else:
+        server: Server = request.getfixturevalue("server")
+        yield organization, SocketApi(secret, address=server.netloc)
     assert broken_rules(query, is_sqlite=connection.vendor == "sqlite") == []
 
 

@@ -14,8 +14,10 @@ import pytest
 from django.core.management import call_command, get_commands
 
 from catalog.models import Service
-from tests.conftest import ROOT, environment_of_its_own, free_port, wait_for_port
-from tests.test_census import ACTIONS, RESOURCES
+from tests.support.resources import ACTIONS, RESOURCES
+from tests.support.servers import ROOT, empty_environment, free_port, wait_for_port
+
+pytestmark = pytest.mark.any_database
 
 README = (ROOT / "README.md").read_text()
 
@@ -28,12 +30,12 @@ def test_every_request_works_as_printed(tmp_path: Path) -> None:
         demo = subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--port", str(port)],
             cwd=ROOT,
-            env=environment_of_its_own(tmp_path),
+            env=empty_environment(tmp_path),
             stdout=output,
             stderr=subprocess.DEVNULL,
         )
     try:
-        wait_for_port(port, 60)
+        wait_for_port(port)
         (token,) = re.findall(r"^Token +(prd_\S+)", log.read_text(), re.MULTILINE)
         (script,) = (b for b in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "api/v2/deals" in b)
         ran = subprocess.run(

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from assignments.models import ProjectAssignment
-from tests.factories import OrganizationFactory, PersonFactory, ProjectFactory
+from tests.support.factories import OrganizationFactory, PersonFactory, ProjectFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from productive import replicas
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import Person
 from productive.replicas import REPLICA, Replica, Router, note_when_committed
-from tests.api import Api
+from tests.support.api import Api
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+pytestmark = pytest.mark.any_database
+
 REQUIREMENTS = Path(__file__).parent.parent / "requirements"
 RUNNING = default_environment()["python_full_version"]
 PYTHONS = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")

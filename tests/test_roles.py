@@ -12,8 +12,8 @@ from django.db import ProgrammingError, connection, transaction
 
 from productive import replicas
 from productive.accounts.models import Organization
-from tests.api import Api
-from tests.factories import PersonFactory, ProjectFactory
+from tests.support.api import Api
+from tests.support.factories import PersonFactory, ProjectFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 

@@ -17,11 +17,11 @@ from django.urls import reverse
 
 from productive.accounts.models import ApiToken, Organization, User
 from productive.logs import JSONFormatter
-from tests.api import Api
-from tests.factories import UserFactory
-from tests.test_admin import url
+from tests.support.admin import url
+from tests.support.api import Api
+from tests.support.factories import UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 PASSWORD, NEW_PASSWORD, WRONG_PASSWORD = "correct horse battery", "purple staple lantern", "incorrect pony"
 SET_PASSWORD = "somebody elses staple"

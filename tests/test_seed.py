@@ -23,7 +23,7 @@ from productive.management.commands import seed as command
 from productive.management.commands.seed import KINDS, RECORDED
 from productive.management.loading import Loading, take_ids
 from productive.management.rebuilding import rebuilt
-from tests.factories import OrganizationFactory, PersonFactory, ProjectFactory
+from tests.support.factories import OrganizationFactory, PersonFactory, ProjectFactory
 
 pytestmark = pytest.mark.django_db
 

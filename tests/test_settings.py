@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from functools import cache
 from typing import Any
 
@@ -14,21 +11,9 @@ from django.db import connection
 from django.test import Client
 
 from productive.connections import PooledConnection
-from tests.conftest import ROOT
+from tests.support.commands import GOOD_KEY, manage
 
-GOOD_KEY = "a key of more than fifty characters, made for the tests alone"
-
-
-def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env={**kept, "ENV_FILE": os.devnull, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+pytestmark = pytest.mark.any_database
 
 
 def test_start_with_a_pepper_that_can_be_guessed_is_refused() -> None:

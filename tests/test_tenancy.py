@@ -29,9 +29,9 @@ from rest_framework_json_api.utils import get_resource_type_from_model
 from productive.accounts.models import Organization
 from productive.jsonapi.filters import NEGATIONS, IdFilter, TextFilter
 from productive.jsonapi.serializers import ModelSerializer, is_soft, required_names
-from tests import factories
-from tests.api import Answer, Api
-from tests.test_census import (
+from tests.support import factories
+from tests.support.api import Answer, Api
+from tests.support.resources import (
     OWNED,
     RESOURCES,
     ROUTES,

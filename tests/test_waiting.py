@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from productive.accounts.models import ApiToken
-from tests.api import Api
+from tests.support.api import Api
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

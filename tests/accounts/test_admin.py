@@ -13,11 +13,11 @@ from django.test import Client
 
 from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken, Organization, Person, User
-from tests.bulk import apply, preview
-from tests.factories import ApiTokenFactory, OrganizationFactory, PersonFactory, UserFactory
-from tests.test_admin import autocomplete, form_data, listed, staff, superuser, url
+from tests.support.admin import autocomplete, form_data, listed, staff, superuser, url
+from tests.support.bulk import apply, preview
+from tests.support.factories import ApiTokenFactory, OrganizationFactory, PersonFactory, UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def errors(answer: Any) -> dict[str, list[str]]:

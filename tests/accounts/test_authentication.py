@@ -10,23 +10,11 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from productive.accounts.models import ApiToken, Organization, Person, User
-from tests.api import Answer, Api
-from tests.factories import ApiTokenFactory, OrganizationFactory, ServiceTypeFactory, UserFactory
+from tests.support.api import Answer, Api
+from tests.support.errors import DENIED, UNAUTHENTICATED
+from tests.support.factories import ApiTokenFactory, OrganizationFactory, ServiceTypeFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
-
-UNAUTHENTICATED = {
-    "status": "401",
-    "code": "unauthenticated",
-    "title": "Unauthenticated",
-    "detail": "You are not authenticated",
-}
-DENIED = {
-    "status": "403",
-    "code": "access_denied",
-    "title": "Access Denied",
-    "detail": "You are not authorized to access this resource",
-}
 
 
 def test_secret_is_kept_as_a_digest_and_shown_once(organization: Organization) -> None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -22,12 +17,17 @@ from django.utils import timezone
 
 from productive.accounts.management.commands.issue_token import issue
 from productive.accounts.models import ApiToken, Organization, User
-from tests.accounts.test_authentication import DENIED, UNAUTHENTICATED
-from tests.api import Answer, Api, SocketApi
-from tests.conftest import ROOT, database_url_of_the_tests, free_port, wait_for_port
-from tests.factories import ApiTokenFactory, OrganizationFactory, PersonFactory, ServiceFactory, UserFactory
-from tests.jsonapi.test_idempotency import new
-from tests.test_census import ROUTES, document_for, make
+from tests.support.api import Answer, Api, SocketApi
+from tests.support.errors import DENIED, UNAUTHENTICATED
+from tests.support.factories import (
+    ApiTokenFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ServiceFactory,
+    UserFactory,
+)
+from tests.support.resources import ROUTES, document_for, make, new
+from tests.support.servers import Server
 
 # Others ask each kind once.
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
@@ -182,46 +182,17 @@ def test_no_table_has_the_secret(organization: Organization) -> None:
 
 # --- Revoked, for every process -------------------------------------------------------------------
 
-WORKERS = 2
 
-
-@pytest.fixture
-def workers(transactional_db: None, tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """The address of a server of several processes, and its log: a process and a status on each line."""
-    port, log = free_port(), tmp_path / "access"
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:productive.server", "productive.wsgi"]
-    options = [
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--access-logfile",
-        str(log),
-        "--access-logformat",
-        "%(p)s %(s)s",
-    ]
-    server = subprocess.Popen(
-        [*command, *options],
-        env={**os.environ, "DATABASE_URL": database_url_of_the_tests(), "WEB_CONCURRENCY": str(WORKERS)},
-        cwd=ROOT,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for_port(port)
-        yield f"127.0.0.1:{port}", log
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def processes(log: Path, status: int) -> set[str]:
-    """Those that have answered so."""
-    lines = [line.split() for line in log.read_text().splitlines()]
+def processes(server: Server, status: int, start: int) -> set[str]:
+    """Return the processes that have answered with this status since the start of the access log."""
+    lines = [line.split() for line in server.log.with_name("access").read_text().splitlines()[start:]]
     return {process for process, answered in lines if answered == str(status)}
 
 
-def test_revocation_holds_at_once_for_every_process(workers: tuple[str, Path]) -> None:
-    address, log = workers
+def test_revocation_holds_at_once_for_every_process(transactional_db: None, server: Server) -> None:
+    start = len(server.log.with_name("access").read_text().splitlines())
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
-    api, is_over = SocketApi(token.name, address=address), Event()
+    api, is_over = SocketApi(token.name, address=server.netloc), Event()
     deadline = time.monotonic() + 30
 
     def ask() -> list[tuple[float, int]]:
@@ -233,7 +204,7 @@ def test_revocation_holds_at_once_for_every_process(workers: tuple[str, Path]) -
         return asked
 
     def wait_for_all(status: int) -> None:
-        while len(processes(log, status)) < WORKERS:
+        while len(processes(server, status, start)) < len(server.workers):
             assert time.monotonic() < deadline
             time.sleep(0.05)
 

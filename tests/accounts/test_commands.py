@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from io import StringIO
-from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken, Organization, Person, User
-from tests.factories import OrganizationFactory, PersonFactory, UserFactory
+from tests.support.commands import refusal, run
+from tests.support.factories import OrganizationFactory, PersonFactory, UserFactory
 
-pytestmark = pytest.mark.django_db
-
-
-def run(command: str, *arguments: Any) -> tuple[str, str]:
-    """What it wrote to stdout and to stderr."""
-    out, err = StringIO(), StringIO()
-    call_command(command, *map(str, arguments), stdout=out, stderr=err, no_color=True)
-    return out.getvalue(), err.getvalue()
-
-
-def refusal(command: str, *arguments: Any) -> str:
-    with pytest.raises(CommandError) as caught:
-        run(command, *arguments)
-    return str(caught.value)
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_organization_is_created_and_its_id_printed_alone() -> None:

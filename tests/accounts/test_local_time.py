@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from catalog.models import ServiceType
 from productive.accounts.models import User
-from tests.factories import OrganizationFactory, PersonFactory, ServiceTypeFactory
-from tests.test_admin import staff, superuser, url
+from tests.support.admin import staff, superuser, url
+from tests.support.factories import OrganizationFactory, PersonFactory, ServiceTypeFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 

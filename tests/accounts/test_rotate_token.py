@@ -14,9 +14,9 @@ from django.utils import timezone
 from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken, Person, User
 from productive.history import history_of
-from tests.accounts.test_commands import refusal, run
-from tests.api import Api
-from tests.factories import ApiTokenFactory, OrganizationFactory, UserFactory
+from tests.support.api import Api
+from tests.support.commands import refusal, run
+from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 

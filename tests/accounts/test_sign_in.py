@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from productive.accounts.models import User
-from tests.factories import UserFactory
+from tests.support.factories import UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 PASSWORD = "correct horse battery"
 LOCKED = ["Too many failed sign-ins with this user name. Wait ten minutes, then try again."]

@@ -13,7 +13,8 @@ from django.test import Client
 
 from catalog.models import Deal, Service
 from productive.accounts.models import Organization, Person
-from tests.factories import (
+from tests.support.admin import staff, superuser
+from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
     PersonFactory,
@@ -23,9 +24,8 @@ from tests.factories import (
     ServiceFactory,
     UserFactory,
 )
-from tests.test_admin import staff, superuser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 PAGE = "/admin/access-check/"
 ON = "2026-11-23"

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import Thread
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
-from django.db.models import Model
-from django.db.models.signals import pre_save
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from productive.accounts.models import Person, User
-from tests.factories import (
+from tests.support.admin import form_data, staff, url
+from tests.support.concurrency import just_before_the_next_save_of
+from tests.support.factories import (
     OrganizationFactory,
     PersonFactory,
     ProjectFactory,
     ServiceFactory,
     ServiceTypeFactory,
 )
-from tests.test_admin import form_data, staff, url
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
-
-
-def just_before_the_next_save_of(model: type[Model], act: Callable[[], Any]) -> None:
-    """Do and commit it from a connection of its own, after the form was checked and before it is saved."""
-
-    def committed() -> None:
-        try:
-            act()
-        finally:
-            connection.close()
-
-    def meanwhile(**_: Any) -> None:
-        pre_save.disconnect(meanwhile, model)
-        other = Thread(target=committed)
-        other.start()
-        other.join()
-
-    pre_save.connect(meanwhile, model, weak=False)
 
 
 @pytest.mark.parametrize(

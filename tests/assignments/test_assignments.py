@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from assignments.models import ProjectAssignment, ServiceAssignment
 from productive.accounts.models import Organization
-from tests.api import Api
-from tests.factories import (
+from tests.support.api import Api
+from tests.support.factories import (
     FilterFactory,
     PersonFactory,
     ProjectAssignmentFactory,

@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
-from tests.assignments.test_admin import just_before_the_next_save_of
-from tests.factories import (
+from tests.support.admin import autocomplete, form_data, make, staff, superuser, url
+from tests.support.concurrency import just_before_the_next_save_of
+from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
     PersonFactory,
@@ -25,7 +26,6 @@ from tests.factories import (
     ServiceTypeAssignmentFactory,
     ServiceTypeFactory,
 )
-from tests.test_admin import autocomplete, form_data, make, staff, superuser, url
 
 pytestmark = pytest.mark.django_db
 

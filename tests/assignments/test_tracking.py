@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assignments.access import Access, access_of, in_state
@@ -29,7 +28,7 @@ from assignments.tracking import (
 )
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
-from tests.factories import (
+from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
     PersonFactory,
@@ -40,6 +39,7 @@ from tests.factories import (
     ServiceTypeAssignmentFactory,
     ServiceTypeFactory,
 )
+from tests.support.samples import tried
 
 TODAY = date(2026, 11, 23)
 
@@ -301,24 +301,18 @@ def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Ser
     return people, services
 
 
-# A longer run: TRACKING_WORLDS=850 makes more than 20,000 pairs.
-WORLDS = int(os.environ.get("TRACKING_WORLDS", "90"))
+# Each has more than 20 pairs of a person and a service.
+WORLDS = 45
 
 
 @pytest.mark.no_cover
 @pytest.mark.django_db
 def test_function_and_querysets_agree_on_every_pair() -> None:
-    """More than 2,000 pairs of generated worlds, each for time and for expenses."""
+    """Pairs of generated worlds, each for time and for expenses."""
     organization = OrganizationFactory()
     verdicts: list[bool] = []
 
-    @settings(
-        max_examples=WORLDS,
-        deadline=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
+    @tried(WORLDS)
     @given(st.data())
     def agree(data: Any) -> None:
         with undone():
@@ -358,5 +352,5 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
 
     agree()
     print(f"\n{len(verdicts) // 2:,} pairs, each for both kinds; {sum(verdicts):,} may track")  # noqa: T201
-    assert len(verdicts) >= 2 * 2_000
+    assert len(verdicts) >= 2 * 20 * WORLDS
     assert 0.03 < sum(verdicts) / len(verdicts) < 0.9

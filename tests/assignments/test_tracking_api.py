@@ -14,8 +14,8 @@ from assignments.models import ServiceAssignment
 from assignments.views import ServiceViewSet
 from catalog.models import Deal, Service
 from productive.accounts.models import Organization, Person
-from tests.api import Api
-from tests.factories import (
+from tests.support.api import Api
+from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
     PersonFactory,

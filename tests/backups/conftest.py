@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from productive.accounts.models import ApiToken, Organization
-from tests.databases import need_programs, new_database, within
-from tests.factories import ApiTokenFactory, ProjectAssignmentFactory, ServiceTypeFactory, UserFactory
+from tests.support.databases import need_programs, new_database, within
+from tests.support.factories import ApiTokenFactory, ProjectAssignmentFactory, ServiceTypeFactory, UserFactory
 
 
 @pytest.fixture(scope="package")

@@ -21,10 +21,10 @@ from assignments.models import ProjectAssignment
 from catalog.models import ServiceType
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.management import backups
-from tests.api import Api
 from tests.backups.conftest import at_work, run
-from tests.databases import Contents, contents, new_database, within
-from tests.factories import (
+from tests.support.api import Api
+from tests.support.databases import Contents, contents, new_database, within
+from tests.support.factories import (
     ApiTokenFactory,
     PersonFactory,
     ProjectFactory,

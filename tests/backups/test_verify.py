@@ -17,7 +17,7 @@ from assignments.models import ServiceAssignment
 from productive.accounts.models import ApiToken
 from productive.counting import total
 from tests.backups.conftest import at_work, run
-from tests.factories import PersonFactory, ServiceAssignmentFactory
+from tests.support.factories import PersonFactory, ServiceAssignmentFactory
 
 FINE = "Every row keeps the rules.\n"
 COUNTS = "assignments_serviceassignment_counted"

@@ -7,10 +7,10 @@ from typing import Any
 
 from assignments.models import ProjectAssignment
 from productive.history import history_of
-from tests.api import Answer, Api
 from tests.benchmarks.timing import timed
 from tests.benchmarks.urls import ROOTS
 from tests.benchmarks.work import Read, Writes
+from tests.support.api import Answer, Api
 
 # What differs from one record to the next.
 OF_ITS_OWN = {"history_id", "id", "created_at", "change_set", "history_date"}

@@ -20,12 +20,12 @@ from typing import Any, TypeVar
 from django.db import connection
 from django.test.utils import CaptureQueriesContext, override_settings
 
-from tests.api import Api
 from tests.benchmarks.agency import FULL, SMALL, Size, fill
 from tests.benchmarks.agreement import check_read, check_writes
 from tests.benchmarks.timing import alternated
 from tests.benchmarks.urls import ROOTS
 from tests.benchmarks.work import WRITES, Read, Writes, client, reads
+from tests.support.api import Api
 
 
 @dataclass(frozen=True)

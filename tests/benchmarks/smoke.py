@@ -8,7 +8,7 @@ import sys
 
 from django.db import connection
 
-from tests.conftest import ROOT
+from tests.support.servers import ROOT
 
 HEADS = {"", "work", "peak memory of a request"}
 

@@ -8,11 +8,12 @@ import pytest
 from django.test import override_settings
 
 from productive.accounts.models import Organization
-from tests.api import Api
 from tests.benchmarks.timing import TRIES, medians
-from tests.factories import PersonFactory, ProjectAssignmentFactory, ProjectFactory
+from tests.support.api import Api
+from tests.support.factories import PersonFactory, ProjectAssignmentFactory, ProjectFactory
 
 
+@pytest.mark.fuzz
 @override_settings(ROOT_URLCONF="tests.benchmarks.urls")
 def test_list_of_200_takes_a_25th_of_the_stock_viewset(
     api: Api, organization: Organization, django_assert_max_num_queries: Any

@@ -11,8 +11,8 @@ from django.db import connection
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
-from tests.api import Api
 from tests.benchmarks.timing import TRIES, medians
+from tests.support.api import Api
 
 PEOPLE, SERVICES, ASSIGNMENTS = 2_000, 1_500, 30_000
 PROJECTS, DEALS, TYPES = 100, 150, 30
@@ -78,6 +78,7 @@ def fill(organization: Organization) -> tuple[list[Person], list[Service]]:
     return people, services
 
 
+@pytest.mark.fuzz
 @pytest.mark.postgresql
 def test_asking_the_rule_costs_little_more_than_a_list(api: Api, organization: Organization) -> None:
     people, _ = fill(organization)

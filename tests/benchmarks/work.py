@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeVar
 
-from tests.api import Answer, Api
 from tests.benchmarks.agency import SECRET, Agency
 from tests.benchmarks.timing import timed
 from tests.benchmarks.urls import ROOTS
+from tests.support.api import Answer, Api
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from playwright.sync_api import (
 
 from productive.accounts.models import Organization, User
 from tests.browser import chromium
-from tests.factories import UserFactory
+from tests.support.factories import UserFactory
+from tests.support.servers import Server
 
 # A machine that is busy with other tests is slow, not broken.
 PATIENCE = 15_000
@@ -94,17 +95,17 @@ def database(transactional_db: None, django_db_serialized_rollback: None) -> Non
 
 
 @pytest.fixture
-def watch(browser: Browser, database: None, server_address: str) -> Iterator[Watch]:
+def watch(browser: Browser, database: None, server: Server) -> Iterator[Watch]:
     """Over a browser that nobody has used yet. What its pages did wrong fails the test at its end."""
     context = browser.new_context(
-        base_url=f"http://{server_address}",
+        base_url=f"http://{server.netloc}",
         viewport={"width": 1280, "height": 800},
         reduced_motion="reduce",
         # Where the organizations of the tests are; elsewhere, date fields warn of the difference.
         timezone_id="Europe/Zagreb",
     )
     context.set_default_timeout(PATIENCE)
-    watch = Watch(context, server_address)
+    watch = Watch(context, server.netloc)
     yield watch
     context.close()
     assert watch.faults == []
@@ -131,12 +132,12 @@ def organization(operator: User) -> Organization:
 
 
 @pytest.fixture
-def page(visitor: Page, operator: User, server_address: str) -> Page:
+def page(visitor: Page, operator: User, server: Server) -> Page:
     """A page of `operator`, who is signed in; the form for that has tests of its own."""
     client = Client()
     client.force_login(operator)
     session = client.cookies[settings.SESSION_COOKIE_NAME]
     visitor.context.add_cookies(
-        [{"name": session.key, "value": session.value, "url": f"http://{server_address}"}]
+        [{"name": session.key, "value": session.value, "url": f"http://{server.netloc}"}]
     )
     return visitor

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from catalog.models import Deal
 from productive.accounts.models import Person, User
 from tests.browser.steps import choose, run_action, told
-from tests.conftest import ROOT
+from tests.support.servers import ROOT
 
 IMAGES = ROOT / "docs" / "images"
 

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from productive.accounts.models import Organization
 from tests.browser.steps import choose
-from tests.factories import PersonFactory, ServiceFactory
+from tests.support.factories import PersonFactory, ServiceFactory
 
 
 def test_access_is_checked_by_keyboard_alone(page: Page, organization: Organization) -> None:

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from assignments.models import ServiceAssignment
 from productive.accounts.models import Organization
+from tests.browser.axe import barriers
 from tests.browser.steps import choose, open_palette, run_action, told
-from tests.factories import PersonFactory, ServiceAssignmentFactory
-
-# Colours that are on their way to other colours have a contrast that nobody will see.
-SETTLE = """() => Promise.allSettled(
-  document.getAnimations().filter(one => one instanceof CSSTransition).map(one => one.finished))"""
-LANDMARKS = ("landmark-one-main", "landmark-unique")
-TURN_DARK = "dark => document.documentElement.classList.toggle('dark', dark)"
-
-
-def barriers(page: Page) -> list[tuple[str, Any, str]]:
-    """What keeps somebody from using the page: the rule that is broken, where, and why."""
-    found = violations(page)
-    page.evaluate(TURN_DARK, True)
-    found += violations(page, runOnly=["color-contrast"])
-    page.evaluate(TURN_DARK, False)
-    return found
-
-
-def violations(page: Page, **options: Any) -> list[tuple[str, Any, str]]:
-    page.evaluate(SETTLE)
-    # Without what axe preloads: it would read the style sheets again, from other addresses than the page did.
-    options |= {"resultTypes": ["violations"], "preload": False}
-    return [
-        (violation["id"], node["target"], node["failureSummary"])
-        for violation in Axe().run(page, options=options).response["violations"]
-        if violation["impact"] in ("serious", "critical") or violation["id"] in LANDMARKS
-        for node in violation["nodes"]
-    ]
+from tests.support.factories import PersonFactory, ServiceAssignmentFactory
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 from assignments.models import ServiceAssignment
 from productive.accounts.models import Organization
 from tests.browser.steps import choose, save
-from tests.factories import PersonFactory, ServiceAssignmentFactory, ServiceFactory
+from tests.support.factories import PersonFactory, ServiceAssignmentFactory, ServiceFactory
 
 
 def test_assignees_are_changed_on_the_page_of_the_budget(page: Page, organization: Organization) -> None:

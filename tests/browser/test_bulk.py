@@ -7,7 +7,12 @@ from playwright.sync_api import Page, expect
 from assignments.models import ServiceAssignment
 from productive.accounts.models import Organization
 from tests.browser.steps import choose, run_action, told
-from tests.factories import PersonFactory, ServiceAssignmentFactory, ServiceFactory, ServiceTypeFactory
+from tests.support.factories import (
+    PersonFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeFactory,
+)
 
 
 def test_service_type_is_archived_after_a_look(page: Page, organization: Organization) -> None:

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from productive.accounts.models import Organization
 from tests.browser.steps import save
-from tests.factories import PersonFactory, ServiceTypeFactory
+from tests.support.factories import PersonFactory, ServiceTypeFactory
 
 
 def test_service_type_is_created_and_found(page: Page, organization: Organization) -> None:

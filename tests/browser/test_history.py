@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from productive.accounts.models import Organization, User
 from tests.browser.steps import save
-from tests.factories import ServiceTypeFactory
+from tests.support.factories import ServiceTypeFactory
 
 
 def test_mistake_is_undone_from_the_history(page: Page, organization: Organization, operator: User) -> None:

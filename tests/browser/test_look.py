@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from productive.accounts.models import Organization, User
 from tests.browser.steps import open_palette, save
-from tests.factories import PersonFactory, ServiceFactory, ServiceTypeFactory
+from tests.support.factories import PersonFactory, ServiceFactory, ServiceTypeFactory
 
 
 def test_palette_finds_a_person_by_keyboard_alone(page: Page, organization: Organization) -> None:

@@ -11,8 +11,9 @@ from django.utils import timezone
 from assignments.models import ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Person
-from tests.bulk import apply, preview, told
-from tests.factories import (
+from tests.support.admin import OWNED, acting, form_data, listed, staff, superuser, url
+from tests.support.bulk import apply, preview, told
+from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
     PersonFactory,
@@ -20,9 +21,8 @@ from tests.factories import (
     ServiceTypeAssignmentFactory,
     ServiceTypeFactory,
 )
-from tests.test_admin import OWNED, acting, form_data, listed, staff, superuser, url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
-from tests.api import Api
-from tests.factories import (
+from tests.support.api import Api
+from tests.support.factories import (
     DealFactory,
     PersonFactory,
     ProjectAssignmentFactory,

@@ -12,10 +12,10 @@ from itertools import count
 from threading import Event, Thread
 from typing import NamedTuple
 
-from tests.api import CONTENT_TYPE, Answer, SocketApi
 from tests.benchmarks.load.client import Address
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground
+from tests.support.api import CONTENT_TYPE, Answer, SocketApi
 
 # Instead of a status, where the connection ended without an answer.
 NO_ANSWER = 0

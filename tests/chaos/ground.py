@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -14,16 +12,14 @@ from typing import Any
 
 import psycopg
 
-from tests.benchmarks.load.server import Server, wait_until_ready
 from tests.chaos.invariants import broken_rules
 from tests.clusters import servers
-from tests.clusters.servers import House
-from tests.conftest import ROOT, free_port
+from tests.support.servers import Installation, Server
 
 # An organization that everybody writes in, with twenty services and a person; and a stranger.
 POPULATE = """
 import json
-from tests.factories import (
+from tests.support.factories import (
     ApiTokenFactory, DealFactory, OrganizationFactory, PersonFactory, ServiceFactory, ServiceTypeFactory
 )
 ours, stranger = OrganizationFactory(), OrganizationFactory()
@@ -44,7 +40,7 @@ print(json.dumps({
 class Ground:
     """The application, its database, and the ids of what is in it."""
 
-    house: House
+    installation: Installation
     tokens: list[str]
     service_type: int
     deal: int
@@ -53,7 +49,7 @@ class Ground:
 
     @property
     def url(self) -> str:
-        return self.house.environment["DATABASE_URL"]
+        return self.installation.environment["DATABASE_URL"]
 
     @property
     def file(self) -> Path:
@@ -73,54 +69,20 @@ class Ground:
         return broken_rules(self.query, is_sqlite=self.url.startswith("sqlite"))
 
     def served(self, workers: int = 2, **environment: str) -> AbstractContextManager[Server]:
-        return served(self.house, workers, **environment)
-
-
-@contextmanager
-def served(house: House, workers: int, **environment: str) -> Iterator[Server]:
-    """So many processes, which answer and whose database answers; all ended in the end."""
-    port, log = free_port(), house.folder / "web.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "--config",
-                "python:productive.server",
-                "--bind",
-                f"127.0.0.1:{port}",
-                "productive.wsgi",
-            ],
-            cwd=ROOT,
-            env={**house.variables(), "WEB_CONCURRENCY": str(workers), **environment},
-            stdout=output,
-            stderr=output,
-        )
-    server = Server(process, ("127.0.0.1", port), log)
-    try:
-        wait_until_ready(server, workers)
-        yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(40)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        return self.installation.served(workers=workers, **environment)
 
 
 def prepared(folder: Path, url: str) -> Ground:
     """The application on an empty database, which is filled."""
-    house = House(folder, {"DATABASE_URL": url, "LOG_LEVEL": "ERROR"})
-    house.manage("migrate", "--verbosity", "0")
-    return populated(house)
+    installation = Installation(folder, {"DATABASE_URL": url, "LOG_LEVEL": "ERROR"})
+    installation.manage("migrate", "--verbosity", "0")
+    return populated(installation)
 
 
-def populated(house: House) -> Ground:
+def populated(installation: Installation) -> Ground:
     """On a database that is migrated, and otherwise empty."""
-    made = json.loads(house.manage("shell", "--verbosity", "0", "--command", POPULATE))
-    return Ground(house, **made)
+    made = json.loads(installation.manage("shell", "--verbosity", "0", "--command", POPULATE))
+    return Ground(installation, **made)
 
 
 def on_sqlite(folder: Path) -> Ground:

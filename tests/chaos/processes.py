@@ -11,10 +11,10 @@ from contextlib import suppress
 
 from tests.benchmarks.load.client import Answer as WireAnswer
 from tests.benchmarks.load.client import Load, Outcome, Request
-from tests.benchmarks.load.server import Server
 from tests.chaos.clients import BUSY, NO_ANSWER, client_of, told, writing
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground
+from tests.support.servers import Server
 
 KILLED_EVERY = 0.4
 BACK_WITHIN = 3.0

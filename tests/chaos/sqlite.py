@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tests.api import Answer
-from tests.benchmarks.load.server import Server
 from tests.chaos.clients import BUSY, Client, client_of, document, told
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground
+from tests.support.api import Answer
+from tests.support.servers import Server
 
 MEGABYTES = 4
 OPEN = "service_types?page[size]=1"

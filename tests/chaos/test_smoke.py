@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
 from tests.chaos import sqlite
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground, on_sqlite
 from tests.chaos.processes import killed_workers, many_writers
 
-# Each has a database of its own, whichever the tests run on.
-pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="once is enough")
+pytestmark = pytest.mark.any_database
+
+
+SECONDS = 1
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +24,10 @@ def test_faults_of_a_sqlite_file_and_its_processes_lose_nothing(ground: Ground) 
     """In one test, so that the tests' own processes don't prepare the ground several times."""
     with ground.served() as server:
         found = [
-            many_writers(ground, server, 4, name="smoke"),
+            many_writers(ground, server, SECONDS, name="smoke"),
             sqlite.disk_full(ground, server, is_small=False),
         ]
-    found.append(killed_workers(ground, 2, name="smoke"))
+    found.append(killed_workers(ground, SECONDS, name="smoke"))
     assert [findings.title for findings in found if findings.broken] == [], told(found)
 
 

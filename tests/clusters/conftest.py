@@ -11,15 +11,15 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.api import SocketApi
 from tests.clusters import servers, tools
-from tests.clusters.servers import House, Server, wait_until
-from tests.conftest import free_port
+from tests.clusters.servers import Server
+from tests.support.api import SocketApi
+from tests.support.servers import Installation, free_port, wait_until
 
 # Two organizations with a token each, of which the first has a second one.
 POPULATE = """
 import json
-from tests.factories import ApiTokenFactory, OrganizationFactory, PersonFactory, UserFactory
+from tests.support.factories import ApiTokenFactory, OrganizationFactory, PersonFactory, UserFactory
 from productive.accounts.models import User
 first, second = OrganizationFactory(), OrganizationFactory()
 tokens = [ApiTokenFactory(organization=o) for o in (first, second, first)]
@@ -38,9 +38,9 @@ class Cluster:
     organizations: list[int]
     tokens: list[str]
 
-    def house(self, **environment: str) -> House:
+    def installation(self, **environment: str) -> Installation:
         urls = {"DATABASE_URL": self.primary.url, "REPLICA_URL": self.replica.url}
-        return House(self.folder, {**urls, **environment})
+        return Installation(self.folder, {**urls, **environment})
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -75,13 +75,13 @@ def cluster() -> Iterator[Cluster]:
         port = free_port()
         with servers.primary(data) as primary:
             replica = Server(data / "replica", port)
-            house = House(folder, {"DATABASE_URL": primary.url, "REPLICA_URL": replica.url})
+            installation = Installation(folder, {"DATABASE_URL": primary.url, "REPLICA_URL": replica.url})
             # Nobody answers at the replica's address yet: neither command asks for it.
-            house.manage("migrate", "--verbosity", "0")
+            installation.manage("migrate", "--verbosity", "0")
             primary.execute(
                 f"CREATE DATABASE {servers.EMPTY} TEMPLATE {servers.DATABASE}", database="postgres"
             )
-            made = json.loads(house.manage("shell", "--verbosity", "0", "--command", POPULATE))
+            made = json.loads(installation.manage("shell", "--verbosity", "0", "--command", POPULATE))
             with servers.replica_of(primary, port) as replica:
                 yield Cluster(folder, primary, replica, **made)
 
@@ -89,11 +89,11 @@ def cluster() -> Iterator[Cluster]:
 @contextmanager
 def process_of(cluster: Cluster, name: str) -> Iterator[str]:
     """host:port of a process of the application that has read before, so that it knows when it began."""
-    with cluster.house().served(name) as address:
+    with cluster.installation().served(name) as server:
         cluster.catch_up()
         for token in cluster.tokens:
-            assert SocketApi(token, address=address).get("organizations").status == 200
-        yield address
+            assert SocketApi(token, address=server.netloc).get("organizations").status == 200
+        yield server.netloc
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,7 @@ import os
 import pwd
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 import psycopg
 
 from tests.clusters import tools
-from tests.conftest import ROOT, environment_of_its_own, free_port, wait_for_port
+from tests.support.servers import free_port, wait_for_port, wait_until
 
 # The second is migrated, and nothing more.
 DATABASE, EMPTY = "productive", "empty"
@@ -108,13 +106,6 @@ class Server:
     def has_read(self, table: str) -> int:
         """How many statements it was sent so far that read the table: it logs them before it runs them."""
         return self.log.read_text().count(f' FROM "{table}"')
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} seconds"
-        time.sleep(0.02)
 
 
 def wait_for_answer(url: str) -> None:
@@ -215,51 +206,3 @@ def pgbouncer(folder: Path, *servers: Server, size: int) -> Iterator[list[str]]:
     finally:
         process.kill()
         process.wait(20)
-
-
-@dataclass
-class House:
-    """The application with an environment of its own: its commands, and gunicorn serving it."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def variables(self) -> dict[str, str]:
-        return {
-            **environment_of_its_own(self.folder),
-            "HTTPS": "false",
-            "ALLOWED_HOSTS": "127.0.0.1",
-            # Counted like any, but never reached.
-            "RATE_LIMIT_TOKEN": "1000000/10s",
-            "RATE_LIMIT_ORGANIZATION": "1000000/10s",
-            "RATE_LIMIT_FAILED_AUTHENTICATION": "1000000/10s",
-            **self.environment,
-        }
-
-    def manage(self, *arguments: str) -> str:
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.variables(), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    @contextmanager
-    def served(self, name: str = "web") -> Iterator[str]:
-        """host:port of one process with eight threads, as `productive.server` has them."""
-        port = free_port()
-        bind = ["--config", "python:productive.server", "--bind", f"127.0.0.1:{port}"]
-        with (self.folder / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", *bind, "productive.wsgi"],
-                cwd=ROOT,
-                env=self.variables(),
-                stdout=log,
-                stderr=log,
-            )
-        try:
-            wait_for_port(port)
-            yield f"127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(20)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.clusters.conftest import Cluster
-from tests.clusters.servers import EMPTY, House
+from tests.clusters.servers import EMPTY
+from tests.support.servers import Installation
 
 # A right of a user's own, a group that has lost one, an id that the history alone knows, an answer in bytes.
 FILL = """
@@ -40,27 +41,29 @@ print(json.dumps([json.loads(rows.getvalue()), new.pk]))
 """
 
 
-def shell(house: House, script: str) -> str:
-    return house.manage("shell", "--verbosity", "0", "--command", script)
+def shell(installation: Installation, script: str) -> str:
+    return installation.manage("shell", "--verbosity", "0", "--command", script)
 
 
 @pytest.fixture
-def houses(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[House, House]]:
+def installations(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[Installation, Installation]]:
     """The application on SQLite, with a small agency, and on an empty database of the primary's."""
-    small = House(tmp_path, {"DATABASE_URL": f"sqlite:///{tmp_path}/small.sqlite3"})
+    small = Installation(tmp_path, {"DATABASE_URL": f"sqlite:///{tmp_path}/small.sqlite3"})
     small.manage("migrate", "--verbosity", "0")
     shell(small, FILL)
     cluster.primary.execute(f"CREATE DATABASE moved TEMPLATE {EMPTY}")
     try:
-        yield small, House(tmp_path, {"DATABASE_URL": cluster.primary.url_of("moved")})
+        yield small, Installation(tmp_path, {"DATABASE_URL": cluster.primary.url_of("moved")})
     finally:
         cluster.primary.execute("DROP DATABASE moved WITH (FORCE)")
 
 
-def test_everything_is_moved_and_no_id_is_used_again(houses: tuple[House, House]) -> None:
-    small, large = houses
+def test_everything_is_moved_and_no_id_is_used_again(
+    installations: tuple[Installation, Installation],
+) -> None:
+    small, large = installations
     large.manage("copy_from", small.environment["DATABASE_URL"])
-    before, after = (json.loads(shell(house, TELL)) for house in houses)
+    before, after = (json.loads(shell(installation, TELL)) for installation in installations)
     assert after == before
     assert {row["model"] for row in before[0]} >= {
         "auth.group",

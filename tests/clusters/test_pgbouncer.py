@@ -10,12 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.api import SocketApi
 from tests.clusters import servers
 from tests.clusters.conftest import Cluster
-from tests.clusters.test_replica import asked, new_type
+from tests.clusters.requests import asked, new_type
 from tests.clusters.visitor import Visitor
-from tests.test_census import RESOURCES, SERVED, WRITABLE
+from tests.support.api import SocketApi
+from tests.support.resources import RESOURCES, SERVED, WRITABLE
 
 THREADS, SERVER_CONNECTIONS = 8, 3
 # What each new record needs; the id of another one is that of the record made before.
@@ -59,8 +59,8 @@ def urls(cluster: Cluster) -> Iterator[list[str]]:
 @pytest.fixture(scope="module")
 def address(cluster: Cluster, urls: list[str]) -> Iterator[str]:
     """host:port of the application, with more threads than there are connections to a server."""
-    house = cluster.house(DATABASE_URL=urls[0], REPLICA_URL=urls[1], PGBOUNCER="true")
-    with house.served("bounced") as address:
+    installation = cluster.installation(DATABASE_URL=urls[0], REPLICA_URL=urls[1], PGBOUNCER="true")
+    with installation.served("bounced") as address:
         yield address
 
 
@@ -136,7 +136,7 @@ def test_timeouts_are_those_of_the_role(cluster: Cluster, urls: list[str]) -> No
     """As the README says: start-up options are what PgBouncer refuses."""
     cluster.primary.execute("ALTER ROLE postgres IN DATABASE productive SET lock_timeout = '7s'")
     try:
-        house = cluster.house(REPLICA_URL="", PGBOUNCER="true")
-        assert house.manage("shell", "--verbosity", "0", "--command", SHOW) == "('7s',)\n"
+        installation = cluster.installation(REPLICA_URL="", PGBOUNCER="true")
+        assert installation.manage("shell", "--verbosity", "0", "--command", SHOW) == "('7s',)\n"
     finally:
         cluster.primary.execute("ALTER ROLE postgres IN DATABASE productive RESET lock_timeout")

@@ -8,38 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from tests.api import Answer, SocketApi
 from tests.clusters.conftest import Cluster
-from tests.clusters.servers import wait_until
+from tests.clusters.requests import TYPES, asked, counts, grown, new_type, served_by
 from tests.clusters.visitor import Visitor
-
-TABLE = "catalog_servicetype"
-TYPES = "service_types"
-
-
-def counts(cluster: Cluster) -> dict[str, int]:
-    """By server, how many statements read service types so far, as its log has it."""
-    return {"primary": cluster.primary.has_read(TABLE), "replica": cluster.replica.has_read(TABLE)}
-
-
-def grown(cluster: Cluster, before: dict[str, int]) -> list[str]:
-    return [name for name, count in counts(cluster).items() if count > before[name]]
-
-
-def served_by(cluster: Cluster, api: SocketApi, path: str = TYPES) -> tuple[list[str], Answer]:
-    """Which servers were asked for service types to answer the request, and the answer."""
-    before = counts(cluster)
-    answer = api.get(path)
-    assert answer.status == 200, answer
-    return grown(cluster, before), answer
-
-
-def asked(cluster: Cluster, api: SocketApi, path: str = TYPES) -> list[str]:
-    return served_by(cluster, api, path)[0]
-
-
-def new_type(name: str) -> dict[str, object]:
-    return {"data": {"type": TYPES, "attributes": {"name": name}}}
+from tests.support.api import SocketApi
+from tests.support.servers import wait_until
 
 
 def names(api: SocketApi) -> list[str]:
@@ -88,7 +61,7 @@ def test_nothing_else_does(cluster: Cluster, first: SocketApi) -> None:
     assert "Read" in visitor.get("/admin/catalog/servicetype/")
     assert statuses == [200, 200, 204, 404, 401]
     assert cluster.replica.log.read_text().count("LOG:  statement:") == before
-    assert cluster.house().manage("migrate", "--verbosity", "0") == ""
+    assert cluster.installation().manage("migrate", "--verbosity", "0") == ""
     assert cluster.replica.log.read_text().count("LOG:  statement:") == before
 
 
@@ -146,7 +119,7 @@ def test_what_is_written_through_another_door_is_read_as_well(
         else:
             made = f"ServiceType(organization_id={organization}, name='{door}').save()"
             script = f"from catalog.models import ServiceType; {made}"
-            cluster.house().manage("shell", "--verbosity", "0", "--command", script)
+            cluster.installation().manage("shell", "--verbosity", "0", "--command", script)
         assert asked(cluster, first) == ["primary"]
         assert asked(cluster, second) == ["replica"]
         assert door in names(first)
@@ -158,7 +131,7 @@ def test_what_was_written_before_a_process_began_is_read_whoever_wrote_it(
     """Also what no door of ours noted, as before there was a replica."""
     with cluster.paused():
         cluster.primary.execute("UPDATE catalog_servicetype SET description = 'mended by hand'")
-        with cluster.house().served("late") as address:
+        with cluster.installation().served("late") as address:
             late = SocketApi(cluster.tokens[0], address=address)
             assert [asked(cluster, late), asked(cluster, first)] == [["primary"], ["replica"]]
 
@@ -187,7 +160,7 @@ def test_what_replay_is_in_the_way_of_is_read_from_the_primary(
     The replica is left alone, and used again. What took too long is not begun anew.
     """
     with (
-        cluster.house(**{limit: "1000"}).served("hasty") as address,
+        cluster.installation(**{limit: "1000"}).served("hasty") as address,
         psycopg.connect(cluster.primary.url) as locking,
     ):
         api = SocketApi(cluster.tokens[0], address=address)

@@ -10,7 +10,8 @@ import pytest
 from tests.chaos.ground import Ground, populated
 from tests.chaos.postgresql import restarted_under_load, restarted_while_idle
 from tests.clusters.conftest import Cluster
-from tests.clusters.servers import EMPTY, House
+from tests.clusters.servers import EMPTY
+from tests.support.servers import Installation
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def ground(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder: Path = tmp_path_factory.mktemp("restart")
     cluster.primary.execute(f"CREATE DATABASE restarted TEMPLATE {EMPTY}")
     try:
-        yield populated(House(folder, {"DATABASE_URL": cluster.primary.url_of("restarted")}))
+        yield populated(Installation(folder, {"DATABASE_URL": cluster.primary.url_of("restarted")}))
     finally:
         cluster.primary.execute("DROP DATABASE restarted WITH (FORCE)")
 

@@ -14,9 +14,9 @@ import orjson
 import pytest
 
 from productive.accounts.models import Organization
-from tests.api import Answer, Api
-from tests.factories import PersonFactory, ProjectFactory, ServiceFactory, ServiceTypeFactory
-from tests.test_census import METAS, RESOURCES, make, model_of, relationships_of
+from tests.support.api import Answer, Api
+from tests.support.factories import PersonFactory, ProjectFactory, ServiceFactory, ServiceTypeFactory
+from tests.support.resources import METAS, RESOURCES, make, model_of, relationships_of
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from productive.accounts.models import Organization
-from tests.api import Api
-from tests.factories import (
+from tests.support.api import Api
+from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
     FilterFactory,

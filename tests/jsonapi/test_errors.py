@@ -20,8 +20,8 @@ from catalog.models import ServiceType
 from catalog.serializers import ServiceTypeSerializer
 from productive import urls
 from productive.jsonapi.views import ReadOnlyViewSet
-from tests.api import CONTENT_TYPE, Answer, Api
-from tests.factories import ApiTokenFactory, OrganizationFactory, ServiceTypeFactory
+from tests.support.api import CONTENT_TYPE, Answer, Api
+from tests.support.factories import ApiTokenFactory, OrganizationFactory, ServiceTypeFactory
 
 
 class BrokenViewSet(ReadOnlyViewSet):

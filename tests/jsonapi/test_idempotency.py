@@ -24,16 +24,16 @@ from productive.accounts.idempotency import KEPT_FOR, IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.history import Change
 from productive.replicas import REPLICA
-from tests.api import Answer, Api, SocketApi
-from tests.factories import (
+from tests.support.api import Answer, Api, SocketApi
+from tests.support.concurrency import at_once
+from tests.support.factories import (
     ApiTokenFactory,
     OrganizationFactory,
     PersonFactory,
     ServiceFactory,
     ServiceTypeFactory,
 )
-from tests.test_census import SERVED, WRITABLE, document_for, foreign_keys, make, model_of
-from tests.test_races import at_once
+from tests.support.resources import SERVED, WRITABLE, document_for, model_of, new
 
 pytestmark = pytest.mark.django_db
 
@@ -44,17 +44,6 @@ NEW_TYPE = document_for("service_types", name="Design")
 def is_replay(again: Answer, first: Answer) -> bool:
     """The first answer, byte for byte, and said to be."""
     return again == Answer(first.status, {**first.headers, "Idempotency-Replayed": "true"}, first.body)
-
-
-def new(resource: str, organization: Organization) -> dict[str, Any]:
-    """The document of a record that may be made: one that is there, sent back once it is gone."""
-    model = model_of(resource)
-    (row,) = make(resource, organization)
-    names = [f.name for f in model._meta.concrete_fields if f.name in ("name", "first_name", "last_name")]
-    links = {f"{name}_id": getattr(row, f"{name}_id") for name in foreign_keys(model)}
-    attributes = {name: getattr(row, name) for name in names}
-    row.delete()
-    return document_for(resource, **attributes, **links)
 
 
 @pytest.mark.parametrize("resource", WRITABLE)

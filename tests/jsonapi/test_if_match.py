@@ -9,16 +9,16 @@ import pytest
 
 from catalog.models import ServiceType
 from productive.accounts.models import Organization, Person
-from tests.api import Answer, Api
-from tests.factories import (
+from tests.support.api import Answer, Api
+from tests.support.concurrency import at_once
+from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
     OrganizationFactory,
     PersonFactory,
     ServiceTypeFactory,
 )
-from tests.test_census import ACTIONS, WRITABLE, document_for, make, model_of, relationships_of
-from tests.test_races import at_once
+from tests.support.resources import ACTIONS, WRITABLE, document_for, make, model_of, relationships_of
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ import pytest
 
 from catalog.models import ServiceType
 from productive.accounts.models import Organization
-from tests.api import Api
-from tests.factories import PersonFactory, ServiceTypeAssignmentFactory, ServiceTypeFactory
+from tests.support.api import Api
+from tests.support.factories import PersonFactory, ServiceTypeAssignmentFactory, ServiceTypeFactory
 
 pytestmark = pytest.mark.django_db
 

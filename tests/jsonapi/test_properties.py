@@ -1,4 +1,4 @@
-"""What holds for any input, tried with hundreds of generated ones; the same ones each time."""
+"""What holds for any input, tried with generated ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from django.db import transaction
 from django.http import QueryDict
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.models import Project, ServiceType
@@ -28,29 +28,28 @@ from productive.jsonapi.filters import read_conditions
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, CursorPage, Page, page_of
 from productive.jsonapi.parsers import ABSENT, MAX_ID, JSONParser, ResourceObject, parse_day, parse_id
 from productive.jsonapi.renderers import MEDIA_TYPE
-from tests.api import Answer, Api
-from tests.factories import (
+from tests.support.api import Answer, Api
+from tests.support.factories import (
     PersonFactory,
     ProjectFactory,
     ServiceTypeAssignmentFactory,
     ServiceTypeFactory,
 )
-from tests.test_census import RESOURCES, SERVED, WRITABLE, document_for, make, model_of, relationships_of
+from tests.support.resources import (
+    RESOURCES,
+    SERVED,
+    WRITABLE,
+    document_for,
+    make,
+    model_of,
+    relationships_of,
+)
+from tests.support.samples import tried
 
 # Others ask each kind once.
 pytestmark = pytest.mark.no_cover
 
 T = TypeVar("T")
-
-
-def tried(examples: int) -> settings:
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from productive.accounts.models import Organization
-from tests.api import Answer, Api, SocketApi
-from tests.factories import ApiTokenFactory, OrganizationFactory, PersonFactory
+from tests.support.api import Answer, Api, SocketApi
+from tests.support.factories import ApiTokenFactory, OrganizationFactory, PersonFactory
 
 pytestmark = pytest.mark.django_db
 

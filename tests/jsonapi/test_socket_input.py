@@ -14,8 +14,8 @@ from http.client import HTTPResponse
 import pytest
 
 from catalog.models import ServiceType
-from tests.api import CONTENT_TYPE, MEDIA_TYPE, Answer, SocketApi
-from tests.factories import ApiTokenFactory, ServiceTypeFactory
+from tests.support.api import CONTENT_TYPE, MEDIA_TYPE, Answer, SocketApi
+from tests.support.factories import ApiTokenFactory, ServiceTypeFactory
 
 SECRET = "the-secret-of-the-socket-client"
 DOCUMENT = json.dumps({"data": {"type": "service_types", "attributes": {"name": "Design"}}}).encode()
@@ -24,14 +24,14 @@ SECONDS = 10
 
 
 @pytest.fixture
-def server(socket_api: SocketApi) -> SocketApi:
+def client(socket_api: SocketApi) -> SocketApi:
     ApiTokenFactory(name=SECRET, organization__id=900_001)
     return socket_api
 
 
 @contextmanager
-def connection_to(server: SocketApi) -> Iterator[socket.socket]:
-    host, port = server.address.split(":")
+def connection_to(client: SocketApi) -> Iterator[socket.socket]:
+    host, port = client.address.split(":")
     with socket.create_connection((host, int(port)), SECONDS) as connection:
         yield connection
 
@@ -48,14 +48,14 @@ def head(request_line: str, *headers: str, host: str | None = "localhost") -> by
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def exchange(server: SocketApi, request: bytes, method: str = "GET") -> Answer:
-    with connection_to(server) as connection:
+def exchange(client: SocketApi, request: bytes, method: str = "GET") -> Answer:
+    with connection_to(client) as connection:
         connection.sendall(request)
         return answer_on(connection, method)
 
 
-def get(server: SocketApi, path: str, *headers: str, host: str = "localhost") -> Answer:
-    return exchange(server, head(f"GET /api/v2/{path}", *headers, host=host))
+def get(client: SocketApi, path: str, *headers: str, host: str = "localhost") -> Answer:
+    return exchange(client, head(f"GET /api/v2/{path}", *headers, host=host))
 
 
 def post_head(*headers: str, path: str = "service_types") -> bytes:
@@ -69,52 +69,52 @@ def refused(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.error["code"]
 
 
-def assert_alive(server: SocketApi) -> None:
-    assert get(server, "service_types", TOKEN).status == 200
+def assert_alive(client: SocketApi) -> None:
+    assert get(client, "service_types", TOKEN).status == 200
 
 
 # --- headers --------------------------------------------------------------------------------------
 
 
-def test_token_alone_is_served(server: SocketApi) -> None:
-    assert get(server, "service_types", TOKEN, "X-Organization-Id: 900001").ids == []
+def test_token_alone_is_served(client: SocketApi) -> None:
+    assert get(client, "service_types", TOKEN, "X-Organization-Id: 900001").ids == []
 
 
-def test_organization_sent_twice_is_refused(server: SocketApi) -> None:
+def test_organization_sent_twice_is_refused(client: SocketApi) -> None:
     for second in ("900001", "1", ""):
         headers = ("X-Organization-Id: 900001", f"X-Organization-Id: {second}")
-        assert refused(get(server, "people", TOKEN, *headers)) == (403, "access_denied")
+        assert refused(get(client, "people", TOKEN, *headers)) == (403, "access_denied")
 
 
-def test_token_sent_twice_opens_nothing(server: SocketApi) -> None:
-    assert refused(get(server, "people", TOKEN, TOKEN)) == (401, "unauthenticated")
+def test_token_sent_twice_opens_nothing(client: SocketApi) -> None:
+    assert refused(get(client, "people", TOKEN, TOKEN)) == (401, "unauthenticated")
 
 
-def test_token_with_underscores_opens_nothing(server: SocketApi) -> None:
+def test_token_with_underscores_opens_nothing(client: SocketApi) -> None:
     for name in ("X_Auth_Token", "X-Auth_Token", "X_AUTH_TOKEN", "HTTP_X_AUTH_TOKEN"):
-        assert refused(get(server, "people", f"{name}: {SECRET}")) == (401, "unauthenticated")
+        assert refused(get(client, "people", f"{name}: {SECRET}")) == (401, "unauthenticated")
 
 
-def test_organization_with_underscores_is_not_read(server: SocketApi) -> None:
-    assert get(server, "people", TOKEN, "X-Organization-Id: 900001", "X_Organization_Id: 1").status == 200
+def test_organization_with_underscores_is_not_read(client: SocketApi) -> None:
+    assert get(client, "people", TOKEN, "X-Organization-Id: 900001", "X_Organization_Id: 1").status == 200
 
 
-def test_token_of_odd_bytes_opens_nothing(server: SocketApi) -> None:
+def test_token_of_odd_bytes_opens_nothing(client: SocketApi) -> None:
     for value in ("\xe9", "\xff\xfe", "s\xc3\xa9cret", "x" * 8_000):
-        assert refused(get(server, "people", f"X-Auth-Token: {value}")) == (401, "unauthenticated")
+        assert refused(get(client, "people", f"X-Auth-Token: {value}")) == (401, "unauthenticated")
 
 
-def test_host_that_is_not_ours_is_refused(server: SocketApi) -> None:
+def test_host_that_is_not_ours_is_refused(client: SocketApi) -> None:
     for host in ("evil.example", "localhost:x", "a_b", "[::1", "localhost,evil.example", "\xff", ""):
-        assert refused(get(server, "people", TOKEN, host=host)) == (400, "malformed_document")
+        assert refused(get(client, "people", TOKEN, host=host)) == (400, "malformed_document")
 
 
-def test_host_that_is_not_ours_is_refused_for_unknown_routes(server: SocketApi) -> None:
-    assert refused(get(server, "nothing", TOKEN, host="evil.example")) == (400, "malformed_document")
+def test_host_that_is_not_ours_is_refused_for_unknown_routes(client: SocketApi) -> None:
+    assert refused(get(client, "nothing", TOKEN, host="evil.example")) == (400, "malformed_document")
 
 
-def test_forwarded_host_does_not_reach_the_links(server: SocketApi) -> None:
-    answer = get(server, "people", TOKEN, "X-Forwarded-Host: evil.example", "Forwarded: host=evil.example")
+def test_forwarded_host_does_not_reach_the_links(client: SocketApi) -> None:
+    answer = get(client, "people", TOKEN, "X-Forwarded-Host: evil.example", "Forwarded: host=evil.example")
     assert answer.json["links"]["first"].startswith("http://localhost/api/v2/people?")
 
 
@@ -131,15 +131,15 @@ ABSURD_HEADERS = [
 ]  # fmt: skip
 
 
-def test_absurd_header_is_no_obstacle(server: SocketApi) -> None:
+def test_absurd_header_is_no_obstacle(client: SocketApi) -> None:
     for header in ABSURD_HEADERS:
-        answer = get(server, "service_types", TOKEN, header)
+        answer = get(client, "service_types", TOKEN, header)
         assert (answer.status, answer.headers["Content-Type"]) == (200, CONTENT_TYPE)
         assert "Set-Cookie" not in answer.headers
 
 
-def test_hundred_headers_are_no_obstacle(server: SocketApi) -> None:
-    assert get(server, "people", TOKEN, *(f"X-Header-{n}: {n}" for n in range(90))).status == 200
+def test_hundred_headers_are_no_obstacle(client: SocketApi) -> None:
+    assert get(client, "people", TOKEN, *(f"X-Header-{n}: {n}" for n in range(90))).status == 200
 
 
 NO_UTF8 = [
@@ -152,19 +152,19 @@ NO_UTF8 = [
 ]
 
 
-def test_charset_that_is_no_utf8_is_refused(server: SocketApi) -> None:
+def test_charset_that_is_no_utf8_is_refused(client: SocketApi) -> None:
     for content_type in NO_UTF8:
         headers = (f"Content-Type: {content_type}", f"Content-Length: {len(DOCUMENT)}")
-        answer = exchange(server, post_head(*headers, path="service_types?a=b") + DOCUMENT)
+        answer = exchange(client, post_head(*headers, path="service_types?a=b") + DOCUMENT)
         assert refused(answer) == (415, "unsupported_media_type")
 
 
 # --- paths and methods ----------------------------------------------------------------------------
 
 
-def test_head_has_no_body(server: SocketApi) -> None:
+def test_head_has_no_body(client: SocketApi) -> None:
     ServiceTypeFactory(organization_id=900_001)
-    with connection_to(server) as connection:
+    with connection_to(client) as connection:
         connection.sendall(head("HEAD /api/v2/service_types", TOKEN))
         answer = answer_on(connection, "HEAD")
         # Were there a body, the next answer on this connection would begin with it.
@@ -174,114 +174,114 @@ def test_head_has_no_body(server: SocketApi) -> None:
     assert answer.headers["Content-Length"] == str(len(second.body))
 
 
-def test_method_that_is_none_is_refused(server: SocketApi) -> None:
+def test_method_that_is_none_is_refused(client: SocketApi) -> None:
     for method in ("PUT", "TRACE", "OPTIONS", "FOO"):
-        answer = exchange(server, head(f"{method} /api/v2/people", TOKEN))
+        answer = exchange(client, head(f"{method} /api/v2/people", TOKEN))
         assert refused(answer) == (405, "method_not_allowed")
 
 
-def test_path_of_odd_bytes_is_not_found(server: SocketApi) -> None:
+def test_path_of_odd_bytes_is_not_found(client: SocketApi) -> None:
     for path in ("%FF", "%00", "people%0A", "people/%EF%BC%91", "..", "../../etc/passwd", "people/1;x"):
-        assert refused(get(server, path, TOKEN)) == (404, "record_not_found")
+        assert refused(get(client, path, TOKEN)) == (404, "record_not_found")
 
 
-def test_thousands_of_ids_are_served(server: SocketApi) -> None:
+def test_thousands_of_ids_are_served(client: SocketApi) -> None:
     wanted = ServiceTypeFactory(organization_id=900_001, id=1)
     ids = ",".join(map(str, range(1, 1_800)))
     assert 7_800 < len(ids) < 8_000
-    assert get(server, f"service_types?filter[id]={ids}", TOKEN).ids == [wanted.pk]
+    assert get(client, f"service_types?filter[id]={ids}", TOKEN).ids == [wanted.pk]
 
 
-def test_query_of_odd_bytes_is_refused(server: SocketApi) -> None:
-    assert refused(get(server, "people?filter[id]=%FF", TOKEN)) == (400, "unsupported_filter_value")
+def test_query_of_odd_bytes_is_refused(client: SocketApi) -> None:
+    assert refused(get(client, "people?filter[id]=%FF", TOKEN)) == (400, "unsupported_filter_value")
 
 
 # --- bodies ---------------------------------------------------------------------------------------
 
 
-def test_chunked_body_is_served(server: SocketApi) -> None:
+def test_chunked_body_is_served(client: SocketApi) -> None:
     for size in (1, 7, 1_000):
         pieces = [DOCUMENT[start : start + size] for start in range(0, len(DOCUMENT), size)]
         body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
         request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked") + body
-        assert exchange(server, request).status == 201
+        assert exchange(client, request).status == 201
     assert [*ServiceType.objects.values_list("name")] == [("Design",)] * 3
 
 
-def test_chunked_body_over_the_limit_is_refused(server: SocketApi) -> None:
+def test_chunked_body_over_the_limit_is_refused(client: SocketApi) -> None:
     body = (b"%x\r\n%s\r\n" % (50_000, b" " * 50_000)) * 30 + b"0\r\n\r\n"
     request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked") + body
-    assert refused(exchange(server, request)) == (413, "payload_too_large")
-    assert_alive(server)
+    assert refused(exchange(client, request)) == (413, "payload_too_large")
+    assert_alive(client)
 
 
-def test_chunks_that_are_none_do_not_stop_the_server(server: SocketApi) -> None:
+def test_chunks_that_are_none_do_not_stop_the_server(client: SocketApi) -> None:
     request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked") + b"zz\r\n" + DOCUMENT
-    assert exchange(server, request).status == 400
-    assert_alive(server)
+    assert exchange(client, request).status == 400
+    assert_alive(client)
     assert ServiceType.objects.count() == 0
 
 
-def test_client_that_expects_to_be_asked_is_asked(server: SocketApi) -> None:
+def test_client_that_expects_to_be_asked_is_asked(client: SocketApi) -> None:
     headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {len(DOCUMENT)}", "Expect: 100-continue")
-    with connection_to(server) as connection:
+    with connection_to(client) as connection:
         connection.sendall(post_head(*headers))
         assert connection.recv(1_000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(DOCUMENT)
         assert answer_on(connection).status == 201
 
 
-def test_body_over_the_limit_is_refused_and_does_not_hang(server: SocketApi) -> None:
+def test_body_over_the_limit_is_refused_and_does_not_hang(client: SocketApi) -> None:
     for size in (1_000_001, 1_500_000, 5_000_000):
         headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {size}")
-        answer = exchange(server, post_head(*headers) + DOCUMENT.ljust(size))
+        answer = exchange(client, post_head(*headers) + DOCUMENT.ljust(size))
         assert refused(answer) == (413, "payload_too_large")
-        assert_alive(server)
+        assert_alive(client)
     assert ServiceType.objects.count() == 0
 
 
-def test_body_over_the_limit_leaves_the_connection_in_step(server: SocketApi) -> None:
+def test_body_over_the_limit_leaves_the_connection_in_step(client: SocketApi) -> None:
     """What is left of the body is never taken for the next request."""
     size = 1_200_000
     smuggled = head("DELETE /api/v2/service_types/900021", TOKEN)
     ServiceTypeFactory(organization_id=900_001, id=900_021)
     headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {size}")
-    with connection_to(server) as connection:
+    with connection_to(client) as connection:
         connection.sendall(post_head(*headers) + b" " * 1_000_100 + smuggled * 100)
         connection.sendall(b" " * (size - 1_000_100 - len(smuggled) * 100))
         assert refused(answer_on(connection)) == (413, "payload_too_large")
-    assert_alive(server)
+    assert_alive(client)
     assert ServiceType.objects.count() == 1
 
 
-def test_body_that_ends_early_is_refused(server: SocketApi) -> None:
+def test_body_that_ends_early_is_refused(client: SocketApi) -> None:
     """Also where what came is a whole document: the client said that there is more."""
     headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {len(DOCUMENT) + 1}")
     for sent in (b"", DOCUMENT[:20], DOCUMENT):
-        with connection_to(server) as connection:
+        with connection_to(client) as connection:
             connection.sendall(post_head(*headers) + sent)
             connection.shutdown(socket.SHUT_WR)
             assert refused(answer_on(connection)) == (400, "malformed_document")
-        assert_alive(server)
+        assert_alive(client)
     assert ServiceType.objects.count() == 0
 
 
-def test_connections_cut_off_do_not_stop_the_server(server: SocketApi) -> None:
+def test_connections_cut_off_do_not_stop_the_server(client: SocketApi) -> None:
     headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {len(DOCUMENT)}")
     whole = post_head(*headers) + DOCUMENT
     for length in range(0, len(whole), 20):
-        with connection_to(server) as connection:
+        with connection_to(client) as connection:
             connection.sendall(whole[:length])
-    assert_alive(server)
+    assert_alive(client)
     assert ServiceType.objects.count() == 0
 
 
-def test_silent_connections_do_not_stop_the_server(server: SocketApi) -> None:
+def test_silent_connections_do_not_stop_the_server(client: SocketApi) -> None:
     headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {len(DOCUMENT)}")
-    with connection_to(server) as first, connection_to(server) as second:
+    with connection_to(client) as first, connection_to(client) as second:
         first.sendall(post_head(*headers) + DOCUMENT[:5])
         second.sendall(b"GET /api/v2/peo")
-        assert_alive(server)
+        assert_alive(client)
         first.sendall(DOCUMENT[5:])
         assert answer_on(first).status == 201
 
@@ -303,17 +303,17 @@ NO_REQUESTS = [
 ]
 
 
-def test_bytes_that_are_no_request_do_not_stop_the_server(server: SocketApi) -> None:
-    """The server itself refuses these, in words of its own, or hangs up without any."""
+def test_bytes_that_are_no_request_do_not_stop_the_server(client: SocketApi) -> None:
+    """The client itself refuses these, in words of its own, or hangs up without any."""
     for sent in NO_REQUESTS:
-        with connection_to(server) as connection:
+        with connection_to(client) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
             status = connection.makefile("rb").readline().split()[1:2]
         assert status in ([], [b"400"], [b"505"])
-        assert_alive(server)
+        assert_alive(client)
 
 
-def test_cookie_that_would_be_read_as_nul_is_no_cookie(server: SocketApi) -> None:
-    answer = server.request("GET", "/admin/", headers={"Cookie": 'sessionid="\\000abcdefghijk"'})
+def test_cookie_that_would_be_read_as_nul_is_no_cookie(client: SocketApi) -> None:
+    answer = client.request("GET", "/admin/", headers={"Cookie": 'sessionid="\\000abcdefghijk"'})
     assert (answer.status, answer.headers["Location"]) == (302, "/admin/login/?next=/admin/")

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from redis import Redis, RedisError
 
-from tests.conftest import free_port, wait_for_port
+from tests.support.servers import free_port, wait_for_port
 
 
 @contextmanager

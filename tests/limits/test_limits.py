@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import socket
 import time
@@ -24,12 +25,11 @@ from productive.limits import limiter as limiter_module
 from productive.limits.limiter import FORGET_SECONDS, REST_SECONDS, Limiter, the_limiter
 from productive.limits.rates import Rate
 from productive.limits.stores import FileStore, PostgreSQLStore, RedisStore, Store
-from tests.api import Answer, Api, SocketApi
-from tests.benchmarks.load.server import served
-from tests.conftest import database_url_of_the_tests, free_port
-from tests.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 from tests.limits.conftest import redis_server
-from tests.test_settings import GOOD_KEY, manage
+from tests.support.api import Answer, Api, SocketApi
+from tests.support.commands import GOOD_KEY, manage
+from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
+from tests.support.servers import WARNINGS, database_url_of_tests, free_port, gunicorn
 
 pytestmark = pytest.mark.django_db
 
@@ -368,11 +368,11 @@ def test_processes_count_together(
     for name, value in {"TOKEN": "100/1h", "ORGANIZATION": "130/2h", "FAILED_AUTHENTICATION": "off"}.items():
         monkeypatch.setenv(f"RATE_LIMIT_{name}", value)
     monkeypatch.setenv("CACHE_URL", cache_url)
-    with served(database_url_of_the_tests(), 2, tmp_path / "log") as server:
-        address = f"{server.address[0]}:{server.address[1]}"
+    environment = {**os.environ, **WARNINGS, "DATABASE_URL": database_url_of_tests()}
+    with gunicorn(environment, tmp_path / "log", workers=2) as server:
 
         def answers(token: ApiToken, times: int) -> list[Answer]:
-            api = SocketApi(token.name, address=address)
+            api = SocketApi(token.name, address=server.netloc)
             with ThreadPoolExecutor(10) as pool:
                 return list(pool.map(lambda _: api.get("organizations"), range(times)))
 

@@ -18,9 +18,11 @@ from productive.jsonapi.errors import PARAMETERS, STATUSES
 from productive.jsonapi.filters import NEGATIONS, NUMBER_OPERATIONS, TEXT_OPERATIONS
 from productive.jsonapi.schema import parameters
 from productive.jsonapi.schema.pages import document
-from tests.api import MEDIA_TYPE, Api
 from tests.openapi.world import furnish
-from tests.test_census import ACTIONS, RESOURCES, ROUTES, SERVED, WRITABLE, make, model_of
+from tests.support.api import MEDIA_TYPE, Api
+from tests.support.resources import ACTIONS, RESOURCES, ROUTES, SERVED, WRITABLE, make, model_of
+
+pytestmark = pytest.mark.any_database
 
 OPERATIONS = {"eq", *NEGATIONS, *TEXT_OPERATIONS, *NUMBER_OPERATIONS}
 EXCHANGES = [

@@ -11,10 +11,10 @@ import pytest
 from django.test import Client
 
 from productive.jsonapi.schema.pages import document, made
-from tests.api import Api
-from tests.test_census import SERVED
+from tests.support.api import Api
+from tests.support.resources import SERVED
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_programs_read_it_without_a_token() -> None:

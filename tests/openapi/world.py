@@ -9,8 +9,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from productive.accounts.models import ApiToken
 from productive.wsgi import application
-from tests.api import connection_kept
-from tests.factories import (
+from tests.support.api import connection_kept
+from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
     FilterFactory,

@@ -20,9 +20,9 @@ from productive.accounts.models import Organization, Person, User
 from productive.counting import total
 from productive.history import history_of, is_recorded
 from productive.management.invariants import violations
-from tests.api import Api
-from tests.databases import new_database, within
-from tests.test_census import RESOURCES, model_of
+from tests.support.api import Api
+from tests.support.databases import new_database, within
+from tests.support.resources import RESOURCES, model_of
 
 ROWS = Path(__file__).with_name("first.sql")
 # What there was at first: ours as they were, Django's own as they are.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,8 @@ from productive.accounts.models import Organization
 from tests.benchmarks.load.client import Answer, Load, Outcome, Request
 from tests.benchmarks.load.figures import Figures, Reference, Sample, Tally, TooManyErrorsError
 from tests.benchmarks.load.mix import KINDS, Mix
-from tests.benchmarks.load.server import Server, cpu_seconds_of_all, served
 from tests.benchmarks.load.world import Tenant, tenant_of
+from tests.support.servers import WARNINGS, Server, cpu_seconds_of_all, gunicorn
 
 WORKERS = 2
 HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -33,13 +34,19 @@ def load(
     """Load two organizations or more, the first most of all; each needs rows, as the seed makes them.
 
     `database_url` is what the server is told; it must be the database that this process is connected to. The
-    server's log goes into the folder. Raise RuntimeError where the server doesn't start.
+    server's log goes into the folder. Raise AssertionError if the server doesn't start.
     """
     tenants = [tenant_of(organization, random.Random(1)) for organization in organizations]
     assignments = sum(
         len(tenant.service_pairs.seeded) + len(tenant.project_pairs.seeded) for tenant in tenants
     )
-    with served(database_url, WORKERS, folder / "server.log") as server:
+    environment = {
+        **os.environ,
+        **WARNINGS,
+        "DATABASE_URL": database_url,
+        "DJANGO_SETTINGS_MODULE": "productive.settings",
+    }
+    with gunicorn(environment, folder / "server.log", workers=WORKERS) as server:
         workers = server.workers
         # The processes load what they need with their first requests.
         refer(server, connections, reference_seconds / 3)

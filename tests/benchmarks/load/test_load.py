@@ -14,7 +14,7 @@ from productive.accounts.models import Organization, Person
 from tests.benchmarks.load.mix import KINDS
 from tests.benchmarks.load.run import load
 from tests.benchmarks.load.world import tenant_of
-from tests.conftest import database_url_of_the_tests
+from tests.support.servers import database_url_of_tests
 
 
 def seeded(*names: str) -> list[Organization]:
@@ -26,7 +26,7 @@ def seeded(*names: str) -> list[Organization]:
 @pytest.mark.django_db(transaction=True)
 def test_short_load_finds_nothing_wrong(tmp_path: Path) -> None:
     figures = load(
-        database_url_of_the_tests(),
+        database_url_of_tests(),
         seeded("Large", "Small"),
         tmp_path,
         seconds=2.5,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from productive.accounts.models import ApiToken, Organization, Person, User
-from tests.api import Api
 from tests.benchmarks.size.report import row
 from tests.benchmarks.size.work import PROJECTS, SERVICES, Listed, Request, alike, tenants
 from tests.benchmarks.smoke import works_measured_by
-from tests.factories import (
+from tests.support.api import Api
+from tests.support.factories import (
     OrganizationFactory,
     PersonFactory,
     ProjectAssignmentFactory,

@@ -16,8 +16,8 @@ from assignments.models import ProjectAssignment, ServiceAssignment
 from productive.accounts.management.commands.issue_token import issue
 from productive.accounts.models import Organization, Person
 from productive.jsonapi.cursors import cursor_at, terms_of
-from tests.api import Api
 from tests.benchmarks.timing import timed
+from tests.support.api import Api
 
 SERVICES, PROJECTS = "service_assignments", "project_assignments"
 MODELS: Mapping[str, Any] = {SERVICES: ServiceAssignment, PROJECTS: ProjectAssignment}

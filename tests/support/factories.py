@@ -15,7 +15,7 @@ from productive.accounts.models import ApiToken, Organization, Person, User
 def own(factory_class: str) -> factory.SubFactory:
     """A related record of the same organization."""
     return factory.SubFactory(
-        f"tests.factories.{factory_class}", organization=factory.SelfAttribute("..organization")
+        f"tests.support.factories.{factory_class}", organization=factory.SelfAttribute("..organization")
     )
 
 

@@ -1,0 +1,126 @@
+"""Use the admin as its users do, and make a row of every model in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.db.models import ForeignKey, Model
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.models import ApiToken, Organization, Person, User
+from tests.support import factories
+from tests.support.factories import PersonFactory, UserFactory
+
+OWNED: dict[type[Any], Callable[..., Any]] = {
+    User: factories.UserFactory,
+    Person: lambda organization: PersonFactory(
+        organization=organization, user=UserFactory(organization=None)
+    ),
+    ApiToken: factories.ApiTokenFactory,
+    ServiceType: factories.ServiceTypeFactory,
+    Project: factories.ProjectFactory,
+    Deal: factories.DealFactory,
+    Service: factories.ServiceFactory,
+    ServiceAssignment: factories.ServiceAssignmentFactory,
+    ProjectAssignment: factories.ProjectAssignmentFactory,
+    ServiceTypeAssignment: factories.ServiceTypeAssignmentFactory,
+    Filter: factories.FilterFactory,
+}
+
+
+def make(model: type[Model], organization: Organization) -> Any:
+    """A row of the model that the organization owns."""
+    if model is Organization:
+        return organization
+    if model is Group:
+        return Group.objects.create(name=f"Group {Group.objects.count()}")
+    return OWNED[model](organization=organization)
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def superuser() -> Client:
+    return signed_in(UserFactory(organization=None, is_staff=True, is_superuser=True))
+
+
+def staff(organization: Organization | None, *codenames: str) -> Client:
+    """Staff of the organization with these permissions; without any named, with all there are."""
+    user = UserFactory(organization=organization, is_staff=True)
+    permissions = Permission.objects.all()
+    user.user_permissions.set(permissions.filter(codename__in=codenames) if codenames else permissions)
+    return signed_in(user)
+
+
+def acting(client: Client, model: type[Model]) -> set[Any]:
+    """What there is of the model because somebody is signed in: their login and the person they are."""
+    user = User.objects.get(pk=client.session["_auth_user_id"])
+    return {User: {user.pk}, Person: {person.pk for person in user.people.all()}}.get(model, set())
+
+
+def url(model: type[Model], page: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def listed(client: Client, model: type[Model], query: str = "") -> set[Any]:
+    response = client.get(url(model, "changelist") + query)
+    assert response.status_code == 200
+    return {row.pk for row in response.context["cl"].result_list}
+
+
+def form_data(client: Client, address: str) -> dict[str, Any]:
+    """What a browser would send if the form at this address were saved untouched."""
+    context = client.get(address).context
+    data = {}
+    for bound in context["adminform"].form:
+        value = bound.value()
+        if value not in (None, False) and not bound.field.disabled:
+            data[bound.html_name] = value
+    for inline in context["inline_admin_formsets"]:
+        data |= {
+            f"{inline.formset.prefix}-{bound.name}": bound.value() for bound in inline.formset.management_form
+        }
+        for form in inline.formset.initial_forms:
+            values = {bound.html_name: bound.value() for bound in form}
+            data |= {name: value for name, value in values.items() if value not in (None, False)}
+    return data
+
+
+def autocomplete(client: Client, field: Any, term: str = "", **extra: str) -> Any:
+    query = {
+        "app_label": field.model._meta.app_label,
+        "model_name": field.model._meta.model_name,
+        "field_name": field.name,
+        "term": term,
+    }
+    return client.get(reverse("admin:autocomplete"), query | extra)
+
+
+def request_by(client: Client) -> Any:
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(pk=client.session["_auth_user_id"])
+    return request
+
+
+RELATIONS = [
+    field
+    for model in [*OWNED, Group]
+    for field in model._meta.get_fields()
+    if isinstance(field, ForeignKey) and field.editable and field.related_model in {*OWNED, Organization}
+]
+
+
+every_owned_model = pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)
+every_model = pytest.mark.parametrize(
+    "model", [*OWNED, Organization, Group], ids=lambda model: model.__name__
+)
+every_relation = pytest.mark.parametrize("field", RELATIONS, ids=str)

@@ -1,0 +1,42 @@
+"""Run commands of manage.py."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.support.servers import ROOT
+
+
+def run(command: str, *arguments: Any) -> tuple[str, str]:
+    """What it wrote to stdout and to stderr."""
+    out, err = StringIO(), StringIO()
+    call_command(command, *map(str, arguments), stdout=out, stderr=err, no_color=True)
+    return out.getvalue(), err.getvalue()
+
+
+def refusal(command: str, *arguments: Any) -> str:
+    with pytest.raises(CommandError) as caught:
+        run(command, *arguments)
+    return str(caught.value)
+
+
+GOOD_KEY = "a key of more than fifty characters, made for the tests alone"
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**kept, "ENV_FILE": os.devnull, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

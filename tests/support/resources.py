@@ -1,0 +1,100 @@
+"""What the API serves, as the router and the models declare it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from productive.accounts.models import Organization, OrganizationOwned
+from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
+from tests.support import factories
+
+
+def patterns(found: list[Any], prefix: str = "") -> Any:
+    for pattern in found:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from patterns(pattern.url_patterns, path)
+        elif isinstance(pattern, URLPattern) and hasattr(pattern.callback, "cls"):
+            yield path, pattern.callback
+
+
+ROUTES = [
+    (path.removeprefix("api/v2/"), callback)
+    for path, callback in patterns(get_resolver().url_patterns)
+    if issubclass(callback.cls, ReadOnlyViewSet)
+]
+
+
+SERVED: dict[str, type[ReadOnlyViewSet]] = {
+    match[1]: callback.cls for path, callback in ROUTES if (match := re.match(r"\^(\w+)/\?\$", path))
+}
+
+
+# Computed answers have no table; tests/assignments/test_tracking_api.py asks them.
+RESOURCES = {
+    name: view for name, view in SERVED.items() if not view.serializer_class.Meta.model._meta.abstract
+}
+
+
+ACTIONS = [
+    (match[1], match[2])
+    for path, _ in ROUTES
+    if (match := re.match(r"\^(\w+)/\(\?P<pk>[^)]+\)/(\w+)/\?\$", path))
+]
+
+
+WRITABLE = [name for name, view in RESOURCES.items() if issubclass(view, ModelViewSet)]
+
+
+# Resources with a meta object of their own: one query for all of a page.
+METAS = {"services": 1}
+
+
+def model_of(resource: str) -> type[models.Model]:
+    return RESOURCES[resource].serializer_class.Meta.model
+
+
+def make(resource: str, organization: Organization, count: int = 1) -> list[Any]:
+    model = model_of(resource)
+    if model is Organization:
+        return [organization]
+    factory: Any = getattr(factories, f"{model.__name__}Factory")
+    return factory.create_batch(count, organization=organization)
+
+
+def document_for(resource: str, **attributes: Any) -> dict[str, Any]:
+    return {"data": {"type": resource, "attributes": attributes}}
+
+
+def foreign_keys(model: type[models.Model]) -> list[str]:
+    """The foreign keys between records of an organization."""
+    return [
+        field.name
+        for field in model._meta.concrete_fields
+        if field.many_to_one and issubclass(field.related_model, OrganizationOwned)
+    ]
+
+
+def relationships_of(resource: str) -> list[str]:
+    names = RESOURCES[resource].serializer_class.Meta.fields
+    return [name for name in names if model_of(resource)._meta.get_field(name).is_relation]
+
+
+def new(resource: str, organization: Organization) -> dict[str, Any]:
+    """The document of a record that may be made: one that is there, sent back once it is gone."""
+    model = model_of(resource)
+    (row,) = make(resource, organization)
+    names = [f.name for f in model._meta.concrete_fields if f.name in ("name", "first_name", "last_name")]
+    links = {f"{name}_id": getattr(row, f"{name}_id") for name in foreign_keys(model)}
+    attributes = {name: getattr(row, name) for name in names}
+    row.delete()
+    return document_for(resource, **attributes, **links)
+
+
+# Every model whose records belong to an organization, in the API or not.
+OWNED = [model for model in apps.get_models() if issubclass(model, OrganizationOwned)]

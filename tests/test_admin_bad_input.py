@@ -1,0 +1,242 @@
+"""Input that no browser sends to the admin: every page of every model answers it without an error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection
+from django.db.models import JSONField, Model
+
+from catalog.models import Deal, ServiceType
+from productive.accounts.models import ApiToken
+from tests.support import factories
+from tests.support.admin import (
+    OWNED,
+    autocomplete,
+    every_model,
+    every_relation,
+    form_data,
+    make,
+    staff,
+    superuser,
+    url,
+)
+from tests.support.factories import OrganizationFactory
+
+pytestmark = pytest.mark.django_db
+
+WRONG_IDS = [
+    "9223372036854775808",
+    "99999999999999999999999",
+    "-1",
+    "0",
+    "abc",
+    "1.0",
+    "%00",
+    "%ED%A0%80",
+    "%0A",
+    "_3A",
+]
+
+
+@every_model
+def test_ids_that_are_none_are_missing(model: type[Model]) -> None:
+    row, client = make(model, OrganizationFactory()), superuser()
+    # What Python's int() takes for the id of the row.
+    full_width = "".join(chr(0xFF10 + int(digit)) for digit in str(row.pk))
+    odd = [f"{row.pk}%20", f"%2B{row.pk}", f"0{row.pk}", "_".join(f"0{row.pk}"), full_width]
+    for wrong in [*WRONG_IDS, *odd]:
+        for page in ("change", "delete", "history"):
+            address = f"{url(model, 'changelist')}{wrong}/{page}/"
+            assert client.get(address).status_code in (302, 404)
+            assert client.post(address, {"post": "yes"}).status_code in (302, 404)
+    assert model._default_manager.filter(pk=row.pk).exists()
+
+
+WRONG_QUERIES = [
+    "q=%00",
+    "q=%ED%A0%80",
+    "q=a%00b",
+    "q=%22",
+    "q=%27%22%5C",
+    "q=" + "a+" * 3000,
+    "q=" + "9" * 5000,
+    "p=99999999999999999999",
+    "p=-1",
+    "p=x",
+    "p=%00",
+    "p=" + "9" * 5000,
+    "all=",
+    "all=&p=7",
+    "o=99",
+    "o=-99.1",
+    "o=x",
+    "o=1.-1.1",
+    "o=99999999999999999999",
+    "o=%00",
+    "o=" + "9" * 5000,
+    "e=1",
+    "_facets=1&q=%00",
+    "_popup=1&_to_field=id",
+    "_to_field=organization",
+    "_to_field=%00",
+    "id=9223372036854775808",
+    "id__in=9223372036854775808",
+    "id__in=x",
+    "pk=1_0",
+    "unknown=1",
+    "%00=1",
+    "created_at__year=99999",
+    "created_at__gte=99999-01-01",
+    "created_at__gte=%00",
+    "created_at__gte=0001-01-01T00:00%2B14:00",
+    "created_at__lt=9999-12-31T23:59-14:00",
+    "expires_at__gte=0001-01-01T00:00%2B14:00",
+    "expires_at__gte=9999-12-31T23:59-14:00",
+    "expires_at__isnull=x",
+    "end_date__gte=99999-01-01",
+    "end_date__lt=x",
+    "year=99999",
+    "name__regex=(",
+    "digest__startswith=a",
+    "password__startswith=a",
+    "organization__name__regex=(",
+    "organization__id__exact=9223372036854775808",
+    "organization__id__exact=x",
+    "organization__exact=%00",
+    "organization__id__lt=99999999999999999999999",
+    "organization__gte=x",
+    "is_active__exact=%00",
+    "is_active__gte=x",
+    "is_staff__exact=7&is_staff__exact=x",
+    "read_only__exact=x",
+    "watched__isnull=%00",
+    "archived=%00",
+    "archived=maybe",
+    "closed=maybe",
+    "archived__x=1",
+    "groups__id__exact=x",
+    "groups__id__exact=9223372036854775808",
+    "params__a__b=1",
+    "preferences__has_key=%00",
+    "_changelist_filters=%00",
+    "_changelist_filters=%26%26%3D",
+]
+
+
+@pytest.mark.no_cover
+@every_model
+def test_nonsense_in_a_query_is_answered(model: type[Model]) -> None:
+    make(model, OrganizationFactory())
+    client = superuser()
+    answers = {
+        query: client.get(url(model, "changelist") + "?" + query).status_code for query in WRONG_QUERIES
+    }
+    assert {query: code for query, code in answers.items() if code not in (200, 302, 400)} == {}
+
+
+@pytest.mark.parametrize("secret", ["digest__startswith", "prefix__startswith"])
+def test_columns_cannot_be_probed_by_a_lists_query(secret: str) -> None:
+    token = factories.ApiTokenFactory()
+    probed = staff(token.organization).get(url(ApiToken, "changelist") + f"?{secret}=a")
+    assert probed.status_code == 400
+
+
+@pytest.mark.no_cover
+@every_model
+@pytest.mark.parametrize(
+    "value", ["\x00", "x", "1_0", "9223372036854775808", "0001-01-01T00:00+14:00", "[" * 9999]
+)
+def test_nonsense_in_a_form_is_answered(model: type[Model], value: str) -> None:
+    row, client = make(model, OrganizationFactory()), superuser()
+    fields = [field.name for field in model._meta.get_fields()]
+    names = [*fields, *(f"{name}_{part}" for name in fields for part in (0, 1))]
+    assert client.get(url(model, "add"), dict.fromkeys(names, value)).status_code == 200
+    for address in (url(model, "add"), url(model, "change", row.pk)):
+        data = {**form_data(client, address), **dict.fromkeys(names, value)}
+        data = {key: wrong for key, wrong in data.items() if not key.endswith("_FORMS")}
+        assert client.post(address, data).status_code in (200, 302)
+    for action in ("delete_selected", "archive", value):
+        chosen = {"action": action, "index": 0, "_selected_action": value}
+        assert client.post(url(model, "changelist"), chosen).status_code == 302
+
+
+@pytest.mark.no_cover
+@every_relation
+@pytest.mark.parametrize("term", ["\x00", "a\x00b", "\ud800", "a " * 3000, "\\"])
+def test_nonsense_in_an_autocomplete_term_finds_nothing(field: Any, term: str) -> None:
+    make(field.model, OrganizationFactory())
+    query = term.encode("utf-8", "surrogatepass").decode("latin-1")
+    found = autocomplete(superuser(), field, query)
+    assert (found.status_code, found.json()["results"]) == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("app_label", "\x00"),
+        ("model_name", ""),
+        ("field_name", "id"),
+        ("field_name", "services"),
+        ("page", "x"),
+    ],
+)
+def test_nonsense_in_an_autocomplete_address_is_refused(part: str, value: str) -> None:
+    answer = autocomplete(superuser(), Deal._meta.get_field("project"), **{part: value})
+    assert answer.status_code in (403, 404)
+
+
+JSON_FIELDS = [(m, f.name) for m in OWNED for f in m._meta.fields if isinstance(f, JSONField)]
+
+
+@pytest.mark.parametrize(("model", "name"), JSON_FIELDS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"\\ud800"',
+        '{"\\udfff": 1}',
+        '"\\u0000"',
+        "NaN",
+        "[-Infinity]",
+        "1e400",
+        "9" * 5000,
+        "[" * 100_000,
+        "[" * 900 + "]" * 900,
+        "{",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_json_that_a_database_cannot_keep_is_refused(model: type[Model], name: str, text: str) -> None:
+    row, client = make(model, OrganizationFactory()), superuser()
+    change = url(model, "change", row.pk)
+    answer = client.post(change, {**form_data(client, change), name: text})
+    assert answer.status_code == 200
+    assert answer.context["adminform"].form.errors == {name: ["Enter a valid JSON."]}
+
+
+@pytest.mark.parametrize(("model", "name"), JSON_FIELDS)
+def test_json_that_only_looks_dangerous_is_kept(model: type[Model], name: str) -> None:
+    row, client = make(model, OrganizationFactory()), superuser()
+    change = url(model, "change", row.pk)
+    text = r'{"a": ["\\u0000", "č", "😀", 9007199254740993, 1.5, null]}'
+    assert client.post(change, {**form_data(client, change), name: text}).status_code == 302
+    row.refresh_from_db()
+    assert getattr(row, name) == {"a": [r"\u0000", "č", "😀", 9007199254740993, 1.5, None]}
+
+
+@pytest.mark.parametrize(("error", "status"), [(OperationalError, 503), (IntegrityError, 409)])
+def test_what_is_left_of_a_race_is_told_on_a_page(error: type[Exception], status: int) -> None:
+    """As where a row stays locked for longer than PostgreSQL may wait."""
+    row = factories.ServiceTypeFactory()
+
+    def fail(*args: Any) -> None:
+        raise error
+
+    client = staff(row.organization)
+    with connection.execute_wrapper(
+        lambda execute, sql, *rest: fail() if sql.startswith("DELETE") else execute(sql, *rest)
+    ):
+        answer = client.post(url(ServiceType, "delete", row.pk), {"post": "yes"})
+    assert (answer.status_code, "Please try again" in answer.content.decode()) == (status, True)
+    assert ServiceType.objects.filter(pk=row.pk).exists()
