@@ -9,6 +9,9 @@ os.environ.setdefault("HTTPS", "false")
 os.environ.setdefault("RATE_LIMIT_TOKEN", "off")
 os.environ.setdefault("RATE_LIMIT_ORGANIZATION", "off")
 os.environ.setdefault("RATE_LIMIT_FAILED_AUTHENTICATION", "off")
+# A busy machine is slow, not broken. Tests of these limits set their own.
+os.environ.setdefault("STATEMENT_TIMEOUT_MS", "120000")
+os.environ.setdefault("LOCK_TIMEOUT_MS", "60000")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 
 from productive.settings import *  # noqa: F403

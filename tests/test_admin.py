@@ -20,6 +20,7 @@ from assignments.models import ProjectAssignment
 from catalog.models import Project
 from productive.accounts.models import ApiToken, Organization, Person, User
 from tests.support.admin import (
+    MODELS,
     OWNED,
     acting,
     autocomplete,
@@ -34,8 +35,9 @@ from tests.support.admin import (
     url,
 )
 from tests.support.factories import OrganizationFactory, PersonFactory, ProjectFactory
+from tests.support.samples import sampled
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover, pytest.mark.any_database]
 
 # Staff can do nothing of this, whatever they were given.
 SUPERUSERS_ONLY = {(Organization, "add"), (Organization, "delete"), (User, "delete")}
@@ -63,7 +65,6 @@ def test_every_page_answers_a_superuser(model: type[Model]) -> None:
     assert {page: client.get(page).status_code for page in pages} == dict.fromkeys(pages, 200)
 
 
-@pytest.mark.no_cover
 @every_model
 def test_every_filter_beside_a_list_answers(model: type[Model]) -> None:
     OrganizationFactory.create_batch(2)
@@ -79,8 +80,10 @@ def test_every_filter_beside_a_list_answers(model: type[Model]) -> None:
         for name, field in choice["form"].fields.items()
         for value in ["", "7", "2026-01-31", *(key for key, _ in getattr(field, "choices", ()))]
     ]
-    answers = {link: client.get(url(model, "changelist") + link).status_code for link in links}
-    assert answers == dict.fromkeys(links, 200)
+    links = sampled(links, MODELS.index(model))
+    assert {link: client.get(url(model, "changelist") + link).status_code for link in links} == dict.fromkeys(
+        links, 200
+    )
 
 
 @every_model
@@ -310,7 +313,6 @@ def test_superuser_cannot_link_across_organizations() -> None:
 # --- Cost -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.no_cover
 @every_owned_model
 @pytest.mark.parametrize("actor", [superuser, staff])
 def test_list_costs_the_same_at_one_and_thirty_rows(model: type[Model], actor: Callable[..., Client]) -> None:

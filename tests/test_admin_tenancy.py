@@ -22,7 +22,7 @@ from productive.history import change_set
 from tests.support.admin import OWNED, RELATIONS, make, request_by, signed_in, staff, url
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 MARK = "Zyxwvut"
 MISSING = 987_654_321
@@ -140,7 +140,6 @@ def alike(one: tuple[Any, ...], other: tuple[Any, ...], ids: set[int]) -> bool:
     return len({numbers.sub("#", PASSING.sub("", "\n".join(map(str, each)))) for each in (one, other)}) == 1
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_stranger_finds_and_changes_nothing_at_any_address(method: str, strangers: Rows) -> None:
     clients = twice(staff(OrganizationFactory()))
@@ -183,7 +182,6 @@ def twice(client: Client) -> list[Client]:
     return clients
 
 
-@pytest.mark.no_cover
 def test_strangers_rows_can_be_chosen_for_no_action(strangers: Rows) -> None:
     clients, before = twice(staff(OrganizationFactory())), kept(strangers)
     theirs = [row.pk for row in strangers.values()]
@@ -214,7 +212,6 @@ def own_address(route: str, pattern: URLPattern, rows: Rows) -> str:
     return path_of(route, pattern, {name: fill(route, name, rows)[0] for name in names})
 
 
-@pytest.mark.no_cover
 def test_own_pages_show_and_delete_nothing_of_strangers(strangers: Rows) -> None:
     """Drop-downs, filters and histories, confirmations, exports."""
     own, before = rows_called("Own"), kept(strangers)
@@ -256,7 +253,6 @@ def test_nobody_but_active_staff_gets_past_the_login_page(method: str, strangers
     assert kept(strangers) == before
 
 
-@pytest.mark.no_cover
 def test_staff_without_rights_see_no_record(strangers: Rows) -> None:
     client = staff(strangers[Organization], "no such right")
     statuses = set()
@@ -267,7 +263,6 @@ def test_staff_without_rights_see_no_record(strangers: Rows) -> None:
     assert statuses == {200, 302, 403, 404}
 
 
-@pytest.mark.no_cover
 def test_staff_who_may_only_view_change_nothing_at_any_address(strangers: Rows) -> None:
     client = staff(strangers[Organization], *(f"view_{model._meta.model_name}" for model in strangers))
     ids = {model: row.pk for model, row in strangers.items()}

@@ -23,7 +23,7 @@ from tests.support.factories import (
     ServiceFactory,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.each_database]
 
 COUNTED = [ProjectAssignment, ServiceAssignment]
 

@@ -23,7 +23,7 @@ from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken, Organization, User
 from productive.management.commands.demo import Command
 from tests.support.factories import OrganizationFactory
-from tests.support.servers import empty_environment, free_port
+from tests.support.servers import PATIENCE, empty_environment, free_port
 
 pytestmark = pytest.mark.any_database
 
@@ -162,21 +162,21 @@ def test_demo_serves_the_admin_and_stops_when_told(tmp_path: Path) -> None:
             answer = ask(f"http://127.0.0.1:{port}/api/v2/service_types", secret)
         finally:
             process.terminate()
-            code = process.wait(timeout=30)
+            code = process.wait(timeout=PATIENCE)
     assert (status, answer, code) == (200, 200, 0), log.read_text()
     with closing(socket.socket()) as client, pytest.raises(ConnectionRefusedError):
         client.connect(("127.0.0.1", port))
 
 
 def ask(url: str, secret: str = "") -> int:
-    with urlopen(Request(url, headers={"X-Auth-Token": secret}), timeout=10) as response:  # noqa: S310
+    with urlopen(Request(url, headers={"X-Auth-Token": secret}), timeout=PATIENCE) as response:  # noqa: S310
         status: int = response.status
         return status
 
 
 def poll(url: str, process: subprocess.Popen[bytes]) -> int | None:
-    """The first status within 30 seconds; None where the process ended or never answered."""
-    deadline = time.monotonic() + 30
+    """The first status; None where the process ended or never answered."""
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
             return ask(url)

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
+from django.core.management.color import no_style
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from assignments.access import Access
@@ -28,7 +29,7 @@ from assignments.filters import (
 )
 from assignments.tracking import Kind
 from productive.accounts.authentication import TOKENS
-from productive.accounts.models import Organization
+from productive.accounts.models import ApiToken, Organization
 from productive.jsonapi.filters import (
     NEGATIONS,
     NUMBER_OPERATIONS,
@@ -41,7 +42,7 @@ from productive.jsonapi.filters import (
 from productive.jsonapi.records import by_id, in_order
 from tests.support.api import Api
 from tests.support.factories import ApiTokenFactory, ProjectFactory
-from tests.support.resources import RESOURCES, SERVED, model_of
+from tests.support.resources import OWNED, RESOURCES, SERVED, model_of
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
@@ -50,6 +51,8 @@ OPERATIONS = dict.fromkeys([*TEXT_OPERATIONS, *NUMBER_OPERATIONS, *NEGATIONS])
 SIZE, MOST_SORTED = 10, 250
 # The id of a record in each table of the organization; the next is 100 higher.
 RECORD = 57 * 100 + OWN
+# Ids from here on are above those of the forty organizations.
+FIRST = 10_000_000
 
 # What may be read whole, by what the request asks for. These join most of the organization's services with
 # their budgets: as long as those are about all budgets that there are, reading the table is the cheaper way.
@@ -111,9 +114,20 @@ ROWS = {
 }
 
 
+@pytest.fixture(scope="module")
+def secret(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """A token of one of forty organizations of one shape, four times as large as the others."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield fill()
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def api(db: None) -> Api:
-    """A client in one of forty organizations of one shape, four times as large as the others."""
+def api(secret: str, db: None) -> Api:
+    return Api(secret)
+
+
+def fill() -> str:
     with connection.cursor() as cursor:
         # A busy machine may take longer to fill tables than a request may take.
         cursor.execute("SET LOCAL statement_timeout = 0")
@@ -134,10 +148,18 @@ def api(db: None) -> Api:
             """  # noqa: S608
             cursor.execute(statement)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # Those that other tests make come after them.
+        for statement in connection.ops.sequence_reset_sql(no_style(), [Organization, *OWNED]):
+            cursor.execute(statement)
         token = ApiTokenFactory(organization=Organization.objects.get(pk=OWN))
         token.touch(token.created_at)
-        cursor.execute("ANALYZE")
-    return Api(token.name)
+        analyze(cursor)
+    return token.name
+
+
+def analyze(cursor: Any) -> None:
+    """Analyze our tables, by name: a transaction that analyzes shared catalogs makes other workers wait."""
+    cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in [Organization, ApiToken, *OWNED])}")
 
 
 def plans(api: Api, path: str) -> list[Any]:
@@ -286,23 +308,23 @@ def test_page_of_an_organization_apart_reads_its_own_rows_alone(
         for token, ids in ((own, own_ids), (other, other_ids)):
             owner = token.organization_id
             cursor.execute(
-                """
+                f"""
                 INSERT INTO accounts_person (id, organization_id, created_at, first_name, last_name)
-                SELECT id, %s, now(), 'First', 'Last' FROM generate_series(%s, %s) id
-                """,
+                SELECT {FIRST} + n, %s, now(), 'First', 'Last' FROM generate_series(%s, %s) n
+                """,  # noqa: S608
                 [owner, *ids],
             )
             project = ProjectFactory(organization=token.organization).pk
             cursor.execute(
-                """
+                f"""
                 INSERT INTO assignments_projectassignment
                     (id, organization_id, created_at, person_id, project_id)
-                SELECT id, %s, now(), id, %s FROM generate_series(%s, %s) id
-                """,
+                SELECT {FIRST} + n, %s, now(), {FIRST} + n, %s FROM generate_series(%s, %s) n
+                """,  # noqa: S608
                 [owner, project, *ids],
             )
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ANALYZE")
+        analyze(cursor)
     api = Api(own.name)
     found = {}
     for sort in ("id", "-id"):

@@ -16,6 +16,8 @@ from productive.accounts.models import Person
 from productive.replicas import REPLICA, Replica, Router, note_when_committed
 from tests.support.api import Api
 
+pytestmark = pytest.mark.each_database
+
 
 @pytest.fixture
 def gone(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[Replica]:

@@ -425,6 +425,7 @@ def test_tags_of_strangers_never_match(ours: World, theirs: World) -> None:
 MOST_APART, ASKED = 3, 200
 
 
+@pytest.mark.fuzz
 def test_strangers_take_no_longer_than_nobodys(ours: World, theirs: World) -> None:
     person, pair = map(model_of, ("people", "service_assignments"))
     path = f"service_assignments/{ours.id(pair)}"

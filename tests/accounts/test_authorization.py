@@ -27,7 +27,7 @@ from tests.support.factories import (
     UserFactory,
 )
 from tests.support.resources import ROUTES, document_for, make, new
-from tests.support.servers import Server
+from tests.support.servers import PATIENCE, Server
 
 # Others ask each kind once.
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
@@ -193,7 +193,7 @@ def test_revocation_holds_at_once_for_every_process(transactional_db: None, serv
     start = len(server.log.with_name("access").read_text().splitlines())
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api, is_over = SocketApi(token.name, address=server.netloc), Event()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
 
     def ask() -> list[tuple[float, int]]:
         """When each request began, and its status."""

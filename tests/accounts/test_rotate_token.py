@@ -18,7 +18,7 @@ from tests.support.api import Api
 from tests.support.commands import refusal, run
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.each_database]
 
 UNKNOWN = "No token that is live has this prefix or name. issue_token makes a new one."
 

@@ -30,6 +30,8 @@ from tests.support.factories import (
     ProjectFactory,
 )
 
+pytestmark = pytest.mark.each_database
+
 postgresql = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="its programs")
 sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="its files")
 

@@ -19,6 +19,8 @@ from productive.counting import total
 from tests.backups.conftest import at_work, run
 from tests.support.factories import PersonFactory, ServiceAssignmentFactory
 
+pytestmark = pytest.mark.each_database
+
 FINE = "Every row keeps the rules.\n"
 COUNTS = "assignments_serviceassignment_counted"
 

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from django.db import connection
 from django.test.utils import CaptureQueriesContext, override_settings
 
+import productive.wsgi  # noqa: F401  (sets Django up, for the models that are imported next)
 from tests.benchmarks.agency import FULL, SMALL, Size, fill
 from tests.benchmarks.agreement import check_read, check_writes
 from tests.benchmarks.timing import alternated

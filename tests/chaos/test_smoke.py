@@ -9,7 +9,7 @@ from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground, on_sqlite
 from tests.chaos.processes import killed_workers, many_writers
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
 
 
 SECONDS = 1

@@ -37,6 +37,8 @@ from tests.support.factories import (
     ServiceTypeFactory,
 )
 
+pytestmark = pytest.mark.no_cover
+
 # The rows that the requests speak of: far above what a sequence hands out during the tests.
 SECRET = "the-secret-of-the-hostile-client"
 ORGANIZATION, PERSON, FREE_PERSON, LAST_PERSON = 900_001, 900_011, 900_012, 900_013

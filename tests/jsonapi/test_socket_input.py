@@ -20,7 +20,7 @@ from tests.support.factories import ApiTokenFactory, ServiceTypeFactory
 SECRET = "the-secret-of-the-socket-client"
 DOCUMENT = json.dumps({"data": {"type": "service_types", "attributes": {"name": "Design"}}}).encode()
 TOKEN = f"X-Auth-Token: {SECRET}"
-SECONDS = 10
+SECONDS = 60
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,7 +30,7 @@ from tests.support.commands import GOOD_KEY, manage
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 from tests.support.servers import WARNINGS, database_url_of_tests, free_port, gunicorn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.each_database]
 
 BEGIN = 1_790_000_000.5
 
@@ -284,7 +283,7 @@ def test_requests_are_served_where_the_table_is_not_there_yet(
 
 
 @pytest.mark.parametrize("is_listening", [False, True], ids=["away", "silent"])
-def test_requests_are_served_quickly_where_redis_does_not_answer(
+def test_requests_are_served_where_redis_does_not_answer(
     is_listening: bool, api: Api, monkeypatch: pytest.MonkeyPatch, settings: Any, warnings: Any
 ) -> None:
     settings.RATE_LIMIT_TOKEN = Rate(1, 10)
@@ -295,9 +294,7 @@ def test_requests_are_served_quickly_where_redis_does_not_answer(
         redis = RedisStore(f"redis://127.0.0.1:{port}/0")
         limiter = Limiter(redis)
         monkeypatch.setattr(throttles, "the_limiter", lambda: limiter)
-        before = time.monotonic()
         assert statuses(api, 5) == [200] * 5
-        assert time.monotonic() - before < 2 * RedisStore.TIMEOUT + 1
         redis.close()
     assert warnings() == [UNCOUNTED]
 

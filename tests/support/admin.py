@@ -120,7 +120,6 @@ RELATIONS = [
 
 
 every_owned_model = pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)
-every_model = pytest.mark.parametrize(
-    "model", [*OWNED, Organization, Group], ids=lambda model: model.__name__
-)
+MODELS: list[type[Any]] = [*OWNED, Organization, Group]
+every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 every_relation = pytest.mark.parametrize("field", RELATIONS, ids=str)

@@ -147,7 +147,7 @@ class SocketApi(Api):
     address: str = ""
 
     def send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-        connection = HTTPConnection(self.address, timeout=30)
+        connection = HTTPConnection(self.address, timeout=120)
         try:
             connection.request(method, path, body or None, headers)
             response = connection.getresponse()

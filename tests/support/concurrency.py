@@ -12,6 +12,7 @@ from django.db.models import Model
 from django.db.models.signals import pre_save
 
 from tests.support.api import Answer
+from tests.support.servers import PATIENCE
 
 
 def at_once(*calls: Callable[[], Answer]) -> list[Answer]:
@@ -20,7 +21,7 @@ def at_once(*calls: Callable[[], Answer]) -> list[Answer]:
 
     def run(call: Callable[[], Answer]) -> Answer:
         try:
-            barrier.wait(10)
+            barrier.wait(PATIENCE)
             return call()
         finally:
             connection.close()

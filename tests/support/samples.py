@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 
+T = TypeVar("T")
+
 # Set by `make fuzz`.
 FUZZ = bool(os.environ.get("FUZZ"))
+
+
+SHARE = 4
+
+
+def sampled(values: Iterable[T], at: int = 0) -> list[T]:
+    """Return every fourth value, beginning with the one at `at`; in `make fuzz`, all of them.
+
+    With another `at` for each model, `make test` tries each value on some models, and some on each model.
+    """
+    values = list(values)
+    return values if FUZZ else values[at % SHARE :: SHARE]
 
 
 def tried(examples: int) -> settings:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 # Sets Django up.
+import productive.wsgi  # noqa: F401  (sets Django up, for the models that are imported next)
 from tests.benchmarks.measure import database
 
 # isort: split
