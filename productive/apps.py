@@ -16,27 +16,29 @@ from productive.limits.checks import counts_are_shared
 
 ROOMS = ("accounts", "catalog", "assignments")
 
-WORKED_WITH = (
-    "accounts.person",
-    "catalog.servicetype",
-    "catalog.project",
-    "catalog.deal",
-    "catalog.service",
-    "assignments.serviceassignment",
-    "assignments.projectassignment",
-    "assignments.servicetypeassignment",
-    "assignments.filter",
-)
-LOOKED_AT = ("accounts.organization", "accounts.user")
+# Operations see the tokens and add none: what opens the API is an administrator's matter.
+ADMINISTERED = ("accounts.apitoken",)
+VIEWED = ("accounts.organization", "accounts.user")
 
-# What opens the API is an administrator's matter: operations see the tokens, nobody here makes one.
-GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
-    "Operations": {
-        **dict.fromkeys(WORKED_WITH, ("view", "add", "change", "delete")),
-        **dict.fromkeys((*LOOKED_AT, "accounts.apitoken"), ("view",)),
-    },
-    "Read only": dict.fromkeys((*WORKED_WITH, *LOOKED_AT), ("view",)),
-}
+# model label: actions
+Rights = dict[str, tuple[str, ...]]
+
+
+def rights_of_groups() -> dict[str, Rights]:
+    """Return the rights of each group: every model whose records belong to an organization is worked with."""
+    from productive.accounts.models import OrganizationOwned
+
+    owned = [
+        model._meta.label_lower for model in installed.get_models() if issubclass(model, OrganizationOwned)
+    ]
+    worked_with = [label for label in owned if label not in ADMINISTERED]
+    return {
+        "Operations": {
+            **dict.fromkeys(worked_with, ("view", "add", "change", "delete")),
+            **dict.fromkeys((*VIEWED, *ADMINISTERED), ("view",)),
+        },
+        "Read only": dict.fromkeys((*worked_with, *VIEWED), ("view",)),
+    }
 
 
 class ProductiveConfig(AppConfig):
@@ -64,13 +66,13 @@ def give_rights(verbosity: int, using: str, apps: Any = installed, **kwargs: Any
     for room in ROOMS:
         # Django does so too, one app at a time and later than this.
         create_permissions(installed.get_app_config(room), verbosity=verbosity, using=using, apps=apps)
-    for name, rights in GROUPS.items():
+    for name, rights in rights_of_groups().items():
         group, created = group_model.objects.using(using).get_or_create(name=name)
         meant = permissions.filter(Q(*conditions(rights), _connector=Q.OR))
         group.permissions.add(*(meant if created else meant.exclude(pk__in=known)))
 
 
-def conditions(rights: dict[str, tuple[str, ...]]) -> Iterator[Q]:
+def conditions(rights: Rights) -> Iterator[Q]:
     for label, actions in rights.items():
         app, model = label.split(".")
         codenames = [f"{action}_{model}" for action in actions]

@@ -1,6 +1,7 @@
 """The shipped settings as production has them, but over plain HTTP and with a cheap password hash."""
 
 import os
+import sys
 import tempfile
 
 os.environ["ENV_FILE"] = os.devnull
@@ -17,7 +18,7 @@ os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 from productive.settings import *  # noqa: F403
 
 # Each test client has its own middleware. Without this, each of them looks for all static files.
-WHITENOISE_AUTOREFRESH = True
+WHITENOISE_AUTOREFRESH = "pytest" in sys.modules
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405

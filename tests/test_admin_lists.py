@@ -40,7 +40,7 @@ from tests.support.factories import (
 )
 from tests.support.samples import sampled
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover, pytest.mark.any_database]
 
 
 @pytest.fixture
@@ -416,53 +416,6 @@ def test_today_is_each_organizations_own_where_nobody_can_track(django_assert_nu
         assert list(people_trackable_nowhere(Person.objects.all())) == []
     Deal.objects.filter(organization=people[0].organization).update(date=today, end_date=today)
     assert list(people_trackable_nowhere(Person.objects.all())) == [people[0]]
-
-
-# --- Search ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.no_cover
-@pytest.mark.parametrize(
-    ("term", "models"),
-    [
-        ("Ana Horvat", {Person, ServiceAssignment, ProjectAssignment, ServiceTypeAssignment}),
-        ("horvat ana", {Person, ServiceAssignment, ProjectAssignment, ServiceTypeAssignment}),
-        ("ana@agency", {Person, ServiceAssignment, ProjectAssignment, ServiceTypeAssignment}),
-        ("P-007", {Project, Deal, Service, ServiceAssignment, ProjectAssignment}),
-        ("spring", {Deal, Service, ServiceAssignment}),
-        ("relaunch", {Project, Deal, Service, ServiceAssignment, ProjectAssignment}),
-        ("horvat spring wireframes", {ServiceAssignment}),
-        ('"spring offer"', {Deal, Service, ServiceAssignment}),
-        ('"offer spring"', set()),
-        ("ux", {ServiceType, Service, ServiceAssignment, ServiceTypeAssignment}),
-        ("ux " * 20, {ServiceType, Service, ServiceAssignment, ServiceTypeAssignment}),
-        # No name is that long, and a condition for each word is work for the database.
-        ("ux " * 21, {ServiceType, Service}),
-    ],
-)
-def test_what_people_type_is_found(
-    term: str, models: set[Any], organization: Organization, client: Client
-) -> None:
-    own = {"organization": organization}
-    ana = PersonFactory(**own, first_name="Ana", last_name="Horvat", email="ana@agency.example")
-    project = ProjectFactory(**own, name="Relaunch", project_number="P-007")
-    deal = DealFactory(**own, project=project, name="Spring offer")
-    service_type = ServiceTypeFactory(**own, name="UX")
-    service = ServiceFactory(**own, deal=deal, service_type=service_type, name="Wireframes")
-    for other in (ServiceAssignmentFactory, ProjectAssignmentFactory, ServiceTypeAssignmentFactory):
-        other(**own)
-    rows = {
-        ana,
-        project,
-        deal,
-        service_type,
-        service,
-        ServiceAssignmentFactory(**own, person=ana, service=service),
-        ProjectAssignmentFactory(**own, person=ana, project=project),
-        ServiceTypeAssignmentFactory(**own, person=ana, service_type=service_type),
-    }
-    found = {type(row): listed(client, type(row), f"?q={term.replace(' ', '+')}") for row in rows}
-    assert found == {type(row): {row.pk} if type(row) in models else set() for row in rows}
 
 
 # --- Cost -----------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from productive.history import change_set
 from tests.support.admin import OWNED, RELATIONS, make, request_by, signed_in, staff, url
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover, pytest.mark.any_database]
 
 MARK = "Zyxwvut"
 MISSING = 987_654_321

@@ -32,7 +32,7 @@ from tests.support.factories import (
     ServiceTypeFactory,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 NOBODY = ["Nobody gains or loses access today."]
 

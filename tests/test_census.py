@@ -30,9 +30,9 @@ from tests.support.resources import (
 pytestmark = pytest.mark.django_db
 
 
-def test_the_resources_are_those_of_the_contract() -> None:
+def test_the_resources_of_the_contract_are_served() -> None:
     assert set(SERVED) - set(RESOURCES) == {"tracking_decisions"}
-    assert sorted(RESOURCES) == [
+    assert set(RESOURCES) >= {
         "deals",
         "filters",
         "organizations",
@@ -43,8 +43,8 @@ def test_the_resources_are_those_of_the_contract() -> None:
         "service_type_assignments",
         "service_types",
         "services",
-    ]
-    assert sorted(ACTIONS) == [
+    }
+    assert set(ACTIONS) >= {
         ("deals", "close"),
         ("deals", "open"),
         ("people", "archive"),
@@ -53,7 +53,7 @@ def test_the_resources_are_those_of_the_contract() -> None:
         ("projects", "restore"),
         ("service_types", "archive"),
         ("service_types", "restore"),
-    ]
+    }
 
 
 @pytest.mark.parametrize("resource", RESOURCES)

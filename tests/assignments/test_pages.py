@@ -27,7 +27,7 @@ from tests.support.factories import (
     ServiceTypeFactory,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 SERVICE_TWICE = "only one assignment per service, per person is allowed"
 TYPE_TWICE = "only one assignment per service type, per person is allowed"

@@ -6,31 +6,32 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.db.models import ForeignKey, Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.models import Deal, Project, Service, ServiceType
-from productive.accounts.models import ApiToken, Organization, Person, User
+from productive.accounts.models import Organization, OrganizationOwned, Person, User
 from tests.support import factories
 from tests.support.factories import PersonFactory, UserFactory
 
-OWNED: dict[type[Any], Callable[..., Any]] = {
-    User: factories.UserFactory,
-    Person: lambda organization: PersonFactory(
-        organization=organization, user=UserFactory(organization=None)
-    ),
-    ApiToken: factories.ApiTokenFactory,
-    ServiceType: factories.ServiceTypeFactory,
-    Project: factories.ProjectFactory,
-    Deal: factories.DealFactory,
-    Service: factories.ServiceFactory,
-    ServiceAssignment: factories.ServiceAssignmentFactory,
-    ProjectAssignment: factories.ProjectAssignmentFactory,
-    ServiceTypeAssignment: factories.ServiceTypeAssignmentFactory,
-    Filter: factories.FilterFactory,
+
+def factory_of(model: type[Any]) -> Callable[..., Any]:
+    """Return what makes a row of the model in an organization, with all that its pages can show."""
+    if model is Person:
+        return lambda organization: PersonFactory(
+            organization=organization, user=UserFactory(organization=None)
+        )
+    factory: Callable[..., Any] = getattr(factories, f"{model.__name__}Factory")
+    return factory
+
+
+# Every model of the admin whose rows belong to an organization, or to people of one.
+OWNED = {
+    model: factory_of(model)
+    for model in admin.site._registry
+    if model is User or issubclass(model, OrganizationOwned)
 }
 
 

@@ -96,5 +96,16 @@ def new(resource: str, organization: Organization) -> dict[str, Any]:
     return document_for(resource, **attributes, **links)
 
 
+def change_for(resource: str, organization: Organization) -> dict[str, Any]:
+    """Return the document that changes one thing: a name, or the first link of a record that has none."""
+    columns = {field.name for field in model_of(resource)._meta.concrete_fields}
+    for name in ("name", "first_name"):
+        if name in columns:
+            return document_for(resource, **{name: "Changed"})
+    name = foreign_keys(model_of(resource))[0]
+    (other,) = make(resource, organization)
+    return document_for(resource, **{f"{name}_id": getattr(other, f"{name}_id")})
+
+
 # Every model whose records belong to an organization, in the API or not.
 OWNED = [model for model in apps.get_models() if issubclass(model, OrganizationOwned)]

@@ -128,7 +128,8 @@ def test_groups_of_ones_own_keep_their_rights(before: Rows) -> None:
 def test_the_api_serves_all_of_it_to_the_old_token(before: Rows, api: Api, resource: str) -> None:
     model = model_of(resource)
     owner = "id" if model is Organization else "organization_id"
-    ids = {row["id"] for row in before[model._meta.db_table] if row[owner] == 1}
+    # A table that came later had no rows.
+    ids = {row["id"] for row in before.get(model._meta.db_table, ()) if row[owner] == 1}
     answer = api.get(resource)
     assert answer.status == 200
     assert {*answer.ids} >= ids
