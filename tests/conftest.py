@@ -72,3 +72,22 @@ def server(
 @pytest.fixture
 def socket_api(transactional_db: None, server: Server) -> SocketApi:
     return SocketApi(address=server.netloc)
+
+
+@pytest.fixture
+def short_wait() -> Iterator[None]:
+    """Wait for a lock for half a second only."""
+    options = connection.settings_dict["OPTIONS"]
+    before = dict(options)
+    options.update({"timeout": 0.5} if connection.vendor == "sqlite" else {"options": "-c lock_timeout=500"})
+    close_everything()
+    yield
+    options.clear()
+    options.update(before)
+    close_everything()
+
+
+def close_everything() -> None:
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # type: ignore[attr-defined]

@@ -521,7 +521,7 @@ def test_rows_are_locked_before_the_first_is_changed(agency: Agency) -> None:
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_rows_that_somebody_else_holds_are_left_alone_with_a_word(agency: Agency) -> None:
+def test_rows_that_somebody_else_holds_are_left_alone_with_a_word(agency: Agency, short_wait: None) -> None:
     client = agency.staff()
     page = preview(client, "archive", [agency.ana])
 

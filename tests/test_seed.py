@@ -133,6 +133,7 @@ def test_agency_has_the_promised_size() -> None:
     assert re.fullmatch(total + r" in [\d,]+\.\d s, [\d,]+ a second", speed)
 
 
+@pytest.mark.any_database
 def test_every_row_passes_full_clean() -> None:
     seed()
     Organization.objects.get().full_clean()
@@ -266,6 +267,7 @@ def test_moments_are_plausible() -> None:
     assert [(complaint, rows) for complaint, rows in wrong.items() if rows] == []
 
 
+@pytest.mark.any_database
 def test_same_options_give_the_same_agency() -> None:
     snapshots = []
     for number in (7, 7, 8):
@@ -278,6 +280,7 @@ def test_same_options_give_the_same_agency() -> None:
     assert snapshots[0] != snapshots[2]
 
 
+@pytest.mark.any_database
 def test_second_run_changes_nothing() -> None:
     seed()
     before, organization = snapshot(), Organization.objects.get()

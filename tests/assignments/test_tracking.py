@@ -302,7 +302,7 @@ def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Ser
 
 
 # Each has more than 20 pairs of a person and a service.
-WORLDS = 45
+WORLDS = 30
 
 
 @pytest.mark.no_cover

@@ -85,25 +85,6 @@ def test_wrong_host_is_refused_in_the_dialect_of_its_address(api: Api) -> None:
         assert (answer.status, answer.headers["Content-Type"]) == (400, kind)
 
 
-@pytest.fixture
-def short_wait() -> Iterator[None]:
-    """Half a second for a lock, instead of the seconds of production."""
-    options = connection.settings_dict["OPTIONS"]
-    before = dict(options)
-    options.update({"timeout": 0.5} if connection.vendor == "sqlite" else {"options": "-c lock_timeout=500"})
-    close_everything()
-    yield
-    options.clear()
-    options.update(before)
-    close_everything()
-
-
-def close_everything() -> None:
-    connection.close()
-    if connection.vendor == "postgresql":
-        connection.close_pool()  # type: ignore[attr-defined]
-
-
 @contextmanager
 def held(row: ServiceType) -> Iterator[None]:
     """Another connection is changing this row, and does not let go of it."""
