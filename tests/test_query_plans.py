@@ -160,7 +160,7 @@ def fill() -> str:
 def analyze(cursor: Any) -> None:
     """Analyze our tables by name: a transaction that analyzes shared catalogs makes other workers wait.
 
-    Without it, foreign keys to the rows just inserted are checked by the plan for a table that is nearly empty.
+    Without it, foreign keys to new rows are checked by a plan for a table that is nearly empty.
     """
     cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in [Organization, ApiToken, *OWNED])}")
 
