@@ -151,7 +151,7 @@ class ProjectAssignmentAdmin(ExchangeAdmin, lists.PairAdmin):
 class ServiceTypeAssignmentAdmin(ExchangeAdmin, lists.PairAdmin):
     table_class = ServiceTypeAssignmentTable
     actions = [bulk.REMOVE_SERVICE_TYPE_ASSIGNMENTS]
-    menu, icon = "Assignments", "workspace_premium"
+    menu, icon, place = "Assignments", "workspace_premium", 1
     sides = ["person", "service_type"]
     list_display = [
         RecordColumn(ServiceTypeAssignment.person, "first_name"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin import AdminSite
+from django.contrib.admin import site as admin_site
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
@@ -226,7 +227,8 @@ def test_numbers_ask_one_query_each(organization: Organization, django_assert_nu
 
 def test_menu_is_grouped_by_what_people_do() -> None:
     groups = superuser().get(INDEX).context["sidebar_navigation"]
-    assert {group["title"]: [item["title"] for item in group["items"]] for group in groups} == {
+    titles = {group["title"]: [item["title"] for item in group["items"]] for group in groups}
+    expected = {
         "": ["Overview"],
         "Catalogue": ["Service types", "Projects", "Budgets", "Services"],
         "Assignments": [
@@ -238,6 +240,13 @@ def test_menu_is_grouped_by_what_people_do() -> None:
         "People": ["People", "Users"],
         "Administration": ["Organizations", "API tokens", "Groups", "Saved filters", "Changes"],
     }
+    assert [*titles] == [*expected]
+    known = {title for group in expected.values() for title in group}
+    assert {
+        group: [title for title in found if title in known] for group, found in titles.items()
+    } == expected
+    registered = {getattr(model_admin, "menu", "") for model_admin in admin_site._registry.values()} - {""}
+    assert registered <= {*titles}
 
 
 def test_pages_have_titles_and_an_icon(organization: Organization) -> None:

@@ -10,6 +10,7 @@ from logging import getLogger
 from operator import or_
 from typing import Any
 
+from django.apps import apps
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, OperationalError
@@ -116,9 +117,12 @@ class Site(AdminSite):
         return RelationAutocomplete.as_view(admin_site=self)(request)
 
     def get_menu(self, request: HttpRequest) -> dict[str, list[MenuItem]]:
-        """By group, what the user may open."""
+        """Return what the user may open, by group: by `place`, then in the order of apps and models."""
         menu: dict[str, list[MenuItem]] = defaultdict(list)
-        admins: list[Any] = sorted(self._registry.values(), key=lambda each: getattr(each, "place", 0))
+        order = {model: number for number, model in enumerate(apps.get_models())}
+        admins: list[Any] = sorted(
+            self._registry.values(), key=lambda each: (getattr(each, "place", 0), order[each.model])
+        )
         for each in admins:
             if each.has_view_permission(request) and getattr(each, "menu", ""):
                 title = each.menu_title or str(each.opts.verbose_name_plural)
