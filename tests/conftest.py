@@ -38,11 +38,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if connection.vendor != "postgresql" and item.get_closest_marker("postgresql"):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: set DATABASE_URL"))
-        # SQLite's run has measured the rest, and measuring doubles the time.
-        if connection.vendor == "postgresql" and not any(
-            map(item.get_closest_marker, ("postgresql", "each_database"))
-        ):
-            item.add_marker(pytest.mark.no_cover)
         if not FUZZ and item.get_closest_marker("fuzz"):
             item.add_marker(pytest.mark.skip(reason="runs in `make fuzz`"))
 

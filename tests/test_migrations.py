@@ -12,6 +12,8 @@ from django.utils import timezone
 from assignments.models import ServiceAssignment
 from tests.support.factories import PersonFactory, ServiceFactory
 
+pytestmark = pytest.mark.no_cover
+
 
 def our_tables() -> list[str]:
     names = connection.introspection.table_names()

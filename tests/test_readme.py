@@ -17,7 +17,7 @@ from catalog.models import Service
 from tests.support.resources import ACTIONS, RESOURCES
 from tests.support.servers import ROOT, empty_environment, free_port, wait_for_port
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
 
 README = (ROOT / "README.md").read_text()
 

@@ -11,6 +11,8 @@ from tests.benchmarks.report import at_least, at_most, ratio
 from tests.benchmarks.smoke import works_measured_by
 from tests.benchmarks.timing import alternated
 
+pytestmark = pytest.mark.no_cover
+
 WORKS = [
     "nothing but the token",
     "30 service assignments",

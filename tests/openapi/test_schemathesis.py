@@ -31,7 +31,7 @@ RESOURCES = [tag["name"] for tag in document()["tags"]]
 # Outside `make fuzz`, these alone are asked for all the edges that the schemas have, and others for examples.
 WHOLE = ["service_assignments", "tracking_decisions"]
 # Of each operation and each phase.
-EXAMPLES = 10 if FUZZ else 3
+EXAMPLES = 10 if FUZZ else 2
 
 # The only cursor that can be made up. Those of `links.next` have tests of their own.
 schemathesis.openapi.format("cursor", strategies.just(""))

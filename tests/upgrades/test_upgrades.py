@@ -24,6 +24,8 @@ from tests.support.api import Api
 from tests.support.databases import new_database, within
 from tests.support.resources import RESOURCES, model_of
 
+pytestmark = pytest.mark.no_cover
+
 ROWS = Path(__file__).with_name("first.sql")
 # What there was at first: ours as they were, Django's own as they are.
 FIRST = [("accounts", "0001_initial"), ("catalog", "0002_assignees"), ("assignments", "0001_initial")]

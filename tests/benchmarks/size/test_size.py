@@ -16,6 +16,8 @@ from tests.support.factories import (
     ServiceAssignmentFactory,
 )
 
+pytestmark = pytest.mark.no_cover
+
 WORKS = [
     "30 service assignments",
     "200 service assignments",
