@@ -8,8 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.axe import violations
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_the_page_is_read_at_any_width(visitor: Page, width: int, scheme: str) -> None:
     visitor.set_viewport_size({"width": width, "height": 800})
     visitor.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
