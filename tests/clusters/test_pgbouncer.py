@@ -60,8 +60,8 @@ def urls(cluster: Cluster) -> Iterator[list[str]]:
 def address(cluster: Cluster, urls: list[str]) -> Iterator[str]:
     """host:port of the application, with more threads than there are connections to a server."""
     installation = cluster.installation(DATABASE_URL=urls[0], REPLICA_URL=urls[1], PGBOUNCER="true")
-    with installation.served("bounced") as address:
-        yield address
+    with installation.served("bounced") as server:
+        yield server.netloc
 
 
 def use_the_api(api: SocketApi) -> set[int]:

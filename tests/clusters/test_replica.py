@@ -131,8 +131,8 @@ def test_what_was_written_before_a_process_began_is_read_whoever_wrote_it(
     """Also what no door of ours noted, as before there was a replica."""
     with cluster.paused():
         cluster.primary.execute("UPDATE catalog_servicetype SET description = 'mended by hand'")
-        with cluster.installation().served("late") as address:
-            late = SocketApi(cluster.tokens[0], address=address)
+        with cluster.installation().served("late") as server:
+            late = SocketApi(cluster.tokens[0], address=server.netloc)
             assert [asked(cluster, late), asked(cluster, first)] == [["primary"], ["replica"]]
 
 
@@ -160,10 +160,10 @@ def test_what_replay_is_in_the_way_of_is_read_from_the_primary(
     The replica is left alone, and used again. What took too long is not begun anew.
     """
     with (
-        cluster.installation(**{limit: "1000"}).served("hasty") as address,
+        cluster.installation(**{limit: "1000"}).served("hasty") as server,
         psycopg.connect(cluster.primary.url) as locking,
     ):
-        api = SocketApi(cluster.tokens[0], address=address)
+        api = SocketApi(cluster.tokens[0], address=server.netloc)
         # The process now knows when it began: behind what it wrote to count this request.
         assert api.get(TYPES).status == 200
         cluster.catch_up()
