@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from functools import cache
 from typing import Any
 
@@ -12,6 +15,7 @@ from django.test import Client
 
 from productive.connections import PooledConnection
 from tests.support.commands import GOOD_KEY, manage
+from tests.support.servers import ROOT
 
 pytestmark = pytest.mark.any_database
 
@@ -127,6 +131,24 @@ def test_pgbouncer_is_sent_no_start_up_options_and_no_cursor_of_the_servers() ->
     assert bounced == direct
 
 
+def test_statements_and_locks_of_a_web_process_have_limits_on_postgresql() -> None:
+    """Commands have none, so this is asked without manage.py."""
+    script = "from django.conf import settings; print(settings.DATABASES['default']['OPTIONS']['options'])"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": os.devnull,
+        "DJANGO_SETTINGS_MODULE": "productive.settings",
+        "SECRET_KEY": GOOD_KEY,
+        "ALLOWED_HOSTS": "example.com",
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:5432/nothing",
+    }
+    shown = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.startswith("-c statement_timeout=15000 -c lock_timeout=3000 ")
+
+
+@pytest.mark.each_database
 @pytest.mark.django_db
 def test_connection_keeps_what_it_acknowledged() -> None:
     if connection.vendor == "sqlite":
@@ -141,8 +163,9 @@ def test_connection_keeps_what_it_acknowledged() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SHOW synchronous_commit")
             assert cursor.fetchone() == ("on",)
+            # As tests/settings.py has it.
             cursor.execute("SHOW statement_timeout")
-            assert cursor.fetchone() == ("15s",)
+            assert cursor.fetchone() == ("2min",)
 
 
 @pytest.mark.django_db
