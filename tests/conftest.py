@@ -36,13 +36,17 @@ def api(token: ApiToken) -> Api:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip tests of real row locks where the database has none, and long tests outside `make fuzz`.
 
-    Coverage doubles the time of a test, so on PostgreSQL only the tests that add to SQLite's coverage have it.
+    Coverage doubles the time of a test, so on PostgreSQL only tests that add to SQLite's coverage have it.
     """
     postgresql = connection.vendor == "postgresql"
     for item in items:
         if not postgresql and item.get_closest_marker("postgresql"):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: set DATABASE_URL"))
-        if postgresql and not any(item.iter_markers("each_database")) and not any(item.iter_markers("postgresql")):
+        if (
+            postgresql
+            and not any(item.iter_markers("each_database"))
+            and not any(item.iter_markers("postgresql"))
+        ):
             item.add_marker(pytest.mark.no_cover)
         if not FUZZ and item.get_closest_marker("fuzz"):
             item.add_marker(pytest.mark.skip(reason="runs in `make fuzz`"))
