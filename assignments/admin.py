@@ -8,20 +8,21 @@ from django.contrib import admin
 
 import catalog.admin
 import productive.accounts.admin
-from assignments import bulk, lines, lists
+from assignments import bulk, lists
+from assignments import admin_inlines as lines
 from assignments.access_check import may_check
 from assignments.dashboard import overview
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from assignments.resources import (
+from assignments.spreadsheets import (
     ProjectAssignmentTable,
     ServiceAssignmentTable,
     ServiceTypeAssignmentTable,
 )
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Person
-from productive.accounts.owned import OrganizationOwnedAdmin
+from productive.accounts.owned_admin import OrganizationOwnedAdmin
 from productive.admin.columns import RecordColumn
-from productive.admin.exchange import ExchangeAdmin
+from productive.admin.spreadsheets.admin import ExchangeAdmin
 from productive.admin.filters import by_days, by_record
 from productive.admin.forms import label_of
 from productive.admin.theme import display

@@ -8,10 +8,10 @@ from typing import Any
 from assignments import consequences
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.admin import CLOSE, OPEN
-from productive.accounts.owned import ARCHIVE, RESTORE
+from productive.accounts.owned_admin import ARCHIVE, RESTORE
 from productive.admin.forms import label_of
-from productive.admin.pairs import Pairing, Unpairing
-from productive.admin.rows import DELETE
+from productive.admin.bulk.pairs import Pairing, Unpairing
+from productive.admin.bulk.rows import DELETE
 
 on_new_service_assignments = consequences.on(consequences.of_service_assignments, assigns=True)
 on_service_assignments = consequences.on(consequences.of_service_assignments)

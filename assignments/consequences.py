@@ -16,7 +16,7 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from assignments.tracking import Kind, trackable_by
 from catalog.models import Deal, Project, Service
 from productive.accounts.models import Person
-from productive.admin.bulk import Consequences, Group, Line, Watch
+from productive.admin.bulk.actions import Consequences, Group, Line, Watch
 from productive.admin.forms import label_of
 
 # Beyond this the page says that it was not worked out.

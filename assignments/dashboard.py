@@ -22,7 +22,7 @@ from assignments.attention import (
 from assignments.models import ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Person
-from productive.admin.changes import change_sets, recorded_admins
+from productive.admin.changes.change_sets import change_sets, recorded_admins
 
 # Sets of changes, each one request or command.
 MOST_CHANGES = 10

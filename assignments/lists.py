@@ -18,7 +18,7 @@ from assignments.attention import (
 )
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Service
-from productive.accounts.owned import OrganizationOwnedAdmin
+from productive.accounts.owned_admin import OrganizationOwnedAdmin
 from productive.admin.columns import CountColumn
 from productive.admin.filters import ChoiceFilter, by_record
 

@@ -9,9 +9,9 @@ from django.db import models
 
 from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import OrganizationOwned, OrganizationOwnedQuerySet, Person
-from productive.constraints import SameOrganization, UniqueTogether, validate_portable_json
-from productive.counting import CountedRows
-from productive.history import History
+from productive.database.constraints import SameOrganization, UniqueTogether, validate_portable_json
+from productive.database.row_counts import CountedRows
+from productive.database.history import History
 
 
 class ServiceAssignment(OrganizationOwned):

@@ -7,12 +7,12 @@ from typing import Any
 from django.http import HttpRequest
 
 from catalog.models import Deal, Service
-from catalog.resources import ProjectTable, ServiceTypeTable
-from productive.accounts.owned import ArchivableAdmin, OrganizationOwnedAdmin
+from catalog.spreadsheets import ProjectTable, ServiceTypeTable
+from productive.accounts.owned_admin import ArchivableAdmin, OrganizationOwnedAdmin
 from productive.admin.columns import RecordColumn
-from productive.admin.exchange import ExchangeAdmin
+from productive.admin.spreadsheets.admin import ExchangeAdmin
 from productive.admin.filters import ChoiceFilter, by_days, by_record
-from productive.admin.rows import Stamp
+from productive.admin.bulk.rows import Stamp
 from productive.admin.theme import display
 
 

@@ -16,8 +16,8 @@ from productive.accounts.models import (
     OrganizationOwnedQuerySet,
     Person,
 )
-from productive.constraints import Check, SameOrganization
-from productive.history import History
+from productive.database.constraints import Check, SameOrganization
+from productive.database.history import History
 
 
 class ServiceType(Archivable):

@@ -6,7 +6,7 @@ is WEB_CONCURRENCY.
 
 import os
 
-from productive.logs import configuration
+from productive.web.logs import configuration
 
 worker_class = "gthread"
 threads = 8

@@ -13,7 +13,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
-from productive import logs
+from productive.web import logs
 from productive.limits.rates import rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -67,13 +67,13 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "productive.request_log.RequestLog",
+    "productive.web.request_log.RequestLog",
     # Before all that may answer by itself, so that its answers have these headers, too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "productive.content_security.ContentSecurityPolicy",
+    "productive.web.content_security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "productive.health.Probes",
+    "productive.web.health.Probes",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -108,7 +108,7 @@ DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR
 # A PostgreSQL server that streams from that of DATABASE_URL; what the API reads may come from it.
 if env.str("REPLICA_URL", default=""):
     DATABASES["replica"] = {**env.db_url("REPLICA_URL"), "TEST": {"MIRROR": "default"}}
-    DATABASE_ROUTERS = ["productive.replicas.Router"]
+    DATABASE_ROUTERS = ["productive.database.replicas.Router"]
     if {_database["ENGINE"] for _database in DATABASES.values()} != {"django.db.backends.postgresql"}:
         raise ImproperlyConfigured(
             "REPLICA_URL needs PostgreSQL: it and DATABASE_URL must both begin with postgres://"
@@ -138,7 +138,7 @@ for _alias, _database in DATABASES.items():
         # A server that vanished without a word is given up.
         _options.setdefault("tcp_user_timeout", 3_000 if _alias == "replica" else 4_000)
         if _pool_size:
-            from productive.connections import PooledConnection
+            from productive.database.connections import PooledConnection
 
             _waits = {"timeout": _seconds, "reconnect_timeout": _seconds}
             _pool = {"min_size": 0, "max_size": _pool_size, "connection_class": PooledConnection, **_waits}
@@ -183,7 +183,7 @@ AXES_RESET_ON_SUCCESS = True
 # Whoever keeps trying isn't kept out for longer.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "productive.accounts.sign_in.locked_out"
-AXES_CLIENT_IP_CALLABLE = "productive.accounts.address.address_of"
+AXES_CLIENT_IP_CALLABLE = "productive.web.client_address.address_of"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 # A new token's secret is told in a message. It must not travel in a cookie.
@@ -212,7 +212,7 @@ WHITENOISE_USE_FINDERS = True
 
 # Django's, behind one that refuses what would fill the disk.
 FILE_UPLOAD_HANDLERS = [
-    "productive.admin.exchange.UploadLimit",
+    "productive.admin.spreadsheets.admin.UploadLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]

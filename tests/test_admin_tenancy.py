@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from productive.accounts.models import Organization, Person, User
-from productive.history import change_set
+from productive.database.history import change_set
 from tests.support.admin import OWNED, RELATIONS, make, request_by, signed_in, staff, url
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 

@@ -9,8 +9,8 @@ from django.db import models
 from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.accounts.models import Organization
-from productive.constraints import SameOrganization
-from productive.counting import counts_of
+from productive.database.constraints import SameOrganization
+from productive.database.row_counts import counts_of
 from tests.support import factories
 from tests.support.api import Api
 from tests.support.resources import (

@@ -16,7 +16,7 @@ from django.urls import reverse
 from assignments.models import ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person, User
-from productive.history import change_set
+from productive.database.history import change_set
 from tests.support.admin import form_data, staff, superuser, url
 from tests.support.api import Api
 from tests.support.factories import (

@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from psycopg_pool import ConnectionPool
 
-from productive import connections
-from productive.connections import PooledConnection
-from productive.prepared import fetched
+from productive.database import connections
+from productive.database.connections import PooledConnection
+from productive.database.query_cache import fetched
 from tests.support.api import Api
 from tests.support.servers import database_url_of_tests
 

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 
 from assignments.models import ProjectAssignment, ServiceAssignment
 from productive.accounts.models import Organization
-from productive.counting import BLOCK_BITS, CountedRows, counted, part, total
+from productive.database.row_counts import BLOCK_BITS, CountedRows, counted, part, total
 from productive.jsonapi.records import read_rows
 from tests.support.factories import (
     OrganizationFactory,

@@ -24,7 +24,8 @@ from django.test.utils import CaptureQueriesContext
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Project, ServiceType
 from productive.accounts.models import Organization, Person
-from productive.admin import exchange, spreadsheets
+from productive.admin.spreadsheets import admin as exchange
+from productive.admin.spreadsheets import files as spreadsheets
 from tests.support.admin import signed_in, staff, superuser, url
 from tests.support.factories import (
     DealFactory,

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, override_settings
 
-from productive import health
+from productive.web import health
 from tests.support.servers import ROOT, free_port
 
 pytestmark = pytest.mark.django_db
@@ -82,9 +82,9 @@ def test_probes_are_answered_over_plain_http_and_to_whoever_asks() -> None:
 
 @pytest.mark.parametrize(("level", "lines"), [(logging.INFO, 0), (logging.DEBUG, 2)])
 def test_probes_make_no_noise(level: int, lines: int, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(level, "productive.request_log"):
+    with caplog.at_level(level, "productive.web.request_log"):
         told()
-    assert len([record for record in caplog.records if record.name == "productive.request_log"]) == lines
+    assert len([record for record in caplog.records if record.name == "productive.web.request_log"]) == lines
 
 
 SCRIPT = """

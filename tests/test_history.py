@@ -24,7 +24,7 @@ from assignments.models import Filter, ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.idempotency import IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person, User
-from productive.history import change_set, command_line, current_change_set, record_all
+from productive.database.history import change_set, command_line, current_change_set, record_all
 from tests.support import factories
 from tests.support.admin import OWNED, form_data, make, superuser, url
 from tests.support.api import Api, SocketApi

@@ -16,8 +16,8 @@ from django.test import Client, override_settings
 
 from assignments.models import Filter
 from productive.accounts.models import ApiToken, User
-from productive.logs import JSONFormatter, configuration, request_id
-from productive.request_log import HEADER
+from productive.web.logs import JSONFormatter, configuration, request_id
+from productive.web.request_log import HEADER
 from tests.support.admin import superuser, url
 from tests.support.api import Api, SocketApi
 from tests.support.servers import ROOT, empty_environment, gunicorn
@@ -32,7 +32,7 @@ class Log:
     def __init__(self) -> None:
         self.written = StringIO()
 
-    def lines(self, logger: str = "productive.request_log") -> list[dict[str, Any]]:
+    def lines(self, logger: str = "productive.web.request_log") -> list[dict[str, Any]]:
         """Those of the logger, as whoever reads the log understands them."""
         everything = [json.loads(line) for line in self.written.getvalue().splitlines()]
         return [line for line in everything if line["logger"] == logger]
@@ -65,7 +65,7 @@ def test_line_says_who_asked_for_what_and_what_it_cost(api: Api, token: ApiToken
     (line,) = log.lines()
     assert measured(line) == {
         "level": "INFO",
-        "logger": "productive.request_log",
+        "logger": "productive.web.request_log",
         "method": "GET",
         "path": "/api/v2/people",
         "status": 200,
@@ -230,7 +230,7 @@ def test_server_logs_as_the_application_does_and_answers_without_a_log(tmp_path:
         assert [api.get("nothing").status for _ in range(3)] == [404] * 3
     lines = [json.loads(line) for line in logged.splitlines()]
     assert (answer.status, refused.status, "prd_secret" in logged) == (404, 400, False)
-    assert {line["logger"] for line in lines} == {"gunicorn.error", "productive.request_log"}
+    assert {line["logger"] for line in lines} == {"gunicorn.error", "productive.web.request_log"}
     assert [line["request_id"] for line in lines if line["request_id"]] == [answer.request_id]
     # No version.
     assert answer.headers["Server"] == "gunicorn"

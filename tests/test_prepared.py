@@ -14,7 +14,7 @@ from django.db.models.functions import Concat
 
 from assignments.models import ProjectAssignment
 from productive.accounts.models import Person
-from productive.prepared import Prepared
+from productive.database.query_cache import Prepared
 from tests.support.factories import PersonFactory, ProjectAssignmentFactory
 
 pytestmark = pytest.mark.django_db

@@ -10,10 +10,10 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError, connections
 
-from productive import replicas
+from productive.database import replicas
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import Person
-from productive.replicas import REPLICA, Replica, Router, note_when_committed
+from productive.database.replicas import REPLICA, Replica, Router, note_when_committed
 from tests.support.api import Api
 
 pytestmark = pytest.mark.each_database
@@ -73,9 +73,9 @@ def test_replica_that_failed_is_tried_by_one_thread_after_its_rest(monkeypatch: 
 def test_replica_that_cannot_be_reached_fails_no_reader(
     gone: Replica, api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, "productive.replicas"):
+    with caplog.at_level(logging.WARNING, "productive.database.replicas"):
         assert [api.get("service_types").status for _ in range(3)] == [200] * 3
-    (record,) = (record for record in caplog.records if record.name == "productive.replicas")
+    (record,) = (record for record in caplog.records if record.name == "productive.database.replicas")
     assert record.getMessage().startswith("The replica is left alone for 5 seconds: ")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
-from productive import replicas
+from productive.database import replicas
 from productive.accounts.models import Organization
 from tests.support.api import Api
 from tests.support.factories import PersonFactory, ProjectFactory

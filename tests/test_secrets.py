@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from productive.accounts.models import ApiToken, Organization, User
-from productive.logs import JSONFormatter
+from productive.web.logs import JSONFormatter
 from tests.support.admin import url
 from tests.support.api import Api
 from tests.support.factories import UserFactory

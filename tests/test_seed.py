@@ -18,7 +18,7 @@ from assignments.models import Filter, ProjectAssignment, ServiceAssignment, Ser
 from assignments.tracking import ALLOWANCES, REFUSALS, Kind, decide_all, trackable_by, with_budget
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
-from productive.counting import counts_of
+from productive.database.row_counts import counts_of
 from productive.management.commands import seed as command
 from productive.management.commands.seed import KINDS, RECORDED
 from productive.management.loading import Loading, take_ids

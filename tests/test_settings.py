@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from productive.connections import PooledConnection
+from productive.database.connections import PooledConnection
 from tests.support.commands import GOOD_KEY, manage
 from tests.support.servers import ROOT
 
@@ -98,7 +98,7 @@ def test_replica_is_waited_for_less_than_the_primary_and_is_like_it_otherwise() 
     )
     assert (sorted(both), routers, sorted(one), none) == (
         ["default", "replica"],
-        ["productive.replicas.Router"],
+        ["productive.database.replicas.Router"],
         ["default"],
         [],
     )

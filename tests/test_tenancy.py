@@ -465,8 +465,8 @@ EXPLAINED = {
     # by the secret: it says which organization
     ("productive/accounts/authentication.py", "ApiToken.objects.filter"),
     # the organizations of whoever is signed in, and all for superusers
-    ("productive/accounts/owned.py", "Organization.objects.of"),
-    ("productive/accounts/owned.py", "Organization.objects.all"),
+    ("productive/accounts/owned_admin.py", "Organization.objects.of"),
+    ("productive/accounts/owned_admin.py", "Organization.objects.all"),
     # what a login opens beyond one's own
     ("productive/accounts/admin.py", "Organization.objects.exclude"),
     ("productive/accounts/admin.py", "Permission.objects.filter"),

@@ -3,7 +3,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-import productive.constraints
+import productive.database.constraints
 
 
 class Migration(migrations.Migration):
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 (
                     "params",
                     models.JSONField(
-                        blank=True, default=dict, validators=[productive.constraints.validate_portable_json]
+                        blank=True, default=dict, validators=[productive.database.constraints.validate_portable_json]
                     ),
                 ),
                 (
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 (
                     "preferences",
                     models.JSONField(
-                        blank=True, null=True, validators=[productive.constraints.validate_portable_json]
+                        blank=True, null=True, validators=[productive.database.constraints.validate_portable_json]
                     ),
                 ),
                 (
@@ -294,19 +294,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="projectassignment",
-            constraint=productive.constraints.SameOrganization(
+            constraint=productive.database.constraints.SameOrganization(
                 "person", name="assignments_projectassignment_own_person"
             ),
         ),
         migrations.AddConstraint(
             model_name="projectassignment",
-            constraint=productive.constraints.SameOrganization(
+            constraint=productive.database.constraints.SameOrganization(
                 "project", name="assignments_projectassignment_own_project"
             ),
         ),
         migrations.AddConstraint(
             model_name="projectassignment",
-            constraint=productive.constraints.UniqueTogether(
+            constraint=productive.database.constraints.UniqueTogether(
                 blame="person",
                 fields=("project", "person"),
                 name="assignments_projectassignment_unique_project_person",
@@ -321,19 +321,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="serviceassignment",
-            constraint=productive.constraints.SameOrganization(
+            constraint=productive.database.constraints.SameOrganization(
                 "person", name="assignments_serviceassignment_own_person"
             ),
         ),
         migrations.AddConstraint(
             model_name="serviceassignment",
-            constraint=productive.constraints.SameOrganization(
+            constraint=productive.database.constraints.SameOrganization(
                 "service", name="assignments_serviceassignment_own_service"
             ),
         ),
         migrations.AddConstraint(
             model_name="serviceassignment",
-            constraint=productive.constraints.UniqueTogether(
+            constraint=productive.database.constraints.UniqueTogether(
                 blame="service",
                 fields=("service", "person"),
                 name="assignments_serviceassignment_unique_service_person",
@@ -348,19 +348,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="servicetypeassignment",
-            constraint=productive.constraints.SameOrganization(
+            constraint=productive.database.constraints.SameOrganization(
                 "person", name="assignments_servicetypeassignment_own_person"
             ),
         ),
         migrations.AddConstraint(
             model_name="servicetypeassignment",
-            constraint=productive.constraints.SameOrganization(
+            constraint=productive.database.constraints.SameOrganization(
                 "service_type", name="assignments_servicetypeassignment_own_service_type"
             ),
         ),
         migrations.AddConstraint(
             model_name="servicetypeassignment",
-            constraint=productive.constraints.UniqueTogether(
+            constraint=productive.database.constraints.UniqueTogether(
                 blame="service_type",
                 fields=("service_type", "person"),
                 name="assignments_servicetypeassignment_unique_service_type_person",

@@ -5,9 +5,9 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
-import productive.constraints
-import productive.history
-from productive.history import record_all
+import productive.database.constraints
+import productive.database.history
+from productive.database.history import record_all
 
 RECORDED = ("ServiceAssignment", "ServiceTypeAssignment", "Filter", "ProjectAssignment")
 
@@ -37,18 +37,18 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("name", models.CharField(max_length=255)),
                 (
                     "params",
                     models.JSONField(
-                        blank=True, default=dict, validators=[productive.constraints.validate_portable_json]
+                        blank=True, default=dict, validators=[productive.database.constraints.validate_portable_json]
                     ),
                 ),
                 ("history_id", models.BigAutoField(editable=False, primary_key=True, serialize=False)),
@@ -111,11 +111,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
                 (
                     "preferences",
                     models.JSONField(
-                        blank=True, null=True, validators=[productive.constraints.validate_portable_json]
+                        blank=True, null=True, validators=[productive.database.constraints.validate_portable_json]
                     ),
                 ),
                 (
@@ -245,11 +245,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("history_id", models.BigAutoField(editable=False, primary_key=True, serialize=False)),
@@ -336,11 +336,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("history_id", models.BigAutoField(editable=False, primary_key=True, serialize=False)),

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-import productive.counting
+import productive.database.row_counts
 
 COUNTED = ("assignments_projectassignment_counted", "assignments_serviceassignment_counted")
 
@@ -19,10 +19,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="projectassignment",
-            constraint=productive.counting.CountedRows(name="assignments_projectassignment_counted"),
+            constraint=productive.database.row_counts.CountedRows(name="assignments_projectassignment_counted"),
         ),
         migrations.AddConstraint(
             model_name="serviceassignment",
-            constraint=productive.counting.CountedRows(name="assignments_serviceassignment_counted"),
+            constraint=productive.database.row_counts.CountedRows(name="assignments_serviceassignment_counted"),
         ),
     ]

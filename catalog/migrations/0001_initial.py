@@ -2,7 +2,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-import productive.constraints
+import productive.database.constraints
 
 
 class Migration(migrations.Migration):
@@ -205,11 +205,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="deal",
-            constraint=productive.constraints.SameOrganization("project", name="catalog_deal_own_project"),
+            constraint=productive.database.constraints.SameOrganization("project", name="catalog_deal_own_project"),
         ),
         migrations.AddConstraint(
             model_name="deal",
-            constraint=productive.constraints.Check(
+            constraint=productive.database.constraints.Check(
                 blame="budget",
                 condition=models.Q(("budget", True)),
                 name="catalog_deal_is_budget",
@@ -218,7 +218,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="deal",
-            constraint=productive.constraints.Check(
+            constraint=productive.database.constraints.Check(
                 blame="end_date",
                 condition=models.Q(
                     ("date", None), ("end_date", None), ("end_date__gte", models.F("date")), _connector="OR"
@@ -253,11 +253,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="service",
-            constraint=productive.constraints.SameOrganization("deal", name="catalog_service_own_deal"),
+            constraint=productive.database.constraints.SameOrganization("deal", name="catalog_service_own_deal"),
         ),
         migrations.AddConstraint(
             model_name="service",
-            constraint=productive.constraints.SameOrganization(
+            constraint=productive.database.constraints.SameOrganization(
                 "service_type", name="catalog_service_own_service_type"
             ),
         ),

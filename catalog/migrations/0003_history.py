@@ -4,8 +4,8 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
-import productive.history
-from productive.history import record_all
+import productive.database.history
+from productive.database.history import record_all
 
 RECORDED = ("ServiceType", "Project", "Deal", "Service")
 
@@ -31,11 +31,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("name", models.CharField(max_length=255)),
@@ -131,11 +131,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("archived_at", models.DateTimeField(blank=True, null=True)),
@@ -201,11 +201,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("name", models.CharField(max_length=255)),
@@ -296,11 +296,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("archived_at", models.DateTimeField(blank=True, null=True)),

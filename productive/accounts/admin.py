@@ -16,23 +16,23 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from productive.accounts.models import ApiToken, ApiTokenQuerySet, Organization, Person, User
-from productive.accounts.owned import (
+from productive.accounts.owned_admin import (
     ArchivableAdmin,
     OrganizationOwnedAdmin,
     for_superusers,
     organizations_of,
     signed_in,
 )
-from productive.accounts.resources import PersonTable
+from productive.accounts.spreadsheets import PersonTable
 from productive.accounts.sign_in import SignInForm
 from productive.admin.columns import RecordColumn
-from productive.admin.exchange import ExchangeAdmin
+from productive.admin.spreadsheets.admin import ExchangeAdmin
 from productive.admin.filters import ChoiceFilter, by_days, by_record
 from productive.admin.forms import Autocomplete, RecordField
 from productive.admin.options import SturdyAdmin
-from productive.admin.rows import Stamp
+from productive.admin.bulk.rows import Stamp
 from productive.admin.theme import AdminPasswordChangeForm, UserChangeForm, UserCreationForm, display
-from productive.history import record
+from productive.database.history import record
 
 admin.site.login_form = SignInForm
 

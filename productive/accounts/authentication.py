@@ -13,10 +13,10 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from productive import replicas
+from productive.database import replicas
 from productive.accounts.models import ApiToken, Organization, User, digest
 from productive.accounts.throttles import refuse_frequent, refuse_guessing
-from productive.prepared import Prepared
+from productive.database.query_cache import Prepared
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105
 ORGANIZATION_HEADER = "X-Organization-Id"

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from django.db import connections, models, router, transaction
 
-from productive.prepared import insert_statement
+from productive.database.query_cache import insert_statement
 
 # How long a key means the same request; afterwards it may be used for another one.
 KEPT_FOR = timedelta(hours=24)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from productive.accounts.models import Organization
-from productive.accounts.owned import organizations_of
+from productive.accounts.owned_admin import organizations_of
 
 
 class LocalTime:

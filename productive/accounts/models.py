@@ -19,11 +19,11 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Upper
 from django.utils import timezone
 
-from productive import replicas
+from productive.database import replicas
 from productive.accounts.idempotency import IdempotencyKey
-from productive.constraints import UniqueTogether
-from productive.history import History
-from productive.waiting import hardly_waiting
+from productive.database.constraints import UniqueTogether
+from productive.database.history import History
+from productive.database.timeouts import hardly_waiting
 
 
 def validate_time_zone(value: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from productive.accounts.address import address_of
+from productive.web.client_address import address_of
 from productive.accounts.models import ApiToken
 from productive.jsonapi.errors import TooManyRequestsError
 from productive.limits.limiter import the_limiter

@@ -20,7 +20,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from productive.admin.forms import label_of
-from productive.counting import part, total
+from productive.database.row_counts import part, total
 
 LINK = '<a class="text-primary-600 hover:underline dark:text-primary-500" href="{}">{}</a>'
 

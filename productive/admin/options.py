@@ -19,13 +19,13 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from productive.admin.bulk import BulkAction
-from productive.admin.changes import object_history
+from productive.admin.bulk.actions import BulkAction
+from productive.admin.changes.change_sets import object_history
 from productive.admin.columns import Column, Page, Paginator
 from productive.admin.filters import parameters_of
 from productive.admin.forms import Autocomplete, ChoicesById, PortableDecoder, RecordField, is_id
 from productive.admin.theme import ModelAdmin
-from productive.history import history_of, is_recorded
+from productive.database.history import history_of, is_recorded
 
 
 class OwnChoices(BaseModelAdmin):

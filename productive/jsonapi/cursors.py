@@ -19,7 +19,7 @@ from django.db.models import Q, Value
 
 from productive.jsonapi.errors import UNKNOWN_CURSOR, ParameterError
 from productive.jsonapi.parsers import MAX_ID
-from productive.order import compared
+from productive.database.owned_rows import compared
 
 # The longest line of a request is little longer, so no link could carry more.
 MAX_CURSOR = 8_000

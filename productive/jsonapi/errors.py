@@ -22,7 +22,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 
 from productive.jsonapi.renderers import CONTENT_TYPE, dump
-from productive.logs import request_id
+from productive.web.logs import request_id
 
 logger = logging.getLogger(__name__)
 

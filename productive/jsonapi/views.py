@@ -28,7 +28,7 @@ from productive.jsonapi.records import by_id, find_record, owned, resource_type
 from productive.jsonapi.renderers import dump, represent
 from productive.jsonapi.schema.operations import AutoSchema
 from productive.jsonapi.serializers import ModelSerializer
-from productive.replicas import from_replica
+from productive.database.replicas import from_replica
 
 T = TypeVar("T")
 Rows = Sequence[Row]

@@ -20,7 +20,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from productive.limits.windows import Limit, Window, count_each
-from productive.prepared import fetched
+from productive.database.query_cache import fetched
 
 MADE = """
 CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, ends_at REAL NOT NULL)

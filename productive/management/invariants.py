@@ -9,8 +9,8 @@ from django.apps import apps
 from django.db import connection, models, transaction
 from django.db.models import Count, Exists, F, OuterRef
 
-from productive.constraints import SameOrganization, UniqueTogether
-from productive.counting import BLOCK_BITS, FILL, counts_of
+from productive.database.constraints import SameOrganization, UniqueTogether
+from productive.database.row_counts import BLOCK_BITS, FILL, counts_of
 
 # By organization, what is kept and what is there, where any block of ids differs.
 MISCOUNTED = """

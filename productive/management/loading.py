@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection, models
 
 from productive.accounts.models import Organization, OrganizationOwned
-from productive.counting import counts_of
+from productive.database.row_counts import counts_of
 
 # Rows that SQLite is given at once, and kilobytes of pages that it keeps in memory meanwhile; usually 2000.
 ROWS_AT_ONCE, SQLITE_CACHE = 10_000, 64 * 1024

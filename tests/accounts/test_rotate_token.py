@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken, Person, User
-from productive.history import history_of
+from productive.database.history import history_of
 from tests.support.api import Api
 from tests.support.commands import refusal, run
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory

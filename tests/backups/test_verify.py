@@ -15,7 +15,7 @@ from django.db import connection
 
 from assignments.models import ServiceAssignment
 from productive.accounts.models import ApiToken
-from productive.counting import total
+from productive.database.row_counts import total
 from tests.backups.conftest import at_work, run
 from tests.support.factories import PersonFactory, ServiceAssignmentFactory
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from assignments.models import ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Organization, Person, User, digest
-from productive.history import history_of, record_all
+from productive.database.history import history_of, record_all
 
 SECRET = "for-the-benchmarks-alone"
 BATCH = 5_000

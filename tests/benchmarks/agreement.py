@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from assignments.models import ProjectAssignment
-from productive.history import history_of
+from productive.database.history import history_of
 from tests.benchmarks.timing import timed
 from tests.benchmarks.urls import ROOTS
 from tests.benchmarks.work import Read, Writes

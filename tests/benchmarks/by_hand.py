@@ -30,7 +30,7 @@ from django.views.decorators.csrf import csrf_exempt
 from assignments.models import ProjectAssignment, ServiceAssignment
 from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken
-from productive.counting import total as total_of
+from productive.database.row_counts import total as total_of
 
 CONTENT_TYPE = "application/vnd.api+json; charset=utf-8"
 NOT_INCLUDED = {"meta": {"included": False}}

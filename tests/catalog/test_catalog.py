@@ -70,7 +70,7 @@ def test_service_type_in_use_is_not_deleted_and_the_count_said(
     answer = api.delete(f"service_types/{service_type.pk}")
     assert answer.invalid == [("base", "is used by 2 services; archive it instead")]
     assert [(record.name, record.levelname) for record in caplog.records] == [
-        ("productive.request_log", "INFO")
+        ("productive.web.request_log", "INFO")
     ]
     assert answer.error["source"] == {"pointer": "data/attributes/base"}
     for service in services:

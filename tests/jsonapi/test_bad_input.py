@@ -21,7 +21,7 @@ from django.utils import timezone
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
-from productive.history import Change
+from productive.database.history import Change
 from tests.support.api import CONTENT_TYPE, MEDIA_TYPE, Answer, Api
 from tests.support.factories import (
     ApiTokenFactory,

@@ -22,8 +22,8 @@ from assignments.models import ServiceAssignment
 from catalog.models import ServiceType
 from productive.accounts.idempotency import KEPT_FOR, IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person
-from productive.history import Change
-from productive.replicas import REPLICA
+from productive.database.history import Change
+from productive.database.replicas import REPLICA
 from tests.support.api import Answer, Api, SocketApi
 from tests.support.concurrency import at_once
 from tests.support.factories import (

@@ -17,8 +17,8 @@ from django.db.migrations.executor import MigrationExecutor
 from assignments.models import ProjectAssignment, ServiceAssignment
 from catalog.models import ServiceType
 from productive.accounts.models import Organization, Person, User
-from productive.counting import total
-from productive.history import history_of, is_recorded
+from productive.database.row_counts import total
+from productive.database.history import history_of, is_recorded
 from productive.management.invariants import violations
 from tests.support.api import Api
 from tests.support.databases import new_database, within

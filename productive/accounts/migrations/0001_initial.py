@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import productive.accounts.models
-import productive.constraints
+import productive.database.constraints
 
 
 class Migration(migrations.Migration):
@@ -230,7 +230,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("organization", "id"), name="accounts_person_unique_organization_id"
                     ),
-                    productive.constraints.UniqueTogether(
+                    productive.database.constraints.UniqueTogether(
                         models.F("organization"),
                         django.db.models.functions.text.Upper("email"),
                         blame="email",

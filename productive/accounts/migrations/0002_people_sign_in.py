@@ -2,7 +2,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import productive.constraints
+import productive.database.constraints
 
 
 def give_seats(apps, schema_editor):
@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="person",
-            constraint=productive.constraints.UniqueTogether(
+            constraint=productive.database.constraints.UniqueTogether(
                 blame="user",
                 fields=("user", "organization"),
                 name="accounts_person_unique_user",

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.db import migrations, models
 
 import productive.accounts.models
-import productive.history
-from productive.history import record_all
+import productive.database.history
+from productive.database.history import record_all
 
 RECORDED = {
     "Organization": "created_at",
@@ -36,11 +36,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("name", models.CharField(max_length=255)),
@@ -121,11 +121,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("name", models.CharField(max_length=255)),
                 (
@@ -182,11 +182,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("archived_at", models.DateTimeField(blank=True, null=True)),
@@ -309,11 +309,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "change_set",
-                    models.UUIDField(default=productive.history.current_change_set, editable=False),
+                    models.UUIDField(default=productive.database.history.current_change_set, editable=False),
                 ),
                 (
                     "via",
-                    models.CharField(default=productive.history.current_via, editable=False, max_length=300),
+                    models.CharField(default=productive.database.history.current_via, editable=False, max_length=300),
                 ),
                 ("history_id", models.BigAutoField(editable=False, primary_key=True, serialize=False)),
                 ("history_date", models.DateTimeField()),

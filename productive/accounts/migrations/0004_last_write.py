@@ -2,7 +2,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """No model stands for this table (productive/replicas.py): what it says is true of one server alone."""
+    """No model stands for this table (productive/database/replicas.py): what it says is true of one server alone."""
 
     dependencies = [("accounts", "0003_history")]
 

@@ -16,7 +16,7 @@ from django.db import Error, connections, models, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from productive.history import history_of, is_recorded
+from productive.database.history import history_of, is_recorded
 
 THERE, HERE = "copied_from", "default"
 # Those that are referred to first. Whoever is signed in signs in again; failed sign-ins are forgotten.

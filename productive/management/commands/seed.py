@@ -16,7 +16,7 @@ from assignments.models import Filter, ProjectAssignment, ServiceAssignment, Ser
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.management.commands.create_organization import in_plain_words
 from productive.accounts.models import Organization, OrganizationOwned, Person
-from productive.history import change_set, history_of, record_all
+from productive.database.history import change_set, history_of, record_all
 from productive.management import agency
 from productive.management.calendar import Calendar
 from productive.management.engagements import Work

@@ -13,7 +13,7 @@ from assignments.models import ProjectAssignment, ServiceAssignment
 from catalog.models import Project, Service
 from productive.accounts.management.commands.issue_token import issue
 from productive.accounts.models import Organization, Person
-from productive.history import history_of
+from productive.database.history import history_of
 
 Pair = tuple[int, int]
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from productive.accounts.management.commands.create_organization import in_plain_words
 from productive.accounts.management.commands.issue_token import LONGEST_DAYS, issue, local, told_of
 from productive.accounts.models import ApiToken
-from productive.history import change_set
+from productive.database.history import change_set
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 LONGEST_GRACE = timedelta(days=30)

@@ -13,9 +13,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
 
-from productive.admin.bulk import MOST, Asked, BulkAction, Group, Line, Plan, TooManyError, counted
+from productive.admin.bulk.actions import MOST, Asked, BulkAction, Group, Line, Plan, TooManyError, counted
 from productive.admin.forms import marked_label_of
-from productive.history import record
+from productive.database.history import record
 
 
 def refusal(instance: models.Model) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from catalog.models import Project, Service, ServiceType
-from productive.admin.cells import Archived, Directory, Identifier, Owner, Text
-from productive.admin.tables import NamedTable, Table
+from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Text
+from productive.admin.spreadsheets.tables import NamedTable, Table
 
 
 class ServiceTypes(Directory):

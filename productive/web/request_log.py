@@ -16,8 +16,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 from django.utils.functional import empty
 
-from productive.accounts.address import address_of
-from productive.logs import request_id
+from productive.web.client_address import address_of
+from productive.web.logs import request_id
 
 logger = logging.getLogger(__name__)
 

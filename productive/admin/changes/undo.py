@@ -13,7 +13,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, models, transaction
 from django.http import HttpRequest
 
-from productive.admin.changes import (
+from productive.admin.changes.change_sets import (
     MOMENTS,
     Difference,
     differences,
@@ -23,7 +23,7 @@ from productive.admin.changes import (
     state_of,
 )
 from productive.admin.forms import label_of
-from productive.history import record
+from productive.database.history import record
 
 DONE, NOTHING, IMPOSSIBLE = "done", "nothing", "impossible"
 BATCH = 1000

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from productive.accounts.models import Person
-from productive.admin.cells import Archived, Directory, Identifier, Owner, Text
-from productive.admin.tables import NamedTable, Table
+from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Text
+from productive.admin.spreadsheets.tables import NamedTable, Table
 
 
 class People(Directory):

@@ -14,7 +14,7 @@ from django.db.models.constraints import BaseConstraint
 from django.db.models.expressions import Col
 from django.db.models.sql.query import Query
 
-from productive.prepared import Prepared
+from productive.database.query_cache import Prepared
 
 MAX_JSON_DEPTH = 64
 

@@ -7,10 +7,10 @@ from collections.abc import Hashable
 from typing import Any, ClassVar
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.resources import Projects, Services, ServiceTypes
-from productive.accounts.resources import People
-from productive.admin.cells import Identifier, Owner, Reference, YesNo
-from productive.admin.tables import BATCH, Table
+from catalog.spreadsheets import Projects, Services, ServiceTypes
+from productive.accounts.spreadsheets import People
+from productive.admin.spreadsheets.cells import Identifier, Owner, Reference, YesNo
+from productive.admin.spreadsheets.tables import BATCH, Table
 
 
 class AssignmentTable(Table):

@@ -24,7 +24,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from productive.admin.forms import RecordsField, marked_label_of
-from productive.history import current_change_set
+from productive.database.history import current_change_set
 
 # Rows or pairs that one action may have before it.
 MOST = 20_000

@@ -20,11 +20,11 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from productive.admin.bulk import BUSY
-from productive.admin.changes import change_sets, describe, recorded_admins, records, who
+from productive.admin.bulk.actions import BUSY
+from productive.admin.changes.change_sets import change_sets, describe, recorded_admins, records, who
 from productive.admin.forms import is_id
 from productive.admin.theme import Select, TextInput
-from productive.admin.undo import (
+from productive.admin.changes.undo import (
     DONE,
     IMPOSSIBLE,
     NOTHING,

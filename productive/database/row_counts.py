@@ -18,7 +18,7 @@ from django.db.backends.ddl_references import Statement, Table
 from django.db.models.constraints import BaseConstraint
 from django.db.models.expressions import RawSQL
 
-from productive.order import along, direction, whole
+from productive.database.owned_rows import along, direction, whole
 
 # 8,192 ids a block: for ten million 1,200 numbers to add up, on PostgreSQL up to SHARDS times as many. In one
 # block there are at most 8,192 rows to skip.

@@ -20,8 +20,8 @@ from django.utils import timezone
 from simple_history.models import HistoricalChanges, HistoricalRecords, ModelDelta
 from simple_history.utils import get_change_reason_from_object
 
-from productive import replicas
-from productive.prepared import Prepared, insert
+from productive.database import replicas
+from productive.database.query_cache import Prepared, insert
 
 LONGEST_VIA = 300
 BATCH = 1000

@@ -49,10 +49,10 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "json": {"()": "productive.logs.JSONFormatter"},
+            "json": {"()": "productive.web.logs.JSONFormatter"},
             "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
         },
-        "filters": {"only failures": {"()": "productive.logs.OnlyFailures"}},
+        "filters": {"only failures": {"()": "productive.web.logs.OnlyFailures"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {

@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 from productive.admin.forms import Autocomplete, label_of
 from productive.admin.options import OwnChoices
 from productive.admin.theme import TabularInline
-from productive.constraints import UniqueTogether
+from productive.database.constraints import UniqueTogether
 
 # What all lines of a form may send; Django takes 1,000 fields, and new lines need some of them.
 MOST_FIELDS = 700

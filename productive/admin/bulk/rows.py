@@ -14,9 +14,9 @@ from django.db.models.deletion import Collector, ProtectedError, RestrictedError
 from django.http import HttpRequest
 from django.utils import timezone
 
-from productive.admin.bulk import Asked, BulkAction, Consequences, Group, Line, Plan, counted
+from productive.admin.bulk.actions import Asked, BulkAction, Consequences, Group, Line, Plan, counted
 from productive.admin.forms import label_of
-from productive.history import record
+from productive.database.history import record
 
 
 def lines(texts: Iterable[str]) -> list[Line]:

@@ -26,12 +26,12 @@ from django.urls import reverse
 from django.utils import timezone
 from import_export.admin import ImportExportMixin
 
-from productive.admin import spreadsheets
-from productive.admin.plans import Plan
-from productive.admin.spreadsheets import MOST_MEGABYTES, MOST_ROWS, Sheet
-from productive.admin.tables import BATCH, Table
+from productive.admin.spreadsheets import files as spreadsheets
+from productive.admin.spreadsheets.plans import Plan
+from productive.admin.spreadsheets.files import MOST_MEGABYTES, MOST_ROWS, Sheet
+from productive.admin.spreadsheets.tables import BATCH, Table
 from productive.admin.theme import FileInput
-from productive.history import record
+from productive.database.history import record
 
 # A file waits for its confirmation in the directory for temporary files, for this many seconds.
 KEPT_FOR = 60 * 60

@@ -22,7 +22,7 @@ from django.utils.formats import localize
 from django.utils.text import capfirst
 
 from productive.admin.forms import label_of
-from productive.history import is_recorded
+from productive.database.history import is_recorded
 
 # A page of the list reads this many records of each model at most, and as often as this to find sets enough.
 RECORDS, SETS, ROUNDS = 60, 25, 4

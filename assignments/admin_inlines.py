@@ -16,7 +16,7 @@ from catalog.models import Deal, Service
 from productive.accounts.models import Archivable, Person
 from productive.admin.columns import LINK, address
 from productive.admin.forms import RecordsField, is_id
-from productive.admin.lines import MOST_FIELDS, LineForm, LineInline, PairInline, know
+from productive.admin.inlines import MOST_FIELDS, LineForm, LineInline, PairInline, know
 
 BY_NAME: list[Any] = ["person__first_name", "person__last_name", "id"]
 
