@@ -8,8 +8,8 @@ from django.contrib import admin
 
 import catalog.admin
 import productive.accounts.admin
-from assignments import bulk, lists
 from assignments import admin_inlines as lines
+from assignments import bulk, lists
 from assignments.access_check import may_check
 from assignments.dashboard import overview
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
@@ -22,9 +22,9 @@ from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Person
 from productive.accounts.owned_admin import OrganizationOwnedAdmin
 from productive.admin.columns import RecordColumn
-from productive.admin.spreadsheets.admin import ExchangeAdmin
 from productive.admin.filters import by_days, by_record
 from productive.admin.forms import label_of
+from productive.admin.spreadsheets.admin import ExchangeAdmin
 from productive.admin.theme import display
 
 admin.site.add_page("Assignments", "Access check", "fact_check", "access_check", may_check)  # type: ignore[attr-defined]

@@ -9,9 +9,9 @@ from assignments import consequences
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.admin import CLOSE, OPEN
 from productive.accounts.owned_admin import ARCHIVE, RESTORE
-from productive.admin.forms import label_of
 from productive.admin.bulk.pairs import Pairing, Unpairing
 from productive.admin.bulk.rows import DELETE
+from productive.admin.forms import label_of
 
 on_new_service_assignments = consequences.on(consequences.of_service_assignments, assigns=True)
 on_service_assignments = consequences.on(consequences.of_service_assignments)

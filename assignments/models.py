@@ -10,8 +10,8 @@ from django.db import models
 from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import OrganizationOwned, OrganizationOwnedQuerySet, Person
 from productive.database.constraints import SameOrganization, UniqueTogether, validate_portable_json
-from productive.database.row_counts import CountedRows
 from productive.database.history import History
+from productive.database.row_counts import CountedRows
 
 
 class ServiceAssignment(OrganizationOwned):

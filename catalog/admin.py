@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from catalog.models import Deal, Service
 from catalog.spreadsheets import ProjectTable, ServiceTypeTable
 from productive.accounts.owned_admin import ArchivableAdmin, OrganizationOwnedAdmin
-from productive.admin.columns import RecordColumn
-from productive.admin.spreadsheets.admin import ExchangeAdmin
-from productive.admin.filters import ChoiceFilter, by_days, by_record
 from productive.admin.bulk.rows import Stamp
+from productive.admin.columns import RecordColumn
+from productive.admin.filters import ChoiceFilter, by_days, by_record
+from productive.admin.spreadsheets.admin import ExchangeAdmin
 from productive.admin.theme import display
 
 

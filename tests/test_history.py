@@ -589,30 +589,6 @@ def test_first_records_are_those_that_saving_would_have_left(
         assert (record.history_date, record.change_set) == (getattr(row, made_at), current_change_set())
 
 
-@pytest.mark.django_db(transaction=True)
-def test_what_is_older_than_its_history_gets_a_first_record() -> None:
-    call_command("migrate", "assignments", "0001", verbosity=0)
-    call_command("migrate", "catalog", "0002", verbosity=0)
-    call_command("migrate", "accounts", "0002", verbosity=0)
-    try:
-        organization = Organization(name="Studio")
-        Organization.objects.bulk_create([organization])
-        project = Project(organization=organization, name="Old", created_at=datetime(2020, 1, 2, tzinfo=UTC))
-        Project.objects.bulk_create([project])
-    finally:
-        call_command("migrate", verbosity=0)
-    record = project.history.get()
-    assert (record.name, record.history_date, record.history_type, record.via) == (
-        "Old",
-        project.created_at,
-        "+",
-        "before history",
-    )
-    assert organization.history.get().change_set == record.change_set
-    project.archive()
-    assert project.history.first().diff_against(record).changed_fields == ["archived_at"]
-
-
 def test_differences_are_told_without_a_query(django_assert_num_queries: Any) -> None:
     person, user = PersonFactory(email="ana@example.com"), UserFactory()
     person.archive()

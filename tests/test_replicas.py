@@ -10,9 +10,9 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError, connections
 
-from productive.database import replicas
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import Person
+from productive.database import replicas
 from productive.database.replicas import REPLICA, Replica, Router, note_when_committed
 from tests.support.api import Api
 

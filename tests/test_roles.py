@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
-from productive.database import replicas
 from productive.accounts.models import Organization
+from productive.database import replicas
 from tests.support.api import Api
 from tests.support.factories import PersonFactory, ProjectFactory
 

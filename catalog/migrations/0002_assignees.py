@@ -3,7 +3,6 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0001_initial"),
         ("assignments", "0001_initial"),
         ("catalog", "0001_initial"),
     ]

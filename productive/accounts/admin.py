@@ -23,14 +23,14 @@ from productive.accounts.owned_admin import (
     organizations_of,
     signed_in,
 )
-from productive.accounts.spreadsheets import PersonTable
 from productive.accounts.sign_in import SignInForm
+from productive.accounts.spreadsheets import PersonTable
+from productive.admin.bulk.rows import Stamp
 from productive.admin.columns import RecordColumn
-from productive.admin.spreadsheets.admin import ExchangeAdmin
 from productive.admin.filters import ChoiceFilter, by_days, by_record
 from productive.admin.forms import Autocomplete, RecordField
 from productive.admin.options import SturdyAdmin
-from productive.admin.bulk.rows import Stamp
+from productive.admin.spreadsheets.admin import ExchangeAdmin
 from productive.admin.theme import AdminPasswordChangeForm, UserChangeForm, UserCreationForm, display
 from productive.database.history import record
 

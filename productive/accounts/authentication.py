@@ -13,9 +13,9 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from productive.database import replicas
 from productive.accounts.models import ApiToken, Organization, User, digest
 from productive.accounts.throttles import refuse_frequent, refuse_guessing
+from productive.database import replicas
 from productive.database.query_cache import Prepared
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105

@@ -19,8 +19,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Upper
 from django.utils import timezone
 
-from productive.database import replicas
 from productive.accounts.idempotency import IdempotencyKey
+from productive.database import replicas
 from productive.database.constraints import UniqueTogether
 from productive.database.history import History
 from productive.database.timeouts import hardly_waiting

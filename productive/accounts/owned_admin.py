@@ -11,10 +11,10 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from productive.accounts.models import Archivable, Organization, Person, User
+from productive.admin.bulk.rows import Stamp
 from productive.admin.filters import ChoiceFilter, by_days, by_record
 from productive.admin.inlines import leave_out
 from productive.admin.options import SturdyAdmin
-from productive.admin.bulk.rows import Stamp
 from productive.admin.theme import display
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from productive.web.client_address import address_of
 from productive.accounts.models import ApiToken
 from productive.jsonapi.errors import TooManyRequestsError
 from productive.limits.limiter import the_limiter
 from productive.limits.windows import Limit
+from productive.web.client_address import address_of
 
 
 def refuse_frequent(token: ApiToken) -> None:

@@ -21,9 +21,9 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from productive.admin.bulk.rows import DELETE
 from productive.admin.changes import views as change_pages
 from productive.admin.forms import label_of, marked_label_of
-from productive.admin.bulk.rows import DELETE
 from productive.admin.theme import AdminSite
 
 logger = getLogger(__name__)

@@ -17,9 +17,9 @@ import orjson
 from django.db import models
 from django.db.models import Q, Value
 
+from productive.database.owned_rows import compared
 from productive.jsonapi.errors import UNKNOWN_CURSOR, ParameterError
 from productive.jsonapi.parsers import MAX_ID
-from productive.database.owned_rows import compared
 
 # The longest line of a request is little longer, so no link could carry more.
 MAX_CURSOR = 8_000

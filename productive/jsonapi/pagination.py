@@ -11,13 +11,13 @@ from django.db import models
 from django.http import QueryDict
 from rest_framework.request import Request
 
+from productive.database.owned_rows import along, direction
 from productive.database.row_counts import total
 from productive.jsonapi.cursors import Term, cursor_at, ranges_after, terms_of, values_at
 from productive.jsonapi.errors import NUMBER_OR_CURSOR, ParameterError
 from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
 from productive.jsonapi.records import read_rows
-from productive.database.owned_rows import along, direction
 
 PAGE_SIZE = 30
 MAX_PAGE_SIZE = 200

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from django.db import models, router
 from rest_framework_json_api.utils import get_resource_type_from_model
 
-from productive.database.row_counts import FAR, counts_of, number_of, part
 from productive.database.owned_rows import along, direction, whole
 from productive.database.query_cache import Prepared
+from productive.database.row_counts import FAR, counts_of, number_of, part
 
 M = TypeVar("M", bound=models.Model)
 

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
+from productive.database.replicas import from_replica
 from productive.jsonapi.documents import Plan, Reader, Row, compile_plan
 from productive.jsonapi.errors import ApiError, HeaderError
 from productive.jsonapi.etags import is_matched, tags_of
@@ -28,7 +29,6 @@ from productive.jsonapi.records import by_id, find_record, owned, resource_type
 from productive.jsonapi.renderers import dump, represent
 from productive.jsonapi.schema.operations import AutoSchema
 from productive.jsonapi.serializers import ModelSerializer
-from productive.database.replicas import from_replica
 
 T = TypeVar("T")
 Rows = Sequence[Row]

@@ -19,8 +19,8 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from productive.limits.windows import Limit, Window, count_each
 from productive.database.query_cache import fetched
+from productive.limits.windows import Limit, Window, count_each
 
 MADE = """
 CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, ends_at REAL NOT NULL)

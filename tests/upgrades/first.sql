@@ -1,4 +1,4 @@
--- What somebody may have had in the first schema: accounts 0001, catalog 0002, assignments 0001.
+-- Records as they may be in the schema of release 0.1. Don't edit: later schemas must keep all of this.
 -- Moments are in UTC. The two secrets and the pepper are in test_upgrades.py.
 
 INSERT INTO accounts_organization (id, name, time_zone, created_at) VALUES
@@ -6,10 +6,10 @@ INSERT INTO accounts_organization (id, name, time_zone, created_at) VALUES
     (7, 'O''Neill', 'Pacific/Kiritimati', '2025-03-30 01:30:00.123456');
 
 INSERT INTO accounts_user (id, password, last_login, is_superuser, username, first_name, last_name, email,
-                           is_staff, is_active, date_joined, organization_id) VALUES
+                           is_staff, is_active, date_joined, serves_id) VALUES
     (1, 'md5$salt$3f2c', '2025-10-03 06:06:45.292000', TRUE, 'root', '', '', '', TRUE, TRUE, '2025-01-07 08:00:00.000000', NULL),
-    (2, 'md5$salt$9a1e', NULL, FALSE, 'ana', 'Ana', 'Anić', 'ANA@agencija.example', TRUE, TRUE, '2025-01-08 08:00:00.000000', 1),
-    (3, 'md5$salt$77aa', NULL, FALSE, 'otišao', '', '', '', TRUE, FALSE, '2025-01-08 08:00:00.000000', 1),
+    (2, 'md5$salt$9a1e', NULL, FALSE, 'ana', 'Ana', 'Anić', 'ANA@agencija.example', TRUE, TRUE, '2025-01-08 08:00:00.000000', NULL),
+    (3, 'md5$salt$77aa', NULL, FALSE, 'otišao', '', '', '', TRUE, FALSE, '2025-01-08 08:00:00.000000', NULL),
     (5, '!unusable', NULL, FALSE, 'api-1', '', '', '', FALSE, TRUE, '2025-01-09 08:00:00.000000', 1);
 
 INSERT INTO accounts_apitoken (id, created_at, name, prefix, digest, read_only, expires_at, revoked_at, last_used_at,
@@ -17,11 +17,11 @@ INSERT INTO accounts_apitoken (id, created_at, name, prefix, digest, read_only, 
     (4, '2025-01-09 08:00:00.000000', 'Uvoz', 'prd_of-the-f', 'f2e3634bc6cf7cf2e35eae56f30120f63cab7314a708cac724528322065aadbf', FALSE, NULL, NULL, NULL, 5, 1),
     (6, '2025-01-09 09:00:00.000000', 'Izvoz', 'prd_revoked', '97f04156eb39c270f4c3bec2c36a55f0738ca6d9d403ee9e3e0aba20e2ad3d21', TRUE, '2031-01-01 00:00:00.000000', '2025-02-01 12:00:00.500000', '2025-01-31 23:59:59.999999', 2, 1);
 
-INSERT INTO accounts_person (id, created_at, archived_at, first_name, last_name, email, title, organization_id) VALUES
-    (11, '2025-01-07 08:00:00.000000', NULL, 'Ana', 'Anić', 'ana@agencija.example', 'Voditeljica 🦊', 1),
-    (12, '2025-01-07 08:00:00.000001', '2025-06-30 22:00:00.000000', '李', '雷', NULL, NULL, 1),
-    (13, '2025-10-26 00:30:00.000000', NULL, 'Tab	and "quotes"', 'back\slash', 'x@agencija.example', '', 1),
-    (14, '2025-01-07 08:00:00.000000', NULL, 'Ana', 'Anić', 'ana@agencija.example', NULL, 7);
+INSERT INTO accounts_person (id, created_at, archived_at, first_name, last_name, email, title, organization_id, user_id) VALUES
+    (11, '2025-01-07 08:00:00.000000', NULL, 'Ana', 'Anić', 'ana@agencija.example', 'Voditeljica 🦊', 1, 2),
+    (12, '2025-01-07 08:00:00.000001', '2025-06-30 22:00:00.000000', '李', '雷', NULL, NULL, 1, 3),
+    (13, '2025-10-26 00:30:00.000000', NULL, 'Tab	and "quotes"', 'back\slash', 'x@agencija.example', '', 1, NULL),
+    (14, '2025-01-07 08:00:00.000000', NULL, 'Ana', 'Anić', 'ana@agencija.example', NULL, 7, NULL);
 
 INSERT INTO django_content_type (id, app_label, model) VALUES (41, 'catalog', 'servicetype');
 INSERT INTO auth_permission (id, name, content_type_id, codename) VALUES
@@ -80,3 +80,11 @@ INSERT INTO assignments_serviceassignment (id, created_at, organization_id, pers
 INSERT INTO assignments_servicetypeassignment (id, created_at, organization_id, person_id, service_type_id) VALUES
     (91, '2025-10-03 04:06:45.292000', 1, 11, 21),
     (92, '2025-10-03 04:06:45.292000', 1, 12, 22);
+
+INSERT INTO catalog_historicalservicetype (id, created_at, archived_at, name, description, change_set, via, history_id,
+                                           history_date, history_change_reason, history_type, history_user_id,
+                                           organization_id) VALUES
+    (21, '2025-01-07 08:00:00.000000', NULL, 'Design', NULL, '6f0d0a7e5c7f4bd3a1f7a3a0c5d1b2e3', 'admin', 1,
+     '2025-01-07 08:00:00.000000', NULL, '+', 2, 1),
+    (21, '2025-01-07 08:00:00.000000', NULL, 'Dizajn', NULL, '0b9e8d7c6a5f4e3d2c1b0a9f8e7d6c5b', 'admin', 2,
+     '2025-02-03 04:05:06.789000', NULL, '~', 2, 1);

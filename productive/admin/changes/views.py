@@ -22,8 +22,6 @@ from django.utils.text import capfirst
 
 from productive.admin.bulk.actions import BUSY
 from productive.admin.changes.change_sets import change_sets, describe, recorded_admins, records, who
-from productive.admin.forms import is_id
-from productive.admin.theme import Select, TextInput
 from productive.admin.changes.undo import (
     DONE,
     IMPOSSIBLE,
@@ -34,6 +32,8 @@ from productive.admin.changes.undo import (
     target_of_record,
     targets_of_set,
 )
+from productive.admin.forms import is_id
+from productive.admin.theme import Select, TextInput
 
 KINDS = [("", "Everything"), ("+", "Added"), ("~", "Changed"), ("-", "Deleted")]
 # More is neither read nor taken back by anybody at once.

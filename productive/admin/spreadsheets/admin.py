@@ -27,8 +27,8 @@ from django.utils import timezone
 from import_export.admin import ImportExportMixin
 
 from productive.admin.spreadsheets import files as spreadsheets
-from productive.admin.spreadsheets.plans import Plan
 from productive.admin.spreadsheets.files import MOST_MEGABYTES, MOST_ROWS, Sheet
+from productive.admin.spreadsheets.plans import Plan
 from productive.admin.spreadsheets.tables import BATCH, Table
 from productive.admin.theme import FileInput
 from productive.database.history import record

@@ -15,10 +15,10 @@ from django.db import models
 from import_export.resources import ModelResource
 from import_export.results import RowResult
 
-from productive.admin.spreadsheets.cells import Directory, Kept, Owner, Reference, Text, numbered, quoted
 from productive.admin.forms import is_id
-from productive.admin.spreadsheets.plans import Line, Plan
+from productive.admin.spreadsheets.cells import Directory, Kept, Owner, Reference, Text, numbered, quoted
 from productive.admin.spreadsheets.files import Sheet
+from productive.admin.spreadsheets.plans import Line, Plan
 from productive.database.constraints import UniqueTogether
 
 # Ids or rows that one statement asks for.

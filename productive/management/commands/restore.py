@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from productive.database import replicas
 from productive.accounts.models import Organization, User
+from productive.database import replicas
 from productive.management.backups import (
     OF_ITS_TIME,
     Applied,
