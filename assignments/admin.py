@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.text import smart_split
 
-import catalog.admin
-import productive.accounts.admin
-from assignments import admin_inlines as lines
-from assignments import bulk, lists
+from assignments import bulk
 from assignments.access_check import may_check
 from assignments.dashboard import overview
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
@@ -18,68 +18,46 @@ from assignments.spreadsheets import (
     ServiceAssignmentTable,
     ServiceTypeAssignmentTable,
 )
-from catalog.models import Deal, Project, Service, ServiceType
-from productive.accounts.models import Person
+from catalog.models import Deal, Service
 from productive.accounts.owned_admin import OrganizationOwnedAdmin
 from productive.admin.columns import RecordColumn
 from productive.admin.filters import by_days, by_record
 from productive.admin.forms import label_of
 from productive.admin.spreadsheets.admin import ExchangeAdmin
-from productive.admin.theme import display
 
 admin.site.add_page("Assignments", "Access check", "fact_check", "access_check", may_check)  # type: ignore[attr-defined]
 admin.site.overview = overview  # type: ignore[attr-defined]
 
 
-# The pages of these show their assignments, so they are completed and registered here.
-@admin.register(ServiceType)
-class ServiceTypeAdmin(catalog.admin.ServiceTypeAdmin):
-    actions = bulk.ON_SERVICE_TYPES
-    list_display = [*catalog.admin.ServiceTypeAdmin.list_display, *lists.SERVICE_TYPE_COLUMNS]
-    list_filter = [*lists.SERVICE_TYPE_FILTERS, *catalog.admin.ServiceTypeAdmin.list_filter]
-    inlines = [lines.AssigneesOfServiceType]
+class PairAdmin(OrganizationOwnedAdmin):
+    """Pairs of a person and something else, found by whatever either of them is found by."""
 
+    # Its foreign keys.
+    sides: ClassVar[list[str]]
+    # The columns open what the pair joins; its date opens the pair itself.
+    list_display_links = ["created_at"]
+    ordering = ["-id"]
 
-@admin.register(Project)
-class ProjectAdmin(catalog.admin.ProjectAdmin):
-    actions = bulk.ON_PROJECTS
-    list_display = [*catalog.admin.ProjectAdmin.list_display, *lists.PROJECT_COLUMNS]
-    list_filter = [*lists.PROJECT_FILTERS, *catalog.admin.ProjectAdmin.list_filter]
-    inlines = [lines.BudgetsOfProject, lines.MembersOfProject]
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return [*self.sides]
 
-
-@admin.register(Deal)
-class DealAdmin(catalog.admin.DealAdmin):
-    actions = bulk.ON_DEALS
-    list_display = [*catalog.admin.DealAdmin.list_display, *lists.DEAL_COLUMNS]
-    inlines = [lines.ServicesOfBudget]
-
-
-@admin.register(Service)
-class ServiceAdmin(catalog.admin.ServiceAdmin):
-    actions = bulk.ON_SERVICES
-    list_display = [*catalog.admin.ServiceAdmin.list_display, *lists.SERVICE_COLUMNS]
-    list_filter = [*lists.SERVICE_FILTERS, *catalog.admin.ServiceAdmin.list_filter]
-    inlines = [lines.AssigneesOfService]
-
-    def complete(self, rows: list[Service]) -> None:
-        lists.give_access(rows)
-
-    @display(description="Open to", label=lists.ACCESS_COLOURS)
-    def access(self, service: Service) -> str:
-        return service.access  # type: ignore[attr-defined]
-
-
-@admin.register(Person)
-class PersonAdmin(productive.accounts.admin.PersonAdmin):
-    actions = bulk.ON_PEOPLE
-    list_display = [*productive.accounts.admin.PersonAdmin.list_display, *lists.PERSON_COLUMNS]
-    list_filter = [*lists.PERSON_FILTERS, *productive.accounts.admin.PersonAdmin.list_filter]
-    inlines = [lines.ProjectsOfPerson, lines.ServicesOfPerson, lines.ServiceTypesOfPerson]
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Each word is looked for among the few records that the many pairs join, not in every pair."""
+        words = list(smart_split(search_term))
+        if "\x00" in search_term or len(search_term) > 255 or len(words) > 20:
+            return queryset.none(), False
+        for word in words:
+            found = Q()
+            for name in self.sides:
+                side = self.admin_site.get_model_admin(self.model._meta.get_field(name).related_model)
+                rows, _ = side.get_search_results(request, side.get_queryset(request), word)
+                found |= Q(**{f"{name}__in": rows.order_by().values("pk")})
+            queryset = queryset.filter(found)
+        return queryset, False
 
 
 @admin.register(ServiceAssignment)
-class ServiceAssignmentAdmin(ExchangeAdmin, lists.PairAdmin):
+class ServiceAssignmentAdmin(ExchangeAdmin, PairAdmin):
     table_class = ServiceAssignmentTable
     actions = [bulk.REMOVE_SERVICE_ASSIGNMENTS]
     menu, icon = "Assignments", "assignment_ind"
@@ -109,7 +87,7 @@ class ServiceAssignmentAdmin(ExchangeAdmin, lists.PairAdmin):
 
 
 @admin.register(ProjectAssignment)
-class ProjectAssignmentAdmin(ExchangeAdmin, lists.PairAdmin):
+class ProjectAssignmentAdmin(ExchangeAdmin, PairAdmin):
     table_class = ProjectAssignmentTable
     actions = [bulk.REMOVE_PROJECT_ASSIGNMENTS]
     menu, icon = "Assignments", "group_add"
@@ -149,7 +127,7 @@ class ProjectAssignmentAdmin(ExchangeAdmin, lists.PairAdmin):
 
 
 @admin.register(ServiceTypeAssignment)
-class ServiceTypeAssignmentAdmin(ExchangeAdmin, lists.PairAdmin):
+class ServiceTypeAssignmentAdmin(ExchangeAdmin, PairAdmin):
     table_class = ServiceTypeAssignmentTable
     actions = [bulk.REMOVE_SERVICE_TYPE_ASSIGNMENTS]
     menu, icon, place = "Assignments", "workspace_premium", 1

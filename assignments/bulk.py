@@ -7,10 +7,9 @@ from typing import Any
 
 from assignments import consequences
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.admin import CLOSE, OPEN
 from productive.accounts.owned_admin import ARCHIVE, RESTORE
 from productive.admin.bulk.pairs import Pairing, Unpairing
-from productive.admin.bulk.rows import DELETE
+from productive.admin.bulk.rows import DELETE, Stamp
 from productive.admin.forms import label_of
 
 on_new_service_assignments = consequences.on(consequences.of_service_assignments, assigns=True)
@@ -141,7 +140,18 @@ on_deals = consequences.on(consequences.of_deals)
 
 ARCHIVE_PEOPLE, RESTORE_PEOPLE = replace(ARCHIVE, watch=on_people), replace(RESTORE, watch=on_people)
 ARCHIVE_PROJECTS, RESTORE_PROJECTS = replace(ARCHIVE, watch=on_projects), replace(RESTORE, watch=on_projects)
-CLOSE_DEALS, OPEN_DEALS = replace(CLOSE, watch=on_deals), replace(OPEN, watch=on_deals)
+CLOSE_DEALS = Stamp(
+    name="close", title="Close", column="closed_at", done="closed", already="closed", watch=on_deals
+)
+OPEN_DEALS = Stamp(
+    name="open",
+    title="Open again",
+    column="closed_at",
+    clears=True,
+    done="opened",
+    already="open",
+    watch=on_deals,
+)
 ARCHIVE_SERVICE_TYPES = replace(
     ARCHIVE,
     note="Services of these types keep them and nobody loses access. No other service can take them.",

@@ -1,5 +1,3 @@
-"""The assignments' resources, and those of lower rooms with what only assignments can tell of them."""
-
 from __future__ import annotations
 
 import re
@@ -11,19 +9,16 @@ from django.db.models import Count, QuerySet, Subquery
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from assignments.access import Access, access_of, guarded_by, opened
+from assignments.access import guarded_by
 from assignments.filters import (
     FilterFilterSet,
-    PersonFilterSet,
     ProjectAssignmentFilterSet,
-    ProjectFilterSet,
     ServiceAssignmentFilterSet,
-    ServiceFilterSet,
     ServiceTypeAssignmentFilterSet,
     TrackingDecisionFilterSet,
-    asked,
 )
 from assignments.models import ServiceAssignment
+from assignments.opened_services import OPENED, OpenedServicesViewSet
 from assignments.serializers import (
     FilterSerializer,
     ProjectAssignmentSerializer,
@@ -32,11 +27,9 @@ from assignments.serializers import (
     TrackingDecisionSerializer,
 )
 from assignments.tracking import Decision, Kind, decide_all, with_budget
+from assignments.tracking_filters import asked
 from catalog.models import Service
-from catalog.views import ProjectViewSet as CatalogProjectViewSet
-from catalog.views import ServiceViewSet as CatalogServiceViewSet
 from productive.accounts.models import Person
-from productive.accounts.views import PersonViewSet as AccountsPersonViewSet
 from productive.jsonapi.cursors import Term
 from productive.jsonapi.documents import Plan, Row
 from productive.jsonapi.errors import ParameterError
@@ -45,68 +38,10 @@ from productive.jsonapi.pagination import Contents, CursorPage, Page
 from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
 from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
 
-OPENED_HEADER = "Warning-Opened-Service"
-OPENED = {
-    OPENED_HEADER: {
-        "description": "The ids of services that this has opened to all members of their projects, because"
-        " nobody is assigned to them any more",
-        "schema": {"type": "string"},
-    }
-}
 DECISION_ID = re.compile(r"(\d+)-(\d+)-(time|expense)-(\S+)", re.ASCII)
 
 
-class Opening(ModelViewSet):
-    """Names the services that a change has opened to everybody, because nobody is assigned any more."""
-
-    answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"destroy": OPENED}
-
-    def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
-        raise NotImplementedError
-
-    def destroy(self, request: Request, **kwargs: Any) -> Response:
-        guarded = guarded_by(self.assignments_at_risk())
-        return self.warned(super().destroy(request, **kwargs), guarded)
-
-    def warned(self, response: Response, guarded: list[int]) -> Response:
-        if services := opened(guarded):
-            response.headers[OPENED_HEADER] = ", ".join(map(str, services))
-        return response
-
-
-class PersonViewSet(Opening, AccountsPersonViewSet):
-    filterset_class = PersonFilterSet
-
-    def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
-        return self.owned(ServiceAssignment).filter(person=self.pk())
-
-
-class ProjectViewSet(CatalogProjectViewSet):
-    filterset_class = ProjectFilterSet
-
-
-class ServiceViewSet(CatalogServiceViewSet):
-    filterset_class = ServiceFilterSet
-    resource_meta: ClassVar[Mapping[str, Any]] = {
-        "access": {
-            "type": "string",
-            "enum": [*Access],
-            "description": "To whom among its project's members the service is open",
-            "examples": [Access.RESTRICTED],
-        },
-        "assignee_count": {
-            "type": "integer",
-            "minimum": 0,
-            "description": "How many people who are not archived are assigned to it",
-            "examples": [2],
-        },
-    }
-
-    def resource_metas(self, ids: Sequence[int]) -> Mapping[int, dict[str, Any]]:
-        return access_of(ids)
-
-
-class ServiceAssignmentViewSet(Opening, ModelViewSet):
+class ServiceAssignmentViewSet(OpenedServicesViewSet):
     serializer_class = ServiceAssignmentSerializer
     filterset_class = ServiceAssignmentFilterSet
     answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"destroy": OPENED, "partial_update": OPENED}
@@ -116,7 +51,7 @@ class ServiceAssignmentViewSet(Opening, ModelViewSet):
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         guarded = guarded_by(self.assignments_at_risk())
-        return self.warned(super().partial_update(request, **kwargs), guarded)
+        return self.warn(super().partial_update(request, **kwargs), guarded)
 
 
 class ProjectAssignmentViewSet(ModelViewSet):

@@ -4,53 +4,80 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
 
-from catalog.models import Deal, Service
+from assignments import admin_inlines, bulk
+from assignments.attention import in_use
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.admin_filters import (
+    ACCESS_COLOURS,
+    AccessFilter,
+    ClosedFilter,
+    ServiceInUseFilter,
+    TypeInUseFilter,
+    give_access,
+)
+from catalog.models import Deal, Project, Service, ServiceType
 from catalog.spreadsheets import ProjectTable, ServiceTypeTable
 from productive.accounts.owned_admin import ArchivableAdmin, OrganizationOwnedAdmin
-from productive.admin.bulk.rows import Stamp
-from productive.admin.columns import RecordColumn
-from productive.admin.filters import ChoiceFilter, by_days, by_record
+from productive.admin.columns import CountColumn, RecordColumn
+from productive.admin.filters import by_days, by_record
 from productive.admin.spreadsheets.admin import ExchangeAdmin
 from productive.admin.theme import display
 
 
+@admin.register(ServiceType)
 class ServiceTypeAdmin(ExchangeAdmin, ArchivableAdmin):
     table_class = ServiceTypeTable
     menu, icon, in_palette = "Catalogue", "category", True
-    list_display = ["name", "status"]
+    palette_place = 4
+    list_display = [
+        "name",
+        "status",
+        CountColumn("services in use", Service.service_type, in_use, {"in_use": "yes"}),
+        CountColumn("people", ServiceTypeAssignment.service_type),
+    ]
+    list_filter = [
+        TypeInUseFilter,
+        by_record(ServiceTypeAssignment.person, "service_type_assignments__person"),
+        *ArchivableAdmin.list_filter,
+    ]
     search_fields = ["name"]
     ordering = ["name", "id"]
     fields = ["name", "description"]
+    actions = bulk.ON_SERVICE_TYPES
+    inlines = [admin_inlines.AssigneesOfServiceType]
 
 
+@admin.register(Project)
 class ProjectAdmin(ExchangeAdmin, ArchivableAdmin):
     table_class = ProjectTable
     menu, icon, in_palette = "Catalogue", "folder_open", True
+    palette_place = 3
     hints = ["project_number"]
-    list_display = ["name", "project_number", "status"]
+    list_display = [
+        "name",
+        "project_number",
+        "status",
+        CountColumn("members", ProjectAssignment.project),
+        CountColumn("open budgets", Deal.project, lambda deals: deals.open(), {"closed": "no"}),
+    ]
+    list_filter = [
+        by_record(ProjectAssignment.person, "project_assignments__person"),
+        *ArchivableAdmin.list_filter,
+    ]
     search_fields = ["name", "project_number"]
     ordering = ["name", "id"]
     fields = ["name", "project_number"]
+    actions = bulk.ON_PROJECTS
+    inlines = [admin_inlines.BudgetsOfProject, admin_inlines.MembersOfProject]
 
 
-class ClosedFilter(ChoiceFilter):
-    title = parameter_name = "closed"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", "No"), ("yes", "Yes")]
-
-    def conditions(self, rows: Any) -> dict[str, Any]:
-        return {"no": rows.open(), "yes": rows.closed()}
-
-
-CLOSE = Stamp(name="close", title="Close", column="closed_at", done="closed", already="closed")
-OPEN = Stamp(name="open", title="Open again", column="closed_at", clears=True, done="opened", already="open")
-
-
+@admin.register(Deal)
 class DealAdmin(OrganizationOwnedAdmin):
     menu, icon, in_palette = "Catalogue", "account_balance_wallet", True
+    palette_place = 2
     hints, ended = ["project"], ("closed_at", "closed")
     list_display = [
         "name",
@@ -60,6 +87,8 @@ class DealAdmin(OrganizationOwnedAdmin):
         "person_restricted_tracking",
         "service_type_restricted_tracking",
         "state",
+        CountColumn("services", Service.deal),
+        CountColumn("assignments", Service.deal, through=ServiceAssignment.service),
     ]
     list_filter = [
         ClosedFilter,
@@ -84,15 +113,18 @@ class DealAdmin(OrganizationOwnedAdmin):
         "service_type_restricted_tracking",
     ]
     readonly_fields = ["created_at", "closed_at"]
-    actions = [CLOSE, OPEN]
+    actions = bulk.ON_DEALS
+    inlines = [admin_inlines.ServicesOfBudget]
 
     @display(description="State", ordering="closed_at", label={"Open": "success", "Closed": "warning"})
     def state(self, deal: Deal) -> str:
         return "Open" if deal.closed_at is None else "Closed"
 
 
+@admin.register(Service)
 class ServiceAdmin(OrganizationOwnedAdmin):
     menu, icon, in_palette = "Catalogue", "design_services", True
+    palette_place = 1
     ended = ("deal__closed_at", "budget closed")
     list_display = [
         "name",
@@ -100,8 +132,13 @@ class ServiceAdmin(OrganizationOwnedAdmin):
         RecordColumn(Service.service_type),
         "time_tracking_enabled",
         "expense_tracking_enabled",
+        "access",
+        CountColumn("assignees", ServiceAssignment.service),
     ]
     list_filter = [
+        AccessFilter,
+        ServiceInUseFilter,
+        by_record(ServiceAssignment.person, "service_assignments__person"),
         by_record(Deal.project, "deal__project"),
         by_record(Service.deal),
         by_record(Service.service_type),
@@ -119,6 +156,8 @@ class ServiceAdmin(OrganizationOwnedAdmin):
     autocomplete_fields = ["organization", "deal", "service_type"]
     ordering = ["name", "id"]
     fields = ["deal", "service_type", "name", "time_tracking_enabled", "expense_tracking_enabled"]
+    actions = bulk.ON_SERVICES
+    inlines = [admin_inlines.AssigneesOfService]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With what its label and the list show: once anything is selected, a list selects no more."""
@@ -129,3 +168,10 @@ class ServiceAdmin(OrganizationOwnedAdmin):
     def label(service: Service) -> str:
         """Many budgets have a service of the same name."""
         return f"{service} · {service.deal}"
+
+    def complete(self, rows: list[Service]) -> None:
+        give_access(rows)
+
+    @display(description="Open to", label=ACCESS_COLOURS)
+    def access(self, service: Service) -> str:
+        return service.access  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 from django.db.models import Q
 
-from productive.accounts.filters import ACTIVE_OR_ARCHIVED
+from assignments.tracking_filters import AccessFilter, DayFilter, KindFilter, TrackableByFilter
+from productive.accounts.status_filter import StatusFilter
 from productive.jsonapi.filters import (
     ChoiceFilter,
     FilterSet,
@@ -16,13 +17,14 @@ class ServiceTypeFilterSet(FilterSet):
     description = TextFilter()
     person_id = MemberFilter("assignees")
     query = QueryFilter("name", "description")
-    status = ChoiceFilter(ACTIVE_OR_ARCHIVED)
+    status = StatusFilter()
 
 
 class ProjectFilterSet(FilterSet):
     name = TextFilter()
     query = QueryFilter("name", "project_number")
-    status = ChoiceFilter(ACTIVE_OR_ARCHIVED)
+    status = StatusFilter()
+    person_id = MemberFilter("project_assignments__person_id")
 
 
 class DealFilterSet(FilterSet):
@@ -40,3 +42,7 @@ class ServiceFilterSet(FilterSet):
     service_type_id = IdFilter()
     name = TextFilter()
     query = QueryFilter("name")
+    trackable_by_person_id = TrackableByFilter()
+    on = DayFilter()
+    kind = KindFilter()
+    access = AccessFilter()

@@ -1,8 +1,10 @@
-from catalog.views import DealViewSet, ServiceTypeViewSet
+from catalog.views import DealViewSet, ProjectViewSet, ServiceTypeViewSet, ServiceViewSet
 from productive.jsonapi.routers import Router
 
 router = Router()
 router.register("service_types", ServiceTypeViewSet)
+router.register("projects", ProjectViewSet)
 router.register("deals", DealViewSet)
+router.register("services", ServiceViewSet)
 
 urlpatterns = router.urls

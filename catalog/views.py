@@ -1,3 +1,7 @@
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from assignments.access import Access, access_of
 from catalog.filters import DealFilterSet, ProjectFilterSet, ServiceFilterSet, ServiceTypeFilterSet
 from catalog.serializers import DealSerializer, ProjectSerializer, ServiceSerializer, ServiceTypeSerializer
 from productive.jsonapi.views import ModelViewSet, verb
@@ -29,3 +33,20 @@ class ServiceViewSet(ModelViewSet):
     serializer_class = ServiceSerializer
     filterset_class = ServiceFilterSet
     sorts = {"name": ("name",)}
+    resource_meta: ClassVar[Mapping[str, Any]] = {
+        "access": {
+            "type": "string",
+            "enum": [*Access],
+            "description": "To whom among its project's members the service is open",
+            "examples": [Access.RESTRICTED],
+        },
+        "assignee_count": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How many people who are not archived are assigned to it",
+            "examples": [2],
+        },
+    }
+
+    def resource_metas(self, ids: Sequence[int]) -> Mapping[int, dict[str, Any]]:
+        return access_of(ids)

@@ -19,7 +19,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from assignments.access import Access
-from assignments.filters import (
+from assignments.tracking import Kind
+from assignments.tracking_filters import (
     AccessFilter,
     DayFilter,
     KindFilter,
@@ -27,7 +28,6 @@ from assignments.filters import (
     TrackableByFilter,
     TrackingFilter,
 )
-from assignments.tracking import Kind
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import ApiToken, Organization
 from productive.jsonapi.filters import (

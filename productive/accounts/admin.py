@@ -15,7 +15,10 @@ from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.utils import timezone
 
-from productive.accounts.models import ApiToken, ApiTokenQuerySet, Organization, Person, User
+from assignments import admin_inlines, bulk
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from productive.accounts.admin_filters import TokenStateFilter, TrackableFilter
+from productive.accounts.models import ApiToken, Organization, Person, User
 from productive.accounts.owned_admin import (
     ArchivableAdmin,
     OrganizationOwnedAdmin,
@@ -26,8 +29,8 @@ from productive.accounts.owned_admin import (
 from productive.accounts.sign_in import SignInForm
 from productive.accounts.spreadsheets import PersonTable
 from productive.admin.bulk.rows import Stamp
-from productive.admin.columns import RecordColumn
-from productive.admin.filters import ChoiceFilter, by_days, by_record
+from productive.admin.columns import CountColumn, RecordColumn
+from productive.admin.filters import by_days, by_record
 from productive.admin.forms import Autocomplete, RecordField
 from productive.admin.options import SturdyAdmin
 from productive.admin.spreadsheets.admin import ExchangeAdmin
@@ -50,16 +53,38 @@ class OrganizationAdmin(OrganizationOwnedAdmin):
     has_add_permission = has_delete_permission = for_superusers
 
 
+@admin.register(Person)
 class PersonAdmin(ExchangeAdmin, ArchivableAdmin):
     table_class = PersonTable
     superuser_fields = ["user"]
     menu, icon, in_palette = "People", "person", True
     hints = ["email"]
-    list_display = ["name", "email", "title", "status"]
+    list_display = [
+        "name",
+        "email",
+        "title",
+        "status",
+        CountColumn("projects", ProjectAssignment.person),
+        CountColumn("services", ServiceAssignment.person),
+        CountColumn("service types", ServiceTypeAssignment.person),
+    ]
+    list_filter = [
+        TrackableFilter,
+        by_record(ProjectAssignment.project, "project_assignments__project"),
+        by_record(ServiceAssignment.service, "service_assignments__service"),
+        by_record(ServiceTypeAssignment.service_type, "service_type_assignments__service_type"),
+        *ArchivableAdmin.list_filter,
+    ]
     search_fields = ["first_name", "last_name", "email"]
     ordering = ["first_name", "last_name", "id"]
     fields = ["first_name", "last_name", "email", "title"]
     autocomplete_fields = ["organization", "user"]
+    actions = bulk.ON_PEOPLE
+    inlines = [
+        admin_inlines.ProjectsOfPerson,
+        admin_inlines.ServicesOfPerson,
+        admin_inlines.ServiceTypesOfPerson,
+    ]
 
     @admin.display(description="Name", ordering=Concat("first_name", Value(" "), "last_name"))
     def name(self, person: Person) -> str:
@@ -209,27 +234,6 @@ class GroupAdmin(SturdyAdmin, auth_admin.GroupAdmin):
     menu, icon, place = "Administration", "shield_person", 1
     has_view_permission = has_add_permission = for_superusers
     has_change_permission = has_delete_permission = for_superusers
-
-
-class TokenStateFilter(ChoiceFilter):
-    title = parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [
-            ("live", "Live"),
-            ("expiring", "Live, expires within two weeks"),
-            ("expired", "Expired"),
-            ("revoked", "Revoked"),
-        ]
-
-    def conditions(self, rows: ApiTokenQuerySet) -> dict[str, Any]:
-        now = timezone.now()
-        return {
-            "live": rows.live(now),
-            "expiring": rows.expiring(now),
-            "expired": rows.filter(expires_at__lte=now, revoked_at=None),
-            "revoked": rows.exclude(revoked_at=None),
-        }
 
 
 REVOKE = Stamp(

@@ -1,13 +1,17 @@
-from django.db.models import F, Q, Value
+from django.db.models import F, Value
 from django.db.models.functions import Concat
 
-from productive.jsonapi.filters import ChoiceFilter, FilterSet, MemberFilter, QueryFilter, TextFilter
-
-ACTIVE_OR_ARCHIVED = {"1": ("active", Q(archived_at=None)), "2": ("archived", ~Q(archived_at=None))}
+from assignments.tracking_filters import DayFilter, KindFilter, MayTrackFilter
+from productive.accounts.status_filter import StatusFilter
+from productive.jsonapi.filters import FilterSet, MemberFilter, QueryFilter, TextFilter
 
 
 class PersonFilterSet(FilterSet):
     email = TextFilter()
     query = QueryFilter(Concat(F("first_name"), Value(" "), F("last_name")), "email")
-    status = ChoiceFilter(ACTIVE_OR_ARCHIVED)
+    status = StatusFilter()
     service_type_id = MemberFilter("service_types")
+    project_id = MemberFilter("project_assignments__project_id")
+    service_id = MayTrackFilter()
+    on = DayFilter()
+    kind = KindFilter()

@@ -1,7 +1,8 @@
-from productive.accounts.views import OrganizationViewSet
+from productive.accounts.views import OrganizationViewSet, PersonViewSet
 from productive.jsonapi.routers import Router
 
 router = Router()
 router.register("organizations", OrganizationViewSet)
+router.register("people", PersonViewSet)
 
 urlpatterns = router.urls

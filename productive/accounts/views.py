@@ -1,13 +1,17 @@
+from django.db.models import QuerySet
+
+from assignments.models import ServiceAssignment
+from assignments.opened_services import OpenedServicesViewSet
 from productive.accounts.filters import PersonFilterSet
 from productive.accounts.serializers import OrganizationSerializer, PersonSerializer
-from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet, verb
+from productive.jsonapi.views import ReadOnlyViewSet, verb
 
 
 class OrganizationViewSet(ReadOnlyViewSet):
     serializer_class = OrganizationSerializer
 
 
-class PersonViewSet(ModelViewSet):
+class PersonViewSet(OpenedServicesViewSet):
     serializer_class = PersonSerializer
     filterset_class = PersonFilterSet
     sorts = {
@@ -17,3 +21,6 @@ class PersonViewSet(ModelViewSet):
     }
     archive = verb("archive")
     restore = verb("restore")
+
+    def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
+        return self.owned(ServiceAssignment).filter(person=self.pk())

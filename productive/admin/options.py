@@ -55,8 +55,9 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
     icon = "data_object"
     # Later in its group, the larger.
     place = 0
-    # Whether the command palette looks for its records, and what it tells of each besides the label.
+    # Whether the command palette finds its records, in which place, and what it shows besides the label.
     in_palette = False
+    palette_place = 0
     hints: ClassVar[list[str]] = []
     # Whether the change list can give records an earlier state, and in which fields for superusers alone.
     can_be_taken_back = True

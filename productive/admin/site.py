@@ -173,12 +173,14 @@ class Site(AdminSite):
 
     def found_records(self, request: HttpRequest, term: str) -> list[Found]:
         """The best of every kind; those in use first, and of these those that begin with the term."""
-        # What is looked for most is registered last: people before services before budgets.
-        admins: list[Any] = [
-            each
-            for each in reversed(self._registry.values())
-            if getattr(each, "in_palette", False) and each.has_view_permission(request)
-        ]
+        admins: list[Any] = sorted(
+            (
+                each
+                for each in self._registry.values()
+                if getattr(each, "in_palette", False) and each.has_view_permission(request)
+            ),
+            key=lambda each: each.palette_place,
+        )
         found = [one for each in admins for one in self.found_of(each, request, term)]
         return sorted(found, key=lambda one: (bool(one.ended), not begins(one.title, term)))
 

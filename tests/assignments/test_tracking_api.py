@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 from django.test import Client
 
 from assignments.models import ServiceAssignment
-from assignments.views import ServiceViewSet
 from catalog.models import Deal, Service
+from catalog.views import ServiceViewSet
 from productive.accounts.models import Organization, Person
 from tests.support.api import Api
 from tests.support.factories import (

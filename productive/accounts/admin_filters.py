@@ -1,0 +1,43 @@
+"""Filters beside the lists of people and tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from assignments.attention import people_trackable_nowhere
+from productive.accounts.models import ApiTokenQuerySet
+from productive.admin.filters import ChoiceFilter
+
+
+class TrackableFilter(ChoiceFilter):
+    title, parameter_name = "can track", "trackable"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("nowhere", "On a project, but can track nowhere")]
+
+    def conditions(self, rows: Any) -> dict[str, Any]:
+        return {"nowhere": people_trackable_nowhere(rows)}
+
+
+class TokenStateFilter(ChoiceFilter):
+    title = parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("live", "Live"),
+            ("expiring", "Live, expires within two weeks"),
+            ("expired", "Expired"),
+            ("revoked", "Revoked"),
+        ]
+
+    def conditions(self, rows: ApiTokenQuerySet) -> dict[str, Any]:
+        now = timezone.now()
+        return {
+            "live": rows.live(now),
+            "expiring": rows.expiring(now),
+            "expired": rows.filter(expires_at__lte=now, revoked_at=None),
+            "revoked": rows.exclude(revoked_at=None),
+        }
