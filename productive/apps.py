@@ -8,11 +8,8 @@ from typing import Any
 from django.apps import AppConfig
 from django.apps import apps as installed
 from django.contrib.auth.management import create_permissions
-from django.core.checks import Tags, register
 from django.db.models import Q
 from django.db.models.signals import post_migrate
-
-from productive.limits.checks import counts_are_shared
 
 ROOMS = ("accounts", "catalog", "assignments")
 
@@ -49,7 +46,6 @@ class ProductiveConfig(AppConfig):
         # It is sent once for each app with models; the first of the rooms stands for all.
         first = installed.get_app_config(ROOMS[0])
         post_migrate.connect(give_rights, sender=first, dispatch_uid="productive.give_rights")
-        register(counts_are_shared, Tags.caches)
 
 
 def give_rights(verbosity: int, using: str, apps: Any = installed, **kwargs: Any) -> None:

@@ -317,12 +317,6 @@ RATE_LIMIT_FAILED_AUTHENTICATION = rate(
     "RATE_LIMIT_FAILED_AUTHENTICATION",
     env.str("RATE_LIMIT_FAILED_AUTHENTICATION", default="off" if DEBUG else "30/3min"),
 )
-# Where they are counted, by all processes together: beside the database, unless this is a Redis's address.
-CACHE_URL = env.str("CACHE_URL", default="")
-if CACHE_URL and not CACHE_URL.startswith(("redis://", "rediss://", "unix://")) and CACHE_URL != "locmem://":
-    raise ImproperlyConfigured(
-        "CACHE_URL must begin with redis://, rediss:// or unix://, or be locmem://, or be empty"
-    )
 
 # --- Logging --------------------------------------------------------------------------------------
 

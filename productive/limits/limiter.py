@@ -9,11 +9,10 @@ from threading import Lock
 from time import monotonic, time
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from productive.limits.rates import Rate
-from productive.limits.stores import Store, store_at
+from productive.limits.stores import Store, store_for
 from productive.limits.windows import Limit
 
 logger = logging.getLogger(__name__)
@@ -85,10 +84,6 @@ class Limiter:
 
 
 @cache
-def limiter_at(cache_url: str, database: str) -> Limiter:
-    """That of a store; the database's name tells its databases apart."""
-    return Limiter(store_at(cache_url, connections[DEFAULT_DB_ALIAS].settings_dict))
-
-
 def the_limiter() -> Limiter:
-    return limiter_at(settings.CACHE_URL, str(connections[DEFAULT_DB_ALIAS].settings_dict["NAME"]))
+    """Return the limiter of this process."""
+    return Limiter(store_for(connections[DEFAULT_DB_ALIAS].settings_dict))

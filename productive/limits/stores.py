@@ -1,4 +1,4 @@
-"""Where the counts are: in this process, in an SQLite file, in PostgreSQL or in Redis.
+"""Where requests are counted: in a file beside SQLite, or in a table of PostgreSQL.
 
 Each store takes the limits of a request in their order and counts one more for each, up to the first that is
 exceeded: what a token asks for in vain is not taken from its organization. However many processes ask it at
@@ -26,8 +26,6 @@ MADE = """
 CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, ends_at REAL NOT NULL)
 WITHOUT ROWID
 """
-# The CACHE_URL with which each process counts on its own.
-IN_PROCESS = "locmem://"
 
 
 class Store(ABC):
@@ -41,22 +39,6 @@ class Store(ABC):
     @abstractmethod
     def forget(self, now: float) -> None:
         """Remove what has ended by now."""
-
-
-class ProcessStore(Store):
-    """For a single process: another one counts on its own."""
-
-    def __init__(self) -> None:
-        self.windows: dict[str, Window] = {}
-        self.lock = Lock()
-
-    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
-        with self.lock:
-            return count_each(limits, now, self.windows)
-
-    def forget(self, now: float) -> None:
-        with self.lock:
-            self.windows = {key: window for key, window in self.windows.items() if window.ends_at > now}
 
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -207,63 +189,8 @@ def postgresql_statement(limits: int) -> str:
     return f"WITH {', '.join(counted)} {told}"
 
 
-class RedisStore(Store):
-    """For any number of machines, by Redis's own clock: one script, so one trip."""
-
-    # Seconds to connect, or for an answer: a store that is slow must not make every request slow.
-    TIMEOUT = 0.25
-    PREFIX = "productive:limits:"
-    SCRIPT = """
-    local counted = {}
-    for place, key in ipairs(KEYS) do
-        local full, period = tonumber(ARGV[place * 3 - 2]), ARGV[place * 3 - 1] * 1000
-        local holds = ARGV[place * 3] == '1'
-        local kept, left = tonumber(redis.call('GET', key)), redis.call('PTTL', key)
-        if not kept or left <= 0 or left > 2 * period then
-            kept, left = 0, period
-        elseif holds and kept == full then
-            left = period
-        end
-        redis.call('SET', key, kept + 1, 'PX', left)
-        counted[place] = {kept + 1, left}
-        if kept >= full then break end
-    end
-    return counted
-    """
-
-    def __init__(self, url: str) -> None:
-        # It takes long to load, and most don't need it.
-        from redis import Redis, RedisError
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-
-        self.errors = (RedisError, OSError)
-        self.client: Any = Redis.from_url(
-            url,
-            socket_timeout=self.TIMEOUT,
-            socket_connect_timeout=self.TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-        )
-        self.script = self.client.register_script(self.SCRIPT)
-
-    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
-        arguments = [part for limit in limits for part in (*limit.rate, int(limit.holds))]
-        counted = self.script([self.PREFIX + limit.key for limit in limits], arguments)
-        return [Window(number, now + left / 1000) for number, left in counted]
-
-    def forget(self, now: float) -> None:
-        """Redis does so by itself."""
-
-    def close(self) -> None:
-        self.client.close()
-
-
-def store_at(cache_url: str, database: dict[str, Any]) -> Store:
-    """The store that CACHE_URL names; where it is empty, that of the machine where the database is."""
-    if cache_url == IN_PROCESS:
-        return ProcessStore()
-    if cache_url:
-        return RedisStore(cache_url)
+def store_for(database: dict[str, Any]) -> Store:
+    """Return the store that belongs to a database, given its settings."""
     if database["ENGINE"] == "django.db.backends.postgresql":
         return PostgreSQLStore()
     path = Path(database["NAME"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +11,6 @@ from random import randrange
 from typing import Any
 
 import pytest
-from django.core.checks import run_checks
 from django.db import connection
 from django.utils import timezone
 
@@ -23,12 +20,11 @@ from productive.accounts.models import ApiToken, Organization, Person
 from productive.limits import limiter as limiter_module
 from productive.limits.limiter import FORGET_SECONDS, REST_SECONDS, Limiter, the_limiter
 from productive.limits.rates import Rate
-from productive.limits.stores import FileStore, PostgreSQLStore, RedisStore, Store
-from tests.limits.conftest import redis_server
+from productive.limits.stores import FileStore, PostgreSQLStore, Store
 from tests.support.api import Answer, Api, SocketApi
 from tests.support.commands import GOOD_KEY, manage
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
-from tests.support.servers import WARNINGS, database_url_of_tests, free_port, gunicorn
+from tests.support.servers import WARNINGS, database_url_of_tests, gunicorn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.each_database]
 
@@ -282,44 +278,6 @@ def test_requests_are_served_where_the_table_is_not_there_yet(
     assert statuses(api, 2) == [200, 429]
 
 
-@pytest.mark.parametrize("is_listening", [False, True], ids=["away", "silent"])
-def test_requests_are_served_where_redis_does_not_answer(
-    is_listening: bool, api: Api, monkeypatch: pytest.MonkeyPatch, settings: Any, warnings: Any
-) -> None:
-    settings.RATE_LIMIT_TOKEN = Rate(1, 10)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        if not is_listening:
-            server.close()
-        redis = RedisStore(f"redis://127.0.0.1:{port}/0")
-        limiter = Limiter(redis)
-        monkeypatch.setattr(throttles, "the_limiter", lambda: limiter)
-        assert statuses(api, 5) == [200] * 5
-        redis.close()
-    assert warnings() == [UNCOUNTED]
-
-
-def test_requests_are_served_when_redis_ends(
-    api: Api, clock: Clock, monkeypatch: pytest.MonkeyPatch, settings: Any, warnings: Any
-) -> None:
-    if shutil.which("redis-server") is None:
-        pytest.skip("needs a Redis that may be ended: install redis-server")
-    settings.RATE_LIMIT_TOKEN = Rate(1, 10)
-    port = free_port()
-    store = RedisStore(f"redis://127.0.0.1:{port}/0")
-    limiter = Limiter(store)
-    monkeypatch.setattr(throttles, "the_limiter", lambda: limiter)
-    with redis_server(port):
-        assert statuses(api, 2) == [200, 429]
-    assert statuses(api, 2) == [200, 200]
-    with redis_server(port):
-        assert statuses(api, 2) == [200, 200]
-        clock.now += REST_SECONDS
-        assert statuses(api, 2) == [200, 429]
-        store.close()
-    assert warnings() == [UNCOUNTED]
-
-
 def test_one_request_tries_a_store_that_has_rested(clock: Clock, store: Store) -> None:
     limiter = Limiter(store)
     limiter.rest(OSError("away"))
@@ -353,18 +311,13 @@ def keys(store: Any) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("where", ["beside the database", "in Redis"])
-def test_processes_count_together(
-    where: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_processes_count_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """150 requests by 10 threads to 2 processes: the limit passes, not one more or less."""
-    cache_url = request.getfixturevalue("redis_url") if where == "in Redis" else ""
     # Counts outlive a test, so the ids are such as no other test has.
     organization = OrganizationFactory(pk=randrange(2**40, 2**41))
     tokens = [ApiTokenFactory(pk=randrange(2**40, 2**41), organization=organization) for _ in range(2)]
     for name, value in {"TOKEN": "100/1h", "ORGANIZATION": "130/2h", "FAILED_AUTHENTICATION": "off"}.items():
         monkeypatch.setenv(f"RATE_LIMIT_{name}", value)
-    monkeypatch.setenv("CACHE_URL", cache_url)
     environment = {**os.environ, **WARNINGS, "DATABASE_URL": database_url_of_tests()}
     with gunicorn(environment, tmp_path / "log", workers=2) as server:
 
@@ -389,12 +342,10 @@ def test_limits_that_are_off_ask_no_store(api: Api, monkeypatch: pytest.MonkeyPa
     assert [*statuses(api, 1), *guess(1)] == [200, 401]
 
 
-def test_store_is_that_of_the_settings_and_one_for_all_requests(settings: Any) -> None:
-    here = the_limiter()
-    assert here is the_limiter()
-    assert type(here.store) is (PostgreSQLStore if connection.vendor == "postgresql" else FileStore)
-    settings.CACHE_URL = "redis://127.0.0.1:6379/0"
-    assert type(the_limiter().store) is RedisStore
+def test_database_has_one_store_for_all_requests() -> None:
+    limiter = the_limiter()
+    assert limiter is the_limiter()
+    assert type(limiter.store) is (PostgreSQLStore if connection.vendor == "postgresql" else FileStore)
 
 
 # --- Settings -------------------------------------------------------------------------------------
@@ -417,29 +368,9 @@ def test_limits_are_on_by_default_unless_for_development(environment: dict[str, 
     assert manage("shell", "--verbosity", "0", "--command", SHOW, **environment).stdout == f"{shown}\n"
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "told"),
-    [
-        (
-            "RATE_LIMIT_TOKEN",
-            "many",
-            "RATE_LIMIT_TOKEN must be a number of requests and a time in s, min or h, "
-            "such as 100/10s, or off",
-        ),
-        (
-            "CACHE_URL",
-            "memcached://127.0.0.1",
-            "CACHE_URL must begin with redis://, rediss:// or unix://, or be locmem://, or be empty",
-        ),
-    ],
-)
-def test_start_with_nonsense_is_refused(name: str, value: str, told: str) -> None:
-    refusal = manage("check", SECRET_KEY=GOOD_KEY, ALLOWED_HOSTS="example.com", **{name: value})
-    assert (refusal.returncode, refusal.stderr) == (1, f"Cannot start: {told}\n")
-
-
-def test_check_warns_of_processes_that_count_on_their_own(settings: Any) -> None:
-    assert "productive.W001" not in {message.id for message in run_checks()}
-    settings.CACHE_URL = "locmem://"
-    (warning,) = (message for message in run_checks() if message.id == "productive.W001")
-    assert "on its own" in warning.msg
+def test_start_with_an_invalid_rate_is_refused() -> None:
+    refusal = manage("check", SECRET_KEY=GOOD_KEY, ALLOWED_HOSTS="example.com", RATE_LIMIT_TOKEN="many")
+    message = (
+        "RATE_LIMIT_TOKEN must be a number of requests and a time in s, min or h, such as 100/10s, or off"
+    )
+    assert (refusal.returncode, refusal.stderr) == (1, f"Cannot start: {message}\n")

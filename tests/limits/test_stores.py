@@ -16,16 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from productive.limits.rates import Rate, rate
-from productive.limits.stores import (
-    FileStore,
-    PostgreSQLStore,
-    ProcessStore,
-    RedisStore,
-    Store,
-    store_at,
-)
-from productive.limits.windows import Limit
-from tests.support.servers import wait_until
+from productive.limits.stores import FileStore, PostgreSQLStore, Store, store_for
+from productive.limits.windows import Limit, Window, count_each
 
 pytestmark = [pytest.mark.django_db, pytest.mark.each_database]
 
@@ -44,18 +36,6 @@ def database() -> PostgreSQLStore:
     if connection.vendor != "postgresql":
         pytest.skip("needs PostgreSQL: set DATABASE_URL")
     return PostgreSQLStore()
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[RedisStore]:
-    store = RedisStore(redis_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def process() -> ProcessStore:
-    return ProcessStore()
 
 
 def own(text: str, *, holds: bool = False) -> Limit:
@@ -103,7 +83,7 @@ def test_what_is_no_rate_is_refused_by_the_settings_name(text: str) -> None:
         rate("TEST", text)
 
 
-@pytest.mark.parametrize("name", ["process", "file", "database", "redis"])
+@pytest.mark.parametrize("name", ["file", "database"])
 def test_each_request_is_counted_until_the_limit_and_one_beyond(
     name: str, request: pytest.FixtureRequest
 ) -> None:
@@ -119,54 +99,18 @@ def test_each_request_is_counted_until_the_limit_and_one_beyond(
 @pytest.mark.parametrize("name", ["file", "database"])
 def test_stores_agree_on_any_requests(name: str, request: pytest.FixtureRequest) -> None:
     """Whatever the clock does: it may stand still, go on, or be set back."""
-    store, model = request.getfixturevalue(name), ProcessStore()
+    store: Store = request.getfixturevalue(name)
     for seed in range(20):
         chance = random.Random(seed)
         limits = [own("3/10s", holds=bool(seed % 2)), own("5/1min"), own("8/2min", holds=True)]
-        now = NOW
+        now, windows = NOW, dict[str, Window]()
         for _ in range(40):
             now += chance.choice([0, 0, 0.25, 1, 4.75, 10, 30, 121, -1, -25, -3600])
             asked = chance.sample(limits, chance.randint(1, 3))
-            assert store.count(asked, now) == model.count(asked, now), (seed, now)
+            assert store.count(asked, now) == count_each(asked, now, windows), (seed, now)
 
 
-def test_redis_begins_anew_when_the_period_is_over(redis: RedisStore) -> None:
-    limit = own("1/1h")
-    before = [store_numbers(redis, limit)[0] for _ in range(3)]
-    key = redis.PREFIX + limit.key
-    assert 0 < redis.client.pttl(key) <= 3_600_000
-    # Redis forgets the key when its time is over.
-    redis.client.pexpire(key, 1)
-    wait_until(lambda: not redis.client.exists(key))
-    assert [*before, store_numbers(redis, limit)[0]] == [1, 2, 3, 1]
-
-
-def store_numbers(store: Store, limit: Limit) -> tuple[int, float]:
-    ((number, ends_at),) = store.count([limit], NOW)
-    return number, ends_at
-
-
-def test_redis_holds_whoever_exceeds_for_a_whole_period(redis: RedisStore) -> None:
-    holding, plain = own("1/1h", holds=True), own("1/1h")
-    for limit in (holding, plain):
-        redis.count([limit], NOW)
-    # As if the hour were nearly over.
-    for limit in (holding, plain):
-        redis.client.pexpire(redis.PREFIX + limit.key, 60_000)
-    number, ends_at = store_numbers(redis, holding)
-    assert (number, ends_at > NOW + 3000) == (2, True)
-    number, ends_at = store_numbers(redis, plain)
-    assert (number, ends_at <= NOW + 60) == (2, True)
-    assert store_numbers(redis, holding)[0] == 3
-
-
-def test_redis_takes_a_period_that_was_made_shorter(redis: RedisStore) -> None:
-    limit = own("5/h")
-    redis.count([limit], NOW)
-    assert store_numbers(redis, limit._replace(rate=Rate(5, 10))) == (1, NOW + 10)
-
-
-@pytest.mark.parametrize("name", ["process", "file", "database"])
+@pytest.mark.parametrize("name", ["file", "database"])
 def test_what_has_ended_is_forgotten(name: str, request: pytest.FixtureRequest) -> None:
     store: Any = request.getfixturevalue(name)
     ended, lasting = own("5/10s"), own("5/1min")
@@ -178,19 +122,16 @@ def test_what_has_ended_is_forgotten(name: str, request: pytest.FixtureRequest) 
 
 
 def kept(store: Any) -> set[str]:
-    match store:
-        case ProcessStore():
-            return set(store.windows)
-        case FileStore():
-            with store.transaction() as file:
-                return {key for (key,) in file.execute("SELECT key FROM windows")}
+    if isinstance(store, FileStore):
+        with store.transaction() as file:
+            return {key for (key,) in file.execute("SELECT key FROM windows")}
     with connection.cursor() as cursor:
         cursor.execute("SELECT key FROM accounts_rate_window")
         return {key for (key,) in cursor.fetchall()}
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("name", ["process", "file", "database", "redis"])
+@pytest.mark.parametrize("name", ["file", "database"])
 def test_no_two_requests_are_told_the_same_number(name: str, request: pytest.FixtureRequest) -> None:
     """While those of other tokens are counted for the same organization, and what has ended is removed."""
     store: Store = request.getfixturevalue(name)
@@ -240,13 +181,7 @@ def test_file_that_somebody_holds_is_not_waited_for_long(
     assert file.count([limit], NOW)[0].number == 1
 
 
-def test_database_says_where_the_counts_are(redis_url: str) -> None:
-    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/var/productive.sqlite3"}
-    postgresql = {"ENGINE": "django.db.backends.postgresql", "NAME": "productive"}
-    store: Any = store_at("", sqlite)
+def test_database_has_its_store() -> None:
+    store: Any = store_for({"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/var/productive.sqlite3"})
     assert store.path == Path("/srv/var/productive-limits.sqlite3")
-    assert [type(store_at(url, postgresql)) for url in ("", "locmem://", redis_url)] == [
-        PostgreSQLStore,
-        ProcessStore,
-        RedisStore,
-    ]
+    assert type(store_for({"ENGINE": "django.db.backends.postgresql", "NAME": "any"})) is PostgreSQLStore
