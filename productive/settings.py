@@ -13,7 +13,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
-from productive.limits.rates import rate
+from productive.limits.rates import parse_rate
 from productive.web import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -303,17 +303,17 @@ SPECTACULAR_SETTINGS = {
 JSON_API_FORMAT_TYPES = "underscore"
 JSON_API_PLURALIZE_TYPES = True
 
-# --- Limits ---------------------------------------------------------------------------------------
+# --- Rate limits ----------------------------------------------------------------------------------
 
-# Requests of one token, and of all tokens of an organization; and secrets from one address that open nothing.
-RATE_LIMIT_TOKEN = rate(
+# Requests of one token, of all tokens of an organization, and with invalid tokens from one address.
+RATE_LIMIT_TOKEN = parse_rate(
     "RATE_LIMIT_TOKEN", env.str("RATE_LIMIT_TOKEN", default="off" if DEBUG else "100/10s")
 )
-RATE_LIMIT_ORGANIZATION = rate(
+RATE_LIMIT_ORGANIZATION = parse_rate(
     "RATE_LIMIT_ORGANIZATION",
     env.str("RATE_LIMIT_ORGANIZATION", default="off" if DEBUG else "4000/30min"),
 )
-RATE_LIMIT_FAILED_AUTHENTICATION = rate(
+RATE_LIMIT_FAILED_AUTHENTICATION = parse_rate(
     "RATE_LIMIT_FAILED_AUTHENTICATION",
     env.str("RATE_LIMIT_FAILED_AUTHENTICATION", default="off" if DEBUG else "30/3min"),
 )

@@ -14,7 +14,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from productive.accounts.models import ApiToken, Organization, User, digest
-from productive.accounts.throttles import refuse_frequent, refuse_guessing
+from productive.accounts.throttles import throttle_failed_authentication, throttle_token
 from productive.database import replicas
 from productive.database.query_cache import Prepared
 
@@ -82,9 +82,9 @@ class TokenAuthentication(BaseAuthentication):
         now = timezone.now()
         token = find_token(secret)
         if token is None or not token.is_live(now):
-            refuse_guessing(request)
+            throttle_failed_authentication(request)
             raise AuthenticationFailed
-        refuse_frequent(token)
+        throttle_token(token)
         claimed = request.query_params.getlist(ORGANIZATION_HEADER)
         if ORGANIZATION_HEADER in request.headers:
             claimed.append(request.headers[ORGANIZATION_HEADER])

@@ -1,4 +1,8 @@
-"""How many requests a token, its organization, and whoever guesses at tokens may send."""
+"""Limit the requests of tokens, of organizations, and of addresses that send invalid tokens.
+
+These are not throttles of Django REST framework: those read a count from a cache and write it back, so
+concurrent requests exceed the limit, and they run after permissions, so a request that is denied is free.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +14,41 @@ from django.http import HttpRequest
 
 from productive.accounts.models import ApiToken
 from productive.jsonapi.errors import TooManyRequestsError
-from productive.limits.limiter import the_limiter
+from productive.limits.limiter import get_limiter
 from productive.limits.windows import Limit
 from productive.web.client_address import address_of
 
 
-def refuse_frequent(token: ApiToken) -> None:
-    """To be called for each request of a token that is live, whatever becomes of it: the token's own limit,
-    and that of all tokens of its organization together."""
-    refuse_above(
+def throttle_token(token: ApiToken) -> None:
+    """Count this request against the limits of its token and organization.
+
+    Call it for each request with a live token, whatever its response will be.
+    """
+    throttle(
         (f"token:{token.pk}", settings.RATE_LIMIT_TOKEN),
         (f"organization:{token.organization_id}", settings.RATE_LIMIT_ORGANIZATION),
     )
 
 
-def refuse_guessing(request: HttpRequest) -> None:
-    """To be called for each secret that opens nothing. Secrets that open something are never refused."""
-    key = f"address:{household(address_of(request))}"
-    refuse_above((key, settings.RATE_LIMIT_FAILED_AUTHENTICATION), holds=True)
+def throttle_failed_authentication(request: HttpRequest) -> None:
+    """Count this request, whose token is not valid, against the limit of its address.
+
+    Valid tokens are still accepted from an address that has exceeded it.
+    """
+    key = f"address:{client_network(address_of(request))}"
+    throttle((key, settings.RATE_LIMIT_FAILED_AUTHENTICATION), lockout=True)
 
 
-def refuse_above(*rates: tuple[str, Any], holds: bool = False) -> None:
-    """Count one request for each of the keys; raise TooManyRequestsError where that is one too many."""
-    limits = [Limit(key, rate, holds) for key, rate in rates if rate is not None]
-    exceeded = the_limiter().exceeded(limits) if limits else None
+def throttle(*rates: tuple[str, Any], lockout: bool = False) -> None:
+    """Count a request against the rate of each key. Raise TooManyRequestsError if it exceeds one."""
+    limits = [Limit(key, rate, lockout) for key, rate in rates if rate is not None]
+    exceeded = get_limiter().count(limits) if limits else None
     if exceeded is not None:
         raise TooManyRequestsError(*exceeded.rate, exceeded.ends_at, exceeded.wait)
 
 
-def household(address: str | None) -> str:
-    """What one client can choose its addresses from: of IPv6, whoever has one has a network of them."""
+def client_network(address: str | None) -> str:
+    """Group IPv6 addresses by /64, from which one client can choose any; return others as they are."""
     if address is not None and ip_address(address).version == 6:
         return str(IPv6Network((address, 64), strict=False))
     return str(address)

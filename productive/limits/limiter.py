@@ -1,4 +1,4 @@
-"""Asks the store, and does without it where it can't be had: nobody is refused because nothing counts."""
+"""Check requests against their limits. If the store is not available, no request is rejected."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from productive.limits.windows import Limit
 
 logger = logging.getLogger(__name__)
 
-# How long a store that has failed is left alone; one request of each process then tries it again.
-REST_SECONDS = 5
-# How often each process has what has ended removed.
-FORGET_SECONDS = 600
+# How long a store that has failed is not used. After that, one request of each process tries it.
+RETRY_SECONDS = 5
+# How often each process deletes the windows that have ended.
+PURGE_SECONDS = 600
 
 
 class Exceeded(NamedTuple):
-    """The rate that is exceeded, when it ends (seconds since 1970), and in how many seconds."""
+    """The rate that is exceeded, the Unix timestamp at which its window ends, and the seconds until then."""
 
     rate: Rate
     ends_at: float
@@ -32,58 +32,65 @@ class Exceeded(NamedTuple):
 
 
 class Limiter:
+    """Count requests in a store, behind a circuit breaker.
+
+    The circuit is open after the store has failed: requests are served without being counted, so a slow or
+    broken store does not delay each of them.
+    """
+
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.fails = False
-        self.rests_until = 0.0
-        self.forgets_at = monotonic() + FORGET_SECONDS
+        self.is_open = False
+        self.open_until = 0.0
+        self.purge_at = monotonic() + PURGE_SECONDS
         self.lock = Lock()
 
-    def exceeded(self, limits: Sequence[Limit]) -> Exceeded | None:
-        """Count a request towards its limits, and return the first that it exceeds."""
-        if self.fails and not self.may_try():
+    def count(self, limits: Sequence[Limit]) -> Exceeded | None:
+        """Count a request against its limits, and return the first that it exceeds, or None."""
+        if self.is_open and not self.may_retry():
             return None
         now = time()
         try:
-            if self.is_time_to_forget():
-                self.store.forget(now)
+            if self.purge_is_due():
+                self.store.purge(now)
             windows = self.store.count(limits, now)
         except self.store.errors as error:
-            self.rest(error)
+            self.open_circuit(error)
             return None
-        self.fails = False
+        self.is_open = False
         for limit, window in zip(limits, windows, strict=False):
             if window.exceeds(limit):
                 return Exceeded(limit.rate, window.ends_at, window.ends_at - now)
         return None
 
-    def may_try(self) -> bool:
-        """For one thread of those that ask, once the store has rested."""
+    def open_circuit(self, error: Exception) -> None:
+        """Open the circuit. Log the first failure only, however long the store is not available."""
         with self.lock:
-            if monotonic() < self.rests_until:
+            is_first, self.is_open = not self.is_open, True
+            self.open_until = monotonic() + RETRY_SECONDS
+        if is_first:
+            logger.warning("Rate limits are not enforced until their store is available again: %s", error)
+
+    def may_retry(self) -> bool:
+        """Return True for one thread when the circuit has been open long enough."""
+        with self.lock:
+            if monotonic() < self.open_until:
                 return False
-            self.rests_until = monotonic() + REST_SECONDS
+            self.open_until = monotonic() + RETRY_SECONDS
             return True
 
-    def rest(self, error: Exception) -> None:
-        """Leave the store alone for a while. The log says so once, however long it lasts."""
-        with self.lock:
-            is_new, self.fails = not self.fails, True
-            self.rests_until = monotonic() + REST_SECONDS
-        if is_new:
-            logger.warning("Requests are served without being counted, until this is over: %s", error)
-
-    def is_time_to_forget(self) -> bool:
-        if monotonic() < self.forgets_at:
+    def purge_is_due(self) -> bool:
+        """Return True for one thread every PURGE_SECONDS."""
+        if monotonic() < self.purge_at:
             return False
         with self.lock:
-            if monotonic() < self.forgets_at:
+            if monotonic() < self.purge_at:
                 return False
-            self.forgets_at = monotonic() + FORGET_SECONDS
+            self.purge_at = monotonic() + PURGE_SECONDS
             return True
 
 
 @cache
-def the_limiter() -> Limiter:
+def get_limiter() -> Limiter:
     """Return the limiter of this process."""
     return Limiter(store_for(connections[DEFAULT_DB_ALIAS].settings_dict))

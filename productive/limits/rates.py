@@ -1,4 +1,4 @@
-"""How often something may happen: `100/10s` is a hundred times in ten seconds."""
+"""Parse rates: `100/10s` is 100 requests in 10 seconds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ OFF = ("", "off")
 
 
 class Rate(NamedTuple):
-    """At most `limit` times in `period` seconds."""
+    """At most `limit` requests in `period` seconds."""
 
     limit: int
     period: int
 
 
-def rate(setting: str, text: str) -> Rate | None:
-    """What the text of a setting says; None where it is off. Raise ImproperlyConfigured for nonsense."""
+def parse_rate(setting: str, text: str) -> Rate | None:
+    """Return the rate that the text of a setting describes, or None if it is off.
+
+    Raise ImproperlyConfigured, naming the setting, if the text is not a rate.
+    """
     text = text.strip().lower()
     if text in OFF:
         return None
@@ -29,5 +32,5 @@ def rate(setting: str, text: str) -> Rate | None:
         raise ImproperlyConfigured(
             f"{setting} must be a number of requests and a time in s, min or h, such as 100/10s, or off"
         )
-    number, times, unit = match.groups()
-    return Rate(int(number), int(times or 1) * SECONDS[unit])
+    limit, times, unit = match.groups()
+    return Rate(int(limit), int(times or 1) * SECONDS[unit])

@@ -1,8 +1,8 @@
-"""Where requests are counted: in a file beside SQLite, or in a table of PostgreSQL.
+"""Store the counts of requests: in a file beside SQLite, or in a table of PostgreSQL.
 
-Each store takes the limits of a request in their order and counts one more for each, up to the first that is
-exceeded: what a token asks for in vain is not taken from its organization. However many processes ask it at
-once, no two are told the same number. The rule is that of `windows.py`, in each store's own words.
+A store counts a request against its limits in order, up to the first that it exceeds: a request that is
+rejected by the limit of its token does not count against its organization. Counts are exact across threads
+and processes: no two requests get the same number.
 """
 
 from __future__ import annotations
@@ -20,173 +20,20 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from productive.database.query_cache import fetched
-from productive.limits.windows import Limit, Window, count_each
-
-MADE = """
-CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, ends_at REAL NOT NULL)
-WITHOUT ROWID
-"""
+from productive.limits.windows import Limit, Window, count_request
 
 
 class Store(ABC):
-    # What its operations raise where it can't be had.
+    # The exceptions that `count` and `purge` raise if the store is not available.
     errors: tuple[type[Exception], ...] = ()
 
     @abstractmethod
     def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
-        """Count one more for each limit up to the first that is exceeded, and return their windows."""
+        """Count a request against each limit up to the first that it exceeds, and return their windows."""
 
     @abstractmethod
-    def forget(self, now: float) -> None:
-        """Remove what has ended by now."""
-
-
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-class FileStore(Store):
-    """For the processes of one machine: an SQLite file of its own, as a write to the database is one that
-    waits for the disk. This one waits only when the log is taken over into the file, once in some hundred
-    requests."""
-
-    errors = (sqlite3.Error, OSError)
-    # Seconds that a process or a thread waits for another; they hold it for a few microseconds.
-    TIMEOUT = 0.5
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        # One connection for all threads: they would wait for each other anyway, but in SQLite's own way,
-        # which is to sleep and to try again.
-        self.lock = Lock()
-        self.connection: sqlite3.Connection | None = None
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        if not self.lock.acquire(timeout=self.TIMEOUT):
-            raise TimeoutError("another thread waits for the file of the limits")
-        try:
-            connection = self.connection or self.connect()
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException as error:
-            self.disconnect()
-            if getattr(error, "sqlite_errorcode", None) in DAMAGED:
-                self.remove()
-            raise
-        finally:
-            self.lock.release()
-
-    def remove(self) -> None:
-        """Take away a file that can't be read any more: nothing in it is worth more than to count again."""
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-
-    def connect(self) -> sqlite3.Connection:
-        self.connection = sqlite3.connect(
-            self.path, timeout=self.TIMEOUT, isolation_level=None, check_same_thread=False
-        )
-        # A power cut takes some counts along, but never leaves a file that can't be read.
-        self.connection.execute("PRAGMA synchronous=NORMAL")
-        deadline = monotonic() + self.TIMEOUT
-        while True:
-            try:
-                self.connection.execute("PRAGMA journal_mode=WAL")
-                self.connection.execute(MADE)
-            except sqlite3.OperationalError:
-                # Two who make the file at once: here, SQLite doesn't wait for the other.
-                if monotonic() > deadline:
-                    raise
-                sleep(0.01)
-            else:
-                return self.connection
-
-    def disconnect(self) -> None:
-        """Close the file, which rolls back what isn't committed; the next request opens it again."""
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.close()
-
-    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
-        keys = [limit.key for limit in limits]
-        places = ", ".join("?" * len(keys))
-        with self.transaction() as connection:
-            rows = connection.execute(f"SELECT * FROM windows WHERE key IN ({places})", keys)  # noqa: S608
-            counted = count_each(limits, now, {key: Window(*window) for key, *window in rows})
-            connection.executemany(
-                "REPLACE INTO windows VALUES (?, ?, ?)",
-                [(limit.key, *window) for limit, window in zip(limits, counted, strict=False)],
-            )
-        return counted
-
-    def forget(self, now: float) -> None:
-        with self.transaction() as connection:
-            connection.execute("DELETE FROM windows WHERE ends_at <= ?", [now])
-
-
-class PostgreSQLStore(Store):
-    """For any number of machines: one statement, in a transaction of its own on the primary.
-
-    The table is unlogged: nothing of it goes to the disk's log or to a replica, so no commit waits.
-    """
-
-    errors = (Error,)
-
-    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
-        parameters: dict[str, Any] = {"now": now}
-        for place, limit in enumerate(limits):
-            full, period = limit.rate
-            parameters |= {
-                f"key{place}": limit.key,
-                f"full{place}": full,
-                # No number is 0: a window that isn't held never begins anew before it ends.
-                f"held{place}": full if limit.holds else 0,
-                f"end{place}": now + period,
-                f"latest{place}": now + 2 * period,
-            }
-        rows = fetched(connections[DEFAULT_DB_ALIAS], postgresql_statement(len(limits)), parameters)
-        return [Window(*row) for row in rows]
-
-    def forget(self, now: float) -> None:
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            # Without what somebody is counting just now, so that it waits for nobody and nobody deadlocks.
-            cursor.execute(
-                "DELETE FROM accounts_rate_window WHERE key IN"
-                " (SELECT key FROM accounts_rate_window WHERE ends_at <= %s FOR UPDATE SKIP LOCKED)",
-                [now],
-            )
-
-
-COUNT_ONE = """
-w{place} AS (
-    INSERT INTO accounts_rate_window AS kept (key, number, ends_at)
-    SELECT %(key{place})s, 1, %(end{place})s {unless}
-    ON CONFLICT (key) DO UPDATE SET
-        number = CASE WHEN {over} THEN 1 ELSE kept.number + 1 END,
-        ends_at = CASE
-            WHEN {over} OR kept.number = %(held{place})s THEN excluded.ends_at
-            ELSE kept.ends_at
-        END
-    RETURNING number, ends_at
-)"""
-OVER = "(kept.ends_at <= %(now)s OR kept.ends_at > %(latest{place})s)"
-UNLESS = "FROM w{before} WHERE w{before}.number <= %(full{before})s"
-
-
-@cache
-def postgresql_statement(limits: int) -> str:
-    """Nothing but numbers goes into the text."""
-    counted = (
-        COUNT_ONE.format(
-            place=place,
-            over=OVER.format(place=place),
-            unless=UNLESS.format(before=place - 1) if place else "",
-        )
-        for place in range(limits)
-    )
-    windows = (f"SELECT {place} AS place, number, ends_at FROM w{place}" for place in range(limits))  # noqa: S608
-    told = f"SELECT number, ends_at FROM ({' UNION ALL '.join(windows)}) AS windows ORDER BY place"  # noqa: S608
-    return f"WITH {', '.join(counted)} {told}"
+    def purge(self, now: float) -> None:
+        """Delete the windows that have ended."""
 
 
 def store_for(database: dict[str, Any]) -> Store:
@@ -195,3 +42,161 @@ def store_for(database: dict[str, Any]) -> Store:
         return PostgreSQLStore()
     path = Path(database["NAME"])
     return FileStore(path.with_name(f"{path.stem}-limits.sqlite3"))
+
+
+CREATE_TABLE = """
+CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, ends_at REAL NOT NULL)
+WITHOUT ROWID
+"""
+CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class FileStore(Store):
+    """Count in an SQLite file of its own, for the processes of one machine.
+
+    In the application's database each request would wait for the disk, and for other writers. This file is
+    synchronized at checkpoints only, once in some hundred requests.
+    """
+
+    errors = (sqlite3.Error, OSError)
+    # Seconds to wait for another thread or process. Each holds the lock for a few microseconds.
+    TIMEOUT = 0.5
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # All threads share one connection. With one each, SQLite would make them wait by sleeping and
+        # polling, which is slower than this lock.
+        self.lock = Lock()
+        self.connection: sqlite3.Connection | None = None
+
+    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
+        keys = [limit.key for limit in limits]
+        placeholders = ", ".join("?" * len(keys))
+        with self.transaction() as connection:
+            rows = connection.execute(f"SELECT * FROM windows WHERE key IN ({placeholders})", keys)  # noqa: S608
+            counted = count_request(limits, now, {key: Window(*window) for key, *window in rows})
+            connection.executemany(
+                "REPLACE INTO windows VALUES (?, ?, ?)",
+                [(limit.key, *window) for limit, window in zip(limits, counted, strict=False)],
+            )
+        return counted
+
+    def purge(self, now: float) -> None:
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM windows WHERE ends_at <= ?", [now])
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        if not self.lock.acquire(timeout=self.TIMEOUT):
+            raise TimeoutError("another thread holds the file of the rate limits")
+        try:
+            connection = self.connection or self.connect()
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self.close()
+            if getattr(error, "sqlite_errorcode", None) in CORRUPT:
+                self.delete()
+            raise
+        finally:
+            self.lock.release()
+
+    def connect(self) -> sqlite3.Connection:
+        self.connection = sqlite3.connect(
+            self.path, timeout=self.TIMEOUT, isolation_level=None, check_same_thread=False
+        )
+        # A power failure may lose the latest counts, but can't corrupt the file.
+        self.connection.execute("PRAGMA synchronous=NORMAL")
+        deadline = monotonic() + self.TIMEOUT
+        while True:
+            try:
+                self.connection.execute("PRAGMA journal_mode=WAL")
+                self.connection.execute(CREATE_TABLE)
+            except sqlite3.OperationalError:
+                # SQLite ignores the timeout if two processes switch a new file to WAL at the same time.
+                if monotonic() > deadline:
+                    raise
+                sleep(0.01)
+            else:
+                return self.connection
+
+    def close(self) -> None:
+        """Close the file and roll back; the next request opens it again."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+    def delete(self) -> None:
+        """Delete the file. If it is corrupt, counting from zero is good enough."""
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+
+class PostgreSQLStore(Store):
+    """Count in an unlogged table, for any number of machines.
+
+    Each request is one statement in a transaction of its own on the primary. The table is neither in the
+    write-ahead log nor on a replica, so the commit does not wait for the disk.
+    """
+
+    errors = (Error,)
+
+    def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
+        parameters: dict[str, Any] = {"now": now}
+        for index, limit in enumerate(limits):
+            maximum, period = limit.rate
+            parameters |= {
+                f"key{index}": limit.key,
+                f"maximum{index}": maximum,
+                # The number at which a new window starts. No window has the number 0.
+                f"lockout{index}": maximum if limit.lockout else 0,
+                f"end{index}": now + period,
+                f"latest{index}": now + 2 * period,
+            }
+        rows = fetched(connections[DEFAULT_DB_ALIAS], count_statement(len(limits)), parameters)
+        return [Window(*row) for row in rows]
+
+    def purge(self, now: float) -> None:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            # Skip the rows that requests are updating, so that this never waits and never deadlocks.
+            cursor.execute(
+                "DELETE FROM accounts_rate_window WHERE key IN"
+                " (SELECT key FROM accounts_rate_window WHERE ends_at <= %s FOR UPDATE SKIP LOCKED)",
+                [now],
+            )
+
+
+# `windows.next_window` in SQL. `previous` is empty, or the limit before this one: the row is only written if
+# that limit is not exceeded.
+UPSERT = """
+w{index} AS (
+    INSERT INTO accounts_rate_window AS stored (key, number, ends_at)
+    SELECT %(key{index})s, 1, %(end{index})s {previous}
+    ON CONFLICT (key) DO UPDATE SET
+        number = CASE WHEN {has_ended} THEN 1 ELSE stored.number + 1 END,
+        ends_at = CASE
+            WHEN {has_ended} OR stored.number = %(lockout{index})s THEN excluded.ends_at
+            ELSE stored.ends_at
+        END
+    RETURNING number, ends_at
+)"""
+HAS_ENDED = "(stored.ends_at <= %(now)s OR stored.ends_at > %(latest{index})s)"
+PREVIOUS = "FROM w{index} WHERE w{index}.number <= %(maximum{index})s"
+
+
+@cache
+def count_statement(limits: int) -> str:
+    """Return the statement that counts a request against a number of limits."""
+    upserts = (
+        UPSERT.format(
+            index=index,
+            has_ended=HAS_ENDED.format(index=index),
+            previous=PREVIOUS.format(index=index - 1) if index else "",
+        )
+        for index in range(limits)
+    )
+    # Only numbers are formatted into the SQL.
+    windows = (f"SELECT {index} AS index, number, ends_at FROM w{index}" for index in range(limits))  # noqa: S608
+    select = f"SELECT number, ends_at FROM ({' UNION ALL '.join(windows)}) AS windows ORDER BY index"  # noqa: S608
+    return f"WITH {', '.join(upserts)} {select}"

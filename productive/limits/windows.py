@@ -1,4 +1,7 @@
-"""What is counted, and the rule by which: a window begins with the first request and lasts for one period."""
+"""Define how requests are counted: in fixed windows of one period.
+
+A window begins with its first request. `count_request` is the rule; PostgreSQLStore repeats it in SQL.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,19 @@ from productive.limits.rates import Rate
 
 
 class Limit(NamedTuple):
-    """A rate and whose it is. `holds`: whoever exceeds it waits for a whole period from then on."""
+    """A rate, and the key whose requests it limits.
+
+    With `lockout`, the request that exceeds the limit starts a new window, so the client is rejected for a
+    whole period from then on.
+    """
 
     key: str
     rate: Rate
-    holds: bool = False
+    lockout: bool = False
 
 
 class Window(NamedTuple):
-    """How often it has happened by now, and the moment (seconds since 1970) when counting begins anew."""
+    """The number of requests so far, and the Unix timestamp at which the window ends."""
 
     number: int
     ends_at: float
@@ -26,22 +33,26 @@ class Window(NamedTuple):
         return self.number > limit.rate.limit
 
 
-def once_more(kept: Window | None, limit: Limit, now: float) -> Window:
-    """The window of the limit's key after one more request; `kept` is the one before, if there was any."""
-    full, period = limit.rate
-    # One that ends too late is from before the clock was set back. Machines may differ by a period.
-    if kept is None or not now < kept.ends_at <= now + 2 * period:
+def next_window(window: Window | None, limit: Limit, now: float) -> Window:
+    """Return the window after one more request; `window` is the one before it, if any."""
+    maximum, period = limit.rate
+    # A window that ends later than that was started before the clock was set back. The clocks of two
+    # machines may differ by a period.
+    if window is None or not now < window.ends_at <= now + 2 * period:
         return Window(1, now + period)
-    if limit.holds and kept.number == full:
-        return Window(full + 1, now + period)
-    return Window(kept.number + 1, kept.ends_at)
+    if limit.lockout and window.number == maximum:
+        return Window(maximum + 1, now + period)
+    return Window(window.number + 1, window.ends_at)
 
 
-def count_each(limits: Sequence[Limit], now: float, windows: dict[str, Window]) -> list[Window]:
-    """Count one more for each limit up to the first that is exceeded; `windows` are those kept, by key."""
+def count_request(limits: Sequence[Limit], now: float, windows: dict[str, Window]) -> list[Window]:
+    """Count a request against each limit up to the first that it exceeds, and return their new windows.
+
+    `windows` holds the current windows by key, and is updated.
+    """
     counted: list[Window] = []
     for limit in limits:
-        windows[limit.key] = window = once_more(windows.get(limit.key), limit, now)
+        windows[limit.key] = window = next_window(windows.get(limit.key), limit, now)
         counted.append(window)
         if window.exceeds(limit):
             break

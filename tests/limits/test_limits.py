@@ -1,4 +1,4 @@
-"""Who is refused, when, and in which words."""
+"""Test which requests are rejected by the rate limits, when, and with which response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from catalog.models import ServiceType
 from productive.accounts import throttles
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.limits import limiter as limiter_module
-from productive.limits.limiter import FORGET_SECONDS, REST_SECONDS, Limiter, the_limiter
+from productive.limits.limiter import PURGE_SECONDS, RETRY_SECONDS, Limiter, get_limiter
 from productive.limits.rates import Rate
 from productive.limits.stores import FileStore, PostgreSQLStore, Store
 from tests.support.api import Answer, Api, SocketApi
@@ -28,20 +28,20 @@ from tests.support.servers import WARNINGS, database_url_of_tests, gunicorn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.each_database]
 
-BEGIN = 1_790_000_000.5
+START = 1_790_000_000.5
 
 
 class Clock:
-    """The limits' time, which stands still unless a test says otherwise."""
+    """The time of the limiter, which stands still unless a test sets it."""
 
     def __init__(self) -> None:
-        self.now = BEGIN
+        self.now = START
 
     def __call__(self) -> float:
         return self.now
 
 
-def refused(limit: int, period: int) -> dict[str, Any]:
+def too_many(limit: int, period: int) -> dict[str, Any]:
     return {
         "status": "429",
         "code": "too_many_requests",
@@ -62,19 +62,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """That of the tests' database, but empty."""
+    """Return an empty store of the kind that the tests' database has."""
     if connection.vendor == "postgresql":
         yield PostgreSQLStore()
     else:
         file = FileStore(tmp_path / "limits.sqlite3")
         yield file
-        file.disconnect()
+        file.close()
 
 
 @pytest.fixture
 def limiter(clock: Clock, store: Store, monkeypatch: pytest.MonkeyPatch) -> Limiter:
     limiter = Limiter(store)
-    monkeypatch.setattr(throttles, "the_limiter", lambda: limiter)
+    monkeypatch.setattr(throttles, "get_limiter", lambda: limiter)
     return limiter
 
 
@@ -82,28 +82,28 @@ def statuses(api: Api, times: int) -> list[int]:
     return [api.get("organizations").status for _ in range(times)]
 
 
-def test_hundred_are_served_in_ten_seconds_and_the_next_one_after_that(
+def test_token_is_limited_until_its_window_ends(
     api: Api, limiter: Limiter, clock: Clock, settings: Any
 ) -> None:
     settings.RATE_LIMIT_TOKEN = Rate(100, 10)
     assert statuses(api, 100) == [200] * 100
     clock.now += 6.25
     answer = api.get("organizations")
-    assert (answer.status, answer.json) == (429, {"errors": [refused(100, 10)]})
-    told = ("Retry-After", "X-RateLimit-Reset", "Content-Type", "Cache-Control")
-    assert {name: answer.headers.get(name) for name in told} == {
+    assert (answer.status, answer.json) == (429, {"errors": [too_many(100, 10)]})
+    names = ("Retry-After", "X-RateLimit-Reset", "Content-Type", "Cache-Control")
+    assert {name: answer.headers.get(name) for name in names} == {
         "Retry-After": "4",
         "X-RateLimit-Reset": "1790000011",
         "Content-Type": "application/vnd.api+json; charset=utf-8",
         "Cache-Control": "no-store",
     }
-    clock.now = BEGIN + 9.99
+    clock.now = START + 9.99
     assert statuses(api, 1) == [429]
-    clock.now = BEGIN + int(answer.headers["Retry-After"]) + 6.25
+    clock.now = START + int(answer.headers["Retry-After"]) + 6.25
     assert statuses(api, 101) == [200] * 100 + [429]
 
 
-def test_what_is_refused_for_another_reason_counts_as_well(
+def test_rejected_requests_count(
     api: Api, organization: Organization, limiter: Limiter, settings: Any
 ) -> None:
     settings.RATE_LIMIT_TOKEN = Rate(2, 10)
@@ -117,13 +117,13 @@ def test_what_is_refused_for_another_reason_counts_as_well(
     assert statuses(Api(leaver.name), 3) == [403, 403, 429]
 
 
-def test_answers_that_are_served_say_nothing_of_limits(api: Api, limiter: Limiter, settings: Any) -> None:
+def test_accepted_requests_have_no_rate_limit_headers(api: Api, limiter: Limiter, settings: Any) -> None:
     before = api.get("people")
     settings.RATE_LIMIT_TOKEN = Rate(100, 10)
     assert api.get("people") == before
 
 
-def test_tokens_of_an_organization_share_its_limit_and_others_have_theirs(
+def test_tokens_of_an_organization_share_its_limit(
     api: Api, organization: Organization, limiter: Limiter, clock: Clock, settings: Any
 ) -> None:
     settings.RATE_LIMIT_ORGANIZATION = Rate(4, 1800)
@@ -131,13 +131,13 @@ def test_tokens_of_an_organization_share_its_limit_and_others_have_theirs(
     stranger = Api(ApiTokenFactory().name)
     assert statuses(api, 2) + statuses(second, 3) + statuses(api, 1) == [200] * 4 + [429] * 2
     answer = second.get("people")
-    assert (answer.error, answer.headers["Retry-After"]) == (refused(4, 1800), "1800")
+    assert (answer.error, answer.headers["Retry-After"]) == (too_many(4, 1800), "1800")
     assert statuses(stranger, 5) == [200] * 4 + [429]
     clock.now += 1800
     assert statuses(second, 1) == [200]
 
 
-def test_what_a_token_asks_in_vain_is_not_taken_from_its_organization(
+def test_request_above_the_token_limit_does_not_count_against_the_organization(
     api: Api, organization: Organization, limiter: Limiter, settings: Any
 ) -> None:
     settings.RATE_LIMIT_TOKEN, settings.RATE_LIMIT_ORGANIZATION = Rate(2, 10), Rate(3, 1800)
@@ -146,7 +146,7 @@ def test_what_a_token_asks_in_vain_is_not_taken_from_its_organization(
     assert [second.get("people").status, second.get("people").error["limit"]] == [200, 3]
 
 
-def test_a_refused_change_is_not_made(
+def test_change_above_the_limit_is_not_saved(
     api: Api, organization: Organization, limiter: Limiter, settings: Any
 ) -> None:
     settings.RATE_LIMIT_TOKEN = Rate(1, 10)
@@ -155,7 +155,7 @@ def test_a_refused_change_is_not_made(
     assert ServiceType.objects.owned_by(organization).count() == 1
 
 
-def test_revoked_token_is_unauthenticated_not_too_frequent(
+def test_revoked_token_above_the_limit_is_unauthenticated(
     api: Api, token: ApiToken, limiter: Limiter, settings: Any
 ) -> None:
     settings.RATE_LIMIT_TOKEN = Rate(1, 10)
@@ -164,10 +164,10 @@ def test_revoked_token_is_unauthenticated_not_too_frequent(
     assert statuses(api, 2) == [401, 401]
 
 
-def test_counting_takes_one_statement_at_most(
+def test_counting_takes_at_most_one_query(
     api: Api, limiter: Limiter, settings: Any, django_assert_num_queries: Any
 ) -> None:
-    """The token, the page; on PostgreSQL, both counts in one."""
+    """The token and the page; on PostgreSQL, one more for both counts."""
     with django_assert_num_queries(2):
         api.get("people")
     settings.RATE_LIMIT_TOKEN, settings.RATE_LIMIT_ORGANIZATION = Rate(100, 10), Rate(4000, 1800)
@@ -175,53 +175,51 @@ def test_counting_takes_one_statement_at_most(
         api.get("people")
 
 
-# --- Guessing -------------------------------------------------------------------------------------
+# --- Failed authentication ------------------------------------------------------------------------
 
 
-def guess(times: int, **kwargs: Any) -> list[int]:
-    return [Api(f"guess {n}").get("people", **kwargs).status for n in range(times)]
+def fail(times: int, **kwargs: Any) -> list[int]:
+    return [Api(f"wrong {n}").get("people", **kwargs).status for n in range(times)]
 
 
 @pytest.fixture
-def guesses(limiter: Limiter, settings: Any) -> None:
+def failure_limit(limiter: Limiter, settings: Any) -> None:
     settings.RATE_LIMIT_FAILED_AUTHENTICATION = Rate(30, 180)
     settings.TRUST_PROXY = True
 
 
-def test_who_guesses_too_often_is_refused_until_a_whole_period_is_over(
-    guesses: None, clock: Clock, token: ApiToken
-) -> None:
-    assert guess(30) == [401] * 30
+def test_address_is_locked_out_for_a_whole_period(failure_limit: None, clock: Clock, token: ApiToken) -> None:
+    assert fail(30) == [401] * 30
     clock.now += 150
-    answer = Api("guess").get("people")
-    assert (answer.error, answer.headers["Retry-After"]) == (refused(30, 180), "180")
+    answer = Api("wrong").get("people")
+    assert (answer.error, answer.headers["Retry-After"]) == (too_many(30, 180), "180")
     dead = Api(ApiTokenFactory(revoked_at=token.created_at).name).get("people")
     assert dead == answer
     assert Api(token.name).get("people").status == 200
     clock.now += 179
-    assert guess(1) == [429]
+    assert fail(1) == [429]
     clock.now += 1
-    assert guess(31) == [401] * 30 + [429]
+    assert fail(31) == [401] * 30 + [429]
 
 
-def test_who_sends_no_token_guesses_none(guesses: None) -> None:
+def test_request_without_a_token_is_not_counted(failure_limit: None) -> None:
     assert [Api().get("people").status for _ in range(31)] == [401] * 31
-    assert guess(1) == [401]
+    assert fail(1) == [401]
 
 
-def test_guesses_are_counted_by_address(guesses: None) -> None:
-    def come_from(address: str) -> dict[str, str]:
+def test_failures_are_counted_by_address(failure_limit: None) -> None:
+    def forwarded_for(address: str) -> dict[str, str]:
         return {"X-Forwarded-For": f"198.51.100.1, {address}"}
 
-    assert guess(31, headers=come_from("203.0.113.9"))[-1] == 429
-    assert guess(1, headers=come_from("203.0.113.10")) == [401]
-    # Who has one address of the newer kind has as many as they like.
-    there = [guess(1, headers=come_from(f"2001:db8:1:2::{n:x}"))[0] for n in range(31)]
-    assert there == [401] * 30 + [429]
-    assert guess(1, headers=come_from("2001:db8:1:3::1")) == [401]
+    assert fail(31, headers=forwarded_for("203.0.113.9"))[-1] == 429
+    assert fail(1, headers=forwarded_for("203.0.113.10")) == [401]
+    # One client can choose any IPv6 address of its /64.
+    network = [fail(1, headers=forwarded_for(f"2001:db8:1:2::{n:x}"))[0] for n in range(31)]
+    assert network == [401] * 30 + [429]
+    assert fail(1, headers=forwarded_for("2001:db8:1:3::1")) == [401]
 
 
-# --- Where the store can't be had -----------------------------------------------------------------
+# --- Unavailable store ----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -234,66 +232,66 @@ def warnings(caplog: pytest.LogCaptureFixture) -> Any:
     return warnings
 
 
-UNCOUNTED = "Requests are served without being counted, until this is over"
+NOT_ENFORCED = "Rate limits are not enforced until their store is available again"
 
 
-def test_requests_are_served_where_the_file_cannot_be_written(
+def test_requests_are_served_without_a_writable_file(
     api: Api, clock: Clock, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, warnings: Any
 ) -> None:
     settings.RATE_LIMIT_TOKEN = Rate(1, 10)
     file = FileStore(tmp_path / "later" / "limits.sqlite3")
     limiter = Limiter(file)
-    monkeypatch.setattr(throttles, "the_limiter", lambda: limiter)
+    monkeypatch.setattr(throttles, "get_limiter", lambda: limiter)
     assert statuses(api, 3) == [200] * 3
-    clock.now += REST_SECONDS
+    clock.now += RETRY_SECONDS
     assert statuses(api, 3) == [200] * 3
-    assert warnings() == [UNCOUNTED]
+    assert warnings() == [NOT_ENFORCED]
     file.path.parent.mkdir()
     assert statuses(api, 2) == [200] * 2
-    clock.now += REST_SECONDS
+    clock.now += RETRY_SECONDS
     assert statuses(api, 2) == [200, 429]
-    file.disconnect()
+    file.close()
     file.path.unlink()
-    file.path.write_text("This is not what it was. " * 100)
+    file.path.write_text("This is no database. " * 100)
     assert statuses(api, 2) == [200] * 2
-    assert warnings() == [UNCOUNTED] * 2
-    clock.now += REST_SECONDS
+    assert warnings() == [NOT_ENFORCED] * 2
+    clock.now += RETRY_SECONDS
     assert statuses(api, 2) == [200, 429]
 
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_requests_are_served_where_the_table_is_not_there_yet(
+def test_requests_are_served_without_the_table(
     api: Api, limiter: Limiter, clock: Clock, settings: Any, warnings: Any
 ) -> None:
     settings.RATE_LIMIT_TOKEN = Rate(1, 10)
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE accounts_rate_window RENAME TO accounts_rate_window_later")
+        cursor.execute("ALTER TABLE accounts_rate_window RENAME TO accounts_rate_window_renamed")
         try:
             assert statuses(api, 3) == [200] * 3
         finally:
-            cursor.execute("ALTER TABLE accounts_rate_window_later RENAME TO accounts_rate_window")
-    assert warnings() == [UNCOUNTED]
-    clock.now += REST_SECONDS
+            cursor.execute("ALTER TABLE accounts_rate_window_renamed RENAME TO accounts_rate_window")
+    assert warnings() == [NOT_ENFORCED]
+    clock.now += RETRY_SECONDS
     assert statuses(api, 2) == [200, 429]
 
 
-def test_one_request_tries_a_store_that_has_rested(clock: Clock, store: Store) -> None:
+def test_one_request_retries_the_store(clock: Clock, store: Store) -> None:
     limiter = Limiter(store)
-    limiter.rest(OSError("away"))
-    assert limiter.may_try() is False
-    clock.now += REST_SECONDS
-    assert [limiter.may_try(), limiter.may_try()] == [True, False]
+    limiter.open_circuit(OSError("not available"))
+    assert limiter.may_retry() is False
+    clock.now += RETRY_SECONDS
+    assert [limiter.may_retry(), limiter.may_retry()] == [True, False]
 
 
-def test_what_has_ended_is_forgotten_now_and_then(
+def test_ended_windows_are_purged_from_time_to_time(
     api: Api, limiter: Limiter, clock: Clock, store: Store, settings: Any
 ) -> None:
     settings.RATE_LIMIT_FAILED_AUTHENTICATION, settings.TRUST_PROXY = Rate(30, 180), True
     for n in range(3):
-        guess(1, headers={"X-Forwarded-For": f"203.0.113.{n}"})
-    clock.now += FORGET_SECONDS
-    guess(1, headers={"X-Forwarded-For": "203.0.113.9"})
+        fail(1, headers={"X-Forwarded-For": f"203.0.113.{n}"})
+    clock.now += PURGE_SECONDS
+    fail(1, headers={"X-Forwarded-For": "203.0.113.9"})
     assert keys(store) == ["address:203.0.113.9"]
 
 
@@ -307,13 +305,13 @@ def keys(store: Any) -> list[str]:
         return [key for (key,) in cursor.fetchall()]
 
 
-# --- As a server ----------------------------------------------------------------------------------
+# --- Several processes ----------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
 def test_processes_count_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """150 requests by 10 threads to 2 processes: the limit passes, not one more or less."""
-    # Counts outlive a test, so the ids are such as no other test has.
+    """150 requests by 10 threads to 2 processes: exactly as many are accepted as the limit allows."""
+    # Counts are kept after the test, so use ids that no other test uses.
     organization = OrganizationFactory(pk=randrange(2**40, 2**41))
     tokens = [ApiTokenFactory(pk=randrange(2**40, 2**41), organization=organization) for _ in range(2)]
     for name, value in {"TOKEN": "100/1h", "ORGANIZATION": "130/2h", "FAILED_AUTHENTICATION": "off"}.items():
@@ -321,30 +319,30 @@ def test_processes_count_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     environment = {**os.environ, **WARNINGS, "DATABASE_URL": database_url_of_tests()}
     with gunicorn(environment, tmp_path / "log", workers=2) as server:
 
-        def answers(token: ApiToken, times: int) -> list[Answer]:
+        def send(token: ApiToken, times: int) -> list[Answer]:
             api = SocketApi(token.name, address=server.netloc)
             with ThreadPoolExecutor(10) as pool:
                 return list(pool.map(lambda _: api.get("organizations"), range(times)))
 
-        first, second = answers(tokens[0], 150), answers(tokens[1], 50)
-        complaints = server.complaints()
+        first, second = send(tokens[0], 150), send(tokens[1], 50)
+        errors_logged = server.complaints()
     assert [[a.status for a in each].count(200) for each in (first, second)] == [100, 30]
     errors = [[a.error for a in each if a.status != 200] for each in (first, second)]
-    assert errors == [[refused(100, 3600)] * 50, [refused(130, 7200)] * 20]
-    assert complaints == []
+    assert errors == [[too_many(100, 3600)] * 50, [too_many(130, 7200)] * 20]
+    assert errors_logged == []
 
 
-def test_limits_that_are_off_ask_no_store(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_is_not_used_while_limits_are_off(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def limiter() -> Limiter:
-        raise AssertionError("asked")
+        raise AssertionError("the store is used")
 
-    monkeypatch.setattr(throttles, "the_limiter", limiter)
-    assert [*statuses(api, 1), *guess(1)] == [200, 401]
+    monkeypatch.setattr(throttles, "get_limiter", limiter)
+    assert [*statuses(api, 1), *fail(1)] == [200, 401]
 
 
-def test_database_has_one_store_for_all_requests() -> None:
-    limiter = the_limiter()
-    assert limiter is the_limiter()
+def test_process_has_one_limiter_with_the_store_of_its_database() -> None:
+    limiter = get_limiter()
+    assert limiter is get_limiter()
     assert type(limiter.store) is (PostgreSQLStore if connection.vendor == "postgresql" else FileStore)
 
 
@@ -368,9 +366,9 @@ def test_limits_are_on_by_default_unless_for_development(environment: dict[str, 
     assert manage("shell", "--verbosity", "0", "--command", SHOW, **environment).stdout == f"{shown}\n"
 
 
-def test_start_with_an_invalid_rate_is_refused() -> None:
-    refusal = manage("check", SECRET_KEY=GOOD_KEY, ALLOWED_HOSTS="example.com", RATE_LIMIT_TOKEN="many")
+def test_invalid_rate_prevents_the_start() -> None:
+    result = manage("check", SECRET_KEY=GOOD_KEY, ALLOWED_HOSTS="example.com", RATE_LIMIT_TOKEN="many")
     message = (
         "RATE_LIMIT_TOKEN must be a number of requests and a time in s, min or h, such as 100/10s, or off"
     )
-    assert (refusal.returncode, refusal.stderr) == (1, f"Cannot start: {message}\n")
+    assert (result.returncode, result.stderr) == (1, f"Cannot start: {message}\n")

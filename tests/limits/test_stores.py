@@ -1,4 +1,4 @@
-"""All stores count alike: what one of them says, the others say of the same requests."""
+"""Test that both stores count by the same rule, also for concurrent requests."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from productive.limits.rates import Rate, rate
+from productive.limits.rates import Rate, parse_rate
 from productive.limits.stores import FileStore, PostgreSQLStore, Store, store_for
-from productive.limits.windows import Limit, Window, count_each
+from productive.limits.windows import Limit, Window, count_request
 
 pytestmark = [pytest.mark.django_db, pytest.mark.each_database]
 
@@ -28,7 +28,7 @@ NOW = 1_790_000_000.0
 def file(tmp_path: Path) -> Iterator[FileStore]:
     store = FileStore(tmp_path / "limits.sqlite3")
     yield store
-    store.disconnect()
+    store.close()
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ def database() -> PostgreSQLStore:
     return PostgreSQLStore()
 
 
-def own(text: str, *, holds: bool = False) -> Limit:
-    """A limit by a key that nobody else has."""
-    found = rate("TEST", text)
-    assert found is not None
-    return Limit(uuid4().hex, found, holds)
+def new_limit(text: str, *, lockout: bool = False) -> Limit:
+    """Return a limit with a unique key."""
+    rate = parse_rate("TEST", text)
+    assert rate is not None
+    return Limit(uuid4().hex, rate, lockout)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def own(text: str, *, holds: bool = False) -> Limit:
         ("OFF", None),
     ],
 )
-def test_rate_is_read_as_it_is_written(text: str, expected: Rate | None) -> None:
-    assert rate("TEST", text) == expected
+def test_rate_is_parsed(text: str, expected: Rate | None) -> None:
+    assert parse_rate("TEST", text) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,17 +78,17 @@ def test_rate_is_read_as_it_is_written(text: str, expected: Rate | None) -> None
         "1/1s\n1",
     ],
 )
-def test_what_is_no_rate_is_refused_by_the_settings_name(text: str) -> None:
+def test_invalid_rate_names_its_setting(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^TEST must be a number of requests and a time"):
-        rate("TEST", text)
+        parse_rate("TEST", text)
 
 
 @pytest.mark.parametrize("name", ["file", "database"])
-def test_each_request_is_counted_until_the_limit_and_one_beyond(
+def test_request_is_counted_up_to_the_first_limit_that_it_exceeds(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     store: Store = request.getfixturevalue(name)
-    narrow, wide = own("2/10s"), own("100/30min")
+    narrow, wide = new_limit("2/10s"), new_limit("100/30min")
     counted = [[window.number for window in store.count([narrow, wide], NOW)] for _ in range(4)]
     assert counted == [[1, 1], [2, 2], [3], [4]]
     (narrow_window, wide_window) = (store.count([limit], NOW + 1)[0] for limit in (narrow, wide))
@@ -97,31 +97,35 @@ def test_each_request_is_counted_until_the_limit_and_one_beyond(
 
 
 @pytest.mark.parametrize("name", ["file", "database"])
-def test_stores_agree_on_any_requests(name: str, request: pytest.FixtureRequest) -> None:
-    """Whatever the clock does: it may stand still, go on, or be set back."""
+def test_store_counts_by_the_rule(name: str, request: pytest.FixtureRequest) -> None:
+    """The clock may stand still, go on, or be set back."""
     store: Store = request.getfixturevalue(name)
     for seed in range(20):
         chance = random.Random(seed)
-        limits = [own("3/10s", holds=bool(seed % 2)), own("5/1min"), own("8/2min", holds=True)]
+        limits = [
+            new_limit("3/10s", lockout=bool(seed % 2)),
+            new_limit("5/1min"),
+            new_limit("8/2min", lockout=True),
+        ]
         now, windows = NOW, dict[str, Window]()
         for _ in range(40):
             now += chance.choice([0, 0, 0.25, 1, 4.75, 10, 30, 121, -1, -25, -3600])
-            asked = chance.sample(limits, chance.randint(1, 3))
-            assert store.count(asked, now) == count_each(asked, now, windows), (seed, now)
+            sample = chance.sample(limits, chance.randint(1, 3))
+            assert store.count(sample, now) == count_request(sample, now, windows), (seed, now)
 
 
 @pytest.mark.parametrize("name", ["file", "database"])
-def test_what_has_ended_is_forgotten(name: str, request: pytest.FixtureRequest) -> None:
+def test_ended_windows_are_purged(name: str, request: pytest.FixtureRequest) -> None:
     store: Any = request.getfixturevalue(name)
-    ended, lasting = own("5/10s"), own("5/1min")
-    store.count([ended, lasting], NOW)
-    before = kept(store)
-    store.forget(NOW + 10)
-    assert before - kept(store) == {ended.key}
-    assert store.count([lasting], NOW + 10)[0].number == 2
+    ended, current = new_limit("5/10s"), new_limit("5/1min")
+    store.count([ended, current], NOW)
+    before = stored_keys(store)
+    store.purge(NOW + 10)
+    assert before - stored_keys(store) == {ended.key}
+    assert store.count([current], NOW + 10)[0].number == 2
 
 
-def kept(store: Any) -> set[str]:
+def stored_keys(store: Any) -> set[str]:
     if isinstance(store, FileStore):
         with store.transaction() as file:
             return {key for (key,) in file.execute("SELECT key FROM windows")}
@@ -132,48 +136,48 @@ def kept(store: Any) -> set[str]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["file", "database"])
-def test_no_two_requests_are_told_the_same_number(name: str, request: pytest.FixtureRequest) -> None:
-    """While those of other tokens are counted for the same organization, and what has ended is removed."""
+def test_concurrent_requests_get_different_numbers(name: str, request: pytest.FixtureRequest) -> None:
+    """Several tokens of one organization send requests while ended windows are purged."""
     store: Store = request.getfixturevalue(name)
-    tokens, organization = [own("1000/1h") for _ in range(4)], own("1000/2h")
+    tokens, organization = [new_limit("1000/1h") for _ in range(4)], new_limit("1000/2h")
 
     def count(n: int) -> list[list[int]]:
         token = tokens[n % 4]
         try:
-            told = [[window.number for window in store.count([token, organization], NOW)] for _ in range(20)]
-            store.forget(NOW)
-            return told
+            numbers = [
+                [window.number for window in store.count([token, organization], NOW)] for _ in range(20)
+            ]
+            store.purge(NOW)
+            return numbers
         finally:
             connection.close()
 
     with ThreadPoolExecutor(8) as pool:
         each = list(pool.map(count, range(8)))
-    assert sorted(both[1] for told in each for both in told) == list(range(1, 161))
+    assert sorted(both[1] for numbers in each for both in numbers) == list(range(1, 161))
     for n in range(4):
-        assert sorted(both[0] for told in each[n::4] for both in told) == list(range(1, 41))
+        assert sorted(both[0] for numbers in each[n::4] for both in numbers) == list(range(1, 41))
 
 
-def test_file_can_be_made_by_several_at_once(tmp_path: Path) -> None:
-    limit = own("100/1h")
-    for turn in range(10):
-        stores = [FileStore(tmp_path / f"{turn}.sqlite3") for _ in range(4)]
+def test_file_can_be_created_concurrently(tmp_path: Path) -> None:
+    limit = new_limit("100/1h")
+    for attempt in range(10):
+        stores = [FileStore(tmp_path / f"{attempt}.sqlite3") for _ in range(4)]
         with ThreadPoolExecutor(4) as pool:
             counted = list(pool.map(lambda store: store.count([limit], NOW)[0].number, stores))
         for store in stores:
-            store.disconnect()
+            store.close()
         assert sorted(counted) == [1, 2, 3, 4]
 
 
-def test_file_that_somebody_holds_is_not_waited_for_long(
-    file: FileStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limit = own("100/1h")
+def test_count_waits_briefly_for_a_locked_file(file: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = new_limit("100/1h")
     with closing(sqlite3.connect(file.path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         monkeypatch.setattr(FileStore, "TIMEOUT", 0.05)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             file.count([limit], NOW)
-        # Meanwhile, for another thread.
+        # A lock of another thread of this process.
         with file.lock, pytest.raises(TimeoutError):
             file.count([limit], NOW)
         other.execute("ROLLBACK")
@@ -181,7 +185,7 @@ def test_file_that_somebody_holds_is_not_waited_for_long(
     assert file.count([limit], NOW)[0].number == 1
 
 
-def test_database_has_its_store() -> None:
+def test_store_is_chosen_by_the_database() -> None:
     store: Any = store_for({"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/var/productive.sqlite3"})
     assert store.path == Path("/srv/var/productive-limits.sqlite3")
     assert type(store_for({"ENGINE": "django.db.backends.postgresql", "NAME": "any"})) is PostgreSQLStore
