@@ -23,7 +23,7 @@ from productive.accounts.idempotency import IdempotencyKey
 from productive.database import replicas
 from productive.database.constraints import UniqueTogether
 from productive.database.history import History
-from productive.database.timeouts import hardly_waiting
+from productive.database.timeouts import short_lock_timeout
 
 
 def validate_time_zone(value: str) -> None:
@@ -310,7 +310,7 @@ class ApiToken(OrganizationOwned):
         if self.last_used_at is not None and self.last_used_at >= due:
             return
         # A busy database is no reason to refuse a reader or, on SQLite, to keep one waiting.
-        with suppress(OperationalError), hardly_waiting():
+        with suppress(OperationalError), short_lock_timeout():
             ApiToken.objects.filter(pk=self.pk).exclude(last_used_at__gte=due).update(last_used_at=now)
 
     def claim(self, key: str, fingerprint: str) -> IdempotencyKey | None:

@@ -1,4 +1,4 @@
-"""How long a statement waits for whoever is writing."""
+"""Set how long a statement waits for a lock."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-HARDLY_MS = 50
+SHORT_TIMEOUT_MS = 50
 
 
 @contextmanager
-def hardly_waiting() -> Iterator[None]:
-    """For what can be left undone: within it, a SQLite file that is being written is waited for 50 ms.
+def short_lock_timeout() -> Iterator[None]:
+    """On SQLite, wait at most 50 ms for a lock, for optional writes.
 
-    Otherwise that is SQLITE_TIMEOUT. On PostgreSQL, which locks rows and not all of the database, it is
-    LOCK_TIMEOUT_MS as ever.
+    SQLite locks the whole database, and waits for SQLITE_TIMEOUT by default. PostgreSQL locks rows, so
+    LOCK_TIMEOUT_MS applies there as usual.
     """
     if connection.vendor != "sqlite":
         yield
         return
     connection.ensure_connection()
-    (usual,) = connection.connection.execute("PRAGMA busy_timeout").fetchone()
-    connection.connection.execute(f"PRAGMA busy_timeout = {HARDLY_MS}")
+    (default,) = connection.connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.connection.execute(f"PRAGMA busy_timeout = {SHORT_TIMEOUT_MS}")
     try:
         yield
     finally:
-        connection.connection.execute(f"PRAGMA busy_timeout = {usual}")
+        connection.connection.execute(f"PRAGMA busy_timeout = {default}")

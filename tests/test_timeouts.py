@@ -1,4 +1,4 @@
-"""SQLite, held by somebody else: reads go on, writes are refused in the end, and nothing is left behind."""
+"""Test a locked SQLite database: reads succeed, and writes fail with 503 after the timeout."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def held(token: ApiToken) -> Iterator[None]:
-    """Within it, somebody else writes."""
+def locked(token: ApiToken) -> Iterator[None]:
+    """Lock the database by another connection."""
     with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as writer:
         writer.execute("BEGIN EXCLUSIVE")
         yield
@@ -34,22 +34,22 @@ def busy_timeout() -> int:
         return milliseconds
 
 
-def test_read_does_not_wait_to_note_that_its_token_was_used(token: ApiToken, held: None) -> None:
-    usual, begun = busy_timeout(), monotonic()
+def test_read_does_not_wait_to_save_when_its_token_was_used(token: ApiToken, locked: None) -> None:
+    default, start = busy_timeout(), monotonic()
     assert Api(token.name).get("organizations").status == 200
-    assert monotonic() - begun < usual / 2000
+    assert monotonic() - start < default / 2000
     token.refresh_from_db()
-    assert (token.last_used_at, busy_timeout()) == (None, usual)
+    assert (token.last_used_at, busy_timeout()) == (None, default)
 
 
-def test_write_that_waited_in_vain_says_when_to_try_again(token: ApiToken, held: None) -> None:
+def test_write_that_times_out_has_retry_after(token: ApiToken, locked: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout = 100")
     body = {"data": {"type": "service_types", "attributes": {"name": "New"}}}
     try:
         answer = Api(token.name).post("service_types", json=body)
     finally:
-        # Its timeout goes with it.
+        # The next connection has the default timeout again.
         connection.close()
     assert (answer.status, answer.error["code"]) == (503, "service_unavailable")
     assert answer.headers["Retry-After"] == "2"
