@@ -6,7 +6,7 @@ is WEB_CONCURRENCY.
 
 import os
 
-from productive.web.logs import configuration
+from productive.web.logs import logging_config
 
 worker_class = "gthread"
 threads = 8
@@ -19,4 +19,4 @@ forwarded_allow_ips = ""
 control_socket_disable = True
 # Not from the settings: what is loaded here, a reload of the processes (SIGHUP) would keep. And without an
 # access log, as the application writes a line for each request.
-logconfig_dict = configuration(os.environ.get("LOG_FORMAT", "json"), "INFO")
+logconfig_dict = logging_config(os.environ.get("LOG_FORMAT", "json"), "INFO")

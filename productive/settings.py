@@ -67,13 +67,13 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "productive.web.request_log.RequestLog",
+    "productive.web.request_log.RequestLogMiddleware",
     # Before all that may answer by itself, so that its answers have these headers, too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "productive.web.content_security.ContentSecurityPolicy",
+    "productive.web.content_security.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "productive.web.health.Probes",
+    "productive.web.health.HealthCheckMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -183,7 +183,7 @@ AXES_RESET_ON_SUCCESS = True
 # Whoever keeps trying isn't kept out for longer.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "productive.accounts.sign_in.locked_out"
-AXES_CLIENT_IP_CALLABLE = "productive.web.client_address.address_of"
+AXES_CLIENT_IP_CALLABLE = "productive.web.client_address.client_address"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 # A new token's secret is told in a message. It must not travel in a cookie.
@@ -326,4 +326,4 @@ if LOG_LEVEL not in logging.getLevelNamesMapping():
 LOG_FORMAT = env.str("LOG_FORMAT", default="text" if DEBUG else "json")
 if LOG_FORMAT not in ("json", "text"):
     raise ImproperlyConfigured("LOG_FORMAT must be json or text")
-LOGGING = logs.configuration(LOG_FORMAT, LOG_LEVEL)
+LOGGING = logs.logging_config(LOG_FORMAT, LOG_LEVEL)

@@ -1,4 +1,4 @@
-"""What is logged of a request, what its id is good for, and what nobody can smuggle into a log."""
+"""Test the log line of a request, request IDs, and that requests can't inject lines into the log."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from django.test import Client, override_settings
 
 from assignments.models import Filter
 from productive.accounts.models import ApiToken, User
-from productive.web.logs import JSONFormatter, configuration, request_id
-from productive.web.request_log import HEADER
+from productive.web.logs import JSONFormatter, logging_config, request_id
+from productive.web.request_log import REQUEST_ID_HEADER
 from tests.support.admin import superuser, url
 from tests.support.api import Api, SocketApi
 from tests.support.servers import ROOT, empty_environment, gunicorn
@@ -30,26 +30,26 @@ BROKEN = override_settings(ROOT_URLCONF="tests.jsonapi.test_errors")
 
 class Log:
     def __init__(self) -> None:
-        self.written = StringIO()
+        self.stream = StringIO()
 
     def lines(self, logger: str = "productive.web.request_log") -> list[dict[str, Any]]:
-        """Those of the logger, as whoever reads the log understands them."""
-        everything = [json.loads(line) for line in self.written.getvalue().splitlines()]
-        return [line for line in everything if line["logger"] == logger]
+        """Return the parsed lines of a logger."""
+        lines = [json.loads(line) for line in self.stream.getvalue().splitlines()]
+        return [line for line in lines if line["logger"] == logger]
 
 
 @pytest.fixture
 def log() -> Iterator[Log]:
     log = Log()
-    handler = logging.StreamHandler(log.written)
+    handler = logging.StreamHandler(log.stream)
     handler.setFormatter(JSONFormatter())
     logging.getLogger().addHandler(handler)
     yield log
     logging.getLogger().removeHandler(handler)
 
 
-def measured(line: dict[str, Any]) -> dict[str, Any]:
-    """Without what differs each time, once it is found to be sane."""
+def stable(line: dict[str, Any]) -> dict[str, Any]:
+    """Check the values that differ each time, and return the line without them."""
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
     assert NEW_ID.fullmatch(line.pop("request_id"))
     duration, query_ms = line.pop("duration_ms"), line.pop("query_ms")
@@ -60,10 +60,10 @@ def measured(line: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-def test_line_says_who_asked_for_what_and_what_it_cost(api: Api, token: ApiToken, log: Log) -> None:
-    api.get("people?filter[query]=nobodys-business")
+def test_line_describes_the_request(api: Api, token: ApiToken, log: Log) -> None:
+    api.get("people?filter[query]=confidential")
     (line,) = log.lines()
-    assert measured(line) == {
+    assert stable(line) == {
         "level": "INFO",
         "logger": "productive.web.request_log",
         "method": "GET",
@@ -76,18 +76,18 @@ def test_line_says_who_asked_for_what_and_what_it_cost(api: Api, token: ApiToken
         "address": "127.0.0.1",
         "change_set": None,
     }
-    assert "nobodys-business" not in log.written.getvalue()
+    assert "confidential" not in log.stream.getvalue()
 
 
 @pytest.mark.django_db
-def test_line_of_whoever_opened_nothing_names_nobody(log: Log) -> None:
+def test_line_of_an_unauthenticated_request_has_no_user(log: Log) -> None:
     Api("unknown").get("people")
-    line = measured(*log.lines())
+    line = stable(*log.lines())
     assert [line[name] for name in ("status", "organization", "token", "user")] == [401, None, None, None]
 
 
 @pytest.mark.django_db
-def test_line_leads_to_the_changes_that_the_request_made(api: Api, log: Log) -> None:
+def test_line_names_the_change_set_of_the_request(api: Api, log: Log) -> None:
     api.post("filters", {"data": {"type": "filters", "attributes": {"name": "Mine"}}})
     (line,) = log.lines()
     assert line["change_set"] == str(Filter.objects.get().history.get().change_set)
@@ -118,7 +118,7 @@ def test_line_of_the_admin_names_the_user(log: Log) -> None:
         ("/broken", 500, "django.request"),
     ],
 )
-def test_failure_is_found_by_the_id_that_the_client_was_given(
+def test_failure_has_the_request_id_of_the_response(
     path: str, status: int, logger: str, api: Api, log: Log
 ) -> None:
     answer = api.get(path)
@@ -134,15 +134,15 @@ def test_failure_is_found_by_the_id_that_the_client_was_given(
 
 
 @pytest.mark.django_db
-def test_refused_request_has_one_line(api: Api, log: Log) -> None:
+def test_rejected_request_has_one_line(api: Api, log: Log) -> None:
     for path, status in (("people?sort=x", 400), ("people/0", 404), ("nothing", 404), ("/nothing", 404)):
         assert api.get(path).status == status
     assert [line["status"] for line in log.lines()] == [400, 404, 404, 404]
-    assert len(log.written.getvalue().splitlines()) == 4
+    assert len(log.stream.getvalue().splitlines()) == 4
 
 
 @pytest.mark.django_db
-def test_every_answer_has_an_id_of_its_own(api: Api) -> None:
+def test_every_response_has_a_unique_request_id(api: Api) -> None:
     paths = [
         "people",
         "nothing",
@@ -162,7 +162,7 @@ def test_every_answer_has_an_id_of_its_own(api: Api) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("given", "taken"),
+    ("given", "is_kept"),
     [
         ("from-the.proxy_1", True),
         ("a" * 64, True),
@@ -174,26 +174,26 @@ def test_every_answer_has_an_id_of_its_own(api: Api) -> None:
         ('"}', False),
     ],
 )
-def test_id_is_the_proxys_where_it_is_trusted_and_sane(given: str, taken: bool, api: Api) -> None:
-    def answered() -> str:
-        return api.get("people/0", headers={HEADER: given}).request_id
+def test_valid_request_id_of_a_trusted_proxy_is_kept(given: str, is_kept: bool, api: Api) -> None:
+    def returned_id() -> str:
+        return api.get("people/0", headers={REQUEST_ID_HEADER: given}).request_id
 
     with override_settings(TRUST_PROXY=True):
-        assert (answered() == given) is taken
-    assert NEW_ID.fullmatch(answered())
+        assert (returned_id() == given) is is_kept
+    assert NEW_ID.fullmatch(returned_id())
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "path", ["/x%0A%7B%22level%22%3A%22INFO%22%7D", "/x%0D%0A", "/x%E2%80%A8y", "/x%ED%A0%80", "/x%1B"]
 )
-def test_nothing_that_is_sent_begins_a_line(path: str, api: Api, log: Log, caplog: Any) -> None:
+def test_path_starts_no_new_line(path: str, api: Api, log: Log, caplog: Any) -> None:
     assert api.get(path).status == 404
-    assert len(log.written.getvalue().splitlines()) == len(log.lines()) == 1
+    assert len(log.stream.getvalue().splitlines()) == len(log.lines()) == 1
     assert [len(record.getMessage().splitlines()) for record in caplog.records] == [1]
 
 
-def test_formatter_writes_whatever_it_is_given() -> None:
+def test_formatter_encodes_any_value() -> None:
     record = logging.LogRecord("x", logging.INFO, "", 0, "%s", ("\ud800\n\u2028\x00",), None)
     record.fields = {"object": object}
     (line,) = JSONFormatter().format(record).splitlines()
@@ -201,42 +201,42 @@ def test_formatter_writes_whatever_it_is_given() -> None:
 
 
 @pytest.mark.django_db
-def test_what_no_request_says_has_no_id(api: Api) -> None:
+def test_there_is_no_request_id_outside_of_requests(api: Api) -> None:
     api.get("people")
     assert request_id.get() is None
 
 
-def test_text_is_for_people() -> None:
-    written = StringIO()
-    described = configuration("text", "INFO")["formatters"]["text"]
-    formatter = logging.Formatter(described["format"], style=described["style"])
-    handler = logging.StreamHandler(written)
+def test_text_format() -> None:
+    stream = StringIO()
+    config = logging_config("text", "INFO")["formatters"]["text"]
+    formatter = logging.Formatter(config["format"], style=config["style"])
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     handler.handle(logging.LogRecord("a.b", logging.INFO, "", 0, "Said", (), None))
-    assert re.fullmatch(r"[\d-]{10} [\d:,]{12} INFO a\.b: Said\n", written.getvalue())
+    assert re.fullmatch(r"[\d-]{10} [\d:,]{12} INFO a\.b: Said\n", stream.getvalue())
 
 
-def test_server_logs_as_the_application_does_and_answers_without_a_log(tmp_path: Path) -> None:
+def test_server_logs_like_the_application_and_survives_without_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     os.mkfifo(log)
-    reading = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
     variables = {**empty_environment(tmp_path), "ALLOWED_HOSTS": "127.0.0.1", "HTTPS": "false"}
     with gunicorn(variables, log) as server:
         api = SocketApi(address=server.netloc)
         answer = api.get("nothing")
-        refused = api.get("nothing", headers={"X-Auth-Token": "prd_secret\x01"})
-        logged = os.read(reading, 100_000).decode()
-        os.close(reading)
+        rejected = api.get("nothing", headers={"X-Auth-Token": "prd_secret\x01"})
+        logged = os.read(reader, 100_000).decode()
+        os.close(reader)
         assert [api.get("nothing").status for _ in range(3)] == [404] * 3
     lines = [json.loads(line) for line in logged.splitlines()]
-    assert (answer.status, refused.status, "prd_secret" in logged) == (404, 400, False)
+    assert (answer.status, rejected.status, "prd_secret" in logged) == (404, 400, False)
     assert {line["logger"] for line in lines} == {"gunicorn.error", "productive.web.request_log"}
     assert [line["request_id"] for line in lines if line["request_id"]] == [answer.request_id]
     # No version.
     assert answer.headers["Server"] == "gunicorn"
 
 
-def test_documented_fields_are_those_of_a_line(db: None, api: Api, log: Log) -> None:
+def test_documented_fields_are_complete(db: None, api: Api, log: Log) -> None:
     api.get("people")
     (line,) = log.lines()
     text = (ROOT / "docs/operating.md").read_text()

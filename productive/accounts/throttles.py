@@ -16,7 +16,7 @@ from productive.accounts.models import ApiToken
 from productive.jsonapi.errors import TooManyRequestsError
 from productive.limits.limiter import get_limiter
 from productive.limits.windows import Limit
-from productive.web.client_address import address_of
+from productive.web.client_address import client_address
 
 
 def throttle_token(token: ApiToken) -> None:
@@ -35,7 +35,7 @@ def throttle_failed_authentication(request: HttpRequest) -> None:
 
     Valid tokens are still accepted from an address that has exceeded it.
     """
-    key = f"address:{client_network(address_of(request))}"
+    key = f"address:{client_network(client_address(request))}"
     throttle((key, settings.RATE_LIMIT_FAILED_AUTHENTICATION), lockout=True)
 
 

@@ -1,4 +1,4 @@
-"""Where a request comes from."""
+"""Find the IP address of the client of a request."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from django.conf import settings
 from django.http import HttpRequest
 
 
-def address_of(request: HttpRequest) -> str | None:
-    """The client's, as our own proxy saw it; without a proxy, the other end of the connection."""
-    seen = [request.META.get("REMOTE_ADDR", "")]
+def client_address(request: HttpRequest) -> str | None:
+    """Return the address that our own proxy saw; without a proxy, the peer of the connection."""
+    candidates = [request.META.get("REMOTE_ADDR", "")]
     if settings.TRUST_PROXY:
-        # The client may send entries of its own; the proxy appends the true one.
-        seen.insert(0, request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip())
-    return next((address for address in map(plain_address, seen) if address), None)
+        # The client may send entries of its own; the proxy appends the real one.
+        candidates.insert(0, request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip())
+    return next((address for address in map(normalize, candidates) if address), None)
 
 
-def plain_address(text: str) -> str | None:
-    """An address that a database can keep: without a zone, and None for what is no address.
+def normalize(text: str) -> str | None:
+    """Return an address that a database can store, without a zone; None if the text is not an address.
 
-    One of IPv4 is that also where the server listens for both, and sees it as one of IPv6.
+    A server that listens on IPv6 sees IPv4 clients as mapped addresses; return those as IPv4.
     """
     try:
         address = ip_address(text.partition("%")[0])

@@ -1,4 +1,4 @@
-"""The content security policy of every answer: what a page may load, run and be shown in."""
+"""Set the content security policy of every response: what it may load and run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-NOTHING = "default-src 'none'; frame-ancestors 'none'"
-# The theme evaluates the expressions in its pages' attributes (Alpine), and sets colours in a <style>.
-# No script that stands in a page is run, and nothing is loaded from elsewhere.
+DENY_ALL = "default-src 'none'; frame-ancestors 'none'"
+# The theme evaluates expressions in attributes (Alpine), and sets colors in a <style>. Inline scripts don't
+# run, and nothing is loaded from other hosts.
 ADMIN = "; ".join(
     [
         "default-src 'none'",
@@ -24,14 +24,14 @@ ADMIN = "; ".join(
 )
 
 
-class ContentSecurityPolicy:
-    """Middleware: the admin's pages may use what they are made of; all else may do nothing."""
+class ContentSecurityPolicyMiddleware:
+    """Let pages of the admin load their own files, and every other response nothing."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        policy = ADMIN if request.path.startswith("/admin/") else NOTHING
+        policy = ADMIN if request.path.startswith("/admin/") else DENY_ALL
         response.headers.setdefault("Content-Security-Policy", policy)
         return response

@@ -1,63 +1,52 @@
-"""What a load balancer asks: does the process live, and can it work."""
+"""Respond to the health checks of a load balancer: is the process alive, and is it ready."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache
-from typing import ClassVar
+from collections.abc import Callable
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 
 
-class MigrationsPendingError(Exception):
-    """The database is older than the code."""
+class HealthCheckMiddleware:
+    """Respond to `/healthz` and `/readyz`.
 
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """The process is alive."""
-    return answer("ok")
-
-
-def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers, and has every migration that this code knows. It may have later ones."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        demand_migrations()
-    except DatabaseError:
-        return answer("the database does not answer", 503)
-    except MigrationsPendingError:
-        return answer("migrations are pending", 503)
-    return answer("ok")
-
-
-class Probes:
-    """Middleware: answers these two to whoever asks by the machine's address, which is no host of ours."""
-
-    views: ClassVar[Mapping[str, Callable[[HttpRequest], HttpResponse]]] = {
-        "/healthz": healthz,
-        "/readyz": readyz,
-    }
+    A middleware, because a load balancer uses the address of the machine, which is not an allowed host.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        # True from the first time that no migration is pending; they are not checked again.
+        self.migrations_are_applied = False
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.views.get(request.path, self.get_response)(request)
+        match request.path:
+            case "/healthz":
+                return text_response("ok")
+            case "/readyz":
+                return self.readyz()
+        return self.get_response(request)
+
+    def readyz(self) -> HttpResponse:
+        """Return 200 if the database responds and has all migrations of this code. It may have later ones."""
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            self.migrations_are_applied = self.migrations_are_applied or not has_pending_migrations()
+        except DatabaseError:
+            return text_response("the database does not answer", 503)
+        if not self.migrations_are_applied:
+            return text_response("migrations are pending", 503)
+        return text_response("ok")
 
 
-def answer(text: str, status: int = 200) -> HttpResponse:
-    body = f"{text}\n".encode()
-    headers = {"Cache-Control": "no-store", "Content-Length": str(len(body))}
-    return HttpResponse(body, status=status, content_type="text/plain", headers=headers)
-
-
-# Asked again until nothing is pending, as what raises isn't kept; never again from then on.
-@cache
-def demand_migrations() -> None:
-    """Raise MigrationsPendingError where the database lacks a migration."""
+def has_pending_migrations() -> bool:
     executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise MigrationsPendingError
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def text_response(text: str, status: int = 200) -> HttpResponse:
+    content = f"{text}\n".encode()
+    headers = {"Cache-Control": "no-store", "Content-Length": str(len(content))}
+    return HttpResponse(content, status=status, content_type="text/plain", headers=headers)

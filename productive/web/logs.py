@@ -1,6 +1,6 @@
-"""How logs are written: one JSON object a line for machines, or text for whoever sits before it.
+"""Configure logging: one JSON object per line, or text for development.
 
-Nothing here needs Django, because the server that starts Django logs in the same way.
+This module doesn't import Django, because gunicorn uses it before Django is set up.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-# The thread's own: the id of the request that it answers.
+# The ID of the request that the current thread handles.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
-# In ASCII, so that nothing that somebody sent begins a new line, whatever reads it takes for one.
+# ASCII only, so that no data of a request is read as a line break, not even U+2028.
 encode = json.JSONEncoder(default=str).encode
 
 
 class JSONFormatter(logging.Formatter):
-    """A record as one line: its `fields` beside what every line has, and the traceback where there is one."""
+    """Format a record as one line of JSON, with its `fields` and its traceback, if any."""
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
+        created = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
         line: dict[str, Any] = {
-            "time": f"{moment.isoformat(timespec='milliseconds')}Z",
+            "time": f"{created.isoformat(timespec='milliseconds')}Z",
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
@@ -36,15 +36,15 @@ class JSONFormatter(logging.Formatter):
         return encode(line)
 
 
-class OnlyFailures(logging.Filter):
-    """What Django says of a refused request is in that request's own line; a traceback is nowhere else."""
+class OnlyExceptions(logging.Filter):
+    """Drop what Django logs of rejected requests, which have a line of their own; keep tracebacks."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return bool(record.exc_info)
 
 
-def configuration(form: str, level: str) -> dict[str, Any]:
-    """What `logging.config.dictConfig` takes. `form` is json or text."""
+def logging_config(log_format: str, level: str) -> dict[str, Any]:
+    """Return the argument of `logging.config.dictConfig`. `log_format` is json or text."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -52,18 +52,18 @@ def configuration(form: str, level: str) -> dict[str, Any]:
             "json": {"()": "productive.web.logs.JSONFormatter"},
             "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
         },
-        "filters": {"only failures": {"()": "productive.web.logs.OnlyFailures"}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form}},
+        "filters": {"only exceptions": {"()": "productive.web.logs.OnlyExceptions"}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": log_format}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Django gives its own a level of their own.
+            # Django sets a level of its own here.
             "django": {"level": level},
-            "django.request": {"filters": ["only failures"]},
-            # The request's own line says 400. This one would quote the host that was sent.
+            "django.request": {"filters": ["only exceptions"]},
+            # The line of the request says 400. This one would contain the host that the client sent.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
-            # At any level: they would write down all that a page is made of, and the values of statements.
+            # Even with LOG_LEVEL=DEBUG: their debug lines contain template contexts and SQL parameters.
             **{name: {"level": "INFO"} for name in ("django.template", "django.db.backends")},
-            # gunicorn's has a handler and a form of its own; its level is for --log-level to say.
+            # Replace the handler and format of gunicorn; --log-level still sets its level.
             "gunicorn.error": {"handlers": [], "propagate": True},
         },
     }

@@ -1,4 +1,4 @@
-"""A line in the log for each request, and the id by which whoever was answered can name it."""
+"""Log one line for each request, and return its ID in a header."""
 
 from __future__ import annotations
 
@@ -16,96 +16,98 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 from django.utils.functional import empty
 
-from productive.web.client_address import address_of
+from productive.web.client_address import client_address
 from productive.web.logs import request_id
 
 logger = logging.getLogger(__name__)
 
-HEADER = "X-Request-Id"
-SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# Asked every few seconds, by machines.
-PROBES = frozenset({"/healthz", "/readyz"})
+REQUEST_ID_HEADER = "X-Request-Id"
+VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Load balancers request these every few seconds.
+HEALTH_CHECKS = frozenset({"/healthz", "/readyz"})
 
 
-class Statements:
-    """Counts what is asked of the databases, and the seconds that they take to begin to answer."""
+class QueryTimer:
+    """Count the queries of a request and the seconds until the database returns their first rows."""
 
     def __init__(self) -> None:
         self.count, self.seconds = 0, 0.0
 
     def __call__(self, execute: Callable[..., Any], *arguments: Any) -> Any:
-        begun = perf_counter()
+        start = perf_counter()
         try:
             return execute(*arguments)
         finally:
             self.count += 1
-            self.seconds += perf_counter() - begun
+            self.seconds += perf_counter() - start
 
 
-class RequestLog:
-    """Middleware, the outermost: whatever is answered, and whoever answers it, has an id and a line."""
+class RequestLogMiddleware:
+    """Give every response an ID and a log line. The outermost middleware, so no response misses them."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        begun, statements = perf_counter(), Statements()
-        own_id = id_of(request)
-        before = request_id.set(own_id)
+        start, queries = perf_counter(), QueryTimer()
+        current_id = get_request_id(request)
+        token = request_id.set(current_id)
         try:
             with ExitStack() as stack:
                 for connection in connections.all():
-                    stack.enter_context(connection.execute_wrapper(statements))
+                    stack.enter_context(connection.execute_wrapper(queries))
                 response = self.get_response(request)
-            response.headers[HEADER] = own_id
-            level = level_of(request, response)
+            response.headers[REQUEST_ID_HEADER] = current_id
+            level = log_level(request, response)
             if logger.isEnabledFor(level):
-                line = fields(request, response, perf_counter() - begun, statements)
-                message = "{method} {path}: {status} in {duration_ms} ms".format_map(line)
-                logger.log(level, message, extra={"fields": line})
+                fields = log_fields(request, response, perf_counter() - start, queries)
+                message = "{method} {path}: {status} in {duration_ms} ms".format_map(fields)
+                logger.log(level, message, extra={"fields": fields})
         finally:
-            request_id.reset(before)
+            request_id.reset(token)
         return response
 
 
-def id_of(request: HttpRequest) -> str:
-    """The one that our own proxy gave it, or a new one."""
+def get_request_id(request: HttpRequest) -> str:
+    """Return the ID that our own proxy sent, or a new one."""
     given = request.META.get("HTTP_X_REQUEST_ID", "") if settings.TRUST_PROXY else ""
-    return given if SANE.fullmatch(given) else uuid4().hex
+    return given if VALID_ID.fullmatch(given) else uuid4().hex
 
 
-def level_of(request: HttpRequest, response: HttpResponse) -> int:
-    if request.path in PROBES:
+def log_level(request: HttpRequest, response: HttpResponse) -> int:
+    if request.path in HEALTH_CHECKS:
         return logging.DEBUG
     return logging.ERROR if response.status_code >= 500 else logging.INFO
 
 
-def fields(
-    request: HttpRequest, response: HttpResponse, seconds: float, statements: Statements
+def log_fields(
+    request: HttpRequest, response: HttpResponse, seconds: float, queries: QueryTimer
 ) -> dict[str, Any]:
-    """What is known of the request, without asking the database. The query string is left out, and so is
-    every header and body: they may hold what nobody must read."""
-    # Where an API view has found out who asks, it is noted on the request.
+    """Return what to log of the request, without a query.
+
+    The query string, the headers and the bodies are left out: they may contain secrets.
+    """
+    # The API view sets it.
     token = getattr(request, "auth", None)
-    # What was refused has changed nothing.
+    # A rejected request has changed nothing.
     change_set = vars(request).get("change_set") if response.status_code < 400 else None
     return {
         "method": request.method,
         "path": escape_uri_path(request.path),
         "status": response.status_code,
         "duration_ms": round(seconds * 1000, 1),
-        "queries": statements.count,
-        "query_ms": round(statements.seconds * 1000, 1),
+        "queries": queries.count,
+        "query_ms": round(queries.seconds * 1000, 1),
         "organization": token and token.organization_id,
         "token": token and token.prefix,
-        "user": user_of(request),
-        "address": address_of(request),
+        "user": user_id(request),
+        "address": client_address(request),
         "change_set": change_set and str(change_set),
     }
 
 
-def user_of(request: HttpRequest) -> int | None:
-    """The id of the user, if anybody asked who it is."""
+def user_id(request: HttpRequest) -> int | None:
+    """Return the ID of the user, if a view has loaded it."""
     user: Any = getattr(request, "user", None)
     if user is None or getattr(user, "_wrapped", None) is empty:
         return None
