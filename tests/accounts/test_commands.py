@@ -1,4 +1,4 @@
-"""create_organization and issue_token: what they make, and what they refuse in plain words."""
+"""Test the commands create_organization and issue_token."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.factories import OrganizationFactory, PersonFactory, UserFact
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
-def test_organization_is_created_and_its_id_printed_alone() -> None:
+def test_organization_is_created_and_its_id_printed() -> None:
     out, err = run("create_organization", " Acme d.o.o. ", "--time-zone", "Europe/Zagreb")
     organization = Organization.objects.get()
     assert (out, err) == (f"{organization.pk}\n", "")
     assert (organization.name, organization.time_zone) == ("Acme d.o.o.", "Europe/Zagreb")
 
 
-def test_organization_is_in_utc_unless_told_otherwise() -> None:
+def test_organization_is_in_utc_by_default() -> None:
     run("create_organization", "Acme")
     assert Organization.objects.get().time_zone == "UTC"
 
@@ -39,12 +39,12 @@ def test_organization_is_in_utc_unless_told_otherwise() -> None:
         ),
     ],
 )
-def test_invalid_organization_is_refused(arguments: list[str], message: str) -> None:
+def test_invalid_organization_is_not_created(arguments: list[str], message: str) -> None:
     assert refusal("create_organization", *arguments) == message
     assert Organization.objects.count() == 0
 
 
-def test_token_opens_with_the_printed_secret() -> None:
+def test_printed_secret_is_that_of_the_token() -> None:
     organization = OrganizationFactory()
     out, _ = run("issue_token", "--organization", organization.pk)
     secret = out.removesuffix("\n")
@@ -76,13 +76,13 @@ def test_token_without_a_user_gets_a_service_user() -> None:
     assert Person.objects.count() == 0
 
 
-def test_token_of_the_longest_name_gets_a_service_user() -> None:
+def test_name_of_a_service_user_is_truncated() -> None:
     organization = OrganizationFactory()
     run("issue_token", "--organization", organization.pk, "--name", "n" * 255)
     assert User.objects.get().username == f"api-{organization.pk}-{'n' * 100}"
 
 
-def test_token_acts_as_the_named_user_and_may_be_limited() -> None:
+def test_token_has_the_given_user_rights_and_lifetime() -> None:
     person = PersonFactory(user=UserFactory(username="ana", organization=None))
     before = timezone.now()
     run(
@@ -96,7 +96,7 @@ def test_token_acts_as_the_named_user_and_may_be_limited() -> None:
     assert User.objects.count() == 1
 
 
-def test_superuser_without_an_organization_may_have_tokens_of_any() -> None:
+def test_superuser_can_have_tokens_of_any_organization() -> None:
     organization = OrganizationFactory()
     UserFactory(username="root", organization=None, is_superuser=True)
     run("issue_token", "--organization", organization.pk, "--user", "root")
@@ -112,7 +112,7 @@ def test_hints_go_to_stderr_without_the_secret() -> None:
     assert err.splitlines() == [
         f"API token 'API token' of Acme: acts as user 'api-{organization.pk}-api-token', reads only, "
         f"expires at {expiry}.",
-        "The secret is shown this once and kept nowhere. With it in the variable TOKEN:",
+        "The secret is not stored and is not shown again. To use it from the variable TOKEN:",
         '  curl --header "X-Auth-Token: $TOKEN" <address>/api/v2/service_types',
     ]
     run("issue_token", "--organization", organization.pk)
@@ -125,7 +125,7 @@ def test_hints_go_to_stderr_without_the_secret() -> None:
         (["--user", "nobody"], "There is no user 'nobody'."),
         (["--user", ""], "There is no user ''."),
         (["--user", "stranger"], "user: does not belong to this organization"),
-        (["--user", "gone"], "User 'gone' is not active: no token of theirs would open anything."),
+        (["--user", "gone"], "User 'gone' is not active, so the token would not be valid."),
         (["--name", " "], "name: This field cannot be blank."),
         (["--expires-in-days", "0"], "--expires-in-days must be from 1 to 3650."),
         (["--expires-in-days", "-1"], "--expires-in-days must be from 1 to 3650."),
@@ -133,7 +133,7 @@ def test_hints_go_to_stderr_without_the_secret() -> None:
         (["--expires-in-days", "9" * 30], "--expires-in-days must be from 1 to 3650."),
     ],
 )
-def test_token_that_may_not_be_is_refused_and_leaves_nothing(arguments: list[str], message: str) -> None:
+def test_invalid_token_is_not_created(arguments: list[str], message: str) -> None:
     organization = OrganizationFactory()
     UserFactory(username="stranger")
     UserFactory(username="gone", organization=organization, is_active=False)
@@ -143,5 +143,5 @@ def test_token_that_may_not_be_is_refused_and_leaves_nothing(arguments: list[str
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "9" * 30])
-def test_token_of_an_unknown_organization_is_refused(number: str) -> None:
+def test_token_of_an_unknown_organization_is_not_created(number: str) -> None:
     assert refusal("issue_token", "--organization", number) == f"There is no organization {number}."

@@ -218,7 +218,7 @@ def test_key_lasts_a_day(api: Api) -> None:
 
 
 def test_prune_deletes_what_has_expired_and_nothing_else(token: ApiToken, monkeypatch: Any) -> None:
-    monkeypatch.setattr("productive.accounts.management.commands.prune.AT_ONCE", 2)
+    monkeypatch.setattr("productive.accounts.management.commands.prune.BATCH_SIZE", 2)
     now = timezone.now()
     ages = [timedelta(0), KEPT_FOR - timedelta(minutes=1), *[KEPT_FOR + timedelta(days=n) for n in range(5)]]
     for n, age in enumerate(ages):

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
-from productive.accounts.management.commands.create_organization import in_plain_words
+from productive.accounts.management.commands.create_organization import format_errors
 from productive.accounts.models import Organization, OrganizationOwned, Person
 from productive.database.history import change_set, history_of, record_all
 from productive.management import agency
@@ -97,7 +97,7 @@ class Command(BaseCommand):
         try:
             organization.full_clean()
         except ValidationError as error:
-            raise CommandError(in_plain_words(error)) from None
+            raise CommandError(format_errors(error)) from None
         begun = perf_counter()
         with transaction.atomic(), change_set():
             there = Organization.objects.filter(name=organization.name).first()

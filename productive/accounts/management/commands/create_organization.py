@@ -1,4 +1,4 @@
-"""The first command after an installation: everything else belongs to an organization."""
+"""Create an organization, to which all other records belong."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from productive.accounts.models import Organization
 
 
-def in_plain_words(error: ValidationError) -> str:
-    """What `full_clean()` found, as one line: "time_zone: is not …; name: …"."""
+def format_errors(error: ValidationError) -> str:
+    """Return the errors of `full_clean()` as one line: "time_zone: is not …; name: …"."""
     return "; ".join(
         f"{field}: {message}" for field, messages in error.message_dict.items() for message in messages
     )
@@ -29,6 +29,6 @@ class Command(BaseCommand):
         try:
             organization.full_clean()
         except ValidationError as error:
-            raise CommandError(in_plain_words(error)) from None
+            raise CommandError(format_errors(error)) from None
         organization.save()
         self.stdout.write(str(organization.pk))

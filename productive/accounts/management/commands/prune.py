@@ -1,4 +1,4 @@
-"""Take away what has served its time."""
+"""Delete expired idempotency keys."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from django.utils import timezone
 
 from productive.accounts.idempotency import IdempotencyKey
 
-# In one transaction; between two of them, on SQLite, others may write.
-AT_ONCE = 1000
+# The number of rows in one transaction. On SQLite, other writers proceed between two of them.
+BATCH_SIZE = 1000
 
 
 class Command(BaseCommand):
-    help = "Delete the idempotency keys that have expired. Run it daily."
+    help = "Delete expired idempotency keys. Run it daily."
 
     def handle(self, **options: Any) -> None:
         now, count = timezone.now(), 0
-        while pruned := IdempotencyKey.objects.prune(now, AT_ONCE):
+        while pruned := IdempotencyKey.objects.prune(now, BATCH_SIZE):
             count += pruned
         self.stdout.write(f"{count} idempotency keys deleted")

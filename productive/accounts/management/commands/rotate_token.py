@@ -1,4 +1,4 @@
-"""Give an integration another key for the same door, and take away the old one."""
+"""Replace an API token: issue a new secret and revoke the old one."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from productive.accounts.management.commands.create_organization import in_plain_words
-from productive.accounts.management.commands.issue_token import LONGEST_DAYS, issue, local, told_of
+from productive.accounts.management.commands.create_organization import format_errors
+from productive.accounts.management.commands.issue_token import MAX_DAYS, describe, issue, local_time
 from productive.accounts.models import ApiToken
 from productive.database.history import change_set
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-LONGEST_GRACE = timedelta(days=30)
+MAX_GRACE = timedelta(days=30)
 
 
-def duration(text: str) -> timedelta:
-    """What `90m`, `24h` or `7d` says. Raise ArgumentTypeError for anything else, and for too long."""
+def parse_duration(text: str) -> timedelta:
+    """Parse `90m`, `24h` or `7d`. Raise ArgumentTypeError for other formats and above MAX_GRACE."""
     match = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
     length = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else None
-    if length is None or length > LONGEST_GRACE:
+    if length is None or length > MAX_GRACE:
         raise ArgumentTypeError(
-            f"must be minutes, hours or days, such as 90m, 24h or 7d; {LONGEST_GRACE.days}d at most"
+            f"must be minutes, hours or days, such as 90m, 24h or 7d; {MAX_GRACE.days}d at most"
         )
     return length
 
 
 def rotate(token: ApiToken, grace: timedelta = timedelta(0)) -> tuple[ApiToken, str]:
-    """Make a token with the rights of this one, and return it with its secret, which can't be had again.
+    """Create a token with the rights of this one, and return it with its secret, which is not stored.
 
-    This one is revoked, or after a grace expires. The new one lasts from now as long as this one was given,
-    though never longer than what can be issued. Raises ValidationError and changes nothing where the new one
-    may not exist: its user has lost their seat.
+    Revoke this one, or let it expire after a grace period. The lifetime of the new one is that of this one,
+    but at most MAX_DAYS. Raise ValidationError and change nothing if the new one is not valid: its user is
+    no longer a member of the organization.
     """
     now, expires_at = timezone.now(), None
     if token.expires_at is not None:
-        expires_at = now + min(token.expires_at - token.created_at, timedelta(days=LONGEST_DAYS))
-    fresh, secret = issue(
+        expires_at = now + min(token.expires_at - token.created_at, timedelta(days=MAX_DAYS))
+    new, secret = issue(
         token.organization,
         token.name,
         user=token.user,
@@ -55,65 +55,74 @@ def rotate(token: ApiToken, grace: timedelta = timedelta(0)) -> tuple[ApiToken, 
     elif token.expires_at is None or token.expires_at > now + grace:
         token.expires_at = now + grace
         token.save(update_fields=["expires_at"])
-    return fresh, secret
+    return new, secret
 
 
 class Command(BaseCommand):
-    help = "Make a token with the rights of another one, print its secret, once, and revoke that other one."
+    help = "Replace an API token by a new one with the same rights, print its secret, and revoke the old one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "token",
             metavar="PREFIX",
-            help="the first 12 characters of the token's secret, as the admin shows them; or its name",
+            help="the first 12 characters of the token's secret, as shown in the admin, or its name",
         )
-        parser.add_argument("--organization", type=int, metavar="ID", help="whose token it is, if names meet")
+        parser.add_argument(
+            "--organization",
+            type=int,
+            metavar="ID",
+            help="its organization, if several have a token of that name",
+        )
         parser.add_argument(
             "--grace",
-            type=duration,
+            type=parse_duration,
             default=timedelta(0),
             metavar="24h",
-            help="how much longer the old secret opens what it did; it is revoked at once unless given",
+            help="how long the old secret is still valid; by default it is revoked at once",
         )
 
     def handle(self, *, token: str, organization: int | None, grace: timedelta, **options: Any) -> None:
         with change_set(), transaction.atomic():
             old = self.find(token, organization)
-            self.demand_no_successor(old)
+            self.check_not_rotated(old)
             try:
-                fresh, secret = rotate(old, grace)
+                new, secret = rotate(old, grace)
             except ValidationError as error:
-                raise CommandError(in_plain_words(error)) from None
+                raise CommandError(format_errors(error)) from None
         self.stdout.write(secret)
-        self.stderr.write(f"{told_of(fresh)}\n{self.end_of(old)}", str)
+        self.stderr.write(f"{describe(new)}\n{self.describe_end(old)}", str)
 
-    def find(self, named: str, organization: int | None) -> ApiToken:
-        """The one token that is meant, locked. What was typed is never shown: it may be a secret."""
-        tokens = ApiToken.objects.filter(Q(prefix=named) | Q(name=named)).live(timezone.now())
+    def find(self, prefix_or_name: str, organization: int | None) -> ApiToken:
+        """Lock and return the token. Errors don't repeat the argument: it may be a secret."""
+        tokens = ApiToken.objects.filter(Q(prefix=prefix_or_name) | Q(name=prefix_or_name)).live(
+            timezone.now()
+        )
         if organization is not None:
             tokens = tokens.filter(organization=organization)
         found = list(tokens.select_for_update(of=("self",)).select_related("organization", "user")[:2])
         if not found:
-            raise CommandError("No token that is live has this prefix or name. issue_token makes a new one.")
+            raise CommandError("No live token has this prefix or name. Use issue_token to create one.")
         if len(found) > 1:
-            raise CommandError("Several tokens that are live have this name: say which by its prefix.")
+            raise CommandError("Several live tokens have this name. Use the prefix instead.")
         return found[0]
 
-    def demand_no_successor(self, old: ApiToken) -> None:
-        """A token in its grace no longer says how long a second successor should last."""
+    def check_not_rotated(self, old: ApiToken) -> None:
+        """Raise CommandError if the token is in its grace period.
+
+        Its lifetime has been shortened, so a second successor would get the wrong one.
+        """
         now = timezone.now()
-        if old.expires_at is None or old.expires_at > now + LONGEST_GRACE:
+        if old.expires_at is None or old.expires_at > now + MAX_GRACE:
             return
         newer = ApiToken.objects.live(now).filter(
             organization=old.organization_id, user=old.user_id, name=old.name, pk__gt=old.pk
         )
         if successor := newer.last():
             raise CommandError(
-                f"It has been rotated: {successor.prefix}… is its successor."
-                " Rotate that one, or revoke it first."
+                f"This token has been replaced by {successor.prefix}…. Rotate that one, or revoke it first."
             )
 
-    def end_of(self, old: ApiToken) -> str:
+    def describe_end(self, old: ApiToken) -> str:
         if old.revoked_at is not None:
-            return f"The old one, {old.prefix}…, is revoked."
-        return f"The old one, {old.prefix}…, expires at {local(old, old.expires_at)}."  # type: ignore[arg-type]
+            return f"The old token, {old.prefix}…, is revoked."
+        return f"The old token, {old.prefix}…, expires at {local_time(old, old.expires_at)}."  # type: ignore[arg-type]
