@@ -1,4 +1,4 @@
-"""Who sends an API request: the header's secret, and the organization that it opens."""
+"""Authenticate API requests by the token in the header `X-Auth-Token`."""
 
 from __future__ import annotations
 
@@ -21,61 +21,70 @@ from productive.database.query_cache import Prepared
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105
 ORGANIZATION_HEADER = "X-Organization-Id"
 
-
-LOADED: tuple[tuple[type[models.Model], str], ...] = (
+# The models that the token query joins, and their lookup prefixes. A query whose SQL is cached returns
+# tuples, so `find_token` creates the instances.
+LOADED_MODELS: tuple[tuple[type[models.Model], str], ...] = (
     (ApiToken, ""),
     (User, "user__"),
     (Organization, "organization__"),
 )
-NAMES = {model: [field.attname for field in model._meta.concrete_fields] for model, _ in LOADED}
+COLUMNS = {model: [field.attname for field in model._meta.concrete_fields] for model, _ in LOADED_MODELS}
 
 
-def tokens_with(digest: str) -> models.QuerySet[ApiToken, Any]:
-    """The token with its user and organization, column by column, and what else is asked of all three."""
+def token_query(digest: str) -> models.QuerySet[ApiToken, Any]:
+    """Select the columns of the token, its user and its organization, and annotations of them."""
     tokens = ApiToken.objects.filter(digest=digest).with_seats()
-    asked = ["has_seat"]
+    annotations = ["has_seat"]
     if replicas.is_configured():
         tokens = tokens.annotate(noted_position=replicas.noted_position())
-        asked.append("noted_position")
-    return tokens.values_list(*(f"{path}{name}" for model, path in LOADED for name in NAMES[model]), *asked)
+        annotations.append("noted_position")
+    return tokens.values_list(
+        *(f"{prefix}{name}" for model, prefix in LOADED_MODELS for name in COLUMNS[model]), *annotations
+    )
 
 
-TOKENS = Prepared(ApiToken, tokens_with, "digest")
+TOKENS = Prepared(ApiToken, token_query, "digest")
 
 
 def find_token(secret: str) -> Any:
-    """The token that the secret belongs to, with what its request asks of it; None where it opens nothing.
+    """Return the token with this secret, with its user and organization loaded, or None.
 
-    It is found by its digest: nothing to compare, nothing to time.
+    The lookup is by digest, so its timing reveals nothing about valid secrets.
     """
     for row in TOKENS.rows(digest(secret)):
         values = iter(row)
-        loaded = [
-            model.from_db(DEFAULT_DB_ALIAS, NAMES[model], list(islice(values, len(NAMES[model]))))
-            for model, _ in LOADED
+        instances = [
+            model.from_db(DEFAULT_DB_ALIAS, COLUMNS[model], list(islice(values, len(COLUMNS[model]))))
+            for model, _ in LOADED_MODELS
         ]
         token: Any
-        token, token.user, token.organization = loaded
+        token, token.user, token.organization = instances
         token.has_seat, token.noted_position = next(values), next(values, None)
         return token
     return None
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`X-Auth-Token` names the user and the organization; `X-Organization-Id` may only confirm the latter."""
+    """Authenticate by `X-Auth-Token`, which identifies the user and the organization.
+
+    `X-Organization-Id` is optional, and must be the organization of the token.
+    """
 
     header_parameters: ClassVar[list[dict[str, Any]]] = [
         {
             "name": ORGANIZATION_HEADER,
             "in": "header",
-            "description": "The organization's id. The token names it already; sent, it must be the same.",
+            "description": "The ID of the organization. Optional; it must be that of the token.",
             "schema": {"type": "string"},
         }
     ]
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        """Raise AuthenticationFailed for a secret that opens nothing, the same for every reason why; or
-        TooManyRequestsError for one too many of these, or of a token's own requests."""
+        """Return the user and the token, or None without the header.
+
+        Raise AuthenticationFailed if the token is not live, without saying why; TooManyRequestsError above
+        the rate limit of the token, or of failed authentications.
+        """
         secret = request.headers.get(TOKEN_HEADER)
         if secret is None:
             return None
@@ -100,7 +109,7 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
-    """The token, for the API's document."""
+    """Describe the token in the OpenAPI document."""
 
     target_class = TokenAuthentication
     name = "token"
@@ -111,7 +120,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
 
 class TokenPermission(BasePermission):
-    """A token is needed for everything, and a read-write one for changes."""
+    """Require a token for every request, and a read-write token for changes."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         token: Any = request.auth

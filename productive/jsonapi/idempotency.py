@@ -1,7 +1,7 @@
-"""Idempotency-Key: a POST that is sent again, because its answer was lost, makes nothing a second time.
+"""Support `Idempotency-Key`: a POST that is repeated returns the first response and has no effect.
 
-Only what was done is kept: a refused request has made nothing, so it may be mended and sent with the same
-key. What is kept where, and for how long, is for whatever `request.auth` is to say.
+Only successful responses are stored: a rejected request can be corrected and repeated with the same key. The
+token (`request.auth`) stores the response, and defines for how long.
 """
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ MAX_LENGTH = 255
 
 
 class Created(NamedTuple):
-    """The answer to a POST, and whether it was given before."""
+    """The response to a POST, and whether it repeats an earlier one."""
 
     location: str
     body: bytes
     is_replayed: bool = False
 
 
-def once(request: Request, create: Callable[[], Created]) -> Callable[[], Created]:
-    """`create`, to be called within a transaction, but only where the request's key is new.
+def idempotent(request: Request, create: Callable[[], Created]) -> Callable[[], Created]:
+    """Wrap `create` so that it is only called if the key of the request is new.
 
-    Raise HeaderError 400 for a key that can't be one. What is returned raises it, with 409, where the key
-    came with another request.
+    Raise HeaderError 400 if the key is not valid. Call the returned function in a transaction; it raises
+    HeaderError 409 if the key was used for another request.
     """
     key = request.headers.get(IDEMPOTENCY_KEY)
     if key is None:
         return create
     if not (key.strip() and key.isascii() and key.isprintable() and len(key) <= MAX_LENGTH):
-        words = f"{IDEMPOTENCY_KEY} must be 1 to {MAX_LENGTH} printable ASCII characters"
-        raise HeaderError(400, IDEMPOTENCY_KEY, words)
+        message = f"{IDEMPOTENCY_KEY} must be 1 to {MAX_LENGTH} printable ASCII characters"
+        raise HeaderError(400, IDEMPOTENCY_KEY, message)
     fingerprint = fingerprint_of(request)
     token: Any = request.auth
 
-    def create_once() -> Created:
+    def create_or_replay() -> Created:
         earlier = token.claim(key, fingerprint)
         if earlier is None:
             created = create()
             token.keep_answer(key, created.location, created.body)
             return created
         if earlier.fingerprint != fingerprint:
-            words = f"This {IDEMPOTENCY_KEY} has come with another request before"
-            raise HeaderError(409, IDEMPOTENCY_KEY, words)
+            message = f"This {IDEMPOTENCY_KEY} was already used for another request"
+            raise HeaderError(409, IDEMPOTENCY_KEY, message)
         return Created(earlier.location, bytes(earlier.body), is_replayed=True)
 
-    return create_once
+    return create_or_replay
 
 
 def fingerprint_of(request: Request) -> str:
-    """What two requests have in common that ask for the same: the address with its query, and the document.
+    """Return a digest of the path, the query string and the parsed document.
 
-    Not the bytes of the document: who writes it anew may write its members in another order.
+    The document is not compared by its bytes: a client may serialize its members in another order.
     """
-    asked = [request.get_full_path(), request.data]
-    return blake2b(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS), digest_size=32).hexdigest()
+    identity = [request.get_full_path(), request.data]
+    return blake2b(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS), digest_size=32).hexdigest()

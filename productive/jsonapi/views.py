@@ -21,7 +21,7 @@ from productive.jsonapi.documents import Plan, Reader, Row, compile_plan
 from productive.jsonapi.errors import ApiError, HeaderError
 from productive.jsonapi.etags import is_matched, tags_of
 from productive.jsonapi.filters import FilterSet
-from productive.jsonapi.idempotency import REPLAYED, Created, once
+from productive.jsonapi.idempotency import REPLAYED, Created, idempotent
 from productive.jsonapi.pagination import Contents, CursorPage, Page, addresses, page_of
 from productive.jsonapi.parameters import include_tree, sparse_fields
 from productive.jsonapi.parsers import ResourceObject, parse_id
@@ -146,7 +146,7 @@ class ModelViewSet(ReadOnlyViewSet):
             location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{pk}")
             return Created(location, dump(self.document(plan, pk)))
 
-        created = in_transaction(once(request, save))
+        created = in_transaction(idempotent(request, save))
         headers = {"Location": created.location}
         if created.is_replayed:
             headers[REPLAYED] = "true"

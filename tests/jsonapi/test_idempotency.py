@@ -1,4 +1,4 @@
-"""Idempotency-Key: a POST that is sent again is answered again, and makes nothing a second time."""
+"""Test that a POST repeated with an Idempotency-Key returns the first response and has no effect."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from assignments.models import ServiceAssignment
 from catalog.models import ServiceType
-from productive.accounts.idempotency import KEPT_FOR, IdempotencyKey
+from productive.accounts.idempotency import LIFETIME, IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.database.history import Change
 from productive.database.replicas import REPLICA
@@ -42,12 +42,12 @@ NEW_TYPE = document_for("service_types", name="Design")
 
 
 def is_replay(again: Answer, first: Answer) -> bool:
-    """The first answer, byte for byte, and said to be."""
+    """Return whether a response is the first one, byte for byte, with Idempotency-Replayed."""
     return again == Answer(first.status, {**first.headers, "Idempotency-Replayed": "true"}, first.body)
 
 
 @pytest.mark.parametrize("resource", WRITABLE)
-def test_every_resource_is_made_once(resource: str, api: Api, organization: Organization) -> None:
+def test_repeated_request_creates_one_record(resource: str, api: Api, organization: Organization) -> None:
     body = new(resource, organization)
     first = api.post(resource, json=body, headers=KEY)
     assert (first.status, "Idempotency-Replayed" in first.headers) == (201, False)
@@ -56,11 +56,11 @@ def test_every_resource_is_made_once(resource: str, api: Api, organization: Orga
     assert model_of(resource)._base_manager.filter(organization=organization).count() == 1
 
 
-def test_every_route_that_takes_post_is_one_of_these(api: Api) -> None:
+def test_every_route_that_allows_post_is_tested(api: Api) -> None:
     assert {name for name in SERVED if api.post(name).status != 405} == {*WRITABLE}
 
 
-def test_answer_is_the_first_one_whatever_has_become_of_the_record(api: Api) -> None:
+def test_response_is_repeated_after_the_record_has_changed(api: Api) -> None:
     first = api.post("service_types?fields[service_types]=name", json=NEW_TYPE, headers=KEY)
     pk = first.data["id"]
     assert api.patch(f"service_types/{pk}/archive").status == 200
@@ -70,7 +70,7 @@ def test_answer_is_the_first_one_whatever_has_become_of_the_record(api: Api) -> 
     assert ServiceType.objects.count() == 0
 
 
-def test_tag_that_is_replayed_is_that_of_the_state_then(api: Api) -> None:
+def test_repeated_etag_is_that_of_the_first_response(api: Api) -> None:
     first = api.post("service_types", json=NEW_TYPE, headers=KEY)
     path = f"service_types/{first.data['id']}"
     api.patch(path, json=document_for("service_types", name="Renamed"))
@@ -78,7 +78,7 @@ def test_tag_that_is_replayed_is_that_of_the_state_then(api: Api) -> None:
     assert api.delete(path, headers={"If-Match": again.headers["ETag"]}).status == 412
 
 
-def test_document_may_be_written_in_another_way(api: Api) -> None:
+def test_document_may_be_serialized_differently(api: Api) -> None:
     first = api.post("service_types", json=NEW_TYPE, headers=KEY)
     other = b'{ "data": {"attributes": {"name": "D\\u0065sign"}, "type": "service_types"} }'
     assert is_replay(api.post("service_types", body=other, headers=KEY), first)
@@ -106,7 +106,7 @@ def test_key_of_another_request_is_a_conflict(path: str, body: Any, api: Api) ->
             "status": "409",
             "code": "conflict",
             "title": "Conflict",
-            "detail": "This Idempotency-Key has come with another request before",
+            "detail": "This Idempotency-Key was already used for another request",
             "source": {"header": "Idempotency-Key"},
         },
     )
@@ -114,23 +114,23 @@ def test_key_of_another_request_is_a_conflict(path: str, body: Any, api: Api) ->
     assert ServiceType.objects.count() == 1
 
 
-def test_refusal_is_not_kept(api: Api) -> None:
-    """It has made nothing. Mended, the request may be sent with the same key."""
-    refused = [
+def test_rejected_request_is_not_stored(api: Api) -> None:
+    """It had no effect. The request can be corrected and sent with the same key."""
+    rejected = [
         api.post("service_types", json=document_for("service_types", name=""), headers=KEY),
         api.post("service_types", json=document_for("people"), headers=KEY),
         api.post("service_types", body=b"{", headers=KEY),
         api.post("service_types?include=nothing", json=NEW_TYPE, headers=KEY),
         Api("unknown").post("service_types", json=NEW_TYPE, headers=KEY),
     ]
-    assert [answer.status for answer in refused] == [422, 409, 400, 400, 401]
+    assert [answer.status for answer in rejected] == [422, 409, 400, 400, 401]
     assert IdempotencyKey.objects.count() == 0
-    made = api.post("service_types", json=NEW_TYPE, headers=KEY)
-    assert (made.status, "Idempotency-Replayed" in made.headers) == (201, False)
+    created = api.post("service_types", json=NEW_TYPE, headers=KEY)
+    assert (created.status, "Idempotency-Replayed" in created.headers) == (201, False)
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "tab\tbed", "del\x7f", "caf\xe9", "\x80", "\x00"])
-def test_key_that_cannot_be_one_is_refused(key: str, api: Api) -> None:
+def test_invalid_key_is_rejected(key: str, api: Api) -> None:
     answer = api.post("service_types", json=NEW_TYPE, headers={"Idempotency-Key": key})
     assert (answer.status, answer.error) == (
         400,
@@ -146,7 +146,7 @@ def test_key_that_cannot_be_one_is_refused(key: str, api: Api) -> None:
 
 
 @pytest.mark.parametrize("key", ["1", "x" * 255, '"quoted"', "a b", "'; DROP TABLE", "%s", "a,a"])
-def test_any_other_key_is_one(key: str, api: Api) -> None:
+def test_valid_key(key: str, api: Api) -> None:
     headers = {"Idempotency-Key": key}
     first = api.post("service_types", json=NEW_TYPE, headers=headers)
     assert first.status == 201
@@ -155,24 +155,23 @@ def test_any_other_key_is_one(key: str, api: Api) -> None:
     assert "Idempotency-Replayed" not in api.post("service_types", json=NEW_TYPE, headers=other).headers
 
 
-def test_query_of_any_bytes_has_a_fingerprint(api: Api) -> None:
+def test_query_string_may_have_any_bytes(api: Api) -> None:
     path = "service_types?x=%ff%00&y=\x7f\xe9"
     first = api.post(path, json=NEW_TYPE, headers=KEY)
     assert first.status == 201
     assert is_replay(api.post(path, json=NEW_TYPE, headers=KEY), first)
 
 
-def test_key_is_its_tokens_own(api: Api, organization: Organization) -> None:
-    """Another organization's, and another token's, never meets it, nor tells of it."""
-    neighbour = Api(ApiTokenFactory(organization=organization).name)
+def test_keys_of_different_tokens_are_independent(api: Api, organization: Organization) -> None:
+    colleague = Api(ApiTokenFactory(organization=organization).name)
     stranger = Api(ApiTokenFactory(organization=OrganizationFactory()).name)
-    answers = [each.post("service_types", json=NEW_TYPE, headers=KEY) for each in (api, neighbour, stranger)]
+    answers = [each.post("service_types", json=NEW_TYPE, headers=KEY) for each in (api, colleague, stranger)]
     assert [answer.status for answer in answers] == [201] * 3
     assert len({answer.headers["Location"] for answer in answers}) == 3
     assert not any("Idempotency-Replayed" in answer.headers for answer in answers)
 
 
-def test_answer_is_repeated_only_to_whoever_may_still_ask(api: Api, token: ApiToken) -> None:
+def test_response_is_not_repeated_without_permission(api: Api, token: ApiToken) -> None:
     assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 201
     ApiToken.objects.filter(pk=token.pk).update(read_only=True)
     assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 403
@@ -180,7 +179,7 @@ def test_answer_is_repeated_only_to_whoever_may_still_ask(api: Api, token: ApiTo
     assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 401
 
 
-def test_other_methods_have_no_use_for_it(api: Api, organization: Organization) -> None:
+def test_other_methods_ignore_the_key(api: Api, organization: Organization) -> None:
     row = ServiceTypeFactory(organization=organization)
     path = f"service_types/{row.pk}"
     answers = [
@@ -193,7 +192,7 @@ def test_other_methods_have_no_use_for_it(api: Api, organization: Organization) 
     assert IdempotencyKey.objects.count() == 0
 
 
-# --- How long -------------------------------------------------------------------------------------
+# --- Lifetime -------------------------------------------------------------------------------------
 
 
 def age(by: timedelta) -> None:
@@ -202,14 +201,14 @@ def age(by: timedelta) -> None:
 
 
 def test_key_lasts_a_day(api: Api) -> None:
-    """Afterwards it may be used anew, for the same request or for another one, pruned or not."""
-    assert timedelta(hours=24) <= KEPT_FOR
+    """After that it can be used for any request, pruned or not."""
+    assert timedelta(hours=24) <= LIFETIME
     first = api.post("service_types", json=NEW_TYPE, headers=KEY)
-    age(KEPT_FOR - timedelta(minutes=1))
+    age(LIFETIME - timedelta(minutes=1))
     assert is_replay(api.post("service_types", json=NEW_TYPE, headers=KEY), first)
     age(timedelta(minutes=1))
-    refused = api.post("service_types", json=document_for("service_types", name=""), headers=KEY)
-    assert refused.status == 422
+    rejected = api.post("service_types", json=document_for("service_types", name=""), headers=KEY)
+    assert rejected.status == 422
     second = api.post("projects", json=document_for("projects", name="Bridge"), headers=KEY)
     assert (second.status, "Idempotency-Replayed" in second.headers) == (201, False)
     assert is_replay(api.post("projects", json=document_for("projects", name="Bridge"), headers=KEY), second)
@@ -217,51 +216,51 @@ def test_key_lasts_a_day(api: Api) -> None:
     assert IdempotencyKey.objects.count() == 1
 
 
-def test_prune_deletes_what_has_expired_and_nothing_else(token: ApiToken, monkeypatch: Any) -> None:
+def test_prune_deletes_expired_keys_only(token: ApiToken, monkeypatch: Any) -> None:
     monkeypatch.setattr("productive.accounts.management.commands.prune.BATCH_SIZE", 2)
     now = timezone.now()
-    ages = [timedelta(0), KEPT_FOR - timedelta(minutes=1), *[KEPT_FOR + timedelta(days=n) for n in range(5)]]
+    ages = [timedelta(0), LIFETIME - timedelta(minutes=1), *[LIFETIME + timedelta(days=n) for n in range(5)]]
     for n, age in enumerate(ages):
         IdempotencyKey.objects.create(token=token, key=f"key {n}", created_at=now - age)
-    told = StringIO()
-    call_command("prune", stdout=told)
-    assert told.getvalue() == "5 idempotency keys deleted\n"
+    stdout = StringIO()
+    call_command("prune", stdout=stdout)
+    assert stdout.getvalue() == "5 idempotency keys deleted\n"
     assert sorted(key.key for key in IdempotencyKey.objects.all()) == ["key 0", "key 1"]
-    call_command("prune", stdout=told)
-    assert told.getvalue().endswith("\n0 idempotency keys deleted\n")
+    call_command("prune", stdout=stdout)
+    assert stdout.getvalue().endswith("\n0 idempotency keys deleted\n")
 
 
-def test_prune_deletes_a_thousand_at_once(token: ApiToken) -> None:
-    then = timezone.now() - KEPT_FOR
-    rows = [IdempotencyKey(token=token, key=str(n), created_at=then) for n in range(1001)]
+def test_prune_deletes_more_than_one_batch(token: ApiToken) -> None:
+    created_at = timezone.now() - LIFETIME
+    rows = [IdempotencyKey(token=token, key=str(n), created_at=created_at) for n in range(1001)]
     IdempotencyKey.objects.bulk_create(rows)
     call_command("prune", stdout=StringIO())
     assert IdempotencyKey.objects.count() == 0
 
 
-def test_token_is_deleted_with_keys_behind_it(api: Api, organization: Organization) -> None:
+def test_token_with_keys_can_be_deleted(api: Api, organization: Organization) -> None:
     api.post("service_types", json=NEW_TYPE, headers=KEY)
     organization.delete()
     assert (ApiToken.objects.count(), IdempotencyKey.objects.count()) == (0, 1)
 
 
-# --- What it costs, and what it isn't -------------------------------------------------------------
+# --- Queries and permissions ----------------------------------------------------------------------
 
 
-def test_key_costs_two_queries_and_nothing_without_it(api: Api, django_assert_num_queries: Any) -> None:
-    # the token, the record, its history, the answer; the savepoint
+def test_key_takes_two_queries_and_none_without_it(api: Api, django_assert_num_queries: Any) -> None:
+    # the token, the record, its history, the response; the savepoint
     with django_assert_num_queries(4 + 2) as without:
         assert api.post("service_types", json=NEW_TYPE).status == 201
     assert "idempotencykey" not in str(without.captured_queries)
-    # and the key, then its answer
+    # and the key, then its response
     with django_assert_num_queries(6 + 2):
         assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 201
-    # the token, the key that is taken, its answer; the savepoint
+    # the token, the existing key, its response; the savepoint
     with django_assert_num_queries(3 + 2):
         assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 201
 
 
-def test_keys_are_no_resource_no_page_and_no_right() -> None:
+def test_keys_are_not_in_the_api_the_admin_or_the_permissions() -> None:
     assert IdempotencyKey not in {view.serializer_class.Meta.model for view in SERVED.values()}
     assert IdempotencyKey not in admin.site._registry
     permissions = apps.get_model("auth.Permission").objects
@@ -271,43 +270,43 @@ def test_keys_are_no_resource_no_page_and_no_right() -> None:
     )
 
 
-# --- At once --------------------------------------------------------------------------------------
+# --- Concurrent requests --------------------------------------------------------------------------
 
 WRITERS = 16
 
 
-def once_and_the_rest(answers: list[Answer]) -> bool:
-    """One answer that made the record, and the others repeat it."""
+def created_once(answers: list[Answer]) -> bool:
+    """Return whether one response created the record and the others repeat it."""
     (first,) = (answer for answer in answers if "Idempotency-Replayed" not in answer.headers)
-    rest = [answer for answer in answers if answer is not first]
-    return first.status == 201 and all(is_replay(answer, first) for answer in rest)
+    others = [answer for answer in answers if answer is not first]
+    return first.status == 201 and all(is_replay(answer, first) for answer in others)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_request_sent_many_times_at_once_makes_one_record() -> None:
+def test_concurrent_requests_create_one_record() -> None:
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api = Api(token.name)
     for n in range(3):
         headers, body = {"Idempotency-Key": f"{n}"}, document_for("service_types", name=f"Type {n}")
         answers = at_once(*[lambda h=headers, b=body: api.post("service_types", json=b, headers=h)] * WRITERS)
-        assert once_and_the_rest(answers)
+        assert created_once(answers)
         assert ServiceType.objects.filter(name=f"Type {n}").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rule_that_a_second_record_would_break_is_not_what_the_loser_hears() -> None:
-    """The pair is there already, made by the same request: that is no fault of the client's."""
+def test_concurrent_requests_do_not_violate_unique_constraints() -> None:
+    """The pair exists already, but the same request has created it."""
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api, organization = Api(token.name), token.organization
     person, service = PersonFactory(organization=organization), ServiceFactory(organization=organization)
     body = document_for("service_assignments", person_id=person.pk, service_id=service.pk)
     answers = at_once(*[lambda: api.post("service_assignments", json=body, headers=KEY)] * WRITERS)
-    assert once_and_the_rest(answers)
+    assert created_once(answers)
     assert ServiceAssignment.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_different_requests_with_one_key_at_once_make_one_record() -> None:
+def test_different_concurrent_requests_with_one_key_create_one_record() -> None:
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api = Api(token.name)
     bodies = [document_for("people", first_name="Ana", last_name=f"{n}") for n in range(WRITERS)]
@@ -317,34 +316,36 @@ def test_different_requests_with_one_key_at_once_make_one_record() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_expired_key_used_anew_many_times_at_once_makes_one_record() -> None:
+def test_concurrent_requests_with_an_expired_key_create_one_record() -> None:
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api = Api(token.name)
     assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 201
-    age(KEPT_FOR)
-    body = document_for("service_types", name="Anew")
+    age(LIFETIME)
+    body = document_for("service_types", name="Second")
     answers = at_once(*[lambda: api.post("service_types", json=body, headers=KEY)] * WRITERS)
-    assert once_and_the_rest(answers)
-    assert ServiceType.objects.filter(name="Anew").count() == 1
+    assert created_once(answers)
+    assert ServiceType.objects.filter(name="Second").count() == 1
 
 
 @pytest.mark.postgresql
-def test_key_that_is_being_used_anew_is_not_pruned(transactional_db: None) -> None:
-    """And nobody is waited for. On SQLite, one writes after the other anyway."""
+def test_prune_skips_a_key_that_is_in_use(transactional_db: None) -> None:
+    """It doesn't wait for it either. On SQLite there is one writer at a time anyway."""
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api = Api(token.name)
     api.post("service_types", json=NEW_TYPE, headers=KEY)
-    age(KEPT_FOR)
-    body, told = document_for("service_types", name="Anew"), StringIO()
+    age(LIFETIME)
+    body, stdout = document_for("service_types", name="Second"), StringIO()
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         first = api.post("service_types", json=body, headers=KEY)
-        pool.submit(run, lambda: call_command("prune", stdout=told)).result(5)
-    assert told.getvalue() == "0 idempotency keys deleted\n"
+        pool.submit(run, lambda: call_command("prune", stdout=stdout)).result(5)
+    assert stdout.getvalue() == "0 idempotency keys deleted\n"
     assert is_replay(api.post("service_types", json=body, headers=KEY), first)
 
 
-@pytest.mark.parametrize("is_done", [True, False], ids=["done", "come to nothing"])
-def test_second_request_waits_for_what_becomes_of_the_first(is_done: bool, transactional_db: None) -> None:
+@pytest.mark.parametrize("is_committed", [True, False], ids=["committed", "rolled back"])
+def test_second_request_waits_for_the_transaction_of_the_first(
+    is_committed: bool, transactional_db: None
+) -> None:
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api = Api(token.name)
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
@@ -352,8 +353,8 @@ def test_second_request_waits_for_what_becomes_of_the_first(is_done: bool, trans
         second = pool.submit(run, lambda: api.post("service_types", json=NEW_TYPE, headers=KEY))
         with pytest.raises(TimeoutError):
             second.result(0.3)
-        transaction.set_rollback(not is_done)
-    assert is_replay(second.result(), first) is is_done
+        transaction.set_rollback(not is_committed)
+    assert is_replay(second.result(), first) is is_committed
     assert second.result().status == 201
     assert ServiceType.objects.count() == 1
 
@@ -366,8 +367,8 @@ def run(call: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_server_in_a_process_of_its_own_keeps_them_too(socket_api: SocketApi) -> None:
-    """One request here, in the tests' process, the others there, by its threads, all at once."""
+def test_requests_to_two_processes_create_one_record(socket_api: SocketApi) -> None:
+    """Half of the requests go to the process of the test, half to a server."""
     token: Any = ApiTokenFactory()
     here, there = Api(token.name), SocketApi(token.name, address=socket_api.address)
     calls = [
@@ -380,7 +381,7 @@ def test_server_in_a_process_of_its_own_keeps_them_too(socket_api: SocketApi) ->
 
 @pytest.fixture
 def with_replica(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Changes are noted for readers of a replica. That none is there, no writer hears of."""
+    """Configure a replica, so that writes are noted for its readers. It is never read here."""
     monkeypatch.setitem(settings.DATABASES, REPLICA, connection.settings_dict)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM accounts_last_write")
@@ -397,8 +398,8 @@ def noted() -> dict[int, int]:
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_whoever_hears_of_a_record_by_a_replay_reads_it(with_replica: None) -> None:
-    """Its maker may be about to note it. So whoever repeats the answer notes it first."""
+def test_repeated_response_is_noted_for_readers_of_the_replica(with_replica: None) -> None:
+    """The first request may not have noted its write yet, so the second one does."""
     token: Any = ApiTokenFactory()
     api = Api(token.name)
     assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 201
@@ -409,13 +410,13 @@ def test_whoever_hears_of_a_record_by_a_replay_reads_it(with_replica: None) -> N
     assert noted()[token.organization_id] > before
 
 
-def test_answer_is_kept_as_it_was_sent(api: Api, token: ApiToken) -> None:
+def test_response_is_stored_as_sent(api: Api, token: ApiToken) -> None:
     answer = api.post("service_types", json=NEW_TYPE, headers=KEY)
-    kept = IdempotencyKey.objects.get()
-    assert (kept.token_id, str(kept), kept.location) == (
+    stored = IdempotencyKey.objects.get()
+    assert (stored.token_id, str(stored), stored.location) == (
         token.pk,
         KEY["Idempotency-Key"],
         answer.headers["Location"],
     )
-    assert json.loads(bytes(kept.body)) == answer.json
-    assert token.name not in f"{kept.fingerprint} {kept.location} {bytes(kept.body)!r}"
+    assert json.loads(bytes(stored.body)) == answer.json
+    assert token.name not in f"{stored.fingerprint} {stored.location} {bytes(stored.body)!r}"
