@@ -9,9 +9,10 @@ from django.db import models
 
 from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import OrganizationOwned, OrganizationOwnedQuerySet, Person
-from productive.database.constraints import SameOrganization, UniqueTogether, validate_portable_json
+from productive.database.constraints import SameOrganization, UniqueTogether
 from productive.database.history import History
 from productive.database.row_counts import CountedRows
+from productive.database.validators import validate_portable_json
 
 
 class ServiceAssignment(OrganizationOwned):

@@ -14,7 +14,8 @@ from django.test.utils import isolate_apps
 from assignments.models import ServiceAssignment
 from catalog.models import Deal
 from productive.accounts.models import Person
-from productive.database.constraints import SameOrganization, UniqueTogether, columns_in, validate_change
+from productive.database.constraints import SameOrganization, UniqueTogether
+from productive.database.validation import columns_in, validate_change
 from tests.support.factories import (
     DealFactory,
     OrganizationFactory,

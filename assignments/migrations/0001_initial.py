@@ -8,6 +8,7 @@ from django.db import migrations, models
 import productive.database.constraints
 import productive.database.history
 import productive.database.row_counts
+import productive.database.validators
 
 
 def drop_counts(apps, schema_editor):
@@ -174,7 +175,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=dict,
-                        validators=[productive.database.constraints.validate_portable_json],
+                        validators=[productive.database.validators.validate_portable_json],
                     ),
                 ),
             ],
@@ -244,7 +245,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         null=True,
-                        validators=[productive.database.constraints.validate_portable_json],
+                        validators=[productive.database.validators.validate_portable_json],
                     ),
                 ),
                 (
@@ -564,7 +565,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=dict,
-                        validators=[productive.database.constraints.validate_portable_json],
+                        validators=[productive.database.validators.validate_portable_json],
                     ),
                 ),
                 ("history_change_reason", models.TextField(null=True)),
@@ -653,7 +654,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         null=True,
-                        validators=[productive.database.constraints.validate_portable_json],
+                        validators=[productive.database.validators.validate_portable_json],
                     ),
                 ),
                 (

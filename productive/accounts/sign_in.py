@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from productive.accounts.models import User
 from productive.admin.theme import AuthenticationForm
-from productive.database.constraints import validate_portable_json
+from productive.database.validators import validate_portable_json
 
 
 class SignInForm(AuthenticationForm):

@@ -13,7 +13,7 @@ from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectM
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from productive.database.constraints import validate_portable_json
+from productive.database.validators import validate_portable_json
 
 
 def is_id(value: str) -> bool:

@@ -16,7 +16,7 @@ from rest_framework import fields
 from rest_framework.exceptions import ValidationError
 from rest_framework_json_api import serializers
 
-from productive.database.constraints import validate_change
+from productive.database.validation import validate_change
 from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED
 from productive.jsonapi.parsers import ABSENT, ResourceObject, parse_day, parse_id
 from productive.jsonapi.records import resource_type

@@ -1,0 +1,78 @@
+"""Validate a change of a valid record, without the queries of constraints that it can't break.
+
+Django's `validate_constraints` checks every constraint: a PATCH of a person took 7.0 ms with it and 2.4 ms
+without, and 9 statements instead of 8 (SQLite).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.db.models.constraints import BaseConstraint
+from django.db.models.expressions import Col
+from django.db.models.sql.query import Query
+
+from productive.database.constraints import SameOrganization
+
+
+def validate_change(record: models.Model, changed: Iterable[str]) -> None:
+    """Validate the constraints on the changed fields of a record that was valid.
+
+    Raise ValidationError, as `validate_constraints` does. `changed` has names of fields or of columns.
+    """
+    changed, errors = set(changed), dict[str, Any]()
+    for model, _ in record.get_constraints():
+        columns = columns_of(model, changed)
+        for constraint, constrained in columns_by_constraint(model):
+            if not constrained.isdisjoint(columns):
+                try:
+                    constraint.validate(model, record)
+                except ValidationError as error:
+                    errors = error.update_error_dict(errors)
+    if errors:
+        raise ValidationError(errors)
+
+
+@cache
+def columns_by_constraint(model: type[models.Model]) -> list[tuple[BaseConstraint, set[str]]]:
+    return [(constraint, columns_in(model, constraint)) for constraint in model._meta.constraints]
+
+
+def columns_in(model: type[models.Model], constraint: BaseConstraint) -> set[str]:
+    """Return the columns that the constraint reads, in its condition too.
+
+    For a constraint of an unknown class, return all columns of the model.
+    """
+    if isinstance(constraint, SameOrganization):
+        return columns_of(model, ("organization", constraint.field))
+    if isinstance(constraint, models.CheckConstraint):
+        return columns_read(model, constraint.condition)
+    if isinstance(constraint, models.UniqueConstraint):
+        read = columns_read(model, *constraint.expressions, constraint.condition or Q())
+        return columns_of(model, constraint.fields) | read
+    return {field.attname for field in model._meta.concrete_fields}
+
+
+def columns_of(model: type[models.Model], names: Iterable[str]) -> set[str]:
+    """Return the columns of fields, which `names` has as `service` or as `service_id`."""
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    return {part.attname for field in fields for part in getattr(field, "local_related_fields", (field,))}
+
+
+def columns_read(model: type[models.Model], *expressions: Any) -> set[str]:
+    """Return the columns that the expressions refer to, however deeply nested."""
+    query = Query(model, alias_cols=False)
+    parts = [expression.resolve_expression(query, allow_joins=False) for expression in expressions]
+    columns = set()
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Col):
+            columns.add(part.target.attname)
+        elif hasattr(part, "get_source_expressions"):
+            parts += part.get_source_expressions()
+    return columns
