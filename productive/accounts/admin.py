@@ -154,7 +154,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
 
     def owned_by_any(self, rows: Any, organizations: list[Organization]) -> Any:
         people = Person.objects.owned_by_any(organizations).filter(user=OuterRef("pk"))
-        return rows.filter(Q(serves__in=organizations) | Exists(people), is_superuser=False)
+        return rows.filter(Q(service_account_of__in=organizations) | Exists(people), is_superuser=False)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed, editor = super().has_change_permission(request, obj), signed_in(request)
@@ -162,7 +162,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
             return allowed
         elsewhere = Organization.objects.exclude(pk__in=[one.pk for one in organizations_of(request)])
         opens_more = elsewhere.filter(
-            Q(pk=obj.serves_id) | Exists(obj.people.filter(organization=OuterRef("pk")))
+            Q(pk=obj.service_account_of_id) | Exists(obj.people.filter(organization=OuterRef("pk")))
         )
         may_more = rights_of(obj).exclude(pk__in=rights_of(editor).values("pk"))
         return not (obj.is_superuser or opens_more.exists() or may_more.exists())

@@ -33,8 +33,8 @@ COLUMNS = {model: [field.attname for field in model._meta.concrete_fields] for m
 
 def token_query(digest: str) -> models.QuerySet[ApiToken, Any]:
     """Select the columns of the token, its user and its organization, and annotations of them."""
-    tokens = ApiToken.objects.filter(digest=digest).with_seats()
-    annotations = ["has_seat"]
+    tokens = ApiToken.objects.filter(digest=digest).with_membership()
+    annotations = ["is_member"]
     if replicas.is_configured():
         tokens = tokens.annotate(noted_position=replicas.noted_position())
         annotations.append("noted_position")
@@ -59,7 +59,7 @@ def find_token(secret: str) -> Any:
         ]
         token: Any
         token, token.user, token.organization = instances
-        token.has_seat, token.noted_position = next(values), next(values, None)
+        token.is_member, token.noted_position = next(values), next(values, None)
         return token
     return None
 
@@ -99,7 +99,7 @@ class TokenAuthentication(BaseAuthentication):
             claimed.append(request.headers[ORGANIZATION_HEADER])
         if any(claim != str(token.organization_id) for claim in claimed):
             raise PermissionDenied
-        if not token.has_seat:
+        if not token.is_member:
             raise PermissionDenied
         token.touch(now)
         return token.user, token

@@ -201,14 +201,14 @@ class Person(Archivable):
 
 
 class UserQuerySet(models.QuerySet["User"]):
-    def seated_in(self, organization: Organization | OuterRef) -> Self:
-        """Those who may act for the organization: its people, its service users, and superusers.
+    def members_of(self, organization: Organization | OuterRef) -> Self:
+        """Return users who can act for the organization: its people, its service accounts, superusers.
 
-        A user may come more than once: ask this whether there is one, or for ids.
+        A user can be in the result more than once.
         """
         return self.filter(
             Q(is_superuser=True)
-            | Q(serves=organization)
+            | Q(service_account_of=organization)
             | Q(people__organization=organization, people__archived_at=None)
         )
 
@@ -220,22 +220,22 @@ class UserManager(auth_models.UserManager.from_queryset(UserQuerySet)):  # type:
 class User(auth_models.AbstractUser):
     """Somebody who signs in and works where they are a person, or an integration of one organization."""
 
-    serves = models.ForeignKey(
+    service_account_of = models.ForeignKey(
         Organization,
         models.CASCADE,
         null=True,
         blank=True,
         editable=False,
-        related_name="service_users",
-        help_text="The organization that API tokens act for as this user, who is nobody and never signs in.",
+        related_name="service_accounts",
+        help_text="The organization that this user's API tokens act for. Service accounts never sign in.",
     )
 
     objects: ClassVar[UserManager] = UserManager()
     history = History(excluded_fields=["password", "last_login"])
 
-    def may_act_for(self, organization: Organization) -> bool:
-        """Whether this user still has a seat in the organization."""
-        return User.objects.seated_in(organization).filter(pk=self.pk).exists()
+    def can_act_for(self, organization: Organization) -> bool:
+        """Return whether the user is still a member of the organization."""
+        return User.objects.members_of(organization).filter(pk=self.pk).exists()
 
 
 class ApiTokenQuerySet(OrganizationOwnedQuerySet["ApiToken"]):
@@ -248,10 +248,10 @@ class ApiTokenQuerySet(OrganizationOwnedQuerySet["ApiToken"]):
         """Those that will stop opening anything within two weeks, unless somebody acts."""
         return self.live(now).filter(expires_at__lte=now + timedelta(days=14))
 
-    def with_seats(self) -> models.QuerySet[ApiToken, Any]:
-        """Each with `has_seat`: whether its user may still act for its organization."""
-        seats = User.objects.seated_in(OuterRef("organization")).filter(pk=OuterRef("user"))
-        return self.annotate(has_seat=Exists(seats))
+    def with_membership(self) -> models.QuerySet[ApiToken, Any]:
+        """Annotate `is_member`: whether the token's user can still act for its organization."""
+        members = User.objects.members_of(OuterRef("organization")).filter(pk=OuterRef("user"))
+        return self.annotate(is_member=Exists(members))
 
 
 class ApiToken(OrganizationOwned):
@@ -279,7 +279,7 @@ class ApiToken(OrganizationOwned):
         return f"{self.name} ({self.prefix}…)"
 
     def clean(self) -> None:
-        if self.user_id and self.organization_id and not self.user.may_act_for(self.organization):
+        if self.user_id and self.organization_id and not self.user.can_act_for(self.organization):
             raise ValidationError({"user": "does not belong to this organization"})
         # At either end of the calendar, some zone's moment is another's that can't be written.
         if self.expires_at is not None and not 1 < self.expires_at.year < 9999:

@@ -70,8 +70,8 @@ class OrganizationOwnedAdmin(SturdyAdmin):
         return records.filter(id__in=self.get_queryset(request).order_by().values("pk"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        has_seat = signed_in(request).is_superuser or bool(organizations_of(request))
-        return has_seat and super().has_add_permission(request)
+        is_member = signed_in(request).is_superuser or bool(organizations_of(request))
+        return is_member and super().has_add_permission(request)
 
     def zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
         """An organization's days are those of its own zone."""

@@ -33,7 +33,13 @@ NEW_USER = {"username": "new", "password1": "correct horse battery", "password2"
 def rights(user: User) -> tuple[Any, ...]:
     user = User.objects.get(pk=user.pk)
     opened = [*Organization.objects.filter(pk__in=user.people.values("organization"))]
-    return (user.is_superuser, user.serves, opened, [*user.groups.all()], [*user.user_permissions.all()])
+    return (
+        user.is_superuser,
+        user.service_account_of,
+        opened,
+        [*user.groups.all()],
+        [*user.user_permissions.all()],
+    )
 
 
 def test_staff_can_grant_no_rights_and_move_nobody() -> None:
@@ -45,7 +51,7 @@ def test_staff_can_grant_no_rights_and_move_nobody() -> None:
         "groups": group.pk,
         "user_permissions": permission.pk,
         "organization": elsewhere.organization_id,
-        "serves": elsewhere.organization_id,
+        "service_account_of": elsewhere.organization_id,
         "people": elsewhere.pk,
         "person": elsewhere.pk,
     }
@@ -115,7 +121,9 @@ def test_staff_read_whom_a_person_signs_in_as_and_superusers_choose_it() -> None
 LOOKED_AT_ONLY = {
     "works elsewhere": lambda user: PersonFactory(user=user),
     "worked elsewhere": lambda user: PersonFactory(user=user).archive(),
-    "serves elsewhere": lambda user: User.objects.filter(pk=user.pk).update(serves=OrganizationFactory()),
+    "serves elsewhere": lambda user: User.objects.filter(pk=user.pk).update(
+        service_account_of=OrganizationFactory()
+    ),
     "may more": lambda user: user.user_permissions.add(Permission.objects.get(codename="add_logentry")),
     "may more by group": lambda user: user.groups.add(group_with("add_logentry")),
     "may more, switched off": lambda user: (
@@ -287,7 +295,7 @@ def test_token_keeps_all_but_its_name_reach_and_expiry(by_superuser: bool) -> No
 @pytest.mark.parametrize("by_superuser", [True, False])
 def test_token_whose_user_lost_the_seat_is_not_prolonged(by_superuser: bool) -> None:
     token = ApiTokenFactory()
-    User.objects.filter(pk=token.user_id).update(serves=OrganizationFactory())
+    User.objects.filter(pk=token.user_id).update(service_account_of=OrganizationFactory())
     client = superuser() if by_superuser else staff(token.organization)
     answer = client.post(url(ApiToken, "change", token.pk), {"name": "New name"})
     assert list(errors(answer)) == ["user"]

@@ -59,7 +59,7 @@ def test_revocation_holds_for_the_next_request(api: Api, token: ApiToken) -> Non
 
 def test_user_without_a_seat_opens_nothing() -> None:
     token = ApiTokenFactory()
-    User.objects.update(serves=OrganizationFactory())
+    User.objects.update(service_account_of=OrganizationFactory())
     answer = Api(token.name).get("people")
     assert (answer.status, answer.error) == (403, DENIED)
 

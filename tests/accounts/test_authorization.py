@@ -83,7 +83,7 @@ def session_of_a_superuser() -> str:
 def denied(organization: Organization) -> dict[str, Api]:
     """Those who are somebody, but not here."""
     ApiTokenFactory(organization=organization, name="seat removed")
-    User.objects.filter(tokens__name="seat removed").update(serves=None)
+    User.objects.filter(tokens__name="seat removed").update(service_account_of=None)
     ApiTokenFactory(name="stranger")
     return {
         "seat removed": Api("seat removed"),

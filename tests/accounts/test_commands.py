@@ -69,9 +69,10 @@ def test_token_without_a_user_gets_a_service_user() -> None:
     assert [user.username for user in users] == [
         f"api-{organization.pk}-{suffix}" for suffix in ("crm-sync", "crm-sync-2", "crm-sync-3", "token")
     ]
-    assert {(u.serves, u.is_active, u.is_staff, u.is_superuser, u.has_usable_password()) for u in users} == {
-        (organization, True, False, False, False)
-    }
+    assert {
+        (u.service_account_of, u.is_active, u.is_staff, u.is_superuser, u.has_usable_password())
+        for u in users
+    } == {(organization, True, False, False, False)}
     assert [token.user for token in ApiToken.objects.order_by("id")] == list(users)
     assert Person.objects.count() == 0
 

@@ -145,7 +145,7 @@ def test_token_of_a_former_member_is_not_rotated() -> None:
 
 def test_both_tokens_are_described() -> None:
     organization = OrganizationFactory(name="Acme", time_zone="Europe/Zagreb")
-    user = UserFactory(username="crm", organization=None, serves=organization)
+    user = UserFactory(username="crm", organization=None, service_account_of=organization)
     old = ApiTokenFactory(organization=organization, name="CRM", user=user, read_only=True)
     out, err = run("rotate_token", "CRM", "--grace", "1h")
     old.refresh_from_db()

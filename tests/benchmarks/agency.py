@@ -49,7 +49,7 @@ def fill(size: Size) -> Agency:
     """Fill the empty tables, the same way each time, with the statistics that a planner needs."""
     organization = Organization.objects.create(name="Agency", time_zone="Europe/Zagreb")
     own = {"organization": organization}
-    user = User.objects.create(username="integration", serves=organization)
+    user = User.objects.create(username="integration", service_account_of=organization)
     # Used in the future: so that no request notes that it was used now.
     ApiToken.objects.create(
         **own,

@@ -62,7 +62,7 @@ def token_of(request: HttpRequest) -> Any:
     token = find_token(request.headers.get("X-Auth-Token", ""))
     if token is None or not token.is_live(now):
         raise RefusedError(401)
-    if not token.has_seat or (token.read_only and request.method != "GET"):
+    if not token.is_member or (token.read_only and request.method != "GET"):
         raise RefusedError(403)
     token.touch(now)
     return token

@@ -58,7 +58,9 @@ class ApiTokenFactory(OwnedFactory):
         model = ApiToken
 
     name = factory.Sequence(lambda n: f"secret-{n}")
-    user = factory.SubFactory(UserFactory, organization=None, serves=factory.SelfAttribute("..organization"))
+    user = factory.SubFactory(
+        UserFactory, organization=None, service_account_of=factory.SelfAttribute("..organization")
+    )
 
     @classmethod
     def _adjust_kwargs(cls, **kwargs: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ INSERT INTO accounts_organization (id, name, time_zone, created_at) VALUES
     (7, 'O''Neill', 'Pacific/Kiritimati', '2025-03-30 01:30:00.123456');
 
 INSERT INTO accounts_user (id, password, last_login, is_superuser, username, first_name, last_name, email,
-                           is_staff, is_active, date_joined, serves_id) VALUES
+                           is_staff, is_active, date_joined, service_account_of_id) VALUES
     (1, 'md5$salt$3f2c', '2025-10-03 06:06:45.292000', TRUE, 'root', '', '', '', TRUE, TRUE, '2025-01-07 08:00:00.000000', NULL),
     (2, 'md5$salt$9a1e', NULL, FALSE, 'ana', 'Ana', 'Anić', 'ANA@agencija.example', TRUE, TRUE, '2025-01-08 08:00:00.000000', NULL),
     (3, 'md5$salt$77aa', NULL, FALSE, 'otišao', '', '', '', TRUE, FALSE, '2025-01-08 08:00:00.000000', NULL),

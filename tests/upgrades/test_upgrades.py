@@ -101,7 +101,7 @@ def test_every_row_is_as_it_was(upgrade: tuple[Rows, Rows]) -> None:
 def test_users_work_where_they_did(before: Rows) -> None:
     ana = User.objects.get(username="ana")
     assert [person.organization_id for person in ana.people.active()] == [1]
-    assert User.objects.get(username="api-1").serves_id == 1
+    assert User.objects.get(username="api-1").service_account_of_id == 1
     assert not User.objects.get(username="otišao").is_active
 
 

@@ -98,14 +98,14 @@ class Migration(migrations.Migration):
                     models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined"),
                 ),
                 (
-                    "serves",
+                    "service_account_of",
                     models.ForeignKey(
                         blank=True,
                         editable=False,
-                        help_text="The organization that API tokens act for as this user, who is nobody and never signs in.",
+                        help_text="The organization that this user's API tokens act for. Service accounts never sign in.",
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="service_users",
+                        related_name="service_accounts",
                         to="accounts.organization",
                     ),
                 ),
@@ -500,12 +500,12 @@ class Migration(migrations.Migration):
                 ),
                 ("history_change_reason", models.TextField(null=True)),
                 (
-                    "serves",
+                    "service_account_of",
                     models.ForeignKey(
                         blank=True,
                         db_constraint=False,
                         db_index=False,
-                        help_text="The organization that API tokens act for as this user, who is nobody and never signs in.",
+                        help_text="The organization that this user's API tokens act for. Service accounts never sign in.",
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",

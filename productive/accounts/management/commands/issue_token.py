@@ -50,7 +50,7 @@ def create_service_user(organization: Organization, name: str) -> User:
     username = f"api-{organization.pk}-{slugify(name)[:100] or 'token'}"
     candidates = (username if number == 1 else f"{username}-{number}" for number in count(1))
     unused = next(name for name in candidates if not User.objects.filter(username=name).exists())
-    user = User(username=unused, serves=organization)
+    user = User(username=unused, service_account_of=organization)
     user.set_unusable_password()
     user.full_clean()
     user.save()
