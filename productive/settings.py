@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "productive.web.request_state.RequestStateMiddleware",
     "productive.web.request_log.RequestLogMiddleware",
     # Before all that may answer by itself, so that its answers have these headers, too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -80,7 +81,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "productive.accounts.local_time.LocalTime",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

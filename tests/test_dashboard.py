@@ -214,7 +214,7 @@ def test_numbers_ask_one_query_each(organization: Organization, django_assert_nu
     from assignments import dashboard
 
     request = staff(organization).get(INDEX).wsgi_request
-    request._organizations = [organization]
+    request.state.organizations = [organization]
     request.user.get_all_permissions()
     with django_assert_num_queries(len(ATTENTION) + 1):
         dashboard.numbers(request, ATTENTION)

@@ -17,7 +17,6 @@ from django.db import connection, transaction
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from simple_history.models import HistoricalRecords
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment
@@ -25,6 +24,7 @@ from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.idempotency import IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person, User
 from productive.database.history import change_set, command_line, current_change_set, record_all
+from productive.web.request_state import current_state
 from tests.support import factories
 from tests.support.admin import OWNED, form_data, make, superuser, url
 from tests.support.api import Api, SocketApi
@@ -358,7 +358,7 @@ def test_change_set_ends_with_its_request(api: Api, records: Records) -> None:
     before = current_change_set()
     for name in ("One", "Two"):
         api.post("projects", json=document_for("projects", name=name))
-        assert not hasattr(HistoricalRecords.context, "request")
+        assert current_state().request is None
     one, two = Project.history.order_by("history_id").values_list("change_set", flat=True)
     assert len({before, one, two}) == 3
     assert current_change_set() == before

@@ -16,6 +16,7 @@ from productive.admin.filters import ChoiceFilter, by_days, by_record
 from productive.admin.inlines import leave_out
 from productive.admin.options import SturdyAdmin
 from productive.admin.theme import display
+from productive.web.request_state import state_of
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -29,12 +30,11 @@ def for_superusers(_: Any, request: HttpRequest, obj: Any = None) -> bool:
 
 
 def organizations_of(request: HttpRequest) -> list[Organization]:
-    """Those that staff work in, asked once a request."""
-    known: list[Organization] | None = getattr(request, "_organizations", None)
-    if known is None:
-        known = list(Organization.objects.of(signed_in(request)))
-        request._organizations = known  # type: ignore[attr-defined]
-    return known
+    """Return the organizations that the user works in, read once a request."""
+    state = state_of(request)
+    if state.organizations is None:
+        state.organizations = list(Organization.objects.of(signed_in(request)))
+    return state.organizations
 
 
 class OrganizationOwnedAdmin(SturdyAdmin):

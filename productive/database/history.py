@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache, lru_cache, wraps
 from getpass import getuser
 from typing import Any, ClassVar
@@ -22,47 +21,42 @@ from simple_history.utils import get_change_reason_from_object
 
 from productive.database import replicas
 from productive.database.query_cache import Prepared, insert
+from productive.web.request_state import current_state
 
 LONGEST_VIA = 300
 BATCH = 1000
 # Where a deletion keeps, on the object or queryset it began with, what is to be recorded.
 GATHERED = "_gathered_for_history"
 
-_change_set: ContextVar[UUID] = ContextVar("change_set")
-
-
-def current_request() -> Any:
-    """The request that is being answered on this thread; None for a command."""
-    return getattr(HistoricalRecords.context, "request", None)
-
 
 def current_change_set() -> UUID:
-    """What all changes of one request share, and all changes of one command; no two threads do."""
-    request = current_request()
-    if request is not None:
-        # On the request itself, so that it ends with it.
-        kept: UUID = request.__dict__.setdefault("change_set", uuid4())
-        return kept
-    try:
-        return _change_set.get()
-    except LookupError:
-        _change_set.set(uuid4())
-        return _change_set.get()
+    """Return the id that all changes of the current request, or of the thread's commands, share."""
+    state = current_state()
+    if state.change_set is None:
+        state.change_set = uuid4()
+    return state.change_set
 
 
 @contextmanager
 def change_set() -> Iterator[UUID]:
-    """Begin a set of its own, where a command or a shell makes several changes. A request is always one."""
-    token = _change_set.set(uuid4())
+    """Record the changes within it as one change set. A request has one anyway."""
+    state = current_state()
+    before, state.change_set = state.change_set, uuid4()
     try:
-        yield _change_set.get()
+        yield state.change_set
     finally:
-        _change_set.reset(token)
+        state.change_set = before
+
+
+def current_user(**kwargs: Any) -> Any:
+    """Return the user of the current request; None for a command or an anonymous request."""
+    user = getattr(current_state().request, "user", None)
+    return user if user is not None and user.is_authenticated else None
 
 
 def current_via() -> str:
-    """The door that a change comes through, with the name of the token or of who runs the command."""
-    request = current_request()
+    """Return where a change comes from: the admin, the named API token, or a user's command line."""
+    request = current_state().request
     if request is None:
         return command_line()
     token = getattr(request, "auth", None)
@@ -114,6 +108,7 @@ class History(HistoricalRecords):
     def __init__(self, excluded_fields: Iterable[str] = ()) -> None:
         super().__init__(
             excluded_fields=list(excluded_fields),
+            get_user=current_user,
             history_id_field=models.BigAutoField(),
             # What no column shows, such as the rights of a user before and after.
             history_change_reason_field=models.TextField(null=True),

@@ -18,6 +18,7 @@ from django.utils.functional import empty
 
 from productive.web.client_address import client_address
 from productive.web.logs import request_id
+from productive.web.request_state import state_of
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def log_fields(
     # The API view sets it.
     token = getattr(request, "auth", None)
     # A rejected request has changed nothing.
-    change_set = vars(request).get("change_set") if response.status_code < 400 else None
+    change_set = state_of(request).change_set if response.status_code < 400 else None
     return {
         "method": request.method,
         "path": escape_uri_path(request.path),

@@ -13,6 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from productive.accounts.models import Organization, OrganizationOwned, Person, User
+from productive.web.request_state import RequestState
 from tests.support import factories
 from tests.support.factories import PersonFactory, UserFactory
 
@@ -108,6 +109,7 @@ def autocomplete(client: Client, field: Any, term: str = "", **extra: str) -> An
 
 def request_by(client: Client) -> Any:
     request = RequestFactory().get("/")
+    request.state = RequestState(request)
     request.user = User.objects.get(pk=client.session["_auth_user_id"])
     return request
 
