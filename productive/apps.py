@@ -11,6 +11,8 @@ from django.contrib.auth.management import create_permissions
 from django.db.models import Q
 from django.db.models.signals import post_migrate
 
+from productive.database import replicas
+
 ROOMS = ("accounts", "catalog", "assignments")
 
 # Operations see the tokens and add none: what opens the API is an administrator's matter.
@@ -46,6 +48,7 @@ class ProductiveConfig(AppConfig):
         # It is sent once for each app with models; the first of the rooms stands for all.
         first = installed.get_app_config(ROOMS[0])
         post_migrate.connect(give_rights, sender=first, dispatch_uid="productive.give_rights")
+        replicas.connect()
 
 
 def give_rights(verbosity: int, using: str, apps: Any = installed, **kwargs: Any) -> None:

@@ -12,7 +12,7 @@ from django.db import OperationalError, connections
 
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import Person
-from productive.database import replicas
+from productive.database import reads, replicas, signals
 from productive.database.replicas import REPLICA, Replica, Router, note_when_committed
 from tests.support.api import Api
 
@@ -28,11 +28,14 @@ def gone(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[Replica]:
     # By a name that Django's test cases don't guard.
     connections[REPLICA] = type(connections["default"])(nowhere, "nowhere")
     replica = Replica()
-    replica.begun = 0
+    replica.start = 0
     monkeypatch.setattr(replicas, "the_replica", replica)
-    # The query for tokens is compiled once; here it asks for one thing more.
+    monkeypatch.setattr(reads, "hooks", reads.ReadHooks())
+    replicas.connect()
+    # The query for tokens is compiled once; here it has an annotation more.
     monkeypatch.setattr(TOKENS, "compiled", {})
     yield replica
+    signals.changed.disconnect(dispatch_uid=replicas.__name__)
     connections[REPLICA].close()
     del connections[REPLICA]
 
@@ -59,15 +62,17 @@ def test_reads_within_a_transaction_are_its_own() -> None:
         replicas._reads_from.reset(token)
 
 
-def test_replica_that_failed_is_tried_by_one_thread_after_its_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_replica_is_tried_by_one_thread_once_the_circuit_closes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = 100.0
     monkeypatch.setattr(replicas, "monotonic", lambda: now)
     replica = Replica()
-    assert [replica.may_be_asked(), replica.may_be_asked()] == [True, True]
-    replica.rest()
-    assert replica.may_be_asked() is False
-    now += replicas.REST_SECONDS
-    assert [replica.may_be_asked(), replica.may_be_asked()] == [True, False]
+    assert [replica.is_available(), replica.is_available()] == [True, True]
+    replica.open_circuit()
+    assert replica.is_available() is False
+    now += replicas.OPEN_SECONDS
+    assert [replica.is_available(), replica.is_available()] == [True, False]
 
 
 def test_replica_that_cannot_be_reached_fails_no_reader(
@@ -76,11 +81,11 @@ def test_replica_that_cannot_be_reached_fails_no_reader(
     with caplog.at_level(logging.WARNING, "productive.database.replicas"):
         assert [api.get("service_types").status for _ in range(3)] == [200] * 3
     (record,) = (record for record in caplog.records if record.name == "productive.database.replicas")
-    assert record.getMessage().startswith("The replica is left alone for 5 seconds: ")
+    assert record.getMessage().startswith("The replica is not used for 5 seconds: ")
 
 
 def test_a_fault_of_the_clients_is_no_fault_of_the_replicas(gone: Replica, api: Api) -> None:
-    gone.rest()
+    gone.open_circuit()
     assert [api.get(path).status for path in ("people/0", "people?sort=no")] == [404, 400]
 
 

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from productive.accounts.models import ApiToken, Organization, User, digest
 from productive.accounts.throttles import throttle_failed_authentication, throttle_token
-from productive.database import replicas
+from productive.database import reads
 from productive.database.query_cache import Prepared
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105
@@ -33,14 +33,15 @@ COLUMNS = {model: [field.attname for field in model._meta.concrete_fields] for m
 
 def token_query(digest: str) -> models.QuerySet[ApiToken, Any]:
     """Select the columns of the token, its user and its organization, and annotations of them."""
-    tokens = ApiToken.objects.filter(digest=digest).with_membership()
-    annotations = ["is_member"]
-    if replicas.is_configured():
-        tokens = tokens.annotate(noted_position=replicas.noted_position())
-        annotations.append("noted_position")
-    return tokens.values_list(
-        *(f"{prefix}{name}" for model, prefix in LOADED_MODELS for name in COLUMNS[model]), *annotations
+    tokens = (
+        ApiToken.objects.filter(digest=digest).with_membership().annotate(**reads.hooks.token_annotations)
     )
+    columns = (f"{prefix}{name}" for model, prefix in LOADED_MODELS for name in COLUMNS[model])
+    return tokens.values_list(*columns, *annotations())
+
+
+def annotations() -> list[str]:
+    return ["is_member", *reads.hooks.token_annotations]
 
 
 TOKENS = Prepared(ApiToken, token_query, "digest")
@@ -59,7 +60,8 @@ def find_token(secret: str) -> Any:
         ]
         token: Any
         token, token.user, token.organization = instances
-        token.is_member, token.noted_position = next(values), next(values, None)
+        for name, value in zip(annotations(), values, strict=True):
+            setattr(token, name, value)
         return token
     return None
 

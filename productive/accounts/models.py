@@ -20,9 +20,9 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 
 from productive.accounts.idempotency import IdempotencyKey
-from productive.database import replicas
 from productive.database.constraints import UniqueTogether
 from productive.database.history import History
+from productive.database.signals import changed
 from productive.database.timeouts import short_lock_timeout
 
 
@@ -316,9 +316,9 @@ class ApiToken(OrganizationOwned):
     def claim(self, key: str, fingerprint: str) -> IdempotencyKey | None:
         """Take the key for a request of this token, or return the one that it was taken for before."""
         earlier = IdempotencyKey.objects.claim(self.pk, key, fingerprint, timezone.now())
-        if earlier is not None and replicas.is_configured():
-            # Whoever made that change may not have noted it yet.
-            replicas.note_when_committed([self.organization_id])
+        if earlier is not None:
+            # Its transaction is committed, but its receivers may not have run yet.
+            changed.send(ApiToken, organizations=[self.organization_id])
         return earlier
 
     def keep_answer(self, key: str, location: str, body: bytes) -> None:

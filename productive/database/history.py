@@ -19,8 +19,8 @@ from django.utils import timezone
 from simple_history.models import HistoricalChanges, HistoricalRecords, ModelDelta
 from simple_history.utils import get_change_reason_from_object
 
-from productive.database import replicas
 from productive.database.query_cache import Prepared, insert
+from productive.database.signals import changed
 from productive.web.request_state import current_state
 
 LONGEST_VIA = 300
@@ -248,8 +248,8 @@ def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
         insert(records[0])
     else:
         history._default_manager.bulk_create(records, batch_size=BATCH)
-    if replicas.is_configured() and (owner := owner_of(model)):
-        replicas.note_when_committed({getattr(record, owner) for record in records})
+    if owner := owner_of(model):
+        changed.send(model, organizations={getattr(record, owner) for record in records})
 
 
 def owner_of(model: Any) -> str | None:
@@ -279,5 +279,5 @@ def record_all(
     with connection.cursor() as cursor:
         # Names from the models, and the ORM's own statement: nothing of it comes from outside.
         cursor.execute(f"INSERT INTO {quote(opts.db_table)} ({columns}) {select}", params)
-    if replicas.is_configured() and (owner := owner_of(rows.model)):
-        replicas.note_when_committed(rows.order_by().values_list(owner, flat=True).distinct())
+    if changed.has_listeners(rows.model) and (owner := owner_of(rows.model)):
+        changed.send(rows.model, organizations=rows.order_by().values_list(owner, flat=True).distinct())

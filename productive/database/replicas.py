@@ -1,16 +1,18 @@
-"""Reading from a replica of the database, named by REPLICA_URL, only where nobody can tell that it is one.
+"""Read from a replica of the database, named by REPLICA_URL, without showing anybody stale data.
 
-Everything is written and read on the primary, except for what an API request lists or retrieves. That comes
-from the replica as soon as the replica has all that the request's organization has written. How far that is,
-is a position in the primary's log: it is noted after each commit that left a record in the history, before
-whoever made the change hears of it, and the query that looks up the token brings it along.
+All writes, and all reads but those of the API's lists and records, go to the primary. A list or record is
+read from the replica once the replica has replayed everything that the request's organization wrote. How far
+that is, is a position in the primary's write-ahead log: it is noted after each commit with a change in the
+history, before the client gets its response, and the query for the API token fetches it.
 
-A note is left out where a process ends between a commit and its note, and lost where the primary's machine
-fails within a second of it: until the replica has caught up, a reader may then see the state before.
+A note is missing if the process ends between the commit and the note, and lost if the primary's machine fails
+within a second of it: until the replica has caught up, a request can then return the state before.
 
-What is noted stays true when a replica becomes the primary. Notes lie in the log behind what they tell of, so
-it has none of anything that it doesn't have. In a dump that is restored into another server they mean nothing
+Notes stay true when a replica is promoted: a note lies behind its change in the log, so a server without the
+change has no note of it. In a dump that is restored into another server they mean nothing
 (docs/growing.md).
+
+`connect()` plugs all of this in; no other module knows of it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import wraps
 from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
@@ -37,31 +38,33 @@ from django.db import (
 )
 from django.db.models.expressions import RawSQL
 
+from productive.database import reads, signals
+
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PRIMARY, REPLICA = DEFAULT_DB_ALIAS, "replica"
-# How long a replica that has failed is left alone; one request of each process then tries it again.
-REST_SECONDS = 5
+# How long the circuit breaker stays open after a failure; then one request of each process tries the replica.
+OPEN_SECONDS = 5
 STATEMENT_TIMEOUT, UNDEFINED_TABLE = "57014", "42P01"
 
-# What would be written next: behind every commit, also behind one that isn't on the disk yet.
+# Where the next record of the log goes: behind every commit, including those not yet flushed to disk.
 WRITTEN = "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
-# Null on a server that is no replica, or no longer.
+# Null on a server that isn't a replica, or was promoted.
 REPLAYED = """
 SELECT CASE WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint END
 """
-# In order, so that two of these never deadlock. The position is taken anew once the row is locked, so that
-# whoever writes last is never behind. Nobody waits for the disk.
+# In order, so that two of these never deadlock. The update computes the position again once it holds the lock
+# of the row, so that the last writer's is never the smaller one. The commit doesn't wait for the disk.
 NOTE = f"""
-WITH unhurried AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+WITH settings AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO accounts_last_write (organization_id, position)
-SELECT organization_id, {WRITTEN} FROM unnest(%s::bigint[]) AS organization_id, unhurried ORDER BY 1
+SELECT organization_id, {WRITTEN} FROM unnest(%s::bigint[]) AS organization_id, settings ORDER BY 1
 ON CONFLICT (organization_id) DO UPDATE SET position = {WRITTEN}
 """  # noqa: S608
 NOTED = "(SELECT position FROM accounts_last_write WHERE organization_id = accounts_apitoken.organization_id)"
 
-# The thread's own: where the request that it answers reads, and for whom a commit has yet to be noted.
+# Where the request of this thread reads, and the organizations whose next commit has to be noted.
 _reads_from: ContextVar[str] = ContextVar("reads_from", default=PRIMARY)
 _unnoted: ContextVar[set[int] | None] = ContextVar("unnoted", default=None)
 
@@ -70,12 +73,23 @@ def is_configured() -> bool:
     return REPLICA in settings.DATABASES
 
 
+def connect() -> None:
+    """Connect the signals, and set the read hooks if there is a replica. Called once at start."""
+    if connections[PRIMARY].vendor == "postgresql":
+        # Also without REPLICA_URL: a backup can be restored by a process that lacks it.
+        signals.restored.connect(note_when_committed, dispatch_uid=__name__)
+    if is_configured():
+        signals.changed.connect(note_when_committed, dispatch_uid=__name__)
+        reads.hooks.token_annotations["noted_position"] = noted_position()
+        reads.hooks.run = read_from_replica
+
+
 def sqlstate(error: Error) -> str | None:
     return getattr(error.__cause__, "sqlstate", None)
 
 
 class Router:
-    """Sends to the replica what is read within `from_replica`, outside transactions; nothing else."""
+    """Route reads within `Replica.reading()` and outside of transactions to the replica."""
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str:
         return PRIMARY if connections[PRIMARY].in_atomic_block else _reads_from.get()
@@ -93,8 +107,8 @@ class Router:
 # --- Noting what was written ----------------------------------------------------------------------
 
 
-def note_when_committed(organizations: Iterable[int]) -> None:
-    """Note, as soon as the transaction is committed, how far a replica must be to have its changes."""
+def note_when_committed(organizations: Iterable[int], **kwargs: Any) -> None:
+    """Note the position of these organizations as soon as the transaction is committed."""
     unnoted = _unnoted.get()
     if unnoted is None:
         _unnoted.set(unnoted := set())
@@ -103,10 +117,11 @@ def note_when_committed(organizations: Iterable[int]) -> None:
 
 
 def note() -> None:
-    """Of all changes of one commit at once: the first call leaves nothing to the others.
+    """Note all changes of a commit at once: the first call leaves nothing to the others.
 
-    Raise OperationalError where it can't be noted: whoever made the change must not take it for done, as
-    others may not see it yet. Never the error itself, which may look like a lost race and be tried again.
+    Raise OperationalError if it fails: the client must not take the change for done, because other clients
+    may not see it yet. The original error is not raised, because it can look like a lost race, and the
+    request would be tried again.
     """
     unnoted = _unnoted.get()
     if not unnoted:
@@ -117,13 +132,13 @@ def note() -> None:
         with connections[PRIMARY].cursor() as cursor:
             cursor.execute(NOTE, [organizations])
     except Error as error:
-        if sqlstate(error) == UNDEFINED_TABLE:  # a migration that is older than the notes: nobody reads yet
+        if sqlstate(error) == UNDEFINED_TABLE:  # in a migration before the one that creates the table
             return
         raise OperationalError(f"Committed, but not noted for readers of the replica: {error}") from None
 
 
 def noted_position() -> RawSQL:
-    """For a query of tokens: the position noted for each token's organization, null where none is."""
+    """Return an annotation of API tokens: the position of the token's organization, or null."""
     return RawSQL(NOTED, [], output_field=models.BigIntegerField(null=True))  # noqa: S611
 
 
@@ -131,57 +146,59 @@ def noted_position() -> RawSQL:
 
 
 class Replica:
-    """What this process knows of the replica."""
+    """What this process knows of the replica, with a circuit breaker for its failures."""
 
     def __init__(self) -> None:
-        # By connection, the furthest that the replica was seen: what it has, it keeps. Only a server that is
-        # made anew goes back, and several may stand behind one address: no connection survives the one, or
-        # leads to two of the others.
+        # The furthest position seen on each connection. A replica never goes back, but its address can lead
+        # to another server, or to a new one: a connection can't.
         self.replayed: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
-        # The position when this process began: whatever was written before, noted or not, lies behind it.
-        self.begun: int | None = None
-        self.rests_until: float | None = None
+        # The position when this process started. All earlier writes lie before it, noted or not.
+        self.start: int | None = None
+        self.open_until: float | None = None
         self.lock = Lock()
 
-    def may_be_asked(self) -> bool:
-        """Whether it isn't left alone. Afterwards it is one thread that tries, and the others that wait."""
-        if self.rests_until is None:
+    def is_available(self) -> bool:
+        """Return whether to try the replica. After a failure, only one thread tries at a time."""
+        if self.open_until is None:
             return True
         with self.lock:
-            if self.rests_until is not None and monotonic() < self.rests_until:
+            if self.open_until is not None and monotonic() < self.open_until:
                 return False
-            self.rest()
+            self.open_circuit()
             return True
 
-    def rest(self) -> None:
-        self.rests_until = monotonic() + REST_SECONDS
+    def open_circuit(self) -> None:
+        self.open_until = monotonic() + OPEN_SECONDS
 
     def has(self, position: int | None) -> bool:
-        """Whether it has everything up to a position of the log. Raise a database error if nobody answers."""
-        needed = max(self.first_position(), position or 0)
+        """Return whether the replica has replayed the log up to the position.
+
+        Raise a database error if the replica doesn't respond.
+        """
+        needed = max(self.start_position(), position or 0)
         connection = connections[REPLICA]
         connection.ensure_connection()
-        there = -1 if settings.PGBOUNCER else self.replayed.get(connection.connection, -1)
-        if there < needed:
+        replayed = -1 if settings.PGBOUNCER else self.replayed.get(connection.connection, -1)
+        if replayed < needed:
             with connection.cursor() as cursor:
                 cursor.execute(REPLAYED)
-                (answer,) = cursor.fetchone()
-            there = self.replayed[connection.connection] = -1 if answer is None else answer
-        self.rests_until = None
-        return there >= needed
+                (row,) = cursor.fetchone()
+            replayed = self.replayed[connection.connection] = -1 if row is None else row
+        self.open_until = None
+        return replayed >= needed
 
-    def first_position(self) -> int:
-        if self.begun is None:
+    def start_position(self) -> int:
+        if self.start is None:
             with connections[PRIMARY].cursor() as cursor:
                 cursor.execute(f"SELECT {WRITTEN}")
-                (self.begun,) = cursor.fetchone()
-        return self.begun
+                (self.start,) = cursor.fetchone()
+        return self.start
 
     @contextmanager
     def reading(self, position: int | None) -> Iterator[bool]:
-        """Within it, reads go to the replica if it has everything up to the position: that is what it yields.
+        """Read from the replica within it, if the replica has the position; yield whether it has.
 
-        Behind PgBouncer each transaction may reach another server: then all of it is one.
+        Behind PgBouncer each transaction can run on another server, so all of it is one transaction.
         """
         with transaction.atomic(using=REPLICA) if settings.PGBOUNCER else nullcontext():
             if not self.has(position):
@@ -197,26 +214,21 @@ class Replica:
 the_replica = Replica()
 
 
-def from_replica(read: Callable[..., T]) -> Callable[..., T]:
-    """For a view's method that only reads: run it on the replica where that is as good, else on the primary.
+def read_from_replica(token: Any, read: Callable[[], T]) -> T:
+    """Read from the replica if it is up to date for the token's organization, else from the primary.
 
-    A replica that fails (it is gone, it cancels what is in the way of its replay, it lacks a migration) fails
-    no request: the method runs once more, on the primary. Only what took too long isn't tried again.
+    A replica that fails (it is down, it cancels a query that its replay conflicts with, it lacks a migration)
+    fails no request: the primary reads again. A statement timeout alone is final.
     """
-
-    @wraps(read)
-    def read_there(view: Any, *args: Any, **kwargs: Any) -> T:
-        if is_configured() and the_replica.may_be_asked():
-            try:
-                with the_replica.reading(view.request.auth.noted_position) as there:
-                    if there:
-                        return read(view, *args, **kwargs)
-            except Error as error:
-                if sqlstate(error) == STATEMENT_TIMEOUT:
-                    raise
-                if not isinstance(error, DataError):
-                    the_replica.rest()
-                    logger.warning("The replica is left alone for %s seconds: %s", REST_SECONDS, error)
-        return read(view, *args, **kwargs)
-
-    return read_there
+    if the_replica.is_available():
+        try:
+            with the_replica.reading(token.noted_position) as is_current:
+                if is_current:
+                    return read()
+        except Error as error:
+            if sqlstate(error) == STATEMENT_TIMEOUT:
+                raise
+            if not isinstance(error, DataError):
+                the_replica.open_circuit()
+                logger.warning("The replica is not used for %s seconds: %s", OPEN_SECONDS, error)
+    return read()

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
-from productive.database.replicas import from_replica
+from productive.database.reads import read_only
 from productive.jsonapi.documents import Plan, Reader, Row, compile_plan
 from productive.jsonapi.errors import ApiError, HeaderError
 from productive.jsonapi.etags import is_matched, tags_of
@@ -81,7 +81,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         serializer: Any = self.serializer_class
         return compile_plan(serializer, include_tree(params, serializer), sparse_fields(params))
 
-    @from_replica
+    @read_only
     def list(self, request: Request, **kwargs: Any) -> Response:
         plan = self.plan()
         rows, pages, meta = self.read_page(plan, page_of(request.query_params))
@@ -89,7 +89,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         document = {**self.data_and_included(plan, rows), "links": links, "meta": meta}
         return represent(request, document, self.organization.pk)
 
-    @from_replica
+    @read_only
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         return represent(request, self.document(self.plan(), self.pk()), self.organization.pk)
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.conf import settings
 from django.contrib import admin
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -23,7 +22,8 @@ from catalog.models import ServiceType
 from productive.accounts.idempotency import LIFETIME, IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.database.history import Change
-from productive.database.replicas import REPLICA
+from productive.database.replicas import note_when_committed
+from productive.database.signals import changed
 from tests.support.api import Answer, Api, SocketApi
 from tests.support.concurrency import at_once
 from tests.support.factories import (
@@ -380,12 +380,13 @@ def test_requests_to_two_processes_create_one_record(socket_api: SocketApi) -> N
 
 
 @pytest.fixture
-def with_replica(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Configure a replica, so that writes are noted for its readers. It is never read here."""
-    monkeypatch.setitem(settings.DATABASES, REPLICA, connection.settings_dict)
+def with_replica() -> Iterator[None]:
+    """Note writes for the readers of a replica. It is never read here."""
+    changed.connect(note_when_committed)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM accounts_last_write")
     yield
+    changed.disconnect(note_when_committed)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM accounts_last_write")
 

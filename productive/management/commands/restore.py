@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from productive.accounts.models import Organization, User
-from productive.database import replicas
+from productive.database.signals import restored
 from productive.management.backups import (
     OF_ITS_TIME,
     Applied,
@@ -97,10 +97,8 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("The backup is of an older release: run `migrate`, and then `verify`.")
             return
-        if connection.vendor == "postgresql":
-            # A replica must have all of this before anybody reads from it.
-            with transaction.atomic():
-                replicas.note_when_committed(Organization.objects.values_list("pk", flat=True))
+        with transaction.atomic():
+            restored.send(Command, organizations=Organization.objects.values_list("pk", flat=True))
         call_command("verify", stdout=self.stdout)
 
     def tables(self) -> list[str]:
