@@ -156,6 +156,8 @@ for _alias, _database in DATABASES.items():
         raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# The history has indexes of its own, which end in the date.
+SIMPLE_HISTORY_DATE_INDEX = False
 
 # --- People ---------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.db.models import Model
+from django.db.models import F, Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
@@ -23,7 +23,7 @@ from assignments.models import Filter, ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.idempotency import IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person, User
-from productive.database.history import change_set, command_line, current_change_set, record_all
+from productive.database.history import change_set, command_line, current_change_set, record_rows
 from productive.web.request_state import current_state
 from tests.support import factories
 from tests.support.admin import OWNED, form_data, make, superuser, url
@@ -476,6 +476,21 @@ def test_bulk_changes_are_recorded_through_the_librarys_own_functions(records: R
     assert change_sets()[-4:] == [made, made, changed, changed]
 
 
+def test_recorded_update_takes_two_statements_and_leaves_others_alone(
+    records: Records, django_assert_num_queries: Any
+) -> None:
+    first, second, other = PersonFactory.create_batch(3)
+    records()
+    with django_assert_num_queries(2):
+        people = Person.objects.filter(pk__in=[first.pk, second.pk])
+        assert people.update_recorded(title="Editor") == 2
+    assert records() == [(Person, person.pk, "~", None, command_line()) for person in (first, second)]
+    assert [*Person.objects.order_by("pk").values_list("title", flat=True)] == ["Editor", "Editor", None]
+    changes = first.history.first().diff_against(first.history.last()).changes
+    assert [(change.field, change.old, change.new) for change in changes] == [("title", None, "Editor")]
+    assert other.history.count() == 1
+
+
 # --- Deleting -------------------------------------------------------------------------------------
 
 
@@ -500,6 +515,16 @@ def test_deletion_records_what_goes_with_it_in_few_statements(
         *((ServiceAssignment, row.pk, "-") for row in rows),
     ]
     assert len({*change_sets()[-31:]}) == 1
+
+
+def test_deletion_by_djangos_own_manager_is_recorded_row_by_row(records: Records) -> None:
+    assignment = ServiceAssignmentFactory()
+    records()
+    Person._base_manager.filter(pk=assignment.person_id).delete()
+    assert [record[:3] for record in records()] == [
+        (Person, assignment.person_id, "-"),
+        (ServiceAssignment, assignment.pk, "-"),
+    ]
 
 
 def test_history_outlives_the_organization() -> None:
@@ -582,7 +607,7 @@ def test_first_records_are_those_that_saving_would_have_left(
     model.history.all().delete()
     made_at = "date_joined" if model is User else "created_at"
     with django_assert_num_queries(1):
-        record_all(model.objects.all(), model.history.model, made_at=made_at)
+        record_rows(model.objects.all(), "+", date=F(made_at))
     assert list(model.history.order_by("history_id").values(*columns, *own)) == saved
     for row in rows:
         record = model.history.get(id=row.pk)

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from productive.accounts.idempotency import IdempotencyKey
 from productive.database.constraints import UniqueTogether
-from productive.database.history import History
+from productive.database.history import History, Recorded, RecordedQuerySet
 from productive.database.signals import changed
 from productive.database.timeouts import short_lock_timeout
 
@@ -31,7 +31,7 @@ def validate_time_zone(value: str) -> None:
         raise ValidationError("is not an IANA time zone, such as Europe/Zagreb", code="invalid")
 
 
-class OrganizationQuerySet(models.QuerySet["Organization"]):
+class OrganizationQuerySet(RecordedQuerySet["Organization"]):
     def owned_by(self, organization: Organization) -> Self:
         """The one organization itself: it belongs to nobody else."""
         return self.filter(pk=organization.pk)
@@ -46,7 +46,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         return self.filter(pk__in=Person.objects.active().filter(user=user).values("organization"))
 
 
-class Organization(models.Model):
+class Organization(Recorded):
     """A company that uses the system: the tenant. Nothing is shared between two of them."""
 
     name = models.CharField(max_length=255)
@@ -55,6 +55,7 @@ class Organization(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    owner = "id"
     objects = OrganizationQuerySet.as_manager()
     history = History()
 
@@ -80,7 +81,7 @@ class Organization(models.Model):
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
-class OrganizationOwnedQuerySet(models.QuerySet[M_co]):
+class OrganizationOwnedQuerySet(RecordedQuerySet[M_co]):
     def owned_by(self, organization: Organization) -> Self:
         return self.filter(organization=organization)
 
@@ -88,7 +89,7 @@ class OrganizationOwnedQuerySet(models.QuerySet[M_co]):
         return self.filter(organization__in=organizations)
 
 
-class OrganizationOwned(models.Model):
+class OrganizationOwned(Recorded):
     """A record of one organization. For everybody else it does not exist.
 
     Each foreign key to another such record goes with a `SameOrganization` constraint.
@@ -97,6 +98,8 @@ class OrganizationOwned(models.Model):
     # No index of its own: the unique (organization, id) below begins with it.
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", db_index=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    owner = "organization"
 
     class Meta:
         abstract = True
@@ -200,7 +203,7 @@ class Person(Archivable):
         return f"{self.first_name} {self.last_name}"
 
 
-class UserQuerySet(models.QuerySet["User"]):
+class UserQuerySet(RecordedQuerySet["User"]):
     def members_of(self, organization: Organization | OuterRef) -> Self:
         """Return users who can act for the organization: its people, its service accounts, superusers.
 
@@ -217,7 +220,7 @@ class UserManager(auth_models.UserManager.from_queryset(UserQuerySet)):  # type:
     use_in_migrations = False
 
 
-class User(auth_models.AbstractUser):
+class User(auth_models.AbstractUser, Recorded):
     """Somebody who signs in and works where they are a person, or an integration of one organization."""
 
     service_account_of = models.ForeignKey(

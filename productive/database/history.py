@@ -1,19 +1,22 @@
-"""What was changed, when, by whom and through which door: one record for each change of each object.
+"""Record who changed what, when and through what; simple_history stores the entries.
 
-A record is written in the transaction of its change. It outlives the object, and knows no secret.
+An entry is written in the transaction of its change, outlives the object and contains no secret. `Recorded`
+is the base of all recorded models. simple_history alone writes one INSERT for each row of a cascade, doesn't
+record rows whose foreign key is set to null, and records saves that change nothing.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache, lru_cache, wraps
+from functools import cache, lru_cache
 from getpass import getuser
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID, uuid4
 
-from django.db import connections, models, transaction
+from django.db import connections, models, router, transaction
 from django.db.models import F, Value
 from django.utils import timezone
 from simple_history.models import HistoricalChanges, HistoricalRecords, ModelDelta
@@ -23,10 +26,13 @@ from productive.database.query_cache import Prepared, insert
 from productive.database.signals import changed
 from productive.web.request_state import current_state
 
-LONGEST_VIA = 300
+MAX_VIA_LENGTH = 300
 BATCH = 1000
-# Where a deletion keeps, on the object or queryset it began with, what is to be recorded.
-GATHERED = "_gathered_for_history"
+
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
+
+
+# --- Who made a change, and what belongs together -------------------------------------------------
 
 
 def current_change_set() -> UUID:
@@ -67,18 +73,21 @@ def current_via() -> str:
 def command_line() -> str:
     try:
         user = getuser()
-    except (KeyError, OSError):  # an id without a name, as in a container
+    except (KeyError, OSError):  # a user id without a name, as in a container
         return "command line"
-    # It comes from the environment, where bytes may be anything.
-    return f"command line ({user.encode(errors='replace').decode()})"[:LONGEST_VIA]
+    # The name comes from the environment and can contain any bytes.
+    return f"command line ({user.encode(errors='replace').decode()})"[:MAX_VIA_LENGTH]
+
+
+# --- Entries --------------------------------------------------------------------------------------
 
 
 class Change(HistoricalChanges, models.Model):
-    """What each record has besides the columns of its model."""
+    """Base of all entries: what they have besides the columns of their model."""
 
-    # One request or command, so that what was changed together is seen, and undone, together.
+    # Shared by the changes of one request or command, so that they are shown and undone together.
     change_set = models.UUIDField(default=current_change_set, editable=False)
-    via = models.CharField(max_length=LONGEST_VIA, default=current_via, editable=False)
+    via = models.CharField(max_length=MAX_VIA_LENGTH, default=current_via, editable=False)
 
     tracked_fields: ClassVar[list[models.Field]]
 
@@ -92,17 +101,17 @@ class Change(HistoricalChanges, models.Model):
         included_fields: Iterable[str] | None = None,
         **kwargs: Any,
     ) -> ModelDelta:
-        """Also of what no form offers, such as `archived_at`. No query, unless objects are asked for."""
+        """Compare all fields by default, also those that aren't editable, such as `archived_at`."""
         if included_fields is None:
             included_fields = [field.name for field in self.tracked_fields]
         return super().diff_against(old_history, excluded_fields, included_fields, **kwargs)
 
 
 class History(HistoricalRecords):
-    """The history of a model: `history = History()`.
+    """The entries of a `Recorded` model: `history = History()`.
 
-    A save that changes nothing that is recorded leaves no record. What it costs: one INSERT for a new or a
-    deleted object, a SELECT of the latest record and an INSERT for a changed one.
+    A save that changes no recorded field leaves no entry. Recording costs one INSERT for a new object, and a
+    SELECT of the latest entry and an INSERT for a changed one.
     """
 
     def __init__(self, excluded_fields: Iterable[str] = ()) -> None:
@@ -110,131 +119,192 @@ class History(HistoricalRecords):
             excluded_fields=list(excluded_fields),
             get_user=current_user,
             history_id_field=models.BigAutoField(),
-            # What no column shows, such as the rights of a user before and after.
+            # Describes what no column shows, such as the permissions of a user.
             history_change_reason_field=models.TextField(null=True),
-            # A user who is deleted at this very moment is no reason to refuse a change.
+            # A change is recorded even if its user is deleted at the same time.
             user_db_constraint=False,
         )
+        # Change overrides a method of HistoricalChanges, which the option `bases` would put before it.
         self.bases = (Change,)
 
-    # --- the table ---
-
     def fields_included(self, model: Any) -> list[models.Field]:
-        """Columns alone: a join by other columns has nothing of its own to keep."""
+        """Return the columns only: a join by other columns stores nothing of its own."""
         return [field for field in super().fields_included(model) if field.concrete]
 
     def copy_fields(self, model: Any) -> dict[str, Any]:
-        """Without the model's indexes, which answer other questions; all of them open to `diff_against`."""
+        """Copy the fields without the model's indexes, and editable, which `diff_against` requires."""
         fields: dict[str, Any] = super().copy_fields(model)
         for field in fields.values():
             field.db_index, field.editable = False, True
         return fields
 
-    # The indexes below begin with what is asked for, and end in the date.
-    _date_indexing = False
-
     def get_meta_options(self, model: Any) -> dict[str, Any]:
-        """Indexes: an object's records, an organization's, everybody's, newest first; and a change set's."""
+        """Index entries by object, organization and date, newest first, and by change set."""
         by_date = ["history_date", "history_id"]
-        owner = ["organization"] if "organization" in {field.name for field in model._meta.fields} else []
-        questions = [["id", *by_date], *([[*owner, *by_date]] if owner else []), by_date, ["change_set"]]
+        owners = dict.fromkeys(["id", model.owner or "id"])
+        indexes = [*([owner, *by_date] for owner in owners), by_date, ["change_set"]]
         return {
             **super().get_meta_options(model),
-            "indexes": [models.Index(fields=fields) for fields in questions],
-            # Whoever may see an object may see its history; nobody is given a right to change it.
+            "indexes": [models.Index(fields=fields) for fields in indexes],
+            # A user who can view an object can view its history; nobody can change it.
             "default_permissions": (),
         }
-
-    # --- recording ---
-
-    def add_extra_methods(self, cls: Any) -> None:
-        """A change and its record are one transaction, also where nobody began one."""
-        super().add_extra_methods(cls)
-        save_base = cls.save_base
-
-        @wraps(save_base)
-        def save_with_record(self: models.Model, *args: Any, **kwargs: Any) -> None:
-            with transaction.atomic(using=kwargs.get("using"), savepoint=False):
-                save_base(self, *args, **kwargs)
-
-        cls.save_base = save_with_record
 
     def post_save(
         self, instance: Any, created: bool, using: Any = None, update_fields: Any = None, **kwargs: Any
     ) -> None:
-        if created or self.is_changed(instance, update_fields):
+        if created or is_changed(instance, self.fields_included(instance), update_fields):
             super().post_save(instance, created, using=using, **kwargs)
-
-    def is_changed(self, instance: Any, update_fields: frozenset[str] | None) -> bool:
-        """Whether what was saved differs from the latest record."""
-        saved = [
-            field
-            for field in self.fields_included(instance)
-            if update_fields is None or not update_fields.isdisjoint((field.name, field.attname))
-        ]
-        if not saved:
-            return False
-        names = tuple(field.attname for field in saved)
-        for latest in latest_record(history_of(type(instance)), names).rows(instance.pk, part=slice(0, 1)):
-            return any(
-                comparable(field, getattr(instance, field.attname)) != comparable(field, value)
-                for field, value in zip(saved, latest, strict=True)
-            )
-        return True
 
     def create_historical_record(self, instance: Any, history_type: str, using: Any = None) -> None:
         record(type(instance), [instance], history_type)
 
     def pre_delete(self, instance: Any, origin: Any = None, **kwargs: Any) -> None:
-        """Gather what goes with `origin`: Django announces all of it before it deletes any of it."""
+        """Gather the row, and the rows whose foreign key to it is set to null."""
         super().pre_delete(instance, **kwargs)
-        gather(origin, instance, "-")
+        deletion = deletion_of(origin) or Deletion()
+        deletion.add(instance, "-")
         for relation in type(instance)._meta.related_objects:
             if relation.on_delete is models.SET_NULL and is_recorded(relation.related_model):
                 name = relation.field.name
                 for row in relation.related_model._default_manager.filter(**{name: instance}):
                     setattr(row, name, None)
-                    gather(origin, row, "~")
+                    deletion.add(row, "~")
+        if deletion is not deletion_of(origin):
+            # Deleted by a manager that doesn't gather: by one of Django's, or of a model that isn't recorded.
+            deletion.record()
 
     def post_delete(self, instance: Any, origin: Any = None, **kwargs: Any) -> None:
-        """Record all that was gathered with the first of it: a cascade may take thousands of rows."""
-        gathered = origin.__dict__.pop(GATHERED, {})
-        for (model, history_type), rows in gathered.items():
-            record(model, rows.values(), history_type)
-
-
-def gather(origin: Any, row: models.Model, history_type: str) -> None:
-    gathered = origin.__dict__.setdefault(GATHERED, {})
-    gathered.setdefault((type(row), history_type), {})[row.pk] = row
+        """Record the whole deletion with its first row: Django sends all `pre_delete` before any of these."""
+        if deletion := deletion_of(origin):
+            deletion.record()
 
 
 def is_recorded(model: Any) -> bool:
-    return hasattr(model._meta, "simple_history_manager_attribute")
+    return issubclass(model, Recorded)
 
 
 def history_of(model: Any) -> Any:
-    """The model of the records. `model.history` has it too, but builds a manager class at every look."""
+    """Return the model of the entries. `model.history.model` builds a manager class each time."""
     return vars(model)["history"].model
 
 
+def is_changed(instance: Any, fields: Iterable[Any], update_fields: frozenset[str] | None) -> bool:
+    """Return whether the saved ones of these fields differ from the latest entry."""
+    saved = [
+        field
+        for field in fields
+        if update_fields is None or not update_fields.isdisjoint((field.name, field.attname))
+    ]
+    if not saved:
+        return False
+    names = tuple(field.attname for field in saved)
+    for latest in latest_entry(history_of(type(instance)), names).rows(instance.pk, part=slice(0, 1)):
+        return any(
+            comparable(field, getattr(instance, field.attname)) != comparable(field, value)
+            for field, value in zip(saved, latest, strict=True)
+        )
+    return True
+
+
 @lru_cache(maxsize=512)
-def latest_record(history: Any, names: tuple[str, ...]) -> Prepared:
-    """The query for the columns of an object's records, of the latest first."""
+def latest_entry(history: Any, names: tuple[str, ...]) -> Prepared:
+    """Return the query for these columns of an object's entries, latest first."""
     return Prepared(history, lambda pk: history._default_manager.filter(id=pk).values_list(*names), 1)
 
 
 def comparable(field: Any, value: Any) -> Any:
-    """A column's value as the database would give it back; true is not 1, as it is to Python."""
+    """Return the value as the database would return it. JSON tells true from 1, which Python doesn't."""
     if isinstance(field, models.JSONField):
         return json.dumps(value, sort_keys=True)
     return field.to_python(value)
 
 
+# --- Recorded models ------------------------------------------------------------------------------
+
+
+class Deletion:
+    """What one call of delete() deletes ("-") and sets to null ("~")."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[Any, str], dict[Any, models.Model]] = defaultdict(dict)
+
+    def add(self, row: models.Model, history_type: str) -> None:
+        self.rows[type(row), history_type][row.pk] = row
+
+    def record(self) -> None:
+        """Write one INSERT for each model. A cascade can delete thousands of rows."""
+        for (model, history_type), rows in self.rows.items():
+            record(model, rows.values(), history_type)
+        self.rows.clear()
+
+
+def deletion_of(origin: Any) -> Deletion | None:
+    """Return the deletion that `origin`, the argument of Django's signals, has begun."""
+    deletion: Deletion | None = getattr(origin, "deletion", None)
+    return deletion
+
+
+class RecordedQuerySet(models.QuerySet[M_co]):
+    """Like Django, bulk_create(), bulk_update() and update() call no save(): call `record()` after them."""
+
+    deletion: Deletion | None = None
+
+    def delete(self) -> Any:
+        """Delete the rows, and record them with what is deleted or set to null because of them."""
+        self.deletion = Deletion()
+        try:
+            return super().delete()
+        finally:
+            self.deletion = None
+
+    # As Django's: a template must not call it, and a manager doesn't have it.
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def update_recorded(self, **values: Any) -> int:
+        """Update the rows and record each as changed, in two statements. Return the number of rows."""
+        self._for_write = True
+        history, now = history_of(self.model), timezone.now()
+        with transaction.atomic(using=self.db, savepoint=False):
+            record_rows(self.select_for_update(of=("self",)), "~", date=now, **values)
+            # Update what was recorded: by now, other rows can match the conditions.
+            entries = history._default_manager.filter(change_set=current_change_set(), history_date=now)
+            return self.model._default_manager.filter(pk__in=entries.values("id")).update(**values)
+
+    update_recorded.alters_data = True  # type: ignore[attr-defined]
+
+
+class Recorded(models.Model):
+    """A model whose changes are recorded. Each subclass declares `history = History()`."""
+
+    # The field with the id of the organization that a row belongs to; None if it belongs to none.
+    owner: ClassVar[str | None] = None
+    deletion: Deletion | None = None
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save and record in one transaction. `History.post_save` writes the entry."""
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using, savepoint=False):
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        """Delete, and record this with what is deleted or set to null because of it."""
+        self.deletion = Deletion()
+        try:
+            return super().delete(*args, **kwargs)
+        finally:
+            self.deletion = None
+
+
 def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
-    """Record rows, which are as they are in memory: "+" made, "~" changed, "-" deleted."""
+    """Record rows in their state in memory: "+" created, "~" changed, "-" deleted."""
     history = history_of(model)
     now, names = timezone.now(), [field.attname for field in history.tracked_fields]
-    records = [
+    entries = [
         history(
             history_type=history_type,
             history_date=getattr(row, "_history_date", now),
@@ -244,40 +314,40 @@ def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
         )
         for row in rows
     ]
-    if len(records) == 1:  # by far the most frequent
-        insert(records[0])
+    if len(entries) == 1:  # by far the most frequent
+        insert(entries[0])
     else:
-        history._default_manager.bulk_create(records, batch_size=BATCH)
-    if owner := owner_of(model):
-        changed.send(model, organizations={getattr(record, owner) for record in records})
+        history._default_manager.bulk_create(entries, batch_size=BATCH)
+    if model.owner:
+        owner = model._meta.get_field(model.owner).attname
+        changed.send(model, organizations={getattr(entry, owner) for entry in entries})
 
 
-def owner_of(model: Any) -> str | None:
-    """The column that has the id of the organization that a row belongs to, or is; None for the users."""
-    if model._meta.label_lower == "accounts.organization":
-        return "id"
-    return next((f.attname for f in model._meta.concrete_fields if f.name == "organization"), None)
+def record_rows(rows: models.QuerySet[Any], history_type: str, *, date: Any, **values: Any) -> None:
+    """Record rows in their state in the database, in one INSERT … SELECT.
 
-
-def record_all(
-    rows: models.QuerySet[Any], history: type[models.Model], *, made_at: str, via: str | None = None
-) -> None:
-    """Give each of the rows its first record, of the moment in its column `made_at`, in one statement.
-
-    For rows that no save() made: those of bulk_create, and those that are older than their history.
+    `date` is a moment, or F() of the column that has it. `values` replaces columns.
     """
-    opts: Any = history._meta
-    kept = {field.attname for field in rows.model._meta.concrete_fields}
-    values: dict[str, Any] = {name: F(name) for name in kept & {field.attname for field in opts.fields}}
-    values["history_date"] = F(made_at)
-    own = {"history_type": "+", "change_set": current_change_set(), "via": via or current_via()}
-    values |= {name: Value(value, opts.get_field(name)) for name, value in own.items()}
-    select, params = rows.order_by("pk").values_list(*values.values()).query.sql_with_params()
+    model: Any = rows.model
+    history = history_of(model)
+    opts, user = history._meta, current_user()
+    constants = {
+        "history_type": history_type,
+        "history_user_id": user and user.pk,
+        "change_set": current_change_set(),
+        "via": current_via(),
+        **values,
+    }
+    columns: dict[str, Any] = {field.attname: field.attname for field in history.tracked_fields}
+    columns |= {name: Value(value, opts.get_field(name)) for name, value in constants.items()}
+    columns["history_date"] = date if isinstance(date, F) else Value(date, opts.get_field("history_date"))
+    select, params = rows.order_by("pk").values_list(*columns.values()).query.sql_with_params()
     connection = connections[rows.db]
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(opts.get_field(name).column) for name in values)
+    names = ", ".join(quote(opts.get_field(name).column) for name in columns)
     with connection.cursor() as cursor:
-        # Names from the models, and the ORM's own statement: nothing of it comes from outside.
-        cursor.execute(f"INSERT INTO {quote(opts.db_table)} ({columns}) {select}", params)
-    if changed.has_listeners(rows.model) and (owner := owner_of(rows.model)):
-        changed.send(rows.model, organizations=rows.order_by().values_list(owner, flat=True).distinct())
+        # Names from the models, and the ORM's own statement: no part of it comes from outside.
+        cursor.execute(f"INSERT INTO {quote(opts.db_table)} ({names}) {select}", params)
+    if model.owner and changed.has_listeners(model):
+        owners = rows.order_by().values_list(model.owner, flat=True).distinct()
+        changed.send(model, organizations=owners)

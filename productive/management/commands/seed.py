@@ -11,12 +11,13 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.db.models import F
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.management.commands.create_organization import format_errors
 from productive.accounts.models import Organization, OrganizationOwned, Person
-from productive.database.history import change_set, history_of, record_all
+from productive.database.history import change_set, history_of, record_rows
 from productive.management import agency
 from productive.management.calendar import Calendar
 from productive.management.engagements import Work
@@ -138,7 +139,7 @@ class Command(BaseCommand):
         """The first record of every row, at the moment when it is said to have been made."""
         kinds: tuple[Any, ...] = (Organization, *KINDS)
         for kind in kinds:
-            record_all(kind.objects.owned_by(organization), kind.history.model, made_at="created_at")
+            record_rows(kind.objects.owned_by(organization), "+", date=F("created_at"))
 
     def report(self, kind: str, done: int, total: int) -> None:
         """One line that counts up for somebody who watches; a log gets nothing."""
