@@ -1,12 +1,13 @@
 from django.db.models import Q
 
 from assignments.tracking_filters import AccessFilter, DayFilter, KindFilter, TrackableByFilter
-from productive.accounts.status_filter import StatusFilter
+from catalog.models import Deal, Project, ServiceType
 from productive.jsonapi.filters import (
     ChoiceFilter,
     FilterSet,
     IdFilter,
     MemberFilter,
+    MomentFilter,
     QueryFilter,
     TextFilter,
 )
@@ -17,13 +18,13 @@ class ServiceTypeFilterSet(FilterSet):
     description = TextFilter()
     person_id = MemberFilter("assignees")
     query = QueryFilter("name", "description")
-    status = StatusFilter()
+    status = MomentFilter(ServiceType.moment)
 
 
 class ProjectFilterSet(FilterSet):
     name = TextFilter()
     query = QueryFilter("name", "project_number")
-    status = StatusFilter()
+    status = MomentFilter(Project.moment)
     person_id = MemberFilter("project_assignments__person_id")
 
 
@@ -31,7 +32,7 @@ class DealFilterSet(FilterSet):
     project_id = IdFilter()
     name = TextFilter()
     query = QueryFilter("name")
-    budget_status = ChoiceFilter({"1": ("open", Q(closed_at=None)), "2": ("closed", ~Q(closed_at=None))})
+    budget_status = MomentFilter(Deal.moment)
     # The wire numbers deals 1 and budgets 2; a deal that is no budget is never kept.
     type = ChoiceFilter({"1": ("deal", Q(budget=False)), "2": ("budget", Q(budget=True))})
 

@@ -7,7 +7,6 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, router, transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
 from productive.accounts.models import (
     Archivable,
@@ -18,6 +17,7 @@ from productive.accounts.models import (
 )
 from productive.database.constraints import Check, SameOrganization
 from productive.database.history import History
+from productive.database.moments import Moment
 
 
 class ServiceType(Archivable):
@@ -73,6 +73,12 @@ class DealQuerySet(OrganizationOwnedQuerySet["Deal"]):
     def closed(self) -> DealQuerySet:
         return self.exclude(closed_at=None)
 
+    def close(self) -> int:
+        return Deal.moment.set_all(self)
+
+    def reopen(self) -> int:
+        return Deal.moment.clear_all(self)
+
 
 class Deal(OrganizationOwned):
     """A budget: the services that are sold on a project, for a span of days.
@@ -97,6 +103,7 @@ class Deal(OrganizationOwned):
         help_text="Only people who hold a service's type may track on it.",
     )
 
+    moment = Moment(field="closed_at", done="closed", unset="open", undone="opened", verbs=("close", "open"))
     objects = DealQuerySet.as_manager()
     history = History()
 
@@ -127,16 +134,12 @@ class Deal(OrganizationOwned):
         return self.name
 
     def close(self) -> None:
-        """End all tracking on it. Doing so again keeps the first moment."""
-        if self.closed_at is None:
-            self.closed_at = timezone.now()
-            self.save(update_fields=["closed_at"])
+        """End all tracking on the budget. A closed one keeps its `closed_at`."""
+        self.moment.set(self)
 
     def open(self) -> None:
-        """Take it back into use."""
-        if self.closed_at is not None:
-            self.closed_at = None
-            self.save(update_fields=["closed_at"])
+        """Open the closed budget again."""
+        self.moment.clear(self)
 
 
 class Service(OrganizationOwned):

@@ -491,6 +491,26 @@ def test_recorded_update_takes_two_statements_and_leaves_others_alone(
     assert other.history.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("factory", "do", "undo"),
+    [(PersonFactory, "archive", "restore"), (factories.DealFactory, "close", "reopen")],
+)
+def test_rows_are_archived_together_and_keep_earlier_moments(
+    factory: Any, do: str, undo: str, records: Records
+) -> None:
+    model = factory._meta.model
+    first, second = factory(), factory()
+    getattr(model.objects.filter(pk=first.pk), do)()
+    before = model.moment.word(model.objects.get(pk=first.pk))
+    records()
+    assert (before, getattr(model.objects.all(), do)()) == (model.moment.done, 1)
+    assert [record[:3] for record in records()] == [(model, second.pk, "~")]
+    moments = model.objects.order_by("pk").values_list(model.moment.field, flat=True)
+    assert [*moments] == sorted(moments)
+    assert (getattr(model.objects.all(), undo)(), {*moments.all()}) == (2, {None})
+    assert [record[:3] for record in records()] == [(model, row.pk, "~") for row in (first, second)]
+
+
 # --- Deleting -------------------------------------------------------------------------------------
 
 

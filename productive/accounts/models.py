@@ -22,6 +22,7 @@ from django.utils import timezone
 from productive.accounts.idempotency import IdempotencyKey
 from productive.database.constraints import UniqueTogether
 from productive.database.history import History, Recorded, RecordedQuerySet
+from productive.database.moments import Moment
 from productive.database.signals import changed
 from productive.database.timeouts import short_lock_timeout
 
@@ -118,11 +119,25 @@ class ArchivableQuerySet(OrganizationOwnedQuerySet[M_co]):
     def archived(self) -> Self:
         return self.exclude(archived_at=None)
 
+    def archive(self) -> int:
+        return Archivable.moment.set_all(self)
+
+    def restore(self) -> int:
+        return Archivable.moment.clear_all(self)
+
 
 class Archivable(OrganizationOwned):
-    """A record that can be put away without losing what refers to it."""
+    """A record that can be archived and restored; what refers to it stays."""
 
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    moment = Moment(
+        field="archived_at",
+        done="archived",
+        unset="active",
+        undone="restored",
+        verbs=("archive", "restore"),
+    )
 
     class Meta(OrganizationOwned.Meta):
         abstract = True
@@ -131,16 +146,12 @@ class Archivable(OrganizationOwned):
         ]
 
     def archive(self) -> None:
-        """Put it away. Doing so again keeps the first moment."""
-        if self.archived_at is None:
-            self.archived_at = timezone.now()
-            self.save(update_fields=["archived_at"])
+        """Archive the record. An archived one keeps its `archived_at`."""
+        self.moment.set(self)
 
     def restore(self) -> None:
-        """Take it back into use."""
-        if self.archived_at is not None:
-            self.archived_at = None
-            self.save(update_fields=["archived_at"])
+        """Restore the archived record."""
+        self.moment.clear(self)
 
 
 class Person(Archivable):
@@ -251,6 +262,9 @@ class ApiTokenQuerySet(OrganizationOwnedQuerySet["ApiToken"]):
         """Those that will stop opening anything within two weeks, unless somebody acts."""
         return self.live(now).filter(expires_at__lte=now + timedelta(days=14))
 
+    def revoke(self) -> int:
+        return ApiToken.moment.set_all(self)
+
     def with_membership(self) -> models.QuerySet[ApiToken, Any]:
         """Annotate `is_member`: whether the token's user can still act for its organization."""
         members = User.objects.members_of(OuterRef("organization")).filter(pk=OuterRef("user"))
@@ -272,6 +286,9 @@ class ApiToken(OrganizationOwned):
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    moment = Moment(
+        field="revoked_at", done="revoked", unset="live", undone="made live again", verbs=("revoke",)
+    )
     objects = ApiTokenQuerySet.as_manager()
     history = History(excluded_fields=["digest", "last_used_at"])
 
@@ -303,9 +320,7 @@ class ApiToken(OrganizationOwned):
         )
 
     def revoke(self) -> None:
-        if self.revoked_at is None:
-            self.revoked_at = timezone.now()
-            self.save(update_fields=["revoked_at"])
+        self.moment.set(self)
 
     def touch(self, now: datetime) -> None:
         """Note that it was used; at most one write a minute, however many requests there are."""

@@ -22,6 +22,7 @@ from django.http import QueryDict
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
+from productive.database.moments import Moment
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
@@ -214,6 +215,13 @@ class ChoiceFilter(Filter):
 
     def matches(self, operation: str, values: list[Q]) -> Q:
         return reduce(or_, values)
+
+
+class MomentFilter(ChoiceFilter):
+    """Filter by whether the model's moment is null (1) or set (2)."""
+
+    def __init__(self, moment: Moment) -> None:
+        super().__init__({"1": (moment.unset, moment.is_null), "2": (moment.done, ~moment.is_null)})
 
 
 class FilterSet(django_filters.FilterSet):

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
 
+from productive.database.moments import moment_of
 from productive.jsonapi.parsers import ID, MAX_ID
 from productive.jsonapi.records import resource_type
 from productive.jsonapi.serializers import (
@@ -48,11 +49,7 @@ EXAMPLES: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
     (models.EmailField, "ana@example.com"),
     (models.Field, "…"),
 )
-COMMON = {
-    "created_at": "The moment it was created",
-    "archived_at": "The moment it was archived; null while it is in use. Changed by `archive` and `restore`",
-    "closed_at": "The moment it was closed; null while it is open. Changed by `close` and `open`",
-}
+CREATED_AT = "The moment it was created"
 
 
 def type_of(serializer_class: SerializerClass) -> str:
@@ -120,9 +117,12 @@ def about(serializer_class: SerializerClass, name: str) -> Schema:
     example = next(example for kind, example in EXAMPLES if isinstance(column, kind))
     if column.default not in (NOT_PROVIDED, None) and not callable(column.default):
         example = column.default
-    if name in COMMON and column.null:
+    text, moment = (CREATED_AT if name == "created_at" else ""), moment_of(column.model)
+    if moment is not None and name == moment.field:
+        verbs = " and ".join(f"`{verb}`" for verb in moment.verbs)
+        text = f"The moment it was {moment.done}; null while it is {moment.unset}. Changed by {verbs}"
         example = None
-    text, example = declared.get(name, (COMMON.get(name, ""), example))
+    text, example = declared.get(name, (text, example))
     text = text or str(column.help_text).rstrip(".") or words(name).capitalize()
     return {"description": text, "examples": [example]}
 

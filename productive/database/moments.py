@@ -1,0 +1,58 @@
+"""Moments since when a record is archived, closed or revoked; null while it isn't."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """What a model's nullable DateTimeField is called, and its only writes.
+
+    Declared once, as `moment` of the model. Its methods, bulk actions, filters, labels, change list and the
+    API's document read it.
+    """
+
+    field: str
+    # What a record is while it is set ("archived") and while it is null ("active").
+    done: str
+    unset: str
+    # What was done when it was cleared: "restored".
+    undone: str
+    # The model's methods that set and clear it, which the API has too: "archive", "restore".
+    verbs: tuple[str, ...]
+
+    @property
+    def is_null(self) -> Q:
+        return Q((self.field, None))
+
+    def word(self, record: Any) -> str:
+        return self.unset if getattr(record, self.field) is None else self.done
+
+    def set(self, record: models.Model) -> None:
+        """Set it to now, and save. If it is set already, keep it."""
+        if getattr(record, self.field) is None:
+            setattr(record, self.field, timezone.now())
+            record.save(update_fields=[self.field])
+
+    def clear(self, record: models.Model) -> None:
+        if getattr(record, self.field) is not None:
+            setattr(record, self.field, None)
+            record.save(update_fields=[self.field])
+
+    def set_all(self, rows: Any) -> int:
+        """Set it for those rows that have none. Return their number."""
+        return int(rows.filter(self.is_null).update_recorded(**{self.field: timezone.now()}))
+
+    def clear_all(self, rows: Any) -> int:
+        return int(rows.exclude(self.is_null).update_recorded(**{self.field: None}))
+
+
+def moment_of(model: Any) -> Moment | None:
+    moment: Moment | None = getattr(model, "moment", None)
+    return moment
