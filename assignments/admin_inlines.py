@@ -24,7 +24,7 @@ BY_NAME: list[Any] = ["person__first_name", "person__last_name", "id"]
 def standing(record: Archivable | None) -> str:
     if record is None:
         return ""
-    return "Active" if record.archived_at is None else "Archived"
+    return str(record.moment.word(record)).capitalize()
 
 
 class PersonLine(PairInline):
@@ -129,7 +129,7 @@ class BudgetsOfProject(LineInline):
         return format_html(LINK, address(Deal, "change", deal.pk), deal)
 
     def state(self, deal: Deal) -> str:
-        return "Open" if deal.closed_at is None else "Closed"
+        return deal.moment.word(deal).capitalize()
 
 
 def assignees_field(people: Any) -> RecordsField:

@@ -140,17 +140,9 @@ on_deals = consequences.on(consequences.of_deals)
 
 ARCHIVE_PEOPLE, RESTORE_PEOPLE = replace(ARCHIVE, watch=on_people), replace(RESTORE, watch=on_people)
 ARCHIVE_PROJECTS, RESTORE_PROJECTS = replace(ARCHIVE, watch=on_projects), replace(RESTORE, watch=on_projects)
-CLOSE_DEALS = Stamp(
-    name="close", title="Close", column="closed_at", done="closed", already="closed", watch=on_deals
-)
+CLOSE_DEALS = Stamp(name="close", title="Close", moment=Deal.moment, watch=on_deals)
 OPEN_DEALS = Stamp(
-    name="open",
-    title="Open again",
-    column="closed_at",
-    clears=True,
-    done="opened",
-    already="open",
-    watch=on_deals,
+    name="open", method="reopen", title="Open again", moment=Deal.moment, clears=True, watch=on_deals
 )
 ARCHIVE_SERVICE_TYPES = replace(
     ARCHIVE,

@@ -78,7 +78,7 @@ class ProjectAdmin(ExchangeAdmin, ArchivableAdmin):
 class DealAdmin(OrganizationOwnedAdmin):
     menu, icon, in_palette = "Catalogue", "account_balance_wallet", True
     palette_place = 2
-    hints, ended = ["project"], ("closed_at", "closed")
+    hints, ended = ["project"], (Deal.moment.field, Deal.moment.done)
     list_display = [
         "name",
         RecordColumn(Deal.project),
@@ -118,7 +118,7 @@ class DealAdmin(OrganizationOwnedAdmin):
 
     @display(description="State", ordering="closed_at", label={"Open": "success", "Closed": "warning"})
     def state(self, deal: Deal) -> str:
-        return "Open" if deal.closed_at is None else "Closed"
+        return deal.moment.word(deal).capitalize()
 
 
 @admin.register(Service)

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 
 from assignments.access import Access, access_of, in_state
 from assignments.attention import in_use, services_open_to_all, services_open_to_nobody, types_in_use
-from catalog.models import Service
-from productive.admin.filters import ChoiceFilter
+from catalog.models import Deal, Service
+from productive.admin.filters import ChoiceFilter, MomentFilter
 
 CLOSED = "closed"
 # To whom a service is open, in words and the theme's colours.
@@ -32,14 +32,9 @@ def give_access(services: list[Service]) -> None:
         service.access = ACCESS[state][0]  # type: ignore[attr-defined]
 
 
-class ClosedFilter(ChoiceFilter):
-    title = parameter_name = "closed"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", "No"), ("yes", "Yes")]
-
-    def conditions(self, rows: Any) -> dict[str, Any]:
-        return {"no": rows.open(), "yes": rows.closed()}
+class ClosedFilter(MomentFilter):
+    moment = Deal.moment
+    title = parameter_name = moment.done
 
 
 class AccessFilter(ChoiceFilter):

@@ -239,9 +239,7 @@ class GroupAdmin(SturdyAdmin, auth_admin.GroupAdmin):
 REVOKE = Stamp(
     name="revoke",
     title="Revoke",
-    column="revoked_at",
-    done="revoked",
-    already="revoked",
+    moment=ApiToken.moment,
     note="Whatever uses these tokens is refused from then on, for good: a revoked token can't be had back.",
 )
 

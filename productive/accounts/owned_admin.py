@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from productive.accounts.models import Archivable, Organization, Person, User
 from productive.admin.bulk.rows import Stamp
-from productive.admin.filters import ChoiceFilter, by_days, by_record
+from productive.admin.filters import MomentFilter, by_days, by_record
 from productive.admin.inlines import leave_out
 from productive.admin.options import SturdyAdmin
 from productive.admin.theme import display
@@ -133,28 +133,21 @@ class OrganizationOwnedAdmin(SturdyAdmin):
         return {"organizations": organizations_of(request), "shows_owner": bool(self.shown_owner(request))}
 
 
-class ArchivedFilter(ChoiceFilter):
-    title = parameter_name = "archived"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", "No"), ("yes", "Yes")]
-
-    def conditions(self, rows: Any) -> dict[str, Any]:
-        return {"no": rows.active(), "yes": rows.archived()}
+class ArchivedFilter(MomentFilter):
+    moment = Archivable.moment
+    title = parameter_name = moment.done
 
 
-ARCHIVE = Stamp(name="archive", title="Archive", column="archived_at", done="archived", already="archived")
-RESTORE = Stamp(
-    name="restore", title="Restore", column="archived_at", clears=True, done="restored", already="in use"
-)
+ARCHIVE = Stamp(name="archive", title="Archive", moment=Archivable.moment)
+RESTORE = Stamp(name="restore", title="Restore", moment=Archivable.moment, clears=True)
 
 
 class ArchivableAdmin(OrganizationOwnedAdmin):
-    ended = ("archived_at", "archived")
+    ended = (Archivable.moment.field, Archivable.moment.done)
     readonly_fields = ["created_at", "archived_at"]
     list_filter = [ArchivedFilter, by_days("created_at", "day added"), by_days("archived_at", "day archived")]
     actions = [ARCHIVE, RESTORE]
 
     @display(description="Status", ordering="archived_at", label={"Active": "success", "Archived": "warning"})
     def status(self, record: Archivable) -> str:
-        return "Active" if record.archived_at is None else "Archived"
+        return record.moment.word(record).capitalize()

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 
 from productive.admin.forms import Autocomplete, RecordField, is_id
 from productive.admin.theme import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
+from productive.database.moments import Moment
 
 # Beyond these a moment can't be written in every zone.
 FIRST_DAY, LAST_DAY = date(1, 1, 3), date(9999, 12, 28)
@@ -32,6 +33,18 @@ class ChoiceFilter(DropdownFilter):
         if not wanted:
             return queryset
         return self.conditions(queryset).get(wanted, queryset.none())
+
+
+class MomentFilter(ChoiceFilter):
+    """Whether the model's moment is set: archived or not, closed or not."""
+
+    moment: Moment
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "No"), ("yes", "Yes")]
+
+    def conditions(self, rows: Any) -> dict[str, Any]:
+        return {"no": rows.filter(self.moment.is_null), "yes": rows.exclude(self.moment.is_null)}
 
 
 class AskedInAForm(ListFilter):

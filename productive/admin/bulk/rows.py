@@ -12,11 +12,10 @@ from django.contrib.admin.options import ModelAdmin
 from django.db import models
 from django.db.models.deletion import Collector, ProtectedError, RestrictedError
 from django.http import HttpRequest
-from django.utils import timezone
 
 from productive.admin.bulk.actions import Asked, BulkAction, Consequences, Group, Line, Plan, counted
 from productive.admin.forms import label_of
-from productive.database.history import record
+from productive.database.moments import Moment
 
 
 def lines(texts: Iterable[str]) -> list[Line]:
@@ -25,14 +24,12 @@ def lines(texts: Iterable[str]) -> list[Line]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stamp(BulkAction):
-    """Sets a moment on the rows that have none, or takes it away: archived, closed, revoked, and back."""
+    """Set the model's moment where it is null, or clear it: archive, close, revoke, and back."""
 
-    column: str
+    moment: Moment
     clears: bool = False
-    # "archived", "opened again"
-    done: str
-    # How the rows are that are left alone: "archived", "open"
-    already: str
+    # The queryset's method that does it; by default, the action's name.
+    method: str = ""
     line: Callable[[Any], str] = label_of
     # What it means where nothing has to be worked out.
     note: str = ""
@@ -42,25 +39,23 @@ class Stamp(BulkAction):
 
     def plan(self, asked: Asked) -> Plan:
         rows = asked.rows()
-        changed = [row for row in rows if (getattr(row, self.column) is not None) == self.clears]
-        left = [row for row in rows if (getattr(row, self.column) is not None) != self.clears]
+        column = self.moment.field
+        done, already = self.moment.done, self.moment.done
+        if self.clears:
+            done, already = self.moment.undone, self.moment.unset
+        changed = [row for row in rows if (getattr(row, column) is not None) == self.clears]
+        left = [row for row in rows if (getattr(row, column) is not None) != self.clears]
         groups = [
-            Group(f"Will be {self.done}", lines(map(self.line, changed)), "done"),
-            Group(f"Are {self.already} already, skipped", lines(map(self.line, left)), "skipped"),
+            Group(f"Will be {done}", lines(map(self.line, changed)), "done"),
+            Group(f"Are {already} already, skipped", lines(map(self.line, left)), "skipped"),
         ]
         what = counted(asked.model_admin.model, len(changed))
         told = Consequences([self.note]) if self.note else None
-        return Plan(changed, groups, f"{self.title}: {what}", f"{what} {self.done}.", told)
+        return Plan(changed, groups, f"{self.title}: {what}", f"{what} {done}.", told)
 
     def write(self, plan: Plan) -> None:
-        model = type(plan.rows[0])
-        moment = None if self.clears else timezone.now()
-        model._default_manager.filter(pk__in=[row.pk for row in plan.rows]).update(**{self.column: moment})
-        for row in plan.rows:
-            setattr(row, self.column, moment)
-
-    def record(self, plan: Plan) -> None:
-        record(type(plan.rows[0]), plan.rows, "~")
+        rows = type(plan.rows[0])._default_manager.filter(pk__in=[row.pk for row in plan.rows])
+        getattr(rows, self.method or self.name)()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

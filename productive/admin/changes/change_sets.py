@@ -23,18 +23,13 @@ from django.utils.text import capfirst
 
 from productive.admin.forms import label_of
 from productive.database.history import is_recorded
+from productive.database.moments import moment_of
 
 # A page of the list reads this many records of each model at most, and as often as this to find sets enough.
 RECORDS, SETS, ROUNDS = 60, 25, 4
 # Of one set, in the list; more are on the set's own page.
 SHOWN = 5
 NEWEST_FIRST = ("-history_date", "-change_set", "-history_id")
-# What the change of such a moment is called: when it is set, when it is taken away.
-MOMENTS = {
-    "archived_at": ("archived", "restored"),
-    "closed_at": ("closed", "opened"),
-    "revoked_at": ("revoked", "made live again"),
-}
 
 
 @dataclass(frozen=True)
@@ -234,9 +229,9 @@ def describe(request: HttpRequest, found: Sequence[Any]) -> list[Entry]:
 
 
 def verb(changed: Sequence[str], state: models.Model) -> str:
-    if len(changed) == 1 and changed[0] in MOMENTS:
-        done, undone = MOMENTS[changed[0]]
-        return done if getattr(state, changed[0]) else undone
+    moment = moment_of(type(state))
+    if moment is not None and [*changed] == [moment.field]:
+        return moment.done if getattr(state, moment.field) else moment.undone
     return "changed"
 
 

@@ -14,7 +14,6 @@ from django.db import IntegrityError, models, transaction
 from django.http import HttpRequest
 
 from productive.admin.changes.change_sets import (
-    MOMENTS,
     Difference,
     differences,
     fill_relations,
@@ -24,6 +23,7 @@ from productive.admin.changes.change_sets import (
 )
 from productive.admin.forms import label_of
 from productive.database.history import record
+from productive.database.moments import moment_of
 
 DONE, NOTHING, IMPOSSIBLE = "done", "nothing", "impossible"
 BATCH = 1000
@@ -226,7 +226,8 @@ def reversal(request: HttpRequest, target: Target, row: Any, related: Related, s
     step.differences = differences(before, state, names)
     row.clean_fields(exclude={column.name for column in row._meta.fields} - {*names})
     row.clean()
-    if not {*names} <= MOMENTS.keys():  # no constraint is about these
+    moment = moment_of(type(row))
+    if moment is None or names != (moment.field,):  # no constraint is about it
         row.validate_constraints(exclude={"id"})
     return Write("changed back", row, "~", names)
 
@@ -244,8 +245,8 @@ def related_rows(request: HttpRequest, states: Iterable[Any]) -> Related:
     related: Related = {}
     for model, pks in wanted.items():
         rows = site.registry[model].get_queryset(request)
-        if any(field.name == "archived_at" for field in model._meta.fields):
-            # So that nobody archives meanwhile what is about to be used.
+        if moment_of(model) is not None:
+            # So that nobody archives or closes meanwhile what is about to be used.
             rows = rows.select_for_update(of=("self",), no_key=True)
         related |= {(model, pk): row for pk, row in rows.in_bulk(pks).items()}
     return related
