@@ -74,7 +74,9 @@ class PairAction(BulkAction):
             return asked.others(self.side(self.theirs))
         model_admin = admin.site.get_model_admin(self.side(self.theirs))
         pairs = self.model._default_manager.filter(**{f"{self.mine}__in": asked.chosen})
-        rows = model_admin.get_queryset(asked.request).filter(pk__in=pairs.order_by().values(self.theirs))
+        rows: Any = model_admin.get_queryset(asked.request).filter(
+            pk__in=pairs.order_by().values(self.theirs)
+        )
         ids = list(rows.active().order_by().values_list("pk", flat=True).distinct()[: MOST + 1])
         return replace(asked, chosen=ids).others(self.side(self.theirs))
 
