@@ -7,6 +7,7 @@ from typing import Any
 
 from assignments import consequences
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Deal
 from productive.accounts.owned_admin import ARCHIVE, RESTORE
 from productive.admin.bulk.pairs import Pairing, Unpairing
 from productive.admin.bulk.rows import DELETE, Stamp

@@ -37,10 +37,10 @@ def token_query(digest: str) -> models.QuerySet[ApiToken, Any]:
         ApiToken.objects.filter(digest=digest).with_membership().annotate(**reads.hooks.token_annotations)
     )
     columns = (f"{prefix}{name}" for model, prefix in LOADED_MODELS for name in COLUMNS[model])
-    return tokens.values_list(*columns, *annotations())
+    return tokens.values_list(*columns, *annotation_names())
 
 
-def annotations() -> list[str]:
+def annotation_names() -> list[str]:
     return ["is_member", *reads.hooks.token_annotations]
 
 
@@ -60,7 +60,7 @@ def find_token(secret: str) -> Any:
         ]
         token: Any
         token, token.user, token.organization = instances
-        for name, value in zip(annotations(), values, strict=True):
+        for name, value in zip(annotation_names(), values, strict=True):
             setattr(token, name, value)
         return token
     return None

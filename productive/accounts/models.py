@@ -1,4 +1,4 @@
-"""Who: the organization, its people, the users that sign in, and the tokens that integrations send."""
+"""Organizations, their people, the users that sign in, and the API tokens of integrations."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def validate_time_zone(value: str) -> None:
 
 class OrganizationQuerySet(RecordedQuerySet["Organization"]):
     def owned_by(self, organization: Organization) -> Self:
-        """The one organization itself: it belongs to nobody else."""
+        """Return the organization itself, as the querysets of owned models return its records."""
         return self.filter(pk=organization.pk)
 
     def owned_by_any(self, organizations: Iterable[Organization]) -> Self:
         return self.filter(pk__in=[organization.pk for organization in organizations])
 
     def of(self, user: User) -> Self:
-        """Those that the user works in, as a person who isn't archived. A superuser works in all."""
+        """Return those in which the user is an active person; for a superuser, all."""
         if user.is_superuser:
             return self.all()
         return self.filter(pk__in=Person.objects.active().filter(user=user).values("organization"))
 
 
 class Organization(Recorded):
-    """A company that uses the system: the tenant. Nothing is shared between two of them."""
+    """A company that uses the system: a tenant. Two organizations share no records."""
 
     name = models.CharField(max_length=255)
     time_zone = models.CharField(
@@ -68,14 +68,14 @@ class Organization(Recorded):
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
-        """The zone that moments are written in; UTC where this machine no longer knows the name."""
+        """The time zone of the organization; UTC if the system no longer knows its name."""
         try:
             return zoneinfo.ZoneInfo(self.time_zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             return zoneinfo.ZoneInfo("UTC")
 
     def today(self) -> date:
-        """The calendar day that it is for this organization now."""
+        """Return the current date in the organization's time zone."""
         return timezone.localdate(timezone=self.zone)
 
 
@@ -91,9 +91,9 @@ class OrganizationOwnedQuerySet(RecordedQuerySet[M_co]):
 
 
 class OrganizationOwned(Recorded):
-    """A record of one organization. For everybody else it does not exist.
+    """A record of one organization, invisible to all others.
 
-    Each foreign key to another such record goes with a `SameOrganization` constraint.
+    Each foreign key to another such model needs a `SameOrganization` constraint.
     """
 
     # No index of its own: the unique (organization, id) below begins with it.
@@ -155,9 +155,10 @@ class Archivable(OrganizationOwned):
 
 
 class Person(Archivable):
-    """Somebody who works for the organization: assigned to work, not necessarily able to sign in.
+    """Somebody who works for the organization and is assigned to work.
 
-    Who signs in as `user` works with the records of this person's organization, until the person is archived.
+    If the person has a `user`, that user can work with the organization's records, until the person is
+    archived.
     """
 
     first_name = models.CharField(max_length=255)
@@ -173,7 +174,7 @@ class Person(Archivable):
         related_name="people",
         db_index=False,
         verbose_name="signs in as",
-        help_text="Opens the organization to this user, until the person is archived; again when restored.",
+        help_text="This user can work with the organization, unless the person is archived.",
     )
 
     objects = ArchivableQuerySet["Person"].as_manager()
@@ -232,7 +233,7 @@ class UserManager(auth_models.UserManager.from_queryset(UserQuerySet)):  # type:
 
 
 class User(auth_models.AbstractUser, Recorded):
-    """Somebody who signs in and works where they are a person, or an integration of one organization."""
+    """A login for the organizations in which it is a person, or the service account of an integration."""
 
     service_account_of = models.ForeignKey(
         Organization,
@@ -254,12 +255,12 @@ class User(auth_models.AbstractUser, Recorded):
 
 class ApiTokenQuerySet(OrganizationOwnedQuerySet["ApiToken"]):
     def live(self, now: datetime) -> Self:
-        """Those that open something at the moment `now`; see `is_live`."""
+        """Return tokens that are accepted at `now`; the queryset's form of `is_live`."""
         lasting = Q(expires_at=None) | Q(expires_at__gt=now)
         return self.filter(lasting, revoked_at=None, user__is_active=True)
 
     def expiring(self, now: datetime) -> Self:
-        """Those that will stop opening anything within two weeks, unless somebody acts."""
+        """Return live tokens that expire within two weeks."""
         return self.live(now).filter(expires_at__lte=now + timedelta(days=14))
 
     def revoke(self) -> int:
@@ -272,13 +273,13 @@ class ApiTokenQuerySet(OrganizationOwnedQuerySet["ApiToken"]):
 
 
 class ApiToken(OrganizationOwned):
-    """What an integration sends to act for one organization. Only a digest of the secret is kept."""
+    """The credential of an integration, for one organization. Only the secret's digest is stored."""
 
     name = models.CharField(max_length=255)
     user = models.ForeignKey(
-        User, models.CASCADE, related_name="tokens", help_text="In whose name the integration acts."
+        User, models.CASCADE, related_name="tokens", help_text="The user that the integration acts as."
     )
-    # Enough of the secret to recognise a token in a list or a log, far too little to use it.
+    # Enough of the secret to recognize a token in a list or a log, too little to guess the rest.
     prefix = models.CharField(max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     read_only = models.BooleanField(default=False)
@@ -301,18 +302,18 @@ class ApiToken(OrganizationOwned):
     def clean(self) -> None:
         if self.user_id and self.organization_id and not self.user.can_act_for(self.organization):
             raise ValidationError({"user": "does not belong to this organization"})
-        # At either end of the calendar, some zone's moment is another's that can't be written.
+        # Close to the first and last year, converting to another time zone overflows.
         if self.expires_at is not None and not 1 < self.expires_at.year < 9999:
             raise ValidationError({"expires_at": "must be between the years 2 and 9998"})
 
     def make_secret(self) -> str:
-        """Give this token a new secret and return it; it can't be had again once this returns."""
+        """Set a new secret and return it. It isn't stored, so this is the only time to show it."""
         secret = f"prd_{token_urlsafe(32)}"
         self.prefix, self.digest = secret[:12], digest(secret)
         return secret
 
     def is_live(self, now: datetime) -> bool:
-        """Whether it opens anything at the moment `now`."""
+        """Return whether the token is accepted at `now`."""
         return (
             self.revoked_at is None
             and (self.expires_at is None or now < self.expires_at)
@@ -323,16 +324,16 @@ class ApiToken(OrganizationOwned):
         self.moment.set(self)
 
     def touch(self, now: datetime) -> None:
-        """Note that it was used; at most one write a minute, however many requests there are."""
+        """Update `last_used_at`, at most once a minute."""
         due = now - timedelta(minutes=1)
         if self.last_used_at is not None and self.last_used_at >= due:
             return
-        # A busy database is no reason to refuse a reader or, on SQLite, to keep one waiting.
+        # Optional: if the database is busy, don't fail the request or, on SQLite, make it wait.
         with suppress(OperationalError), short_lock_timeout():
             ApiToken.objects.filter(pk=self.pk).exclude(last_used_at__gte=due).update(last_used_at=now)
 
     def claim(self, key: str, fingerprint: str) -> IdempotencyKey | None:
-        """Take the key for a request of this token, or return the one that it was taken for before."""
+        """Claim an idempotency key for a request, or return the earlier claim."""
         earlier = IdempotencyKey.objects.claim(self.pk, key, fingerprint, timezone.now())
         if earlier is not None:
             # Its transaction is committed, but its receivers may not have run yet.
@@ -340,7 +341,7 @@ class ApiToken(OrganizationOwned):
         return earlier
 
     def keep_answer(self, key: str, location: str, body: bytes) -> None:
-        """Write down what the request that has taken the key is answered with."""
+        """Store the response to the request that claimed the key."""
         IdempotencyKey.objects.filter(token=self, key=key).update(location=location, body=body)
 
 

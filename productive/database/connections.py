@@ -1,4 +1,4 @@
-"""Pooled connections to PostgreSQL: how the pool learns that one is dead, and what one remembers."""
+"""Pooled connections to PostgreSQL that detect a dead server without a query."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Any
 
 import psycopg
 
-# For so long, a connection that was silently cut, as by a firewall, may go unnoticed before it is used.
+# A connection that was cut silently, as by a firewall, goes unnoticed for up to this long.
 TRUSTED_SECONDS = 30
 
 
 class PooledConnection(psycopg.Connection[Any]):
-    """One that knows without asking whether it is dead, and that then all others are.
+    """A connection whose health check queries the server only if needed.
 
-    A server that stops, restarts or ends a session says so on the socket. Where nothing has arrived, nothing
-    has happened; where something has, or it is long ago that the server was asked, the server is asked.
+    A server that stops, restarts or ends a session sends a message. If nothing has arrived on the socket,
+    the connection is alive; otherwise, and after TRUSTED_SECONDS, the check queries the server.
     """
 
     _pool: Any = None
-    asked_at = float("-inf")
+    checked_at = float("-inf")
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
-        """What the pool looks at a connection with, by an empty query; others have cursors of their own.
+        """Run the pool's health check, an empty query. All other queries use cursors.
 
-        Where one is dead, the server went away, and may be back. The pool itself would try its connections
-        one after another, with pauses that grow, and give up after the third.
+        If this connection is dead, the server was restarted: drop all of them. The pool itself would check
+        them one by one with growing pauses, and give up after the third.
         """
         if query == "":
             now = time.monotonic()
-            if now - self.asked_at < TRUSTED_SECONDS and is_silent(self.fileno()):
+            if now - self.checked_at < TRUSTED_SECONDS and is_silent(self.fileno()):
                 return self.cursor()
-            self.asked_at = now
+            self.checked_at = now
         try:
             return super().execute(query, *args, **kwargs)
         except psycopg.OperationalError:
@@ -41,13 +41,16 @@ class PooledConnection(psycopg.Connection[Any]):
             raise
 
     def planned(self) -> psycopg.Cursor[Any]:
-        """A cursor that the server makes the plan of a statement for once. Django's send the values within
-        the text, so that every statement is read and planned anew, which takes longer than to find a row."""
+        """Return a cursor that binds on the server, which then caches the plan of the statement.
+
+        Django's cursors put the values into the SQL, so the server parses and plans each statement, which
+        takes longer than a lookup by primary key.
+        """
         return psycopg.Cursor(self)
 
 
 def is_silent(socket: int) -> bool:
-    """Nothing has arrived, not even an end."""
+    """Return whether nothing has arrived on the socket, not even its end."""
     poller = poll()
     poller.register(socket, POLLIN)
     return not poller.poll(0)

@@ -167,7 +167,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         blank=True,
                         db_index=False,
-                        help_text="Opens the organization to this user, until the person is archived; again when restored.",
+                        help_text="This user can work with the organization, unless the person is archived.",
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="people",
@@ -234,7 +234,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
-                        help_text="In whose name the integration acts.",
+                        help_text="The user that the integration acts as.",
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="tokens",
                         to=settings.AUTH_USER_MODEL,
@@ -394,7 +394,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_constraint=False,
                         db_index=False,
-                        help_text="Opens the organization to this user, until the person is archived; again when restored.",
+                        help_text="This user can work with the organization, unless the person is archived.",
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
@@ -588,7 +588,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_constraint=False,
                         db_index=False,
-                        help_text="In whose name the integration acts.",
+                        help_text="The user that the integration acts as.",
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
