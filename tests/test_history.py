@@ -23,8 +23,8 @@ from assignments.models import Filter, ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.idempotency import IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person, User
+from productive.database.current_request import current_state
 from productive.database.history import change_set, command_line, current_change_set, record_rows
-from productive.web.request_state import current_state
 from tests.support import factories
 from tests.support.admin import OWNED, form_data, make, superuser, url
 from tests.support.api import Api, SocketApi

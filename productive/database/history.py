@@ -22,9 +22,9 @@ from django.utils import timezone
 from simple_history.models import HistoricalChanges, HistoricalRecords, ModelDelta
 from simple_history.utils import get_change_reason_from_object
 
+from productive.database.current_request import current_state
 from productive.database.query_cache import Prepared, insert
 from productive.database.signals import changed
-from productive.web.request_state import current_state
 
 MAX_VIA_LENGTH = 300
 BATCH = 1000

@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from productive.accounts.models import Organization, OrganizationOwned, Person, User
-from productive.web.request_state import RequestState
+from productive.database.current_request import RequestState
 from tests.support import factories
 from tests.support.factories import PersonFactory, UserFactory
 

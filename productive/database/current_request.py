@@ -1,0 +1,41 @@
+"""Share state between the parts of one request, or of one command, that have no request at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(slots=True)
+class RequestState:
+    # None for a command.
+    request: Any = None
+    # Shared by all recorded changes; None until the first of them.
+    change_set: UUID | None = None
+    # Organizations that the signed-in user works in; None until they are read.
+    organizations: list[Any] | None = None
+
+
+_current: ContextVar[RequestState] = ContextVar("request_state")
+
+
+def current_state() -> RequestState:
+    """Return the state of the current request; outside of requests, of the thread."""
+    try:
+        return _current.get()
+    except LookupError:
+        _current.set(RequestState())
+        return _current.get()
+
+
+@contextmanager
+def new_state(request: Any) -> Iterator[RequestState]:
+    token = _current.set(RequestState(request))
+    try:
+        yield _current.get()
+    finally:
+        _current.reset(token)
