@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "axes",
     "simple_history",
     "import_export",
@@ -301,6 +302,15 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": ["productive.jsonapi.schema.operations.finish"],
     "SORT_OPERATION_PARAMETERS": False,
+    "SERVE_AUTHENTICATION": [],
+    # From drf_spectacular_sidecar, so from this host.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "docExpansion": "list",
+        "defaultModelsExpandDepth": 0,
+        "validatorUrl": None,
+    },
 }
 JSON_API_FORMAT_TYPES = "underscore"
 JSON_API_PLURALIZE_TYPES = True

@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 
 from assignments.access_check import access_check
 from productive.jsonapi.errors import outside_the_views
-from productive.jsonapi.schema.pages import Docs, OpenApi
+from productive.jsonapi.schema.views import DocumentView, SwaggerView
 from productive.jsonapi.views import UnknownRoute
 
 urlpatterns = [
@@ -15,8 +15,8 @@ urlpatterns = [
     path("admin/access-check/", admin.site.admin_view(access_check), name="access_check"),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=static("productive/favicon.svg"))),
-    path("api/v2/openapi.json", OpenApi.as_view(), name="openapi"),
-    path("api/v2/docs", Docs.as_view(), name="docs"),
+    path("api/v2/openapi.json", DocumentView.as_view(), name="openapi"),
+    path("api/v2/docs", SwaggerView.as_view(), name="docs"),
     path("api/v2/", include("productive.accounts.urls")),
     path("api/v2/", include("catalog.urls")),
     path("api/v2/", include("assignments.urls")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, models
 from django.utils import timezone
@@ -72,15 +72,6 @@ class TokenAuthentication(BaseAuthentication):
     `X-Organization-Id` is optional, and must be the organization of the token.
     """
 
-    header_parameters: ClassVar[list[dict[str, Any]]] = [
-        {
-            "name": ORGANIZATION_HEADER,
-            "in": "header",
-            "description": "The ID of the organization. Optional; it must be that of the token.",
-            "schema": {"type": "string"},
-        }
-    ]
-
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         """Return the user and the token, or None without the header.
 
@@ -111,14 +102,23 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
-    """Describe the token in the OpenAPI document."""
+    """Describe both headers in the OpenAPI document: the token, and optionally its organization."""
 
     target_class = TokenAuthentication
-    name = "token"
+    name = [TOKEN_HEADER, ORGANIZATION_HEADER]
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        description = "The secret of an API token. It belongs to one organization."
-        return {"type": "apiKey", "in": "header", "name": TOKEN_HEADER, "description": description}
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
+        descriptions = (
+            "The secret of an API token. It belongs to one organization.",
+            "The organization's id. Optional; it must be that of the token.",
+        )
+        return [
+            {"type": "apiKey", "in": "header", "name": header, "description": description}
+            for header, description in zip(self.name, descriptions, strict=True)
+        ]
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
+        return [{TOKEN_HEADER: []}, {TOKEN_HEADER: [], ORGANIZATION_HEADER: []}]
 
 
 class TokenPermission(BasePermission):

@@ -17,7 +17,7 @@ from productive.accounts.models import Organization
 from productive.jsonapi.errors import PARAMETERS, STATUSES
 from productive.jsonapi.filters import NEGATIONS, NUMBER_OPERATIONS, TEXT_OPERATIONS
 from productive.jsonapi.schema import parameters
-from productive.jsonapi.schema.pages import document
+from productive.jsonapi.schema.views import document
 from tests.openapi.world import furnish
 from tests.support.api import MEDIA_TYPE, Api
 from tests.support.resources import ACTIONS, RESOURCES, ROUTES, SERVED, WRITABLE, make, model_of

@@ -20,7 +20,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
 from productive.accounts.models import ApiToken
-from productive.jsonapi.schema.pages import document
+from productive.jsonapi.schema.views import document
 from tests.openapi.world import Application, furnished_token
 from tests.support.samples import FUZZ
 
@@ -68,7 +68,6 @@ def config(token: ApiToken) -> SchemathesisConfig:
         {
             "seed": None if FUZZ else 1,
             "headers": {"X-Auth-Token": token.name},
-            "parameters": {"X-Organization-Id": str(token.organization_id)},
             "generation": {
                 "deterministic": not FUZZ,
                 "max-examples": EXAMPLES,
@@ -102,13 +101,23 @@ def told(event: events.ScenarioFinished) -> Iterator[str]:
                 yield check.failure_info.code_sample
 
 
+def without_empty_values(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy without `allowEmptyValue`, for which schemathesis ignores the format of a cursor."""
+    copied = deepcopy(document)
+    for path in copied["paths"].values():
+        for operation in path.values():
+            for parameter in operation["parameters"]:
+                parameter.pop("allowEmptyValue", None)
+    return copied
+
+
 @pytest.mark.no_cover
 @pytest.mark.django_db
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_the_api_keeps_to_its_document(resource: str, quiet: None, monkeypatch: pytest.MonkeyPatch) -> None:
     token = furnished_token()
     monkeypatch.setattr("schemathesis.python.wsgi.get_client", Client)
-    schema = schemathesis.openapi.from_dict(deepcopy(document()), config=config(token))
+    schema = schemathesis.openapi.from_dict(without_empty_values(document()), config=config(token))
     schema.hook("filter_failure")(is_fault)
     if resource == "tracking_decisions":  # computed: none is made, so no request follows from another
         schema.config.phases.stateful.enabled = False

@@ -1,4 +1,4 @@
-"""The API's operations as OpenAPI: what `manage.py spectacular`, /api/v2/openapi.json and /api/v2/docs tell.
+"""The API's operations as OpenAPI: what `manage.py spectacular` and /api/v2/openapi.json tell.
 
 Nothing is declared for it: an operation is described by its view's serializer, filters, sorts and verbs.
 """
@@ -111,8 +111,6 @@ class AutoSchema(SpectacularAutoSchema):
 
     def parameters(self) -> list[Schema]:
         found: list[Schema] = [self.path_id()] if "{" in self.path else []
-        for authenticator in self.view.get_authenticators():
-            found += authenticator.header_parameters
         found += parameters.headers(self.method)
         found += parameters.include(self.serializer_class)
         found += [self.sparse_fields(each) for each in reachable(self.serializer_class)]

@@ -84,13 +84,13 @@ def include(serializer_class: SerializerClass) -> list[Schema]:
         return []
     schema = {"type": "array", "items": {"type": "string", "enum": paths}}
     text = "Related records to bring along in `included`, and whose linkage to show"
-    return [query("include", schema, text, example=paths[:1])]
+    return [query("include", schema, text)]
 
 
 def sparse_fields(serializer_class: SerializerClass) -> Schema:
     kind, names = type_of(serializer_class), list(serializer_class.Meta.fields)
     schema = {"type": "array", "items": {"type": "string", "enum": names}}
-    return query(f"fields[{kind}]", schema, f"The only fields to show of `{kind}`", example=names[:1])
+    return query(f"fields[{kind}]", schema, f"The only fields to show of `{kind}`")
 
 
 # --- what is listed -------------------------------------------------------------------------------
@@ -131,7 +131,10 @@ def sort(names: list[str]) -> Schema:
 
 
 def page() -> Iterator[Schema]:
-    yield query("page[number]", {**NUMBER_SCHEMA, "default": 1}, "The page, from 1. The answer has a total")
+    # Without a schema default: Swagger UI would send it, also together with page[after].
+    yield query(
+        "page[number]", NUMBER_SCHEMA, "The page, from 1, which is the default. The answer has a total"
+    )
     yield query(
         "page[size]",
         {**NUMBER_SCHEMA, "default": PAGE_SIZE},
@@ -142,4 +145,5 @@ def page() -> Iterator[Schema]:
         {"type": "string", "format": "cursor", "maxLength": MAX_CURSOR},
         "Pages by cursor instead of by number: empty for the first page, then as `links.next` says. Costs the"
         " same at any depth, and has no total",
+        allowEmptyValue=True,
     )
