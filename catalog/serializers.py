@@ -1,4 +1,5 @@
 from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.serializers import ARCHIVED_AT
 from productive.jsonapi.serializers import ModelSerializer
 
 
@@ -9,6 +10,7 @@ class ServiceTypeSerializer(ModelSerializer):
         about = {
             "name": ("What the work is called", "Design"),
             "description": ("What belongs to it", "Concepts, layouts, prototypes"),
+            "archived_at": ARCHIVED_AT,
         }
 
 
@@ -19,6 +21,7 @@ class ProjectSerializer(ModelSerializer):
         about = {
             "name": ("What the project is called", "Website relaunch"),
             "project_number": ("The company's own number of it", "P-117"),
+            "archived_at": ARCHIVED_AT,
         }
 
 
@@ -42,6 +45,7 @@ class DealSerializer(ModelSerializer):
             "budget": ("Always true: only budgets are kept", True),
             "date": ("The first day on which its services can be tracked", "2026-11-02"),
             "end_date": ("The last day", "2026-12-18"),
+            "closed_at": ("When the budget was closed, or null. Changed by `close` and `open`", None),
         }
 
 

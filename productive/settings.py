@@ -300,7 +300,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "A JSON:API for what a service company offers, sells, and assigns its people to.",
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",
-    "POSTPROCESSING_HOOKS": ["productive.jsonapi.schema.operations.finish"],
+    "POSTPROCESSING_HOOKS": ["productive.jsonapi.schema.operations.complete_document"],
     "SORT_OPERATION_PARAMETERS": False,
     "SERVE_AUTHENTICATION": [],
     # From drf_spectacular_sidecar, so from this host.

@@ -1,6 +1,9 @@
 from productive.accounts.models import Organization, Person
 from productive.jsonapi.serializers import ModelSerializer
 
+# For `Meta.about`: the description of `archived_at` and its example.
+ARCHIVED_AT = ("When the record was archived, or null. Changed by `archive` and `restore`", None)
+
 
 class OrganizationSerializer(ModelSerializer):
     class Meta:
@@ -31,4 +34,5 @@ class PersonSerializer(ModelSerializer):
             "last_name": ("Last name", "Horvat"),
             "email": ("E-mail address; no two people of an organization have the same", "ana@example.com"),
             "title": ("What they are in the company", "Designer"),
+            "archived_at": ARCHIVED_AT,
         }

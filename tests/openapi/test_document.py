@@ -1,5 +1,7 @@
-"""The API's document tells all that there is, and nothing else. What there is comes from the code: a new
-resource, filter, sort or verb is asked for unasked."""
+"""The OpenAPI document describes all that the API has, and nothing else.
+
+What it has comes from its views, so new resources, filters, sorts and actions are tested, too.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from productive.jsonapi.errors import PARAMETERS, STATUSES
 from productive.jsonapi.filters import NEGATIONS, NUMBER_OPERATIONS, TEXT_OPERATIONS
 from productive.jsonapi.schema import parameters
 from productive.jsonapi.schema.views import document
-from tests.openapi.world import furnish
+from tests.openapi.records import create_records
 from tests.support.api import MEDIA_TYPE, Api
 from tests.support.resources import ACTIONS, RESOURCES, ROUTES, SERVED, WRITABLE, make, model_of
 
@@ -43,148 +45,148 @@ def operation(method: str, path: str) -> Any:
     return document()["paths"][f"/api/v2/{path}"][method.lower()]
 
 
-def query(path: str, method: str = "GET") -> dict[str, Any]:
+def query_parameters(path: str, method: str = "GET") -> dict[str, Any]:
     found = map(resolved, operation(method, path)["parameters"])
-    return {each["name"]: each["schema"] for each in found if each["in"] == "query"}
+    return {each["name"]: each for each in found if each["in"] == "query"}
 
 
-def check(instance: Any, schema: Any) -> None:
-    """Raise where the instance is not what the schema says."""
+def values(parameter: Any) -> list[str]:
+    """Return the values that a parameter can have, if it is in the document."""
+    found: list[str] = parameter["schema"]["items"]["enum"] if parameter else []
+    return found
+
+
+def validate(instance: Any, schema: Any) -> None:
     whole = {**schema, "components": document()["components"]}
     jsonschema.Draft202012Validator(whole).validate(instance)
 
 
-def schema_of(described: Any) -> Any:
+def content_schema(described: Any) -> Any:
     return resolved(described)["content"][MEDIA_TYPE]["schema"]
 
 
-def check_answer(method: str, path: str, status: int, body: Any) -> None:
-    check(body, schema_of(operation(method, path)["responses"][str(status)]))
+def validate_response(method: str, path: str, status: int, body: Any) -> None:
+    validate(body, content_schema(operation(method, path)["responses"][str(status)]))
 
 
-def test_the_document_is_valid_and_nothing_is_guessed() -> None:
-    written = StringIO()
-    call_command("spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json", stdout=written)
-    assert json.loads(written.getvalue()) == document()
+def test_document_is_valid_and_has_no_warnings() -> None:
+    output = StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json", stdout=output)
+    assert json.loads(output.getvalue()) == document()
 
 
-def test_every_route_is_told_and_no_other() -> None:
-    told = {(method.upper(), path) for path, methods in document()["paths"].items() for method in methods}
-    served = {
+def test_document_has_every_route_and_no_other() -> None:
+    described = {
+        (method.upper(), path) for path, methods in document()["paths"].items() for method in methods
+    }
+    routed = {
         (method.upper(), "/api/v2/" + path.strip("^$").removesuffix("/?").replace("(?P<pk>[^/.]+)", "{id}"))
         for path, callback in ROUTES
         for method in callback.actions
         if method != "head"
     }
-    assert told == served
+    assert described == routed
 
 
 @pytest.mark.parametrize("resource", SERVED)
-def test_every_filter_and_operation_is_told(resource: str) -> None:
+def test_document_has_every_filter_with_its_operations(resource: str) -> None:
     filters = SERVED[resource].filterset_class.base_filters
-    taken = {
+    expected = {
         f"filter[{name}]" + ("" if each == "eq" else f"[{each}]")
         for name, a_filter in filters.items()
         for each in OPERATIONS
         if a_filter.takes(each)
     }
-    assert {name for name in query(resource) if name.startswith("filter[")} == taken
+    assert {name for name in query_parameters(resource) if name.startswith("filter[")} == expected
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_what_is_told_of_a_list_is_served(resource: str, api: Api, organization: Organization) -> None:
-    """Each filter, sort, include and field by itself; and not one that is not told."""
+def test_list_accepts_every_described_parameter(resource: str, api: Api, organization: Organization) -> None:
     make(resource, organization)
-    told = query(resource)
-    for name in told["sort"]["items"]["enum"]:
-        assert api.get(f"{resource}?sort={name}").status == 200, name
+    described = query_parameters(resource)
     sorts = {"id", *SERVED[resource].sorts} if SERVED[resource].sorts is not None else set()
-    assert {name.removeprefix("-") for name in told["sort"]["items"]["enum"]} == sorts
-    for name in told.get("include", {"items": {"enum": ()}})["items"]["enum"]:
-        answer = api.get(f"{resource}?include={name}")
-        assert answer.status == 200, name
-        check_answer("GET", resource, 200, answer.json)
-    for name, schema in told.items():
+    assert {name.removeprefix("-") for name in values(described["sort"])} == sorts
+    for name in values(described["sort"]):
+        assert api.get(f"{resource}?sort={name}").status == 200, name
+    for name in values(described.get("include")):
+        response = api.get(f"{resource}?include={name}")
+        assert response.status == 200, name
+        validate_response("GET", resource, 200, response.json)
+    for name, parameter in described.items():
         if name.startswith("fields["):
-            for field in schema["items"]["enum"]:
+            for field in values(parameter):
                 assert api.get(f"{resource}?{name}={field}").status == 200, (name, field)
         if name.startswith("filter["):
-            value = schema.get("items", schema)
-            text = value.get(
-                "enum", ["2026-11-23" if "format" in value and value["type"] == "string" else "1"]
-            )[0]
-            needed = "".join(f"&{other}=1" for other in needs(resource, name)[:1])
-            assert api.get(f"{resource}?{name}={text}{needed}").status == 200, name
-
-
-def needs(resource: str, parameter: str) -> list[str]:
-    found = map(resolved, operation("GET", resource)["parameters"])
-    return next(each.get("x-needs", []) for each in found if each["name"] == parameter)
+            schema = parameter["schema"].get("items", parameter["schema"])
+            is_date = schema["type"] == "string" and "format" in schema
+            value = schema.get("enum", ["2026-11-23" if is_date else "1"])[0]
+            needed = "".join(f"&{other}=1" for other in parameter.get("x-needs", [])[:1])
+            assert api.get(f"{resource}?{name}={value}{needed}").status == 200, name
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("resource", SERVED)
-def test_includes_that_are_not_told_are_refused(resource: str, api: Api) -> None:
-    told = set(query(resource).get("include", {"items": {"enum": ()}})["items"]["enum"])
-    names = {part for path in told for part in path.split(".")} | {"organization", "person"}
-    for path in {*names, *(f"{first}.{second}" for first in names for second in names)} - told:
-        answer = api.get(f"{resource}/1?include={path}")
-        assert (answer.status, answer.error["code"]) == (400, "unsupported_include"), path
+def test_includes_that_are_not_described_are_rejected(resource: str, api: Api) -> None:
+    described = {*values(query_parameters(resource).get("include"))}
+    names = {part for path in described for part in path.split(".")} | {"organization", "person"}
+    paths = {*names, *(f"{first}.{second}" for first in names for second in names)}
+    for path in paths - described:
+        response = api.get(f"{resource}/1?include={path}")
+        assert (response.status, response.error["code"]) == (400, "unsupported_include"), path
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_a_record_has_what_is_told_of_it(resource: str, api: Api, organization: Organization) -> None:
+def test_record_has_the_described_members(resource: str, api: Api, organization: Organization) -> None:
     (row,) = make(resource, organization)
-    shown = api.get(f"{resource}/{row.pk}").data
-    told = resolved(
-        schema_of(operation("GET", f"{resource}/{{id}}")["responses"]["200"])["properties"]["data"]
-    )
+    record = api.get(f"{resource}/{row.pk}").data
+    response = operation("GET", f"{resource}/{{id}}")["responses"]["200"]
+    schema = resolved(content_schema(response)["properties"]["data"])
     for member in ("attributes", "relationships", "meta"):
-        properties = told["properties"].get(member, {}).get("properties", {})
-        assert [*shown.get(member, {})] == [*properties], member
+        properties = schema["properties"].get(member, {}).get("properties", {})
+        assert [*record.get(member, {})] == [*properties], member
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("resource", WRITABLE)
-def test_examples_of_writes_can_be_sent(resource: str, api: Api, organization: Organization) -> None:
-    """As they are told, but for the ids."""
+def test_examples_of_writes_succeed(resource: str, api: Api, organization: Organization) -> None:
+    """The ids in the examples are replaced."""
     (row,) = make(resource, organization)
     for method, path in (("PATCH", f"{resource}/{{id}}"), ("POST", resource)):
         body = operation(method, path)["requestBody"]["content"][MEDIA_TYPE]
         example = json.loads(json.dumps(body["example"]))
-        check(example, body["schema"])
+        validate(example, body["schema"])
         if method == "PATCH":
             example["data"]["id"] = str(row.pk)
         for name, relationship in example["data"].get("relationships", {}).items():
             related = make(relationship["data"]["type"], organization)[0]
             example["data"]["relationships"][name]["data"]["id"] = str(related.pk)
-        answer = api.request(method, path.replace("{id}", str(row.pk)), json=example)
-        assert answer.status == (201 if method == "POST" else 200), (answer, example)
-        check_answer(method, path, answer.status, answer.json)
+        response = api.request(method, path.replace("{id}", str(row.pk)), json=example)
+        assert response.status == (201 if method == "POST" else 200), (response, example)
+        validate_response(method, path, response.status, response.json)
         for name, value in example["data"].get("attributes", {}).items():
-            assert answer.data["attributes"][name] == value
+            assert response.data["attributes"][name] == value
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange["name"])
-def test_recorded_exchanges_are_as_told(exchange: dict[str, Any]) -> None:
+def test_recorded_exchanges_are_as_described(exchange: dict[str, Any]) -> None:
     request, response = exchange["request"], exchange["response"]
-    kind, *rest = request["path"].partition("?")[0].removeprefix("/api/v2/").split("/")
-    path = "/".join([kind, *(["{id}", *rest[1:]] if rest else [])])
+    resource, *rest = request["path"].partition("?")[0].removeprefix("/api/v2/").split("/")
+    path = "/".join([resource, *(["{id}", *rest[1:]] if rest else [])])
     described = operation(request["method"], path)
     assert str(response["status"]) in described["responses"]
     if "body" in response:
-        check_answer(request["method"], path, response["status"], response["body"])
+        validate_response(request["method"], path, response["status"], response["body"])
     if "body" in request and response["status"] < HTTPStatus.BAD_REQUEST:
-        check(request["body"], described["requestBody"]["content"][MEDIA_TYPE]["schema"])
+        validate(request["body"], described["requestBody"]["content"][MEDIA_TYPE]["schema"])
 
 
 @pytest.mark.django_db
-def test_errors_are_as_told(api: Api, organization: Organization) -> None:
+def test_errors_are_as_described(api: Api, organization: Organization) -> None:
     (row,) = make("service_types", organization)
     path, record = "service_types", f"service_types/{row.pk}"
-    for method, where, answer in (
+    for method, described_path, response in (
         ("GET", path, api.get(f"{path}?sort=color")),
         ("GET", path, Api().get(path)),
         ("GET", path, api.get(path, headers={"X-Organization-Id": "0"})),
@@ -195,42 +197,42 @@ def test_errors_are_as_told(api: Api, organization: Organization) -> None:
         ("POST", path, api.post(path, {"data": {"type": path}})),
         ("PATCH", f"{path}/{{id}}", api.patch(record, {"data": {"type": path, "id": "1" * 18}})),
     ):
-        assert answer.status >= HTTPStatus.BAD_REQUEST
-        check_answer(method, where, answer.status, answer.json)
-        headers = resolved(operation(method, where)["responses"][str(answer.status)]).get("headers", {})
-        assert set(headers) <= set(answer.headers)
+        assert response.status >= HTTPStatus.BAD_REQUEST
+        validate_response(method, described_path, response.status, response.json)
+        described = resolved(operation(method, described_path)["responses"][str(response.status)])
+        assert set(described.get("headers", {})) <= set(response.headers)
 
 
-def test_every_status_and_code_is_told_somewhere() -> None:
-    told = {
+def test_document_has_every_status_and_code() -> None:
+    described = {
         code
         for schema in document()["components"]["schemas"].values()
         for code in schema.get("properties", {})
         .get("errors", {})
         .get("items", {"properties": {"code": {"enum": ()}}})["properties"]["code"]["enum"]
     }
-    # Faults that no operation has: an unknown method, a format, a fault of ours.
-    nowhere = {STATUSES[status][0] for status in (405, 500)}
-    assert {code for code, _, _ in STATUSES.values()} - nowhere | {*PARAMETERS} <= told
+    # No operation returns these: an unknown method, and an error of the server.
+    excluded = {STATUSES[status][0] for status in (405, 500)}
+    assert {code for code, _, _ in STATUSES.values()} - excluded | {*PARAMETERS} <= described
 
 
-def test_operations_of_filters_are_those_that_exist() -> None:
+def test_described_operations_of_filters_exist() -> None:
     assert set(parameters.OPERATIONS) == OPERATIONS
 
 
-def test_verbs_are_told_with_what_they_do() -> None:
-    for resource, verb in ACTIONS:
-        described = operation("PATCH", f"{resource}/{{id}}/{verb}")
-        method = getattr(model_of(resource), verb)
+def test_extra_actions_have_the_docstring_of_the_models_method() -> None:
+    for resource, action in ACTIONS:
+        described = operation("PATCH", f"{resource}/{{id}}/{action}")
+        method = getattr(model_of(resource), action)
         assert described["description"] == method.__doc__.partition("\n\n")[0]
 
 
 @pytest.mark.django_db
-def test_tracking_decisions_are_as_told(api: Api, token: Any) -> None:
-    furnish(token)
+def test_tracking_decisions_are_as_described(api: Api, token: Any) -> None:
+    create_records(token)
     (person, *_) = api.get("people").ids
     listed = api.get(f"tracking_decisions?filter[person_id]={person}&include=service,person")
-    check_answer("GET", "tracking_decisions", 200, listed.json)
+    validate_response("GET", "tracking_decisions", 200, listed.json)
     one = api.get(f"tracking_decisions/{listed.data[0]['id']}")
-    check_answer("GET", "tracking_decisions/{id}", 200, one.json)
+    validate_response("GET", "tracking_decisions/{id}", 200, one.json)
     assert [*one.data["attributes"]] == ["allowed", "kind", "on", "reasons"]

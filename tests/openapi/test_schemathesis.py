@@ -1,6 +1,6 @@
-"""Schemathesis asks the API for all that its document says, and for much that it doesn't.
+"""Schemathesis sends the API requests that the OpenAPI document allows, and many that it doesn't.
 
-In `make test`, the same requests each time: they follow from the document and the seed.
+In `make test`, the requests are the same each time: they follow from the document and the seed.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from schemathesis.engine import events, from_schema
 
 from productive.accounts.models import ApiToken
 from productive.jsonapi.schema.views import document
-from tests.openapi.world import Application, furnished_token
+from tests.openapi.records import Application, token_with_records
 from tests.support.samples import FUZZ
 
 pytestmark = pytest.mark.any_database
 
-# Each resource is a case of its own, so that several processes can share them.
+# One test for each resource, so that several processes can share them.
 RESOURCES = [tag["name"] for tag in document()["tags"]]
-# Outside `make fuzz`, these alone are asked for all the edges that the schemas have, and others for examples.
-WHOLE = ["service_assignments", "tracking_decisions"]
-# Of each operation and each phase.
+# Outside `make fuzz`, only these are tested with all edge cases of their schemas; the others with examples.
+WITH_EDGE_CASES = ["service_assignments", "tracking_decisions"]
+# For each operation and each phase.
 EXAMPLES = 10 if FUZZ else 2
 
-# The only cursor that can be made up. Those of `links.next` have tests of their own.
+# The only cursor that isn't taken from `links.next`; those have tests of their own.
 schemathesis.openapi.format("cursor", strategies.just(""))
 
-# What no schema can tell, by the words of the answer: of two parameters together, or of members that it
-# doesn't know.
-BEYOND_SCHEMAS = re.compile(
+# Errors of requests that the schemas allow: they can't exclude two parameters together, or strings in members
+# that they don't describe.
+NOT_IN_SCHEMAS = re.compile(
     r"A page has a number or comes after another"
     r"|One of the filters 'person_id, service_id' is required on this endpoint"
     r"|Filter '(on|kind) without [a-z_ ]+' is not supported on this endpoint"
@@ -47,7 +47,7 @@ BEYOND_SCHEMAS = re.compile(
 
 
 class Client(werkzeug.Client):
-    """Takes what is meant for sockets, and goes without: schemathesis passes it on when it asks again."""
+    """Ignore options for sockets, which schemathesis passes when it repeats a request."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         for name in ("max_redirects", "verify", "cert"):
@@ -57,7 +57,7 @@ class Client(werkzeug.Client):
 
 @pytest.fixture
 def quiet() -> Iterator[None]:
-    """Django's log has a line for each refusal: thousands."""
+    """Disable Django's log, which would have thousands of lines."""
     logging.disable(logging.WARNING)
     yield
     logging.disable(logging.NOTSET)
@@ -74,10 +74,10 @@ def config(token: ApiToken) -> SchemathesisConfig:
                 "no-shrink": True,
                 "with-security-parameters": False,
             },
-            # Without a token each request is asked again: the other phases do so often enough.
+            # It would repeat each request without a token; the other phases do so often enough.
             "phases": {"coverage": {"checks": {"ignored_auth": {"enabled": False}}}},
-            # Not 400: what the document allows may be refused by a rule of the model (422), or speak of a
-            # record that isn't there or isn't the one that is meant (404, 409, 412); it is never malformed.
+            # Not 400: what the document allows may be rejected by a rule of the model (422), or name a record
+            # that doesn't exist or isn't the one in the URL (404, 409, 412), but is never malformed.
             "checks": {
                 "positive_data_acceptance": {"expected-statuses": ["2xx", "3xx", "404", "409", "412", "422"]}
             },
@@ -85,14 +85,14 @@ def config(token: ApiToken) -> SchemathesisConfig:
     )
 
 
-def is_fault(context: Any, failure: Any, case: Any, response: Any) -> bool:
+def is_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
     if response.status_code != 400:
         return True
-    return not BEYOND_SCHEMAS.fullmatch(json.loads(response.content)["errors"][0]["detail"])
+    return not NOT_IN_SCHEMAS.fullmatch(json.loads(response.content)["errors"][0]["detail"])
 
 
-def told(event: events.ScenarioFinished) -> Iterator[str]:
-    """Each failed check of a scenario, with how to have it again."""
+def failures(event: events.ScenarioFinished) -> Iterator[str]:
+    """Yield each failed check of a scenario, with code that repeats it."""
     for checks in event.recorder.checks.values():
         for check in checks:
             if check.failure_info is not None:
@@ -114,23 +114,23 @@ def without_empty_values(document: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.no_cover
 @pytest.mark.django_db
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_the_api_keeps_to_its_document(resource: str, quiet: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    token = furnished_token()
+def test_responses_are_as_described(resource: str, quiet: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = token_with_records()
     monkeypatch.setattr("schemathesis.python.wsgi.get_client", Client)
     schema = schemathesis.openapi.from_dict(without_empty_values(document()), config=config(token))
-    schema.hook("filter_failure")(is_fault)
-    if resource == "tracking_decisions":  # computed: none is made, so no request follows from another
+    schema.hook("filter_failure")(is_failure)
+    if resource == "tracking_decisions":  # computed: no request creates what another needs
         schema.config.phases.stateful.enabled = False
-    schema.config.phases.coverage.enabled = FUZZ or resource in WHOLE
-    asked, faults = 0, []
+    schema.config.phases.coverage.enabled = FUZZ or resource in WITH_EDGE_CASES
+    sent, found = 0, []
     with Application() as schema.app:
         for event in from_schema(schema.include(tag=resource)).execute():
             if isinstance(event, events.ScenarioFinished):
-                asked += len(event.recorder.interactions)
-                faults += told(event)
+                sent += len(event.recorder.interactions)
+                found += failures(event)
             elif isinstance(event, events.NonFatalError):
-                faults.append(str(event.value))
+                found.append(str(event.value))
             elif isinstance(event, events.FatalError):
                 raise event.exception
-    assert asked > (100 if schema.config.phases.coverage.enabled else 20)
-    assert faults == []
+    assert sent > (100 if schema.config.phases.coverage.enabled else 20)
+    assert found == []

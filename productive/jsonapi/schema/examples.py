@@ -1,14 +1,18 @@
-"""Resources as examples: what an answer may look like, and what a request can be made from."""
+"""Example resource objects of responses and requests."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from productive.jsonapi.documents import NOT_INCLUDED
 from productive.jsonapi.schema.resources import (
     Schema,
     SerializerClass,
-    about,
     attributes,
+    description_and_example,
     id_schema,
-    related,
+    is_always_linked,
+    related_serializer,
     relationships,
     required_fields,
     type_of,
@@ -16,41 +20,48 @@ from productive.jsonapi.schema.resources import (
 )
 
 
-def shown(serializer_class: SerializerClass) -> Schema:
-    example: Schema = {"type": type_of(serializer_class), "id": identity(serializer_class)}
-    named = {n: about(serializer_class, n)["examples"][0] for n in attributes(serializer_class)}
-    links: Schema = {
-        n: {"data": identifier(serializer_class, n)} if n == "organization" else {"meta": {"included": False}}
-        for n in relationships(serializer_class)
+def response_resource(serializer_class: SerializerClass) -> Schema:
+    members = {
+        "attributes": attribute_examples(serializer_class),
+        "relationships": {
+            name: linkage(serializer_class, name) if is_always_linked(name) else NOT_INCLUDED
+            for name in relationships(serializer_class)
+        },
     }
-    members = {"attributes": named, "relationships": links}
-    return {**example, **{member: values for member, values in members.items() if values}}
+    identifier = {"type": type_of(serializer_class), "id": example_id(serializer_class)}
+    return {**identifier, **{name: member for name, member in members.items() if member}}
 
 
-def sent(serializer_class: SerializerClass, *, new: bool) -> Schema:
-    example: Schema = {"type": type_of(serializer_class)}
-    if not new:
-        example["id"] = identity(serializer_class)
+def request_resource(serializer_class: SerializerClass, *, new: bool) -> Schema:
+    """Return a new record with all that it can have, or a change of one member."""
     writable, required = writable_fields(serializer_class), required_fields(serializer_class)
-    named = {n: about(serializer_class, n)["examples"][0] for n in attributes(serializer_class)}
-    named = {n: value for n, value in named.items() if n in writable and value is not None}
+    values = {
+        name: value
+        for name, value in attribute_examples(serializer_class).items()
+        if name in writable and value is not None
+    }
+    links = [name for name in relationships(serializer_class) if name in required]
+    resource: Schema = {"type": type_of(serializer_class)}
     if not new:
-        named = dict(list(named.items())[:1])
-    if named:
-        example["attributes"] = named
-    links = [n for n in relationships(serializer_class) if n in required]
-    if links and (new or not named):
-        example["relationships"] = {
-            n: {"data": identifier(serializer_class, n)} for n in (links if new else links[-1:])
-        }
-    return example
+        resource["id"] = example_id(serializer_class)
+        values = dict(list(values.items())[:1])
+        links = [] if values else links[-1:]
+    if values:
+        resource["attributes"] = values
+    if links:
+        resource["relationships"] = {name: linkage(serializer_class, name) for name in links}
+    return resource
 
 
-def identifier(serializer_class: SerializerClass, name: str) -> Schema:
-    target = related(serializer_class, name)
-    return {"type": type_of(target), "id": identity(target)}
+def attribute_examples(serializer_class: SerializerClass) -> dict[str, Any]:
+    return {name: description_and_example(serializer_class, name)[1] for name in attributes(serializer_class)}
 
 
-def identity(serializer_class: SerializerClass) -> str:
+def linkage(serializer_class: SerializerClass, name: str) -> Schema:
+    related = related_serializer(serializer_class, name)
+    return {"data": {"type": type_of(related), "id": example_id(related)}}
+
+
+def example_id(serializer_class: SerializerClass) -> str:
     example: str = id_schema(serializer_class)["examples"][0]
     return example

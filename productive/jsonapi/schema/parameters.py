@@ -1,4 +1,4 @@
-"""What a request may say in its query string and its headers."""
+"""Describe the query parameters and headers of requests."""
 
 from __future__ import annotations
 
@@ -11,53 +11,53 @@ from productive.jsonapi.idempotency import MAX_LENGTH
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 from productive.jsonapi.parameters import MAX_INCLUDE_DEPTH
 from productive.jsonapi.schema.resources import (
-    NUMBER_SCHEMA,
+    POSITIVE_INTEGER,
     Schema,
     SerializerClass,
-    related,
+    related_serializer,
     relationships,
     type_of,
 )
 
-# Operation of a filter: what it asks of a value. `eq` is also what a filter without an operation means.
+# Operation of a filter: how it compares. A filter without an operation means `eq`.
 OPERATIONS = {
-    "eq": "is",
-    "not_eq": "is not",
-    "contains": "contains, whatever the case",
-    "not_contain": "doesn't contain, whatever the case",
+    "eq": "equals",
+    "not_eq": "doesn't equal",
+    "contains": "contains, ignoring case",
+    "not_contain": "doesn't contain, ignoring case",
     "gt": "is greater than",
     "gt_eq": "is greater than or equal to",
     "lt": "is less than",
     "lt_eq": "is less than or equal to",
 }
 
-# Header: the methods that look at it, its schema, what it is for.
+# Header: the methods that use it, its schema and its description.
 HEADERS: Mapping[str, tuple[tuple[str, ...], Schema, str]] = {
     "If-None-Match": (
         ("GET",),
         {"type": "string"},
-        "The `ETag` of an answer that the client has. Where it is still what the answer would be: 304.",
+        "The `ETag` of an earlier response. If the response would be the same, the status is 304.",
     ),
     "If-Match": (
         ("PATCH", "DELETE"),
         {"type": "string"},
-        "The `ETag` of the record as the client has it. Where somebody has changed it since: 412.",
+        "The `ETag` of an earlier response with the record. If the record has changed, the status is 412.",
     ),
     "Idempotency-Key": (
         ("POST",),
-        # What HTTP leaves of a value that begins or ends with a space has none there.
+        # HTTP removes spaces at either end of a header's value.
         {"type": "string", "maxLength": MAX_LENGTH, "pattern": "^[!-~]([ -~]*[!-~])?$"},
-        "A name that the client makes up for this request, such as a UUID. Sent again within a day with the"
-        " same document, it is answered with the first answer, and nothing is made twice; with another: 409.",
+        "A unique value that the client chooses, such as a UUID. For 24 hours, the same request with the same"
+        " key gets the first response and creates nothing; another request with the same key gets 409.",
     ),
 }
 
 
-def query(name: str, schema: Mapping[str, Any], description: str, **more: Any) -> Schema:
+def query_parameter(name: str, schema: Mapping[str, Any], description: str, **members: Any) -> Schema:
     parameter: Schema = {"name": name, "in": "query", "description": description, "schema": dict(schema)}
-    if schema["type"] == "array":  # a,b,c in one value
+    if schema["type"] == "array":  # a,b,c
         parameter |= {"style": "form", "explode": False}
-    return parameter | more
+    return parameter | members
 
 
 def headers(method: str) -> list[Schema]:
@@ -68,14 +68,7 @@ def headers(method: str) -> list[Schema]:
     ]
 
 
-# --- what is shown --------------------------------------------------------------------------------
-
-
-def include_paths(serializer_class: SerializerClass, depth: int = MAX_INCLUDE_DEPTH) -> Iterator[str]:
-    for name in relationships(serializer_class) if depth else ():
-        yield name
-        for path in include_paths(related(serializer_class, name), depth - 1):
-            yield f"{name}.{path}"
+# --- of all operations ----------------------------------------------------------------------------
 
 
 def include(serializer_class: SerializerClass) -> list[Schema]:
@@ -83,35 +76,39 @@ def include(serializer_class: SerializerClass) -> list[Schema]:
     if not paths:
         return []
     schema = {"type": "array", "items": {"type": "string", "enum": paths}}
-    text = "Related records to bring along in `included`, and whose linkage to show"
-    return [query("include", schema, text)]
+    return [query_parameter("include", schema, "Related records to add to the response, in `included`")]
+
+
+def include_paths(serializer_class: SerializerClass, depth: int = MAX_INCLUDE_DEPTH) -> Iterator[str]:
+    for name in relationships(serializer_class) if depth else ():
+        yield name
+        for path in include_paths(related_serializer(serializer_class, name), depth - 1):
+            yield f"{name}.{path}"
 
 
 def sparse_fields(serializer_class: SerializerClass) -> Schema:
-    kind, names = type_of(serializer_class), list(serializer_class.Meta.fields)
+    resource_type, names = type_of(serializer_class), list(serializer_class.Meta.fields)
     schema = {"type": "array", "items": {"type": "string", "enum": names}}
-    return query(f"fields[{kind}]", schema, f"The only fields to show of `{kind}`")
+    description = f"The attributes and relationships of `{resource_type}` to return; by default all"
+    return query_parameter(f"fields[{resource_type}]", schema, description)
 
 
-# --- what is listed -------------------------------------------------------------------------------
-
-
-def operations(a_filter: Filter) -> list[str]:
-    return [operation for operation in OPERATIONS if a_filter.takes(operation)]
+# --- of lists -------------------------------------------------------------------------------------
 
 
 def filters(base_filters: Mapping[str, Filter]) -> Iterator[Schema]:
     for name, a_filter in base_filters.items():
         needed = [f"filter[{other}]" for other in a_filter.needs(base_filters)]
-        for operation in operations(a_filter):
+        for operation in [each for each in OPERATIONS if a_filter.takes(each)]:
             suffix = "" if operation == "eq" else f"[{operation}]"
-            text = a_filter.describe(name).rstrip(".")
+            description = a_filter.describe(name).rstrip(".")
             if suffix:
-                text += f": {OPERATIONS[operation]}"
+                description += f": {OPERATIONS[operation]}"
             if needed:
-                text += f". Only together with {' or '.join(needed)}"
-            more = {"x-needs": needed} if needed else {}
-            yield query(f"filter[{name}]{suffix}", filter_schema(a_filter, operation), text, **more)
+                description += f". Only together with {' or '.join(needed)}"
+            members = {"x-needs": needed} if needed else {}
+            schema = filter_schema(a_filter, operation)
+            yield query_parameter(f"filter[{name}]{suffix}", schema, description, **members)
 
 
 def filter_schema(a_filter: Filter, operation: str) -> Schema:
@@ -127,23 +124,23 @@ def filter_schema(a_filter: Filter, operation: str) -> Schema:
 def sort(names: list[str]) -> Schema:
     values = [f"{sign}{name}" for name in names for sign in ("", "-")]
     schema = {"type": "array", "items": {"type": "string", "enum": values}, "minItems": 1}
-    return query("sort", schema, "The order of the list; with a minus, from the last to the first")
+    return query_parameter("sort", schema, "The order of the list; with a minus, descending")
 
 
 def page() -> Iterator[Schema]:
     # Without a schema default: Swagger UI would send it, also together with page[after].
-    yield query(
-        "page[number]", NUMBER_SCHEMA, "The page, from 1, which is the default. The answer has a total"
+    yield query_parameter(
+        "page[number]", POSITIVE_INTEGER, "The page, from 1, which is the default. The response has a total"
     )
-    yield query(
+    yield query_parameter(
         "page[size]",
-        {**NUMBER_SCHEMA, "default": PAGE_SIZE},
-        f"How many records a page has; of more than {MAX_PAGE_SIZE}, {MAX_PAGE_SIZE} are served",
+        {**POSITIVE_INTEGER, "default": PAGE_SIZE},
+        f"The number of records on a page. More than {MAX_PAGE_SIZE} count as {MAX_PAGE_SIZE}",
     )
-    yield query(
+    yield query_parameter(
         "page[after]",
         {"type": "string", "format": "cursor", "maxLength": MAX_CURSOR},
-        "Pages by cursor instead of by number: empty for the first page, then as `links.next` says. Costs the"
-        " same at any depth, and has no total",
+        "Instead of `page[number]`: a cursor. Empty for the first page; `links.next` has the one of the next"
+        " page. Each page takes the same time. The response has no total",
         allowEmptyValue=True,
     )

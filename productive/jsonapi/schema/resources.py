@@ -1,7 +1,7 @@
-"""Resources as JSON Schema: what an answer shows of one, and what a request may say of it.
+"""Describe resource objects, of responses and of requests, as JSON Schema.
 
-All of it comes from the serializer's declaration and the model. `Meta.about` of a serializer adds words and
-an example for an attribute; `Meta.schemas` the shape of one that its column doesn't tell.
+Everything follows from the serializer and its model. `Meta.about` of a serializer adds a description and an
+example for an attribute, and `Meta.schemas` the schema of one whose column doesn't imply it.
 """
 
 from __future__ import annotations
@@ -14,40 +14,32 @@ from django.db.models.fields import NOT_PROVIDED
 from productive.database.moments import moment_of
 from productive.jsonapi.parsers import ID, MAX_ID
 from productive.jsonapi.records import resource_type
-from productive.jsonapi.serializers import (
-    ModelSerializer,
-    is_foreign_key,
-)
+from productive.jsonapi.serializers import ModelSerializer, is_foreign_key
 
 Schema = dict[str, Any]
 SerializerClass = type[ModelSerializer]
 
-ID_SCHEMA: Schema = {"type": "string", "pattern": f"^{ID.pattern}$", "examples": ["12"]}
-NUMBER_SCHEMA: Schema = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
-MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$"
-# Of what is not blank, and has no character that can't be kept.
-TEXT, FILLED = r"^[^\u0000]*$", r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+ID_STRING: Schema = {"type": "string", "pattern": f"^{ID.pattern}$", "examples": ["12"]}
+POSITIVE_INTEGER: Schema = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+DATE_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$"
+# The database can't store NUL.
+TEXT, NOT_BLANK = r"^[^\u0000]*$", r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 BLANK: Schema = {"type": "string", "pattern": r"^\s*$"}
-IGNORED = "Read only. May be sent, so that a fetched resource can be sent back; it is ignored."
+IGNORED = "Read only. A request may contain it, as in a response; it is ignored."
 
-# Column type: its JSON Schema, with an example. The first that fits.
-COLUMNS: tuple[tuple[type[models.Field[Any, Any]], Schema], ...] = (
-    (models.DateTimeField, {"type": "string", "format": "date-time", "pattern": MOMENT}),
-    (models.DateField, {"type": "string", "format": "date"}),
-    (models.BooleanField, {"type": "boolean"}),
-    (models.JSONField, {"type": ["array", "boolean", "number", "object", "string"]}),
-    (models.IntegerField, NUMBER_SCHEMA),
-    (models.EmailField, {"type": "string", "format": "email"}),
-    (models.Field, {"type": "string"}),
-)
-EXAMPLES: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
-    (models.DateTimeField, "2026-11-23T09:30:00.000+01:00"),
-    (models.DateField, "2026-11-23"),
-    (models.BooleanField, True),
-    (models.JSONField, {}),
-    (models.IntegerField, 12),
-    (models.EmailField, "ana@example.com"),
-    (models.Field, "…"),
+# Type of a model field: schema and example of its values. The first match counts.
+FIELDS: tuple[tuple[type[models.Field[Any, Any]], Schema, Any], ...] = (
+    (
+        models.DateTimeField,
+        {"type": "string", "format": "date-time", "pattern": DATE_TIME},
+        "2026-11-23T09:30:00.000+01:00",
+    ),
+    (models.DateField, {"type": "string", "format": "date"}, "2026-11-23"),
+    (models.BooleanField, {"type": "boolean"}, True),
+    (models.JSONField, {"type": ["array", "boolean", "number", "object", "string"]}, {}),
+    (models.IntegerField, POSITIVE_INTEGER, 12),
+    (models.EmailField, {"type": "string", "format": "email"}, "ana@example.com"),
+    (models.Field, {"type": "string"}, "…"),
 )
 CREATED_AT = "The moment it was created"
 
@@ -57,48 +49,42 @@ def type_of(serializer_class: SerializerClass) -> str:
     return name
 
 
-def words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def field_of(serializer_class: SerializerClass, name: str) -> Any:
+def model_field(serializer_class: SerializerClass, name: str) -> Any:
     return serializer_class.Meta.model._meta.get_field(name)
 
 
-def fields_of(serializer_class: Any) -> dict[str, Any]:
-    """The serializer's fields, as a request meets them; nobody writes a computed resource."""
-    if serializer_class.Meta.model._meta.abstract:
-        return {}
-    return dict(serializer_class(context={}).fields)
+def serializer_fields(serializer_class: SerializerClass) -> dict[str, Any]:
+    """Return the fields for requests; a computed resource, whose model is abstract, has none."""
+    serializer: Any = serializer_class
+    return {} if serializer.Meta.model._meta.abstract else dict(serializer(context={}).fields)
 
 
 def required_fields(serializer_class: SerializerClass) -> frozenset[str]:
-    """The fields that a new record must have."""
-    return frozenset(name for name, field in fields_of(serializer_class).items() if field.required)
+    return frozenset(name for name, field in serializer_fields(serializer_class).items() if field.required)
 
 
 def writable_fields(serializer_class: SerializerClass) -> dict[str, Any]:
-    """The fields that a request can change."""
-    return {name: field for name, field in fields_of(serializer_class).items() if not field.read_only}
+    fields = serializer_fields(serializer_class)
+    return {name: field for name, field in fields.items() if not field.read_only}
 
 
 def attributes(serializer_class: SerializerClass) -> list[str]:
-    return [n for n in serializer_class.Meta.fields if not field_of(serializer_class, n).is_relation]
+    return [n for n in serializer_class.Meta.fields if not model_field(serializer_class, n).is_relation]
 
 
 def relationships(serializer_class: SerializerClass) -> list[str]:
-    return [n for n in serializer_class.Meta.fields if field_of(serializer_class, n).is_relation]
+    return [n for n in serializer_class.Meta.fields if model_field(serializer_class, n).is_relation]
 
 
-def related(serializer_class: SerializerClass, name: str) -> SerializerClass:
-    return ModelSerializer.by_model[field_of(serializer_class, name).related_model]
+def related_serializer(serializer_class: SerializerClass, name: str) -> SerializerClass:
+    return ModelSerializer.by_model[model_field(serializer_class, name).related_model]
 
 
-def reachable(serializer_class: SerializerClass) -> list[SerializerClass]:
-    """This resource and all that an `include` can lead to, in that order."""
+def reachable_serializers(serializer_class: SerializerClass) -> list[SerializerClass]:
+    """Return the serializer, then those of all resources that `include` can add."""
     found = [serializer_class]
     for each in found:
-        found += [r for n in relationships(each) if (r := related(each, n)) not in found]
+        found += [r for n in relationships(each) if (r := related_serializer(each, n)) not in found]
     return found
 
 
@@ -106,97 +92,102 @@ def reachable(serializer_class: SerializerClass) -> list[SerializerClass]:
 
 
 def nullable(schema: Schema) -> Schema:
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    return {**schema, "type": [*kinds, "null"]}
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {**schema, "type": [*types, "null"]}
 
 
-def about(serializer_class: SerializerClass, name: str) -> Schema:
-    """An attribute in words, and an example of it."""
-    column = field_of(serializer_class, name)
+def description_and_example(serializer_class: SerializerClass, name: str) -> tuple[str, Any]:
     declared: dict[str, tuple[str, Any]] = getattr(serializer_class.Meta, "about", {})
-    example = next(example for kind, example in EXAMPLES if isinstance(column, kind))
-    if column.default not in (NOT_PROVIDED, None) and not callable(column.default):
-        example = column.default
-    text, moment = (CREATED_AT if name == "created_at" else ""), moment_of(column.model)
+    if name in declared:
+        return declared[name]
+    field = model_field(serializer_class, name)
+    moment = moment_of(field.model)
     if moment is not None and name == moment.field:
-        verbs = " and ".join(f"`{verb}`" for verb in moment.verbs)
-        text = f"The moment it was {moment.done}; null while it is {moment.unset}. Changed by {verbs}"
-        example = None
-    text, example = declared.get(name, (text, example))
-    text = text or str(column.help_text).rstrip(".") or words(name).capitalize()
-    return {"description": text, "examples": [example]}
+        methods = " and ".join(f"`{verb}`" for verb in moment.verbs)
+        return f"The moment it was {moment.done}; null while it is {moment.unset}. Changed by {methods}", None
+    if field.default in (NOT_PROVIDED, None) or callable(field.default):
+        example = next(example for kind, _, example in FIELDS if isinstance(field, kind))
+    else:
+        example = field.default
+    description = CREATED_AT if name == "created_at" else str(field.help_text).rstrip(".")
+    return description or name.replace("_", " ").capitalize(), example
 
 
-def shape(serializer_class: SerializerClass, name: str) -> Schema:
+def described(schema: Schema, serializer_class: SerializerClass, name: str) -> Schema:
+    description, example = description_and_example(serializer_class, name)
+    return {**schema, "description": description, "examples": [example]}
+
+
+def attribute_schema(serializer_class: SerializerClass, name: str) -> Schema:
     declared: dict[str, Schema] = getattr(serializer_class.Meta, "schemas", {})
     if name in declared:
         return dict(declared[name])
-    column = field_of(serializer_class, name)
-    schema = next(schema for kind, schema in COLUMNS if isinstance(column, kind))
-    if isinstance(column, models.CharField) and column.max_length:
-        schema = {**schema, "maxLength": column.max_length}
-    return nullable(schema) if column.null else dict(schema)
+    field = model_field(serializer_class, name)
+    schema = next(schema for kind, schema, _ in FIELDS if isinstance(field, kind))
+    if isinstance(field, models.CharField) and field.max_length:
+        schema = {**schema, "maxLength": field.max_length}
+    return nullable(schema) if field.null else dict(schema)
 
 
-def shown_attribute(serializer_class: SerializerClass, name: str) -> Schema:
-    schema = {**shape(serializer_class, name), **about(serializer_class, name)}
+def response_attribute(serializer_class: SerializerClass, name: str) -> Schema:
+    schema = described(attribute_schema(serializer_class, name), serializer_class, name)
     return schema if name in writable_fields(serializer_class) else {**schema, "readOnly": True}
 
 
-def sent_attribute(serializer_class: SerializerClass, name: str) -> Schema:
+def request_attribute(serializer_class: SerializerClass, name: str) -> Schema:
     field = writable_fields(serializer_class).get(name)
-    described = about(serializer_class, name)
     if field is None:
         return {"description": IGNORED}
-    schema = shape(serializer_class, name)
-    column = field_of(serializer_class, name)
+    schema = attribute_schema(serializer_class, name)
+    column = model_field(serializer_class, name)
     if isinstance(column, models.EmailField) and column.null:
-        schema = {"anyOf": [schema, BLANK]}  # an empty address is none
+        schema = {"anyOf": [schema, BLANK]}  # a blank address is stored as null
     elif isinstance(column, models.CharField | models.TextField):
-        schema["pattern"] = TEXT if field.allow_blank else FILLED
+        schema["pattern"] = TEXT if field.allow_blank else NOT_BLANK
     if isinstance(column, models.IntegerField):
-        schema = {"anyOf": [schema, {**ID_SCHEMA, "examples": ["12"]}]}
-    return {**schema, **described}
+        schema = {"anyOf": [schema, ID_STRING]}
+    return described(schema, serializer_class, name)
 
 
 # --- relationships --------------------------------------------------------------------------------
 
 
-def identifier(target: SerializerClass, *, nullable: bool = False) -> Schema:
+def id_schema(serializer_class: SerializerClass) -> Schema:
+    """Return the schema of an id; that of a computed resource is composed of what it was computed for."""
+    if isinstance(serializer_class.Meta.model._meta.pk, models.CharField):
+        return {"type": "string", **getattr(serializer_class.Meta, "schemas", {}).get("id", {})}
+    return dict(ID_STRING)
+
+
+def identifier_schema(related: SerializerClass, *, nullable: bool = False) -> Schema:
     schema: Schema = {
         "type": "object",
         "required": ["type", "id"],
-        "properties": {"type": {"const": type_of(target)}, "id": id_schema(target)},
+        "properties": {"type": {"const": type_of(related)}, "id": id_schema(related)},
     }
     return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
 
 
-def id_schema(serializer_class: SerializerClass) -> Schema:
-    """Of a computed resource, the id is text that says what it was computed for."""
-    if isinstance(serializer_class.Meta.model._meta.pk, models.CharField):
-        return {"type": "string", **getattr(serializer_class.Meta, "schemas", {}).get("id", {})}
-    return dict(ID_SCHEMA)
+def is_always_linked(name: str) -> bool:
+    """Whether responses have the linkage of a relationship even if the request doesn't include it."""
+    return name == "organization"
 
 
-def shown_relationship(serializer_class: SerializerClass, name: str) -> Schema:
-    field, target = field_of(serializer_class, name), related(serializer_class, name)
-    if is_to_many(field):
-        linkage: Schema = {"type": "array", "items": identifier(target)}
+def response_relationship(serializer_class: SerializerClass, name: str) -> Schema:
+    field, related = model_field(serializer_class, name), related_serializer(serializer_class, name)
+    if field.many_to_many or field.one_to_many:
+        data: Schema = {"type": "array", "items": identifier_schema(related)}
     else:
-        # A computed resource may name a record that was deleted meanwhile.
+        # A record may be deleted while a resource is computed for it.
         is_computed = serializer_class.Meta.model._meta.abstract
-        linkage = identifier(target, nullable=field.null or is_computed)
-    included = {"type": "object", "required": ["data"], "properties": {"data": linkage}}
-    if name == "organization":
-        return included
-    return {"anyOf": [{"$ref": "#/components/schemas/not_included"}, included]}
+        data = identifier_schema(related, nullable=field.null or is_computed)
+    linkage = {"type": "object", "required": ["data"], "properties": {"data": data}}
+    if is_always_linked(name):
+        return linkage
+    return {"anyOf": [{"$ref": "#/components/schemas/not_included"}, linkage]}
 
 
-def is_to_many(field: Any) -> bool:
-    return bool(field.many_to_many or field.one_to_many)
-
-
-def sent_relationship(serializer_class: SerializerClass, name: str) -> Schema:
+def request_relationship(serializer_class: SerializerClass, name: str) -> Schema:
     field = writable_fields(serializer_class).get(name)
     if field is None:
         return {
@@ -204,81 +195,30 @@ def sent_relationship(serializer_class: SerializerClass, name: str) -> Schema:
             "properties": {"data": {"type": ["array", "null", "object"], "items": {"type": "object"}}},
             "description": IGNORED,
         }
-    data = identifier(related(serializer_class, name), nullable=field.allow_null)
+    data = identifier_schema(related_serializer(serializer_class, name), nullable=field.allow_null)
     return {"type": "object", "properties": {"data": data}}
 
 
-# --- resource objects -----------------------------------------------------------------------------
+# --- foreign keys: a request may write one as a relationship or as an attribute -------------------
 
 
-def shown(serializer_class: SerializerClass, meta: Schema) -> Schema:
-    """A resource object of an answer. `fields[…]` may leave out any attribute and relationship."""
-    properties: Schema = {"type": {"const": type_of(serializer_class)}, "id": id_schema(serializer_class)}
-    for member, names, schema_of in (
-        ("attributes", attributes(serializer_class), shown_attribute),
-        ("relationships", relationships(serializer_class), shown_relationship),
-    ):
-        if names:
-            properties[member] = {
-                "type": "object",
-                "properties": {name: schema_of(serializer_class, name) for name in names},
-            }
-    if meta:
-        properties["meta"] = {"type": "object", "required": [*meta], "properties": meta}
-    return {"type": "object", "required": ["type", "id"], "properties": properties}
-
-
-def sent(serializer_class: SerializerClass, *, new: bool) -> Schema:
-    """A resource object of a request. A foreign key comes as a relationship or as an attribute `…_id`."""
-    required = required_fields(serializer_class) if new else frozenset()
-    foreign_keys = foreign_keys_of(serializer_class)
-    sent_attributes = {n: sent_attribute(serializer_class, n) for n in attributes(serializer_class)}
-    for name in foreign_keys:
-        sent_attributes[f"{name}_id"] = foreign_key_attribute(serializer_class, name)
-    names = relationships(serializer_class)
-    members: Schema = {
-        "attributes": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": sent_attributes,
-        },
-        "relationships": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {name: sent_relationship(serializer_class, name) for name in names},
-        },
-    }
-    needed = [n for n in sent_attributes if n in required]
-    if needed:
-        members["attributes"]["required"] = needed
-    schema: Schema = {
-        "type": "object",
-        "required": ["type", *(["attributes"] if needed else [])],
-        "properties": {
-            "type": {"const": type_of(serializer_class)},
-            **({} if new else {"id": nullable(id_schema(serializer_class))}),
-            **members,
-        },
-    }
-    either = [either_way(name) for name in names if name in required]
-    return {**schema, "allOf": either} if either else schema
-
-
-def foreign_keys_of(serializer_class: SerializerClass) -> list[str]:
-    """The relationships that a request may also write as an attribute: those to one record."""
-    return [name for name, field in fields_of(serializer_class).items() if is_foreign_key(field)]
+def foreign_keys(serializer_class: SerializerClass) -> list[str]:
+    return [name for name, field in serializer_fields(serializer_class).items() if is_foreign_key(field)]
 
 
 def foreign_key_attribute(serializer_class: SerializerClass, name: str) -> Schema:
     field = writable_fields(serializer_class).get(name)
     if field is None:
         return {"description": IGNORED}
-    kinds: list[Schema] = [NUMBER_SCHEMA, ID_SCHEMA, *([{"type": "null"}] if field.allow_null else [])]
-    return {"anyOf": kinds, "description": f"The relationship `{name}`, written as an attribute"}
+    null: list[Schema] = [{"type": "null"}] if field.allow_null else []
+    return {
+        "anyOf": [POSITIVE_INTEGER, ID_STRING, *null],
+        "description": f"The relationship `{name}` as an attribute",
+    }
 
 
-def either_way(name: str) -> Schema:
-    """A required foreign key is there, as the one or as the other."""
+def required_foreign_key(name: str) -> Schema:
+    """Return a schema that requires the relationship or the attribute."""
     linkage: Schema = {"type": "object", "required": ["data"]}
     relationships: Schema = {"type": "object", "required": [name], "properties": {name: linkage}}
     attributes: Schema = {"type": "object", "required": [f"{name}_id"]}
@@ -288,3 +228,51 @@ def either_way(name: str) -> Schema:
             {"required": ["attributes"], "properties": {"attributes": attributes}},
         ]
     }
+
+
+# --- resource objects -----------------------------------------------------------------------------
+
+
+def response_resource(serializer_class: SerializerClass, meta: Schema) -> Schema:
+    """Return the schema of a resource object in a response; `fields[…]` may leave out members of it."""
+    properties: Schema = {"type": {"const": type_of(serializer_class)}, "id": id_schema(serializer_class)}
+    for member, names, schema_of in (
+        ("attributes", attributes(serializer_class), response_attribute),
+        ("relationships", relationships(serializer_class), response_relationship),
+    ):
+        if names:
+            schemas = {name: schema_of(serializer_class, name) for name in names}
+            properties[member] = {"type": "object", "properties": schemas}
+    if meta:
+        properties["meta"] = {"type": "object", "required": [*meta], "properties": meta}
+    return {"type": "object", "required": ["type", "id"], "properties": properties}
+
+
+def request_resource(serializer_class: SerializerClass, *, new: bool) -> Schema:
+    """Return the schema of a resource object in a request, for a new record or for a change."""
+    links = relationships(serializer_class)
+    values = {name: request_attribute(serializer_class, name) for name in attributes(serializer_class)}
+    for name in foreign_keys(serializer_class):
+        values[f"{name}_id"] = foreign_key_attribute(serializer_class, name)
+    members: Schema = {
+        "attributes": {"type": "object", "additionalProperties": False, "properties": values},
+        "relationships": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {name: request_relationship(serializer_class, name) for name in links},
+        },
+    }
+    required = required_fields(serializer_class) if new else frozenset()
+    required_values = [name for name in values if name in required]
+    if required_values:
+        members["attributes"]["required"] = required_values
+    identifier: Schema = {"type": {"const": type_of(serializer_class)}}
+    if not new:
+        identifier["id"] = nullable(id_schema(serializer_class))
+    schema: Schema = {
+        "type": "object",
+        "required": ["type", *(["attributes"] if required_values else [])],
+        "properties": {**identifier, **members},
+    }
+    required_links = [required_foreign_key(name) for name in links if name in required]
+    return {**schema, "allOf": required_links} if required_links else schema

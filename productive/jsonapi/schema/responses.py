@@ -1,4 +1,4 @@
-"""What every operation may answer besides its own: error documents, and the headers of answers."""
+"""Describe the responses of all operations: error documents, headers and shared schemas."""
 
 from __future__ import annotations
 
@@ -9,33 +9,31 @@ from productive.jsonapi.errors import PARAMETERS, STATUSES
 from productive.jsonapi.renderers import MEDIA_TYPE
 from productive.jsonapi.schema.resources import Schema
 
-# Whatever is asked, by whomever.
-ALWAYS = (400, 401, 403, 429, 503)
-# Operation: the errors that it may answer besides; verbs (`archive`) are as "verb".
-ERRORS: Mapping[str, tuple[int, ...]] = {
+COMMON_ERRORS = (400, 401, 403, 429, 503)
+# Action of a viewset: the errors that it may return besides. "extra_action" is archive, restore and the like.
+ACTION_ERRORS: Mapping[str, tuple[int, ...]] = {
     "list": (),
     "retrieve": (404,),
     "create": (409, 413, 415, 422),
     "partial_update": (404, 409, 412, 413, 415, 422),
     "destroy": (404, 409, 412),
-    "verb": (404, 409, 412, 413, 415),
+    "extra_action": (404, 409, 412, 413, 415),
 }
-# What else than the status's own code an error may have.
-MORE_CODES: Mapping[int, tuple[str, ...]] = {400: (*PARAMETERS, "invalid_header")}
-MEANINGS = {
-    400: "The body is not a JSON:API document, the query string asks for something that doesn't exist, or a"
-    " header can't be read",
-    401: "No token, or one that opens nothing",
-    403: "The token may not do this, or belongs to another organization",
-    404: "There is no such record in the token's organization",
-    409: "The `type` or the `id` in the body is not the one in the address, the Idempotency-Key was used for"
-    " another document, path or query, or another change came first",
-    412: "The record is no longer what `If-Match` says",
+# Codes of errors besides the one that STATUSES has for the status.
+OTHER_CODES: Mapping[int, tuple[str, ...]] = {400: (*PARAMETERS, "invalid_header")}
+ERROR_DESCRIPTIONS = {
+    400: "The body is not a JSON:API document, a query parameter is not supported, or a header is malformed",
+    401: "The token is missing or invalid",
+    403: "The token doesn't allow this request, or belongs to another organization",
+    404: "The token's organization has no such record",
+    409: "The `type` or `id` in the body differs from the one in the URL, the `Idempotency-Key` was used for"
+    " another request, or another change was made at the same time",
+    412: "The record has changed: its current `ETag` is not the one in `If-Match`",
     413: "The body is too large",
-    415: f"The body is not sent as {MEDIA_TYPE}",
-    422: "An attribute or a relationship is refused; one error for each fault, which points at the attribute",
-    429: "Too many requests. `Retry-After` says when to come again",
-    503: "The database is busy or away. `Retry-After` says when to come again",
+    415: f"The `Content-Type` of the body is not {MEDIA_TYPE}",
+    422: "An attribute or a relationship is invalid. Each error has a pointer to one of them",
+    429: "Too many requests. `Retry-After` is the number of seconds to wait",
+    503: "The database is busy or unavailable. `Retry-After` is the number of seconds to wait",
 }
 
 
@@ -45,41 +43,46 @@ def header(description: str, *, required: bool = True, **schema: Any) -> Schema:
 
 SECONDS: Schema = {"type": "integer", "minimum": 0}
 RETRY_AFTER = header("Seconds to wait", **SECONDS)
-HEADERS: Mapping[int, Schema] = {
-    401: {"WWW-Authenticate": header("The header that the token belongs into")},
+ERROR_HEADERS: Mapping[int, Schema] = {
+    401: {"WWW-Authenticate": header("The header to send the token in")},
     429: {
         "Retry-After": RETRY_AFTER,
-        "X-RateLimit-Reset": header("When requests are served again, in seconds since 1970", **SECONDS),
+        "X-RateLimit-Reset": header("When the limit ends, in seconds since 1970", **SECONDS),
     },
     503: {"Retry-After": RETRY_AFTER},
 }
-ETAG = header("Names exactly this answer, for `If-None-Match` and `If-Match`")
-LOCATION = header("The address of the new record", format="uri")
-IS_REPLAYED = header("`true` where it is the answer of before", required=False, enum=["true"])
+ETAG = header("Identifies this representation, for `If-None-Match` and `If-Match`")
+LOCATION = header("The URL of the new record", format="uri")
+IDEMPOTENCY_REPLAYED = header(
+    "`true` if this is the response to an earlier request", required=False, enum=["true"]
+)
 
 
-def code_of(status: int) -> str:
-    return STATUSES[status][0]
+def response(description: str, headers: Schema) -> Schema:
+    return {"description": description, **({"headers": headers} if headers else {})}
 
 
 def content(schema: Mapping[str, Any], example: Any = None) -> Schema:
     return {MEDIA_TYPE: {"schema": dict(schema), **({} if example is None else {"example": example})}}
 
 
-def error_schema(status: int) -> Schema:
-    """A document of errors, all of one status."""
-    codes = [code_of(status), *MORE_CODES.get(status, ())]
+def error_code(status: int) -> str:
+    return STATUSES[status][0]
+
+
+def error_document_schema(status: int) -> Schema:
+    """Return the schema of an error document; all errors in it have the same status."""
     properties: Schema = {
         "status": {"const": str(status)},
-        "code": {"type": "string", "enum": codes},
+        "code": {"type": "string", "enum": [error_code(status), *OTHER_CODES.get(status, ())]},
         "title": {"type": "string"},
         "detail": {"type": "string"},
         "source": {"$ref": "#/components/schemas/error_source"},
     }
     if status == 429:
         properties |= {
-            "limit": {"type": "integer", "description": "So many requests"},
-            "period": {"type": "integer", "description": "in so many seconds"},
+            "limit": {"type": "integer", "description": "Allowed requests in each period"},
+            "period": {"type": "integer", "description": "Length of the period in seconds"},
         }
     error = {
         "type": "object",
@@ -98,14 +101,13 @@ def error_response(status: int) -> Schema:
     error: Schema = {"status": str(status), "code": code, "title": title, "detail": detail}
     if status == 422:
         error["source"] = {"pointer": "data/attributes/name"}
-    response: Schema = {
-        "description": MEANINGS[status],
+    return {
+        **response(ERROR_DESCRIPTIONS[status], ERROR_HEADERS.get(status, {})),
         "content": content({"$ref": f"#/components/schemas/{code}"}, {"errors": [error]}),
     }
-    return {**response, "headers": HEADERS[status]} if status in HEADERS else response
 
 
-SHARED: Mapping[str, Schema] = {
+SHARED_SCHEMAS: Mapping[str, Schema] = {
     "not_included": {
         "type": "object",
         "required": ["meta"],
@@ -116,17 +118,17 @@ SHARED: Mapping[str, Schema] = {
                 "properties": {"included": {"const": False}},
             }
         },
-        "description": "A relationship that the request doesn't `include`: its linkage isn't shown",
+        "description": "A relationship that the request doesn't `include`, so without linkage",
     },
     "error_source": {
         "type": "object",
         "properties": {
             "pointer": {
                 "type": "string",
-                "description": "The refused attribute or relationship: `data/attributes/<name>` for both",
+                "description": "The attribute or relationship, as `data/attributes/<name>` for both",
             },
-            "parameter": {"type": "string", "description": "The query parameter that is refused"},
-            "header": {"type": "string", "description": "The request header that is refused"},
+            "parameter": {"type": "string", "description": "The query parameter"},
+            "header": {"type": "string", "description": "The request header"},
         },
     },
     "numbered_page": {
@@ -149,6 +151,6 @@ SHARED: Mapping[str, Schema] = {
         "properties": {
             name: {"type": "string", "format": "uri"} for name in ("first", "prev", "next", "last")
         },
-        "description": "Addresses of other pages of the list. `prev` and `next` only where there is one",
+        "description": "URLs of other pages. `prev` and `next` are present only if there is such a page",
     },
 }

@@ -1,4 +1,4 @@
-"""An organization with a few of everything, and the application as a thread of its own may call it."""
+"""An organization with records of every kind, and the application for requests from other threads."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.support.factories import (
 )
 
 
-def furnish(token: ApiToken) -> None:
-    """Two of everything: a budget restricted in both ways, with somebody assigned to its service."""
+def create_records(token: ApiToken) -> None:
+    """Create two records of every kind; budgets are restricted in both ways, services have an assignment."""
     owner = {"organization": token.organization}
     for _ in range(2):
         person, service_type = PersonFactory(**owner), ServiceTypeFactory(**owner)
@@ -39,15 +39,15 @@ def furnish(token: ApiToken) -> None:
         ProjectAssignmentFactory(person=person, project=project, default_filter_id=saved.pk, **owner)
 
 
-def furnished_token() -> ApiToken:
+def token_with_records() -> ApiToken:
     token = ApiTokenFactory()
     token.touch(token.created_at)
-    furnish(token)
+    create_records(token)
     return token
 
 
 class Application:
-    """The WSGI application for other threads, within the transaction of the test's own."""
+    """The WSGI application for other threads, in the transaction of the test."""
 
     def __init__(self) -> None:
         self.wrapper: Any = connections[DEFAULT_DB_ALIAS]
@@ -61,7 +61,7 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         connections[DEFAULT_DB_ALIAS] = self.wrapper
-        environ.pop("HTTP_ACCEPT_ENCODING", None)  # the client takes the answer as it comes
+        environ.pop("HTTP_ACCEPT_ENCODING", None)  # the client doesn't decompress
         with connection_kept():
             response = application(environ, start_response)
             try:
