@@ -297,7 +297,9 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Productive: services and assignments",
-    "DESCRIPTION": "A JSON:API for what a service company offers, sells, and assigns its people to.",
+    # `complete_document` adds the guide.
+    "DESCRIPTION": "What a service company offers and sells, and who is assigned to it, as a JSON:API. Every"
+    " request needs the secret of an API token in the header `X-Auth-Token`.",
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": ["productive.jsonapi.schema.operations.complete_document"],

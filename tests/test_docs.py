@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,25 @@ from django.core.management import get_commands
 
 from assignments.access import Access
 from assignments.tracking import ALLOWANCES, REFUSALS
+from productive.accounts.authentication import TokenScheme
+from productive.accounts.idempotency import KEPT_FOR
+from productive.jsonapi.errors import INVALID_HEADER, PARAMETERS, STATUSES
+from productive.jsonapi.filters import MAX_VALUES
+from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
+from productive.jsonapi.schema.parameters import OPERATIONS
+from productive.jsonapi.schema.responses import ERROR_DESCRIPTIONS
 from tests.support.servers import ROOT
 
 pytestmark = pytest.mark.any_database
 
 TRACKING = (ROOT / "docs/tracking.md").read_text()
+API = (ROOT / "docs/api.md").read_text()
 
 
-def rows(heading: str) -> dict[str, str]:
-    table = TRACKING[TRACKING.index(heading) + len(heading) :].split("\n\n")[0]
-    return dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE))
+def rows(heading: str, text: str = TRACKING) -> dict[str, str]:
+    """Return a table by the code in its first column."""
+    table = text.partition(heading)[2].partition("\n\n")[0]
+    return dict(re.findall(r"^\| `([\w-]+)` \| (.+) \|$", table, re.MULTILINE))
 
 
 def test_table_of_the_tracking_rule_is_the_codes_own() -> None:
@@ -29,6 +39,27 @@ def test_table_of_the_tracking_rule_is_the_codes_own() -> None:
 
 def test_table_of_access_names_every_state() -> None:
     assert list(rows("| `access` | means |")) == list(Access)
+
+
+def test_tables_of_the_api_guide_are_the_codes_own() -> None:
+    assert rows("| operation | the value of the record |", API) == OPERATIONS
+    errors = re.findall(r"^\| (\d{3}) \| `(\w+)` \| (.+) \|$", API, re.MULTILINE)
+    assert errors == [
+        (str(status), code, ERROR_DESCRIPTIONS.get(status, detail))
+        for status, (code, _, detail) in STATUSES.items()
+    ]
+    codes = {code: detail.format("…") for code, (_, detail) in PARAMETERS.items()}
+    assert rows("| code | detail |", API) == {**codes, INVALID_HEADER["code"]: "A header is malformed"}
+    assert list(rows("| header | meaning |", API)) == list(TokenScheme.name)
+
+
+def test_numbers_in_the_api_guide_are_the_codes_own() -> None:
+    for sentence in (
+        f"A page has {PAGE_SIZE} records, or the number in `page[size]`, up to {MAX_PAGE_SIZE}.",
+        f"up to {MAX_VALUES} values",
+        f"again within {KEPT_FOR // timedelta(hours=1)} hours",
+    ):
+        assert sentence in " ".join(API.split())
 
 
 def test_security_page_names_tests_that_exist() -> None:

@@ -62,6 +62,12 @@ def test_other_methods_are_not_allowed(path: str) -> None:
     assert response.headers["Content-Type"] == "application/vnd.api+json; charset=utf-8"
 
 
+def test_document_has_the_guide() -> None:
+    description = document()["info"]["description"]
+    for term in ("X-Auth-Token", "filter[name]", "page[after]", "If-Match", "Idempotency-Key", "Retry-After"):
+        assert term in description
+
+
 def test_document_has_both_headers_as_security_schemes() -> None:
     schemes = document()["components"]["securitySchemes"].values()
     assert [(each["type"], each["in"], each["name"]) for each in schemes] == [

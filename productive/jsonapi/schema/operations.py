@@ -14,6 +14,7 @@ from productive.jsonapi.idempotency import REPLAYED
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 from productive.jsonapi.records import resource_type
 from productive.jsonapi.schema import examples, parameters, resources, responses
+from productive.jsonapi.schema.guide import GUIDE
 from productive.jsonapi.schema.resources import Schema, SerializerClass, reachable_serializers, type_of
 from productive.jsonapi.serializers import ModelSerializer
 
@@ -241,11 +242,12 @@ def with_article(noun: str) -> str:
 
 
 def complete_document(result: Schema, **kwargs: Any) -> Schema:
-    """Add the tags; remove the slash at the end of paths, as URLs of the API have none."""
+    """Add the guide and the tags; remove the slash at the end of paths, as URLs of the API have none."""
     models_by_type = {resource_type(model): model for model in ModelSerializer.by_model}
     tags = [
         {"name": name, "description": first_paragraph(model)}
         for name, model in sorted(models_by_type.items())
     ]
+    info = {**result["info"], "description": f"{result['info']['description']}\n\n{GUIDE}"}
     paths = {path.rstrip("/"): operations for path, operations in result["paths"].items()}
-    return {**result, "tags": tags, "paths": paths}
+    return {**result, "info": info, "tags": tags, "paths": paths}
