@@ -1,4 +1,4 @@
-"""What is done to many people, projects, services and service types at once, and what it means for access."""
+"""Bulk actions, with their consequences for access."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ ASSIGN_TO_SERVICES = Pairing(
     name="assign_to_services",
     title="Assign to services",
     model=ServiceAssignment,
-    mine="person",
-    theirs="service",
-    told="Assigned {mine} to {theirs}",
+    selected="person",
+    other="service",
+    message="Assigned {selected} to {other}",
     watch=on_new_service_assignments,
 )
 ADD_TO_PROJECTS = Pairing(
     name="add_to_projects",
     title="Add to projects",
     model=ProjectAssignment,
-    mine="person",
-    theirs="project",
-    told="Added {mine} to {theirs}",
+    selected="person",
+    other="project",
+    message="Added {selected} to {other}",
     watch=on_project_assignments,
 )
 GIVE_SERVICE_TYPES = Pairing(
     name="give_service_types",
     title="Give service types",
     model=ServiceTypeAssignment,
-    mine="person",
-    theirs="service_type",
-    told="Gave {mine} {theirs}",
+    selected="person",
+    other="service_type",
+    message="Gave {selected} {other}",
     watch=on_service_type_assignments,
 )
 
@@ -54,29 +54,29 @@ ASSIGN_PEOPLE = Pairing(
     name="assign_people",
     title="Assign people",
     model=ServiceAssignment,
-    mine="service",
-    theirs="person",
-    told="Assigned {theirs} to {mine}",
+    selected="service",
+    other="person",
+    message="Assigned {other} to {selected}",
     watch=on_new_service_assignments,
 )
 COPY_ASSIGNMENTS = Pairing(
     name="copy_assignments",
     title="Copy the assignments of another service",
-    help="Whoever is assigned to these will be assigned to what is selected too, except archived people.",
+    help="People assigned to these are assigned to the selected services too, except archived people.",
     model=ServiceAssignment,
-    mine="service",
-    theirs="person",
+    selected="service",
+    other="person",
     copies=True,
-    told="Assigned {theirs} to {mine}",
+    message="Assigned {other} to {selected}",
     watch=on_new_service_assignments,
 )
 TAKE_PEOPLE_OFF = Unpairing(
     name="take_people_off",
     title="Take people off",
     model=ServiceAssignment,
-    mine="service",
-    theirs="person",
-    told="Took {theirs} off {mine}",
+    selected="service",
+    other="person",
+    message="Took {other} off {selected}",
     watch=on_service_assignments,
 )
 
@@ -86,29 +86,29 @@ ADD_PEOPLE = Pairing(
     name="add_people",
     title="Add people",
     model=ProjectAssignment,
-    mine="project",
-    theirs="person",
-    told="Added {theirs} to {mine}",
+    selected="project",
+    other="person",
+    message="Added {other} to {selected}",
     watch=on_project_assignments,
 )
 COPY_MEMBERS = Pairing(
     name="copy_members",
     title="Copy the members of another project",
-    help="Whoever is on these will be added to what is selected too, except archived people.",
+    help="Members of these are added to the selected projects too, except archived people.",
     model=ProjectAssignment,
-    mine="project",
-    theirs="person",
+    selected="project",
+    other="person",
     copies=True,
-    told="Added {theirs} to {mine}",
+    message="Added {other} to {selected}",
     watch=on_project_assignments,
 )
 REMOVE_PEOPLE = Unpairing(
     name="remove_people",
     title="Remove people",
     model=ProjectAssignment,
-    mine="project",
-    theirs="person",
-    told="Took {theirs} off {mine}",
+    selected="project",
+    other="person",
+    message="Took {other} off {selected}",
     watch=on_project_assignments,
 )
 
@@ -118,22 +118,22 @@ GIVE_TO_PEOPLE = Pairing(
     name="give_to_people",
     title="Give to people",
     model=ServiceTypeAssignment,
-    mine="service_type",
-    theirs="person",
-    told="Gave {theirs} {mine}",
+    selected="service_type",
+    other="person",
+    message="Gave {other} {selected}",
     watch=on_service_type_assignments,
 )
 TAKE_FROM_PEOPLE = Unpairing(
     name="take_from_people",
     title="Take from people",
     model=ServiceTypeAssignment,
-    mine="service_type",
-    theirs="person",
-    told="Took {mine} from {theirs}",
+    selected="service_type",
+    other="person",
+    message="Took {selected} from {other}",
     watch=on_service_type_assignments,
 )
 
-# --- putting away, ending, removing ---------------------------------------------------------------
+# --- archive, close, delete -----------------------------------------------------------------------
 
 on_people = consequences.on(consequences.of_people)
 on_projects = consequences.on(consequences.of_projects)
@@ -170,7 +170,7 @@ REMOVE_SERVICE_TYPE_ASSIGNMENTS = replace(
     watch=on_service_type_assignments,
 )
 
-# --- what each list offers ------------------------------------------------------------------------
+# --- the actions of each list ---------------------------------------------------------------------
 
 ON_PEOPLE: list[Any] = [
     ASSIGN_TO_SERVICES,

@@ -1,4 +1,4 @@
-"""What a change means for who may track: the rule is asked before and after it, and the answers compared."""
+"""Compare who may track before and after a change."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from assignments.tracking import Kind, trackable_by
 from catalog.models import Deal, Project, Service
 from productive.accounts.models import Person
-from productive.admin.bulk.actions import Consequences, Group, Line, Watch
 from productive.admin.forms import label_of
+from productive.admin.preview import Consequences, Group, Line, Outcome, Watch
 
-# Beyond this the page says that it was not worked out.
+# For more services, access isn't compared.
 MOST_SERVICES = 500
-# Of the people who gain or lose access to one service.
+# People named who gain or lose access to one service.
 MOST_NAMED = 10
 
 Affected = Callable[[Sequence[Any]], QuerySet[Service]]
 
-NOT_TOLD = "Who gains or loses access is told to those who may view people and services."
+NOT_ALLOWED = "Only users who may view people and services see who gains or loses access."
 UNCHANGED = "Nobody gains or loses access today."
 TOO_MANY = (
-    f"This touches more than {MOST_SERVICES} services: who gains or loses access was not worked out."
-    " Select less to see it."
+    f"This affects more than {MOST_SERVICES} services, too many to show who gains or loses access."
+    " Select fewer to see it."
 )
 
-IN_VAIN = "can't track even so on all that is assigned here"
+STILL_NO_ACCESS = "still can't track on some of the services assigned here"
 
-# By what a service is afterwards, where it was something else before.
+# By the new state of a service.
 BECOMES = {
     Access.OPEN: "is open to everybody on the project",
-    Access.OPEN_NOBODY_ASSIGNED: "opens to everybody on the project, because nobody is assigned any more",
-    Access.RESTRICTED: "is restricted to the people assigned from now on",
-    Access.RESTRICTED_TO_NOBODY: "is left with nobody active who may track there",
+    Access.OPEN_NOBODY_ASSIGNED: "opens to everybody on the project, because nobody is assigned anymore",
+    Access.RESTRICTED: "is restricted to the people assigned",
+    Access.RESTRICTED_TO_NOBODY: "has no active person left who may track",
 }
 FROM_NOBODY_ASSIGNED = (
-    "is restricted from now on: so far nobody is assigned, so everybody on the project may track there"
+    "is restricted to the people assigned: until now nobody was, so everybody on the project could track"
 )
-FROM_NOBODY = "has somebody active again who may track there"
+FROM_NOBODY = "has an active person again who may track"
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Of some services: the state of each, and who may track time or log expenses there today."""
+    """The state of services, and the people who may track on each today."""
 
     states: dict[int, Access]
     people: dict[int, set[int]]
@@ -62,7 +62,10 @@ class Situation:
 
 
 def who_may(ids: Collection[int]) -> dict[int, set[int]]:
-    """By service, the people who may track time or log expenses today. Two queries for each organization."""
+    """Return the people who may track time or log expenses, by service.
+
+    The day is today; two queries per organization.
+    """
     days: dict[Any, list[int]] = defaultdict(list)
     for service in Service.objects.filter(pk__in=ids).select_related("organization"):
         days[service.organization.today()].append(service.pk)
@@ -79,11 +82,14 @@ def who_may(ids: Collection[int]) -> dict[int, set[int]]:
 
 
 def on(affected: Affected, *, assigns: bool = False) -> Watch:
-    """Watch the services that a change of some rows may affect; who is assigned in vain is told too."""
+    """Watch the services that a change of rows may affect.
+
+    With `assigns`, name the people who can't track although the change assigns them.
+    """
 
     def look(request: HttpRequest, rows: Sequence[Any]) -> Callable[[], Consequences]:
         if not may_check(request):
-            return lambda: Consequences([NOT_TOLD])
+            return lambda: Consequences([NOT_ALLOWED])
         ids = list(affected(rows).order_by().values_list("pk", flat=True).distinct()[: MOST_SERVICES + 1])
         if len(ids) > MOST_SERVICES:
             return lambda: Consequences([TOO_MANY])
@@ -109,15 +115,15 @@ def compare(
 ) -> Consequences:
     lost = {pk: before.people.get(pk, set()) - after.people.get(pk, set()) for pk in labels}
     gained = {pk: after.people.get(pk, set()) - before.people.get(pk, set()) for pk in labels}
-    in_vain = {
+    without_access = {
         row.person_id
         for row in assigned
         if row.service_id in labels and row.person_id not in after.people.get(row.service_id, ())
     }
-    everybody = in_vain.union(*lost.values(), *gained.values())
-    people = Person.objects.filter(pk__in=everybody).order_by("first_name", "last_name", "pk")
+    affected = without_access.union(*lost.values(), *gained.values())
+    people = Person.objects.filter(pk__in=affected).order_by("first_name", "last_name", "pk")
     names = {person.pk: str(person) for person in people}
-    told = []
+    lines = []
     for pk, label in labels.items():
         notes = [
             state(before.states.get(pk), after.states.get(pk)),
@@ -125,7 +131,7 @@ def compare(
             named("gains access", "gain access", gained[pk], names),
         ]
         if any(notes):
-            told.append(Line(label, ". ".join(note for note in notes if note) + "."))
+            lines.append(Line(label, [". ".join(note for note in notes if note) + "."]))
     sentences = [
         sentence
         for sentence in (
@@ -135,9 +141,11 @@ def compare(
         if sentence
     ]
     sentences = sentences or [UNCHANGED]
-    if in_vain:
-        sentences.append(named(IN_VAIN, IN_VAIN, in_vain, names) + ". The Access check says why.")
-    return Consequences(sentences, [Group("Services that change", told)])
+    if without_access:
+        sentences.append(
+            named(STILL_NO_ACCESS, STILL_NO_ACCESS, without_access, names) + ". The Access check says why."
+        )
+    return Consequences(sentences, [Group("Services that change", Outcome.AFFECTED, lines)])
 
 
 def state(before: Access | None, after: Access | None) -> str:
@@ -153,10 +161,10 @@ def state(before: Access | None, after: Access | None) -> str:
 
 
 def named(one: str, several: str, ids: set[int], names: dict[int, str]) -> str:
-    """ "3 people lose access: Ana, Bo and Cid", the longer ones cut."""
+    """Return "3 people lose access: Ana, Bo, Cid", up to MOST_NAMED names."""
     if not ids:
         return ""
-    # Who is deleted has no name any more.
+    # Deleted people have no name anymore.
     known = [name for pk, name in names.items() if pk in ids]
     if len(ids) == 1:
         return f"{known[0] if known else 'One person'} {one}"
@@ -178,7 +186,7 @@ def total(one: str, several: str, changes: dict[int, set[int]]) -> str:
 
 
 def in_use() -> QuerySet[Service]:
-    """On budgets that are closed nobody may track, before or after."""
+    """Return the services of open budgets; on closed ones nobody may track."""
     return Service.objects.filter(deal__closed_at=None)
 
 

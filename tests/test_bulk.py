@@ -1,4 +1,4 @@
-"""Work in bulk: the preview says what will be done, and exactly that is done or nothing."""
+"""Bulk actions: what the preview shows is applied, or nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from assignments.tracking import Kind, decide
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Person
 from tests.support.admin import staff, superuser, url
-from tests.support.bulk import apply, go_on, meaning, preview, start, told
+from tests.support.bulk import apply, consequences, press, preview, shown, start
 from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
@@ -86,7 +86,7 @@ def test_people_are_assigned_to_services(agency: Agency) -> None:
     client = agency.staff()
     people = [agency.ana, agency.bo, agency.cy]
     page = preview(client, "assign_to_services", people, [agency.qa, agency.design])
-    assert told(page) == {
+    assert shown(page) == {
         "Will be created": [
             "Ana Z → Design · Budget",
             "Ana Z → QA · Budget",
@@ -154,10 +154,10 @@ def test_pairs_are_made_from_either_side(
     client = agency.staff()
     rows, chosen = ([getattr(agency, name) for name in names] for names in (mine, theirs))
     page = preview(client, action, rows, chosen)
-    assert told(page) == {"Will be created": lines}
+    assert shown(page) == {"Will be created": lines}
     assert apply(client, page) == [done]
     again = preview(client, action, rows, chosen)
-    assert told(again) == {"Exist already, skipped": lines}
+    assert shown(again) == {"Exist already, skipped": lines}
     assert b'value="apply"' not in again.content
 
 
@@ -166,7 +166,7 @@ def test_assignments_of_another_service_are_copied_but_for_archived_people(agenc
     agency.assign(agency.design, agency.bo)
     client = agency.staff()
     page = preview(client, "copy_assignments", [agency.design], [agency.qa])
-    assert told(page) == {
+    assert shown(page) == {
         "Will be created": ["Ana Z → Design · Budget"],
         "Exist already, skipped": ["Bo Z → Design · Budget"],
     }
@@ -179,7 +179,7 @@ def test_members_of_another_project_are_copied(agency: Agency) -> None:
     other = ProjectFactory(name="Shop", organization=agency.organization)
     client = agency.staff()
     page = preview(client, "copy_members", [other], [agency.project])
-    assert told(page) == {"Will be created": ["Ana Z → Shop"]}
+    assert shown(page) == {"Will be created": ["Ana Z → Shop"]}
     assert apply(client, page) == ["Added 1 person to 1 project: 1 new project assignment."]
 
 
@@ -222,7 +222,7 @@ def test_people_are_taken_off(
     )
     client = agency.staff()
     page = preview(client, action, [getattr(agency, mine)], [getattr(agency, name) for name in theirs])
-    assert told(page) == {"Will be removed": [removed], "Don't exist, skipped": [skipped]}
+    assert shown(page) == {"Will be removed": [removed], "Don't exist, skipped": [skipped]}
     assert apply(client, page) == [done]
     left = [m.objects.count() for m in (ServiceAssignment, ProjectAssignment, ServiceTypeAssignment)]
     assert sum(left) == 2
@@ -232,24 +232,24 @@ def test_pair_across_organizations_cannot_be_made_even_by_a_superuser(agency: Ag
     stranger = PersonFactory(first_name="Eve", last_name="Z")
     client = superuser()
     page = preview(client, "assign_to_services", [agency.ana, stranger], [agency.qa])
-    assert told(page) == {
+    assert shown(page) == {
         "Will be created": ["Ana Z → QA · Budget"],
         "Can't be done": ["Eve Z → QA · Budget: service belongs to another organization"],
     }
-    done = "Assigned 1 person to 1 service: 1 new service assignment, 1 could not be made."
+    done = "Assigned 1 person to 1 service: 1 new service assignment, 1 could not be created."
     assert apply(client, page) == [done]
 
 
-def test_assignments_are_removed_with_a_word_on_whom_that_affects(agency: Agency) -> None:
+def test_removal_of_assignments_shows_its_consequences(agency: Agency) -> None:
     agency.join(agency.ana, agency.bo)
     agency.assign(agency.qa, agency.ana)
     client = agency.staff()
     page = preview(client, "delete_selected", ServiceAssignment.objects.all())
-    assert told(page) == {"Will be deleted": ["Ana Z → QA · Budget"]}
-    assert meaning(page) == (
+    assert shown(page) == {"Will be deleted": ["Ana Z → QA · Budget"]}
+    assert consequences(page) == (
         ["1 person gains access to 1 service."],
         [
-            "QA · Budget: Opens to everybody on the project, because nobody is assigned any more."
+            "QA · Budget: Opens to everybody on the project, because nobody is assigned anymore."
             " Bo Z gains access."
         ],
     )
@@ -257,12 +257,12 @@ def test_assignments_are_removed_with_a_word_on_whom_that_affects(agency: Agency
     assert ServiceAssignment.objects.count() == 0
 
 
-def test_deleting_tells_what_goes_with_it(agency: Agency) -> None:
+def test_deletion_shows_what_is_deleted_with_it(agency: Agency) -> None:
     agency.join(agency.ana)
     agency.assign(agency.qa, agency.ana, agency.bo)
     client = agency.staff()
     page = preview(client, "delete_selected", [agency.project])
-    assert told(page) == {
+    assert shown(page) == {
         "Will be deleted": ["Portal"],
         "And with them, for good": [
             "1 budget",
@@ -277,19 +277,19 @@ def test_deleting_tells_what_goes_with_it(agency: Agency) -> None:
         person=agency.bo, service_type=agency.testing, organization=agency.organization
     )
     page = preview(without, "delete_selected", [agency.bo])
-    assert told(page) == {
+    assert shown(page) == {
         "Nothing can be deleted, because this would go with it": [
             "Service type assignments: you may not delete these"
         ]
     }
-    assert go_on(without, page, "apply").status_code == 200
+    assert press(without, page, "apply").status_code == 200
     assert Person.objects.filter(pk=agency.bo.pk).exists()
 
 
 def test_revoking_tokens_says_that_it_is_for_good() -> None:
     token = ApiTokenFactory()
     page = preview(staff(token.organization), "revoke", [token])
-    assert list(page.context["plan"].consequences.sentences) == [
+    assert list(page.context["preview"].consequences.sentences) == [
         "Whatever uses these tokens is refused from then on, for good: a revoked token can't be had back."
     ]
 
@@ -300,11 +300,11 @@ def test_revoking_tokens_says_that_it_is_for_good() -> None:
 def test_first_assignment_restricts_a_service_that_was_open_to_all(agency: Agency) -> None:
     agency.join(agency.ana, agency.bo)
     page = preview(agency.staff(), "assign_to_services", [agency.ana], [agency.qa])
-    assert meaning(page) == (
+    assert consequences(page) == (
         ["1 person loses access to 1 service."],
         [
-            "QA · Budget: Is restricted from now on: so far nobody is assigned, so everybody on the project"
-            " may track there. Bo Z loses access."
+            "QA · Budget: Is restricted to the people assigned: until now nobody was, so everybody on the"
+            " project could track. Bo Z loses access."
         ],
     )
 
@@ -314,29 +314,29 @@ def test_archiving_the_last_assignee_leaves_a_service_to_nobody(agency: Agency) 
     agency.assign(agency.qa, agency.ana)
     client = agency.staff()
     page = preview(client, "archive", [agency.ana])
-    assert meaning(page) == (
+    assert consequences(page) == (
         ["1 person loses access to 2 services."],
         [
             "Design · Budget: Ana Z loses access.",
-            "QA · Budget: Is left with nobody active who may track there. Ana Z loses access.",
+            "QA · Budget: Has no active person left who may track. Ana Z loses access.",
         ],
     )
     assert apply(client, page) == ["1 person archived."]
-    assert meaning(preview(client, "restore", [agency.ana])) == (
+    assert consequences(preview(client, "restore", [agency.ana])) == (
         ["1 person gains access to 2 services."],
         [
             "Design · Budget: Ana Z gains access.",
-            "QA · Budget: Has somebody active again who may track there. Ana Z gains access.",
+            "QA · Budget: Has an active person again who may track. Ana Z gains access.",
         ],
     )
 
 
 @pytest.mark.parametrize(("action", "row"), [("archive", "project"), ("close", "deal")])
-def test_ending_a_project_or_budget_tells_who_loses_access(agency: Agency, action: str, row: str) -> None:
+def test_ending_a_project_or_budget_shows_who_loses_access(agency: Agency, action: str, row: str) -> None:
     agency.join(agency.ana, *agency.people(12))
     page = preview(agency.staff(), action, [getattr(agency, row)])
     names = "Ana Z, " + ", ".join(f"P{n:05} Z" for n in range(9)) + " and 3 more"
-    assert meaning(page) == (
+    assert consequences(page) == (
         ["13 people lose access to 2 services."],
         [
             f"Design · Budget: 13 people lose access: {names}.",
@@ -349,25 +349,28 @@ def test_giving_a_type_opens_services_restricted_by_type(agency: Agency) -> None
     Deal.objects.update(person_restricted_tracking=False, service_type_restricted_tracking=True)
     agency.join(agency.ana)
     page = preview(agency.staff(), "give_to_people", [agency.testing], [agency.ana, agency.bo])
-    assert meaning(page) == (
+    assert consequences(page) == (
         ["1 person gains access to 1 service."],
-        ["QA · Budget: Has somebody active again who may track there. Ana Z gains access."],
+        ["QA · Budget: Has an active person again who may track. Ana Z gains access."],
     )
 
 
 def test_change_that_opens_and_closes_nothing_says_so(agency: Agency) -> None:
     page = preview(agency.staff(), "assign_to_services", [agency.cy], [agency.qa])
-    sentences, lines = meaning(page)
+    sentences, lines = consequences(page)
     assert sentences == [
         *NOBODY,
-        "Cy Z can't track even so on all that is assigned here. The Access check says why.",
+        "Cy Z still can't track on some of the services assigned here. The Access check says why.",
     ]
-    assert lines == ["QA · Budget: Is left with nobody active who may track there."]
-    assert meaning(preview(agency.staff(), "add_to_projects", [agency.cy], [agency.project])) == (NOBODY, [])
+    assert lines == ["QA · Budget: Has no active person left who may track."]
+    assert consequences(preview(agency.staff(), "add_to_projects", [agency.cy], [agency.project])) == (
+        NOBODY,
+        [],
+    )
 
 
 def test_consequences_agree_with_the_rule_for_every_pair(agency: Agency) -> None:
-    """Whoever loses or gains access by the preview does so by `decide`, and nobody else."""
+    """The people who lose or gain access in the preview are those of `decide`."""
     agency.join(agency.ana, agency.bo, agency.cy)
     agency.assign(agency.qa, agency.ana)
     client, today = agency.staff(), agency.organization.today()
@@ -382,23 +385,23 @@ def test_consequences_agree_with_the_rule_for_every_pair(agency: Agency) -> None
 
     before = allowed()
     page = preview(client, "assign_to_services", [agency.bo, agency.cy], [agency.qa, agency.design])
-    assert meaning(page)[0] == [
+    assert consequences(page)[0] == [
         "1 person loses access to 1 service.",
         "1 person gains access to 1 service.",
-        "Cy Z can't track even so on all that is assigned here. The Access check says why.",
+        "Cy Z still can't track on some of the services assigned here. The Access check says why.",
     ]
     apply(client, page)
     assert before - allowed() == {("Design", "Ana")}
     assert allowed() - before == {("QA", "Bo")}
 
 
-def test_consequences_for_very_many_services_are_not_worked_out(
+def test_consequences_for_very_many_services_are_not_computed(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assignments.consequences.MOST_SERVICES", 1)
     page = preview(agency.staff(), "close", [agency.deal])
-    [sentence] = meaning(page)[0]
-    assert sentence.endswith("who gains or loses access was not worked out. Select less to see it.")
+    [sentence] = consequences(page)[0]
+    assert sentence.endswith("too many to show who gains or loses access. Select fewer to see it.")
 
 
 # --- Between preview and apply --------------------------------------------------------------------
@@ -414,13 +417,13 @@ def test_preview_changes_nothing_and_records_nothing(agency: Agency) -> None:
     assert ServiceAssignment.history.count() == 0  # type: ignore[attr-defined]
 
 
-def test_plan_that_changed_meanwhile_is_shown_again_and_not_done(agency: Agency) -> None:
+def test_preview_out_of_date_is_shown_again_and_not_applied(agency: Agency) -> None:
     client = agency.staff()
     page = preview(client, "assign_to_services", [agency.ana, agency.bo], [agency.qa])
     agency.assign(agency.qa, agency.bo)
-    again = go_on(client, page, "apply")
-    assert b"Something changed since the preview, so nothing was done." in again.content
-    assert told(again) == {
+    again = press(client, page, "apply")
+    assert b"The records have changed since the preview, so nothing was done." in again.content
+    assert shown(again) == {
         "Will be created": ["Ana Z → QA · Budget"],
         "Exist already, skipped": ["Bo Z → QA · Budget"],
     }
@@ -430,15 +433,15 @@ def test_plan_that_changed_meanwhile_is_shown_again_and_not_done(agency: Agency)
     ]
 
 
-def test_what_it_means_is_part_of_the_plan(agency: Agency) -> None:
+def test_consequences_are_part_of_the_digest(agency: Agency) -> None:
     client = agency.staff()
     page = preview(client, "assign_to_services", [agency.ana], [agency.qa])
     agency.join(agency.bo)
-    again = go_on(client, page, "apply")
-    assert b"Something changed since the preview" in again.content
-    assert meaning(again)[0] == [
+    again = press(client, page, "apply")
+    assert b"The records have changed since the preview" in again.content
+    assert consequences(again)[0] == [
         "1 person loses access to 1 service.",
-        "Ana Z can't track even so on all that is assigned here. The Access check says why.",
+        "Ana Z still can't track on some of the services assigned here. The Access check says why.",
     ]
     assert ServiceAssignment.objects.count() == 0
 
@@ -447,20 +450,20 @@ def test_second_click_does_it_once(agency: Agency) -> None:
     client = agency.staff()
     page = preview(client, "assign_to_services", [agency.ana], [agency.qa])
     apply(client, page)
-    assert apply(client, page) == ["Nothing was left to do."]
+    assert apply(client, page) == ["There was nothing left to do."]
     assert ServiceAssignment.objects.count() == 1
 
 
-@pytest.mark.parametrize("plan", ["", "0" * 64, "\x00", "x" * 10_000])
-def test_nothing_is_applied_without_its_preview(agency: Agency, plan: str) -> None:
-    data = {"step": "apply", "plan": plan, "chosen": [agency.qa.pk]}
+@pytest.mark.parametrize("digest", ["", "0" * 64, "\x00", "x" * 10_000])
+def test_nothing_is_applied_without_its_preview(agency: Agency, digest: str) -> None:
+    data = {"step": "apply", "digest": digest, "chosen": [agency.qa.pk]}
     answer = start(agency.staff(), "assign_to_services", [agency.ana], **data)
     assert (answer.status_code, ServiceAssignment.objects.count()) == (200, 0)
 
 
 @contextmanager
 def just_before(words: str, act: Callable[[], Any]) -> Iterator[list[Any]]:
-    """Act once on a connection of its own, before a statement with these words; tell what came of it."""
+    """Call `act` once in another connection, before a statement with these words."""
     happened: list[Any] = []
 
     def committed() -> None:
@@ -487,13 +490,13 @@ def just_before(words: str, act: Callable[[], Any]) -> Iterator[list[Any]]:
     [("preview", 'INSERT INTO "assignments_serviceassignment"'), ("apply", "FOR UPDATE")],
 )
 def test_pair_that_appears_at_the_last_moment_exists_already(agency: Agency, step: str, words: str) -> None:
-    """While a preview is worked out, or before the rows are locked: from then on none can appear."""
+    """During the preview, or before the rows are locked; after that, none can appear."""
     client = agency.staff()
     page = preview(client, "assign_to_services", [agency.ana, agency.bo], [agency.qa])
     with just_before(words, lambda: agency.assign(agency.qa, agency.bo)) as happened:
-        again = go_on(client, page, step)
+        again = press(client, page, step)
     assert happened == [None]
-    assert told(again) == {
+    assert shown(again) == {
         "Will be created": ["Ana Z → QA · Budget"],
         "Exist already, skipped": ["Bo Z → QA · Budget"],
     }
@@ -521,14 +524,14 @@ def test_rows_are_locked_before_the_first_is_changed(agency: Agency) -> None:
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_rows_that_somebody_else_holds_are_left_alone_with_a_word(agency: Agency, short_wait: None) -> None:
+def test_rows_locked_by_another_request_are_not_changed(agency: Agency, short_wait: None) -> None:
     client = agency.staff()
     page = preview(client, "archive", [agency.ana])
 
     answers: list[Any] = []
     with transaction.atomic():
         list(Person.objects.select_for_update().filter(pk=agency.ana.pk))
-        other = Thread(target=lambda: (answers.append(go_on(client, page, "apply")), connection.close()))
+        other = Thread(target=lambda: (answers.append(press(client, page, "apply")), connection.close()))
         other.start()
         other.join()
     assert answers[0].status_code == 302
@@ -619,7 +622,7 @@ NONSENSE = [
 def test_nonsense_is_answered_with_the_question(agency: Agency, step: str) -> None:
     client = agency.staff()
     for value in NONSENSE:
-        data = {"step": step, "chosen": value, "plan": value, "find": value}
+        data = {"step": step, "chosen": value, "digest": value, "find": value}
         answer = start(client, "assign_to_services", [agency.ana], **data)
         assert (answer.status_code, "form" in answer.context) == (200, True)
     assert ServiceAssignment.objects.count() == 0
@@ -637,33 +640,33 @@ def test_nonsense_in_the_selection_changes_nothing(agency: Agency, value: Any) -
     assert (ServiceAssignment.objects.count(), Person.objects.archived().count()) == (0, 1)
 
 
-def test_nothing_chosen_is_asked_for_again(agency: Agency) -> None:
+def test_choice_is_required(agency: Agency) -> None:
     page = start(agency.staff(), "assign_to_services", [agency.ana])
-    again = go_on(agency.staff(), page, "preview")
+    again = press(agency.staff(), page, "preview")
     assert dict(again.context["form"].errors) == {"chosen": ["This field is required."]}
 
 
 def test_more_than_one_form_can_carry_is_refused(agency: Agency) -> None:
     page = start(agency.staff(), "assign_to_services", [agency.ana])
-    again = go_on(agency.staff(), page, "preview", chosen=range(1, 202))
+    again = press(agency.staff(), page, "preview", chosen=range(1, 202))
     assert dict(again.context["form"].errors) == {"chosen": ["Choose at most 200."]}
 
 
 def test_too_many_pairs_or_rows_are_refused_in_plain_words(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("bulk", "pairs"):
-        monkeypatch.setattr(f"productive.admin.{module}.MOST", 3)
+    for module in ("actions", "pairs"):
+        monkeypatch.setattr(f"productive.admin.bulk.{module}.MOST", 3)
     client, page = agency.staff(), start(agency.staff(), "assign_to_services", [agency.ana, agency.bo])
-    again = go_on(client, page, "preview", chosen=[agency.qa.pk, agency.design.pk])
+    again = press(client, page, "preview", chosen=[agency.qa.pk, agency.design.pk])
     assert again.context["form"].non_field_errors() == [
-        "2 people and 2 services make 4 pairs. At most 3 can be changed in one go: take fewer."
+        "2 people and 2 services make 4 pairs. At most 3 can be changed at once: choose fewer."
     ]
     people = agency.people(4)
     answer = start(client, "archive", people)
     page = client.get(answer["Location"])
     assert [str(said) for said in page.context["messages"]] == [
-        "At most 3 rows can be changed in one go. Select fewer."
+        "At most 3 rows can be changed at once. Select fewer."
     ]
 
 
@@ -671,20 +674,20 @@ def test_too_many_pairs_or_rows_are_refused_in_plain_words(
 
 
 def test_all_rows_of_a_filtered_list_are_taken_and_the_filter_is_kept(agency: Agency) -> None:
-    agency.people(300)
+    agency.people(500)
     client = agency.staff()
     address = url(Person, "changelist") + "?q=P00&archived=no"
     data = {"action": "assign_to_services", "index": 0, "select_across": 1, "_selected_action": agency.ana.pk}
-    page = go_on(client, client.post(address, data), "preview", chosen=[agency.qa.pk])
-    [group] = [group for group in page.context["plan"].groups if group.lines]
+    page = press(client, client.post(address, data), "preview", chosen=[agency.qa.pk])
+    [group] = [group for group in page.context["preview"].groups if group.lines]
     assert (group.title, group.count, len(group.shown), group.hidden) == (
         "Will be created",
-        "300",
-        100,
+        "500",
+        300,
         "200",
     )
     assert page.content.count(b"_selected_action") == 1
-    assert apply(client, page) == ["Assigned 300 people to 1 service: 300 new service assignments."]
+    assert apply(client, page) == ["Assigned 500 people to 1 service: 500 new service assignments."]
 
 
 def test_row_that_joined_the_filtered_list_meanwhile_is_shown_first(agency: Agency) -> None:
@@ -694,23 +697,23 @@ def test_row_that_joined_the_filtered_list_meanwhile_is_shown_first(agency: Agen
     PersonFactory(first_name="Newcomer", last_name="A", organization=agency.organization)
     page = client.post(address, data)
     PersonFactory(first_name="Newcomer", last_name="B", organization=agency.organization)
-    again = go_on(client, page, "apply")
-    assert told(again) == {"Will be archived": ["Newcomer A", "Newcomer B"]}
+    again = press(client, page, "apply")
+    assert shown(again) == {"Will be archived": ["Newcomer A", "Newcomer B"]}
     assert apply(client, again) == ["2 people archived."]
 
 
 def test_records_are_found_without_javascript_and_kept_when_choosing_again(agency: Agency) -> None:
     client = agency.staff()
     foreign = ServiceFactory(name="QA of others")
-    page = go_on(client, start(client, "assign_to_services", [agency.ana]), "find", find="QA")
+    page = press(client, start(client, "assign_to_services", [agency.ana]), "find", find="QA")
     assert page.context["found"] == [(agency.qa.pk, "QA · Budget")]
     assert foreign.name not in page.content.decode()
-    shown = go_on(client, page, "preview", chosen=[agency.qa.pk])
-    back = go_on(client, shown, "choose")
+    shown = press(client, page, "preview", chosen=[agency.qa.pk])
+    back = press(client, shown, "choose")
     assert f'<option value="{agency.qa.pk}" selected>QA · Budget</option>' in back.content.decode()
 
 
-def test_looking_never_changes(agency: Agency) -> None:
+def test_get_changes_nothing(agency: Agency) -> None:
     client = agency.staff()
     data = {"action": "archive", "index": 0, "_selected_action": agency.ana.pk, "step": "apply"}
     client.get(url(Person, "changelist"), data)
@@ -754,9 +757,9 @@ def test_a_thousand_pairs_take_as_many_queries_as_ten(agency: Agency) -> None:
         people = agency.people(number)
         question = start(client, "assign_to_services", people)
         chosen = [service.pk for service in services]
-        shown = statements(lambda q=question, c=chosen: go_on(client, q, "preview", chosen=c))
-        page = go_on(client, question, "preview", chosen=chosen)
-        done = statements(lambda p=page: go_on(client, p, "apply"))
+        shown = statements(lambda q=question, c=chosen: press(client, q, "preview", chosen=c))
+        page = press(client, question, "preview", chosen=chosen)
+        done = statements(lambda p=page: press(client, p, "apply"))
         numbers.append((shown[0], done[0]))
     assert numbers[1] == numbers[2]
     assert ServiceAssignment.objects.count() == 1020
@@ -771,30 +774,30 @@ def test_archiving_a_thousand_takes_as_many_queries_as_ten(agency: Agency) -> No
         agency.people(number)
         data = {"action": "archive", "index": 0, "select_across": 1, "_selected_action": agency.ana.pk}
         page = client.post(url(Person, "changelist") + "?q=P0&archived=no", data)
-        numbers.append(statements(lambda p=page: go_on(client, p, "apply"))[0])
+        numbers.append(statements(lambda p=page: press(client, p, "apply"))[0])
     assert numbers[0] == numbers[1]
 
 
-def test_what_was_done_is_undone_by_the_link_that_says_so(agency: Agency) -> None:
+def test_applied_action_is_undone_by_the_link_of_its_message(agency: Agency) -> None:
     client = agency.staff()
-    page = go_on(
+    page = press(
         client, start(client, "assign_to_services", [agency.ana, agency.bo]), "preview", chosen=[agency.qa.pk]
     )
-    answer = go_on(client, page, "apply")
-    told = client.get(answer["Location"]).content.decode()
-    address = re.search('href="(/admin/changes/[^"]+)">Look, or undo', told)
+    answer = press(client, page, "apply")
+    page = client.get(answer["Location"]).content.decode()
+    address = re.search('href="(/admin/changes/[^"]+)">View or undo', page)
     assert address is not None
     assert ServiceAssignment.objects.filter(service=agency.qa).count() == 2
     preview = client.get(address[1] + "undo/")
-    client.post(address[1] + "undo/", {"seen": preview.context["seen"]})
+    client.post(address[1] + "undo/", {"digest": preview.context["preview"].digest})
     assert ServiceAssignment.objects.filter(service=agency.qa).count() == 0
 
 
-def test_who_loses_access_is_told_only_to_those_who_may_see_people_and_services(agency: Agency) -> None:
+def test_consequences_need_the_rights_to_people_and_services(agency: Agency) -> None:
     agency.join(agency.ana)
     page = preview(agency.staff("change_project", "view_service"), "archive", [agency.project])
-    assert meaning(page) == (
-        ["Who gains or loses access is told to those who may view people and services."],
+    assert consequences(page) == (
+        ["Only users who may view people and services see who gains or loses access."],
         [],
     )
     assert str(agency.ana) not in page.content.decode()

@@ -1,4 +1,4 @@
-"""The change list, the history of one object, and taking changes back."""
+"""The list of changes, the history of one object, undo and restore."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from productive.accounts.models import Organization, Person, User
 from productive.database.history import change_set
 from tests.support.admin import form_data, staff, superuser, url
 from tests.support.api import Api
+from tests.support.bulk import messages_of
 from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
@@ -57,19 +58,19 @@ def latest_set(model: type[Any], pk: int) -> str:
     return str(model.history.filter(id=pk).latest("history_id").change_set)
 
 
-def undo(client: Client, pk: str) -> dict[str, list[tuple[str, str]]]:
-    """Look at what would be taken back, take it back, and say what was shown."""
+def undo(client: Client, pk: str) -> dict[str, list[tuple[str, ...]]]:
+    """Preview and undo a change set; return the labels and notes of the preview by title."""
     address = reverse("admin:undo", args=[pk])
-    preview = client.get(address)
-    assert preview.status_code == 200
-    answer = client.post(address, {"seen": preview.context["seen"]})
-    shown = {
-        heading: [(step.label, step.said) for step in steps]
-        for heading, steps in preview.context["outcomes"]
-        if steps
+    page = client.get(address)
+    assert page.status_code == 200
+    preview = page.context["preview"]
+    response = client.post(address, {"digest": preview.digest})
+    assert response.status_code == (302 if preview.can_apply else 200)
+    return {
+        group.title: [(line.text, *line.notes) for line in group.lines]
+        for group in preview.groups
+        if group.lines
     }
-    assert answer.status_code == (302 if "Will change" in shown else 200)
-    return shown
 
 
 def edit(client: Client, record: Any, **fields: Any) -> None:
@@ -84,7 +85,7 @@ def remove(client: Client, record: Any) -> None:
 # --- Reading --------------------------------------------------------------------------------------
 
 
-def test_list_tells_who_did_what_through_which_door(client: Client, organization: Organization) -> None:
+def test_list_shows_who_changed_what_and_how(client: Client, organization: Organization) -> None:
     user = User.objects.get(pk=client.session["_auth_user_id"])
     with change_set():
         kind = ServiceTypeFactory(organization=organization, name="Design")
@@ -110,15 +111,15 @@ def test_change_by_the_api_names_the_tokens_user(api: Api, token: Any) -> None:
     assert (found.who, found.first.via) == (token.user.username, f"API: {token.name}")
 
 
-def test_difference_is_told_in_words(client: Client, organization: Organization) -> None:
+def test_difference_is_shown_in_words(client: Client, organization: Organization) -> None:
     project = ProjectFactory(organization=organization, name="Old site")
     other = ProjectFactory(organization=organization, name="New site")
     deal = DealFactory(organization=organization, project=project)
     edit(client, deal, project=other.pk, end_date="2026-12-31", person_restricted_tracking="on")
     page = client.get(reverse("admin:change_set", args=[latest_set(Deal, deal.pk)]))
     (entry,) = page.context["entries"]
-    told = {(one.field, one.before, one.after) for one in entry.differences}
-    assert told == {
+    shown = {(one.field, one.before, one.after) for one in entry.differences}
+    assert shown == {
         ("Project", "Old site", "New site"),
         ("End date", "empty", "31 Dec 2026"),
         ("Restricted by person", "no", "yes"),
@@ -279,11 +280,11 @@ def test_only_what_may_be_viewed_is_listed(organization: Organization) -> None:
     assert staff(organization, "no such right").get(reverse("admin:changes")).status_code == 403
 
 
-def test_viewer_takes_nothing_back(organization: Organization) -> None:
+def test_viewer_undoes_nothing(organization: Organization) -> None:
     kind = ServiceTypeFactory(organization=organization, name="Design")
     viewer = staff(organization, "view_servicetype")
     shown = undo(viewer, latest_set(ServiceType, kind.pk))
-    assert shown == {"Can't be": [("Design", "you may not delete this, or service types at all")]}
+    assert shown == {"Can't be done": [("Design", "you may not delete this, or any service types")]}
     assert ServiceType.objects.filter(pk=kind.pk).exists()
 
 
@@ -299,10 +300,10 @@ def test_impossible_record_is_missing(pk: int) -> None:
     assert superuser().get(f"/admin/changes/catalog.servicetype/{pk}/restore/").status_code == 404
 
 
-# --- Taking back ----------------------------------------------------------------------------------
+# --- Undo -----------------------------------------------------------------------------------------
 
 
-def test_looking_at_what_would_be_undone_changes_nothing(client: Client, organization: Organization) -> None:
+def test_preview_of_undo_changes_nothing(client: Client, organization: Organization) -> None:
     kind = ServiceTypeFactory(organization=organization)
     records = ServiceType.history.count()
     assert client.get(reverse("admin:undo", args=[latest_set(ServiceType, kind.pk)])).status_code == 200
@@ -321,11 +322,9 @@ def test_addition_change_and_deletion_are_undone_together(client: Client, organi
         project.save()
         made = ServiceTypeFactory(organization=organization, name="New")
     assert undo(client, str(pk)) == {
-        "Will change": [
-            (f"Ana Horvat on QA · {service.deal}", "made again"),
-            ("Web shop", "changed back"),
-            ("New", "deleted"),
-        ]
+        "Will be created": [(f"Ana Horvat on QA · {service.deal}",)],
+        "Will be changed": [("Web shop",)],
+        "Will be deleted": [("New",)],
     }
     project.refresh_from_db()
     assert project.name == "Website"
@@ -371,7 +370,7 @@ def test_what_was_changed_again_since_is_left_alone(client: Client, organization
     edit(client, project, name="Second")
     mistake = latest_set(Project, project.pk)
     edit(client, project, name="Third")
-    assert undo(client, mistake) == {"Can't be": [("Third", "it was changed again since")]}
+    assert undo(client, mistake) == {"Can't be done": [("Third", "it was changed again since")]}
     project.refresh_from_db()
     assert project.name == "Third"
 
@@ -391,7 +390,7 @@ def test_what_others_depend_on_by_now_is_not_deleted(client: Client, organizatio
         kind = ServiceTypeFactory(organization=organization, name="Design")
     with change_set():
         ServiceFactory(organization=organization, service_type=kind)
-    assert undo(client, str(pk)) == {"Can't be": [("Design", "by now it has services")]}
+    assert undo(client, str(pk)) == {"Can't be done": [("Design", "it has services now")]}
 
 
 def test_pair_that_exists_again_is_not_made_twice(client: Client, organization: Organization) -> None:
@@ -402,7 +401,7 @@ def test_pair_that_exists_again_is_not_made_twice(client: Client, organization: 
     ServiceAssignmentFactory(organization=organization, person=person, service=service)
     shown = undo(client, str(pk))
     assert shown == {
-        "Can't be": [
+        "Can't be done": [
             (
                 f"{person} on {service} · {service.deal}",
                 "service: only one assignment per service, per person is allowed",
@@ -419,14 +418,14 @@ def test_undo_that_no_longer_is_what_was_shown_is_shown_again(
         for project in (one, other):
             project.archive()
     address = reverse("admin:undo", args=[pk])
-    seen = client.get(address).context["seen"]
+    digest = client.get(address).context["preview"].digest
     with change_set():
         one.restore()
-    answer = client.post(address, {"seen": seen})
-    assert (answer.status_code, answer.context["stale"]) == (200, True)
+    answer = client.post(address, {"digest": digest})
+    assert (answer.status_code, answer.context["is_stale"]) == (200, True)
     other.refresh_from_db()
     assert other.archived_at is not None
-    assert client.post(address, {"seen": answer.context["seen"]}).status_code == 302
+    assert client.post(address, {"digest": answer.context["preview"].digest}).status_code == 302
     other.refresh_from_db()
     assert other.archived_at is None
 
@@ -435,9 +434,10 @@ def test_undo_twice_does_it_once(client: Client, organization: Organization) -> 
     project = ProjectFactory(organization=organization)
     edit(client, project, name="Renamed")
     address = reverse("admin:undo", args=[latest_set(Project, project.pk)])
-    seen = client.get(address).context["seen"]
-    assert client.post(address, {"seen": seen}).status_code == 302
-    assert client.post(address, {"seen": seen}).status_code == 200
+    digest = client.get(address).context["preview"].digest
+    first, second = (client.post(address, {"digest": digest}) for _ in range(2))
+    assert messages_of(first) == ["Undone: 1 changed."]
+    assert messages_of(second)[-1] == "There was nothing left to do."
     assert Project.history.filter(id=project.pk).count() == 3
 
 
@@ -448,13 +448,13 @@ def test_earlier_state_is_restored(client: Client, organization: Organization) -
     history = client.get(url(Project, "history", project.pk)).context["entries"]
     assert [entry.verb for entry in history] == ["changed", "changed", "added"]
     address = history[-1].restore_url
-    preview = client.get(address)
-    (step,) = preview.context["outcomes"][0][1]
-    assert [(one.field, one.before, one.after) for one in step.differences] == [
+    preview = client.get(address).context["preview"]
+    [line] = [line for group in preview.groups for line in group.lines]
+    assert [(one.field, one.before, one.after) for one in line.differences] == [
         ("Name", "Third", "First"),
         ("Project number", "3", "1"),
     ]
-    assert client.post(address, {"seen": preview.context["seen"]}).status_code == 302
+    assert client.post(address, {"digest": preview.digest}).status_code == 302
     project.refresh_from_db()
     assert (project.name, project.project_number) == ("First", "1")
 
@@ -465,8 +465,8 @@ def test_deleted_record_is_restored_from_its_history(client: Client, organizatio
     remove(client, kind)
     page = client.get(url(ServiceType, "history", kind.pk))
     assert "Restore this state" in page.content.decode()
-    preview = client.get(page.context["entries"][0].restore_url)
-    client.post(page.context["entries"][0].restore_url, {"seen": preview.context["seen"]})
+    address = page.context["entries"][0].restore_url
+    client.post(address, {"digest": client.get(address).context["preview"].digest})
     assert ServiceType.objects.filter(pk=kind.pk).values().get() == before
 
 
@@ -478,19 +478,19 @@ def test_staff_give_nobody_a_login_or_rights_by_undoing(organization: Organizati
         person.user = None
         person.save()
     shown = undo(client, str(pk))
-    assert shown == {"Can't be": [(str(person), "only a superuser may change: user")]}
-    assert undo(superuser(), str(pk)) == {"Will change": [(str(person), "changed back")]}
+    assert shown == {"Can't be done": [(str(person), "only a superuser may change: user")]}
+    assert undo(superuser(), str(pk)) == {"Will be changed": [(str(person),)]}
 
 
 @pytest.mark.parametrize("actor", [superuser, None], ids=["superuser", "staff"])
-def test_logins_and_tokens_are_not_taken_back(
+def test_changes_of_tokens_are_not_undone(
     actor: Callable[[], Client] | None, organization: Organization, token: Any
 ) -> None:
     acting = actor() if actor else staff(token.organization)
     with change_set() as pk:
         token.revoke()
     assert undo(acting, str(pk)) == {
-        "Can't be": [(str(token), "API tokens are changed on their own pages only")]
+        "Can't be done": [(str(token), "API tokens can be changed on their own pages only")]
     }
     token.refresh_from_db()
     assert token.revoked_at is not None
@@ -531,7 +531,7 @@ def test_rights_that_are_given_and_passwords_that_are_set_are_recorded() -> None
     assert "groups: none → Operations" in page.content.decode()
 
 
-def test_lost_race_is_told_and_the_rest_is_done(client: Client, organization: Organization) -> None:
+def test_lost_race_is_refused_and_the_rest_is_undone(client: Client, organization: Organization) -> None:
     lucky, late = (
         PersonFactory(organization=organization),
         PersonFactory(organization=organization, id=987_654),
@@ -545,17 +545,15 @@ def test_lost_race_is_told_and_the_rest_is_done(client: Client, organization: Or
         for assignment in ServiceAssignment.objects.all():
             assignment.delete()
 
-    def somebody_was_faster(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    def fail_late_insert(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if sql.startswith('INSERT INTO "assignments_serviceassignment"') and str(late.pk) in str(params):
             raise IntegrityError
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(somebody_was_faster):
+    with connection.execute_wrapper(fail_late_insert):
         shown = undo(client, str(pk))
     assert shown == {
-        "Will change": [(f"{lucky} on {service} · {service.deal}", "made again")],
-        "Can't be": [
-            (f"{late} on {service} · {service.deal}", "somebody else changed it at this very moment")
-        ],
+        "Will be created": [(f"{lucky} on {service} · {service.deal}",)],
+        "Can't be done": [(f"{late} on {service} · {service.deal}", "another user has just changed it")],
     }
     assert [one.person for one in ServiceAssignment.objects.all()] == [lucky]

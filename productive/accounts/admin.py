@@ -42,7 +42,7 @@ admin.site.login_form = SignInForm
 
 @admin.register(Organization)
 class OrganizationAdmin(OrganizationOwnedAdmin):
-    can_be_taken_back = False
+    can_undo = False
     menu, icon = "Administration", "domain"
     owner = fixed_fields = autocomplete_fields = []
     list_display = ["name", "time_zone", "created_at"]
@@ -137,7 +137,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
     that has rights which they lack, they can only look at: setting its password would give them both.
     """
 
-    can_be_taken_back = False
+    can_undo = False
     menu, icon, place = "People", "manage_accounts", 1
     owner = fixed_fields = autocomplete_fields = []
     list_display = ["username", "email", "first_name", "last_name", "is_staff", "is_active"]
@@ -246,7 +246,7 @@ REVOKE = Stamp(
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(OrganizationOwnedAdmin):
-    can_be_taken_back = False
+    can_undo = False
     menu, icon = "Administration", "key"
     fixed_fields = ["organization", "user"]
     list_display = [

@@ -59,8 +59,8 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
     in_palette = False
     palette_place = 0
     hints: ClassVar[list[str]] = []
-    # Whether the change list can give records an earlier state, and in which fields for superusers alone.
-    can_be_taken_back = True
+    # Whether changes of its records can be undone, and the fields in which only superusers may do so.
+    can_undo = True
     superuser_fields: Sequence[str] = ()
     # The moment that puts a record away, and what it is called then.
     ended = ("", "")

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from catalog.models import Deal
 from productive.accounts.models import Person, User
-from tests.browser.steps import choose, run_action, told
+from tests.browser.steps import choose, lines_under, run_action
 from tests.support.servers import ROOT
 
 IMAGES = ROOT / "docs" / "images"
@@ -58,7 +58,7 @@ def test_pictures_are_taken(page: Page) -> None:
     for service in deal.services.order_by("name")[:2]:
         choose(page, box, f"{service.name} {deal.name}", f"{service.name} · {deal.name}")
     page.get_by_role("button", name="Preview").click()
-    told(page, "Will be created")
+    lines_under(page, "Will be created")
     take(page, "bulk-preview")
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_text("new service assignments")).to_be_visible()

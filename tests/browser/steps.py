@@ -33,8 +33,8 @@ def run_action(page: Page, title: str, *rows: str) -> None:
     page.get_by_role("button", name="Run").click()
 
 
-def told(page: Page, title: str) -> list[str]:
-    """The lines of a preview under this title."""
+def lines_under(page: Page, title: str) -> list[str]:
+    """Return the lines of a preview under this title."""
     heading = page.get_by_role("heading", name=title)
     expect(heading).to_be_visible()
     return page.locator("section").filter(has=heading).get_by_role("listitem").all_inner_texts()

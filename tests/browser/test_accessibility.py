@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from assignments.models import ServiceAssignment
 from productive.accounts.models import Organization
 from tests.browser.axe import barriers
-from tests.browser.steps import choose, open_palette, run_action, told
+from tests.browser.steps import choose, lines_under, open_palette, run_action
 from tests.support.factories import PersonFactory, ServiceAssignmentFactory
 
 
@@ -70,7 +70,7 @@ def test_bulk_action_has_no_barriers(
     )
     assert barriers(page) == []
     page.get_by_role("button", name="Preview").click()
-    assert len(told(page, "Will be created")) == 1
+    assert len(lines_under(page, "Will be created")) == 1
     assert barriers(page) == []
 
 

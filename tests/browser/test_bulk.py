@@ -1,4 +1,4 @@
-"""From the list to what would be done, and from there to what was done."""
+"""Bulk actions, from the list to the preview and back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from assignments.models import ServiceAssignment
 from productive.accounts.models import Organization
-from tests.browser.steps import choose, run_action, told
+from tests.browser.steps import choose, lines_under, run_action
 from tests.support.factories import (
     PersonFactory,
     ServiceAssignmentFactory,
@@ -15,12 +15,12 @@ from tests.support.factories import (
 )
 
 
-def test_service_type_is_archived_after_a_look(page: Page, organization: Organization) -> None:
+def test_service_type_is_archived_after_a_preview(page: Page, organization: Organization) -> None:
     consulting = ServiceTypeFactory(organization=organization, name="Consulting")
     ServiceTypeFactory(organization=organization, name="Illustration")
     page.goto("/admin/catalog/servicetype/")
     run_action(page, "Archive…", "Consulting")
-    assert told(page, "Will be archived") == ["Consulting"]
+    assert lines_under(page, "Will be archived") == ["Consulting"]
     consulting.refresh_from_db()
     assert consulting.archived_at is None
 
@@ -32,7 +32,7 @@ def test_service_type_is_archived_after_a_look(page: Page, organization: Organiz
     expect(page.get_by_role("row", name="Illustration")).to_contain_text("Active")
 
 
-def test_people_are_assigned_to_services_after_a_look(page: Page, organization: Organization) -> None:
+def test_people_are_assigned_to_services_after_a_preview(page: Page, organization: Organization) -> None:
     ana, iva = (PersonFactory(organization=organization, first_name=name) for name in ("Ana", "Iva"))
     design, audit = (
         ServiceFactory(organization=organization, name=name, deal__name="Spring")
@@ -45,12 +45,12 @@ def test_people_are_assigned_to_services_after_a_look(page: Page, organization: 
     choose(page, services.get_by_role("searchbox"), "des", "Design · Spring")
     choose(page, services.get_by_role("searchbox"), "aud", "Audit · Spring")
     page.get_by_role("button", name="Preview").click()
-    assert told(page, "Will be created") == [
+    assert lines_under(page, "Will be created") == [
         f"{ana} → Audit · Spring",
         f"{ana} → Design · Spring",
         f"{iva} → Design · Spring",
     ]
-    assert told(page, "Exist already, skipped") == [f"{iva} → Audit · Spring"]
+    assert lines_under(page, "Exist already, skipped") == [f"{iva} → Audit · Spring"]
     assert ServiceAssignment.objects.count() == 1
 
     page.get_by_role("button", name="Create 3 service assignments").click()

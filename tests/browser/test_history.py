@@ -18,8 +18,8 @@ def test_mistake_is_undone_from_the_history(page: Page, organization: Organizati
     newest = page.get_by_role("listitem").filter(has_text="Consulting → Insulting")
     expect(newest).to_contain_text(f"by {operator}")
     page.get_by_role("link", name="Restore this state").click()
-    expect(page.get_by_text("Nothing is done before you confirm.")).to_be_visible()
+    expect(page.get_by_text("Nothing has been changed yet")).to_be_visible()
     page.get_by_role("button", name="Restore").click()
-    expect(page.get_by_text("Taken back.")).to_be_visible()
+    expect(page.get_by_text("Restored: 1 changed.")).to_be_visible()
     consulting.refresh_from_db()
     assert consulting.name == "Consulting"

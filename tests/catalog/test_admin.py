@@ -12,7 +12,7 @@ from assignments.models import ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Person
 from tests.support.admin import OWNED, acting, form_data, listed, staff, superuser, url
-from tests.support.bulk import apply, preview, told
+from tests.support.bulk import apply, preview, shown
 from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
@@ -104,7 +104,7 @@ def test_service_type_in_use_is_not_deleted() -> None:
     assert (alone.status_code, alone.context["title"]) == (200, "Cannot delete service type")
     assert len(alone.context["protected"]) == 1
     among_others = preview(client, "delete_selected", [service_type])
-    assert told(among_others) == {
+    assert shown(among_others) == {
         "Nothing can be deleted, because these need what is selected": [
             f"Service {service} · {service.deal}",
         ]

@@ -1,4 +1,4 @@
-"""Walks through a bulk action as a browser does: from the list to the preview, and back."""
+"""Previews as a browser handles them: a bulk action from the list to the preview, and back."""
 
 from __future__ import annotations
 
@@ -26,49 +26,54 @@ def start(
     return client.post(address, {"action": action, "index": 0, "_selected_action": ids, **data})
 
 
-def sent_by(page: Any) -> dict[str, list[str]]:
-    """What the form on the page would send besides its button."""
-    sent: dict[str, list[str]] = {}
+def hidden_fields(page: Any) -> dict[str, list[str]]:
+    """Return the hidden fields of the page's form."""
+    fields: dict[str, list[str]] = {}
     for name, value in HIDDEN.findall(page.content.decode()):
-        sent.setdefault(name, []).append(html.unescape(value))
-    return sent
+        fields.setdefault(name, []).append(html.unescape(value))
+    return fields
 
 
-def go_on(client: Client, page: Any, step: str, **data: Any) -> Any:
+def press(client: Client, page: Any, step: str, **data: Any) -> Any:
     """Press a button of the page."""
     request = page.wsgi_request
-    return client.post(request.get_full_path(), {**sent_by(page), "step": step, **data})
+    return client.post(request.get_full_path(), {**hidden_fields(page), "step": step, **data})
 
 
 def preview(client: Client, action: str, rows: Iterable[Any], chosen: Iterable[Any] = (), **data: Any) -> Any:
     page = start(client, action, rows, **data)
     if ids := [getattr(row, "pk", row) for row in chosen]:
-        page = go_on(client, page, "preview", chosen=ids)
+        page = press(client, page, "preview", chosen=ids)
     assert page.status_code == 200, page
     return page
 
 
-def told(page: Any) -> dict[str, list[str]]:
-    """The groups of a preview that have lines, with these."""
-    groups = page.context["plan"].groups
+def shown(page: Any) -> dict[str, list[str]]:
+    """Return the groups of a preview that have lines, with these."""
     return {
-        group.title: [f"{line.text}: {line.note}" if line.note else line.text for line in group.lines]
-        for group in groups
+        group.title: [": ".join([line.text, *line.notes]) for line in group.lines]
+        for group in page.context["preview"].groups
         if group.lines
     }
 
 
-def meaning(page: Any) -> tuple[list[str], list[str]]:
-    """What a preview says of access: its sentences, and its lines."""
-    consequences = page.context["plan"].consequences
-    lines = [f"{line.text}: {line.note}" for group in consequences.groups for line in group.lines]
-    return list(consequences.sentences), lines
+def consequences(page: Any) -> tuple[list[str], list[str]]:
+    """Return the sentences and lines of a preview about access."""
+    found = page.context["preview"].consequences
+    lines = [": ".join([line.text, *line.notes]) for group in found.groups for line in group.lines]
+    return list(found.sentences), lines
+
+
+def messages_of(response: Any) -> list[str]:
+    """Return the messages of a response, without the link to undo."""
+    return [re.sub(" <a .*</a>", "", str(message)) for message in get_messages(response.wsgi_request)]
 
 
 def apply(client: Client, page: Any) -> list[str]:
-    """Do what the preview shows; what is said afterwards, but for the link to undo it."""
-    answer = go_on(client, page, "apply")
-    assert (answer.status_code, answer.headers.get("Location")) == (302, page.wsgi_request.get_full_path())
-    said = [re.sub(" <a .*</a>", "", str(message)) for message in get_messages(answer.wsgi_request)]
-    client.get(answer["Location"])
-    return said
+    """Apply the preview, and return the messages."""
+    response = press(client, page, "apply")
+    location = response.headers.get("Location")
+    assert (response.status_code, location) == (302, page.wsgi_request.get_full_path())
+    messages = messages_of(response)
+    client.get(response["Location"])
+    return messages

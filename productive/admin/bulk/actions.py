@@ -1,15 +1,14 @@
-"""Actions on many records: what one would do is shown first, then done as it was shown or not at all.
+"""Bulk actions: preview and apply a change to the selected rows of a list.
 
-Knows no model. An action says what it asks for, makes a plan of (selected, chosen), and writes a plan; all
-else, the pages, the limits, the locks and the races, is `BulkAction`'s.
+An action says which records the user chooses, plans a selection and writes the planned rows. `BulkAction`
+has the pages, limits and locks. Knows no model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any
 
 from django import forms
@@ -17,28 +16,23 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.admin.utils import model_ngettext
-from django.db import IntegrityError, OperationalError, models, transaction
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.html import format_html
 
 from productive.admin.forms import RecordsField, marked_label_of
-from productive.database.history import current_change_set
+from productive.admin.preview import BusyError, Operation, Preview, Watch, carry_out, respond
 
-# Rows or pairs that one action may have before it.
+# Rows or pairs of one action.
 MOST = 20_000
-# So many can be chosen by hand, and come back in one form together with a page of selected rows.
+# Records chosen in one form, which also carries a page of selected rows.
 MOST_CHOSEN = 200
-SHOWN = 100
-MOST_FOUND = 50
-NAMED = 5
-
-BUSY = "Others are changing the same records at this moment. Nothing was changed: try again."
+# Search results, and selected rows named, on the page of the choice.
+MOST_FOUND, NAMED = 50, 5
 
 
 class Step(StrEnum):
-    """Which button was pressed; none on the way from the list."""
+    """The button that was pressed; none on the way from the list."""
 
     FIND = "find"
     CHOOSE = "choose"
@@ -47,80 +41,19 @@ class Step(StrEnum):
 
 
 class TooManyError(Exception):
-    """What was asked is more than one action does; says how much that is."""
+    """The selection is larger than one action may change."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    text: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Lines of a preview under one title; the page shows the first of them."""
-
-    title: str
-    lines: Sequence[Line] = ()
-    # One of: done, gone, skipped, refused, told.
-    tone: str = "told"
-
-    @property
-    def shown(self) -> Sequence[Line]:
-        return self.lines[:SHOWN]
-
-    @property
-    def count(self) -> str:
-        return f"{len(self.lines):,}"
-
-    @property
-    def hidden(self) -> str:
-        return f"{len(self.lines) - SHOWN:,}" if len(self.lines) > SHOWN else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Consequences:
-    """What a change means beyond the rows that it changes: in a few sentences, and record by record."""
-
-    sentences: Sequence[str]
-    groups: Sequence[Group] = ()
-
-
-# Looks before a change at what is to be written; what it returns looks again afterwards, and compares.
-Watch = Callable[[HttpRequest, Sequence[Any]], Callable[[], Consequences]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be written, how it reads, and what is said when it is done."""
-
-    rows: Sequence[Any]
-    groups: Sequence[Group]
-    button: str
-    done: str
-    consequences: Consequences | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing is left to do, and nothing is in the way of it."""
-        return not self.rows and not any(group.lines for group in self.groups if group.tone == "refused")
-
-    @property
-    def digest(self) -> str:
-        """Two previews that say the same have the same."""
-        return sha256(repr((self.groups, self.consequences)).encode(errors="replace")).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request of an action: in which list, for whom, and with which of the rows."""
+class Selection:
+    """The selected rows of a list, and the records chosen for them."""
 
     model_admin: ModelAdmin[Any]
     request: HttpRequest
-    selected: list[int]
-    chosen: list[int]
-    # Whether the rows are about to be changed.
-    locked: bool = False
+    selected: Sequence[int]
+    chosen: Sequence[int] = ()
+    # Whether to lock what is read, because it is about to be changed.
+    locks: bool = False
 
     def rows(self) -> list[Any]:
         return self.read(self.model_admin, self.selected)
@@ -128,11 +61,11 @@ class Asked:
     def others(self, model: type[models.Model]) -> list[Any]:
         return self.read(admin.site.get_model_admin(model), self.chosen)
 
-    def read(self, model_admin: Any, ids: list[int]) -> list[Any]:
-        """What of these the user finds in the list, in its order and with what its labels show."""
+    def read(self, model_admin: Any, ids: Sequence[int]) -> list[Any]:
+        """Return the rows that the list has for the user, in its order."""
         rows = model_admin.get_queryset(self.request).filter(pk__in=ids)
-        if self.locked:
-            # A statement of its own: a list may group, which can't be locked.
+        if self.locks:
+            # A statement of its own: the list's queryset may aggregate, and such rows can't be locked.
             own = model_admin.model._default_manager.filter(pk__in=rows.order_by().values("pk"))
             list(own.order_by("pk").select_for_update(of=("self",)).values_list("pk"))
         related = model_admin.get_list_select_related(self.request)
@@ -142,107 +75,70 @@ class Asked:
 
 
 def counted(model: Any, number: int) -> str:
+    """Return "1 person" or "2,000 people"."""
     return f"{number:,} {model_ngettext(model._meta, number)}"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class BulkAction:
-    """An admin action: from the list to a question if it has one, to a preview, and back to the list."""
+    """An admin action that leads by a choice and a preview back to the list."""
 
     name: str
     title: str
     help: str = ""
+    # Compares access before and after; None for an action without consequences.
     watch: Watch | None = None
-    # The relation whose other end is chosen from; None for an action that asks nothing.
-    asks: models.ForeignKey[Any, Any] | None = None
-
-    # Of the button that does it.
-    variant = "primary"
+    # The relation to the records that the user chooses from; None for an action without a choice.
+    choice: models.ForeignKey[Any, Any] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        # By which Django knows an action, and lists it.
-        object.__setattr__(self, "__name__", self.name)
-        object.__setattr__(self, "short_description", f"{self.title}…")
+        # Django identifies an action by its __name__, and lists it under its description.
+        self.__name__ = self.name
+        self.short_description = f"{self.title}…"
 
-    # --- what each kind of action says for itself ---
+    # --- For subclasses ---
 
     def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        """Whether the user may do this to rows of this list at all."""
+        """Return whether the user may use the action in this list."""
         raise NotImplementedError
 
-    def plan(self, asked: Asked) -> Plan:
+    def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
+        """Return the rows to write, and the preview without its consequences."""
         raise NotImplementedError
 
-    def write(self, plan: Plan) -> None:
+    def write(self, rows: list[Any]) -> None:
+        """Write the planned rows."""
         raise NotImplementedError
 
-    def record(self, plan: Plan) -> None:
-        """Leave in the history what `write` leaves out of it."""
+    def record(self, rows: list[Any]) -> None:
+        """Record in the history what `write` doesn't record itself."""
 
-    # --- the way from the list and back ---
+    # --- Requests ---
 
     def __call__(
         self, model_admin: ModelAdmin[Any], request: HttpRequest, queryset: Any
     ) -> HttpResponse | None:
         selected = list(queryset.order_by().values_list("pk", flat=True)[: MOST + 1])
         if len(selected) > MOST:
-            why = f"At most {MOST:,} rows can be changed in one go. Select fewer."
-            model_admin.message_user(request, why, messages.WARNING)
+            message = f"At most {MOST:,} rows can be changed at once. Select fewer."
+            model_admin.message_user(request, message, messages.WARNING)
             return None
         step = request.POST.get("step", "")
-        expected = request.POST.get("plan", "") if step == Step.APPLY else ""
-        asked = Asked(model_admin, request, selected, chosen=[], locked=bool(expected))
-        form = None if self.asks is None else self.form(request, self.asks)
+        selection = Selection(model_admin, request, selected)
+        form = None if self.choice is None else self.form(request, self.choice)
         if form is not None:
             if step not in (Step.PREVIEW, Step.APPLY) or not form.is_valid():
-                return self.question(asked, form)
-            asked = replace(asked, chosen=[row.pk for row in form.cleaned_data["chosen"]])
+                return self.choose(selection, form)
+            selection = replace(selection, chosen=[row.pk for row in form.cleaned_data["chosen"]])
+        agreed = request.POST.get("digest", "") if step == Step.APPLY else ""
         try:
-            plan, is_done = self.settle(asked, expected)
-        except TooManyError as error:
-            return self.refuse(asked, form, str(error))
-        except (IntegrityError, OperationalError):
-            return self.refuse(asked, form, BUSY)
-        if is_done:
-            look = reverse("admin:change_set", args=[current_change_set()])
-            told = format_html(
-                '{} <a class="font-semibold underline" href="{}">Look, or undo</a>', plan.done, look
-            )
-            model_admin.message_user(request, told, messages.SUCCESS)
-            return None
-        if expected and plan.is_settled:
-            # As after a second click on the button: everything has just been done.
-            model_admin.message_user(request, "Nothing was left to do.", messages.INFO)
-            return None
-        return self.preview(asked, plan, has_changed=bool(expected))
-
-    def settle(self, asked: Asked, expected: str) -> tuple[Plan, bool]:
-        """The plan, and whether it was carried out."""
-        try:
-            return self.attempt(asked, expected)
-        except IntegrityError:
-            # Somebody was faster. Looked at again, what they did is part of the plan.
-            return self.attempt(asked, expected)
-
-    def attempt(self, asked: Asked, expected: str) -> tuple[Plan, bool]:
-        """Do it, see what it means, and take it back unless that is what was expected."""
-        with transaction.atomic():
-            plan = self.plan(asked)
-            look_again = (
-                self.watch(asked.request, plan.rows) if self.watch is not None and plan.rows else None
-            )
-            if plan.rows and (look_again or expected):
-                self.write(plan)
-            if look_again:
-                plan = replace(plan, consequences=look_again())
-            is_done = bool(plan.rows) and plan.digest == expected
-            if is_done:
-                self.record(plan)
-            else:
-                transaction.set_rollback(True)
-        return plan, is_done
-
-    # --- its pages ---
+            result = carry_out(BulkOperation(self, selection), agreed)
+        except (TooManyError, BusyError) as error:
+            return self.refuse(selection, form, str(error))
+        page = self.page(selection)
+        page["fields"] += [("chosen", pk) for pk in selection.chosen]
+        page["choose"] = "Choose others" if form is not None else ""
+        return respond(request, result, done=page["back"], page=page)
 
     def form(self, request: HttpRequest, relation: models.ForeignKey[Any, Any]) -> forms.Form:
         step = request.POST.get("step")
@@ -260,54 +156,77 @@ class BulkAction:
         )
         return form
 
-    def question(self, asked: Asked, form: forms.Form) -> HttpResponse:
-        """Which records; without JavaScript they are searched for on the page itself."""
-        request, term = asked.request, asked.request.POST.get("find", "").strip()
+    def choose(self, selection: Selection, form: forms.Form) -> HttpResponse:
+        """Show the form for the choice; it has a search for no JavaScript."""
+        request, term = selection.request, selection.request.POST.get("find", "").strip()
         found: list[tuple[int, str]] = []
-        if term and self.asks is not None:
-            related: Any = self.asks.related_model
+        if term and self.choice is not None:
+            related: Any = self.choice.related_model
             related_admin = admin.site.get_model_admin(related)
             rows, _ = related_admin.get_search_results(request, related_admin.get_queryset(request), term)
             ordered = rows.order_by(*related_admin.get_ordering(request), "pk")
             found = [(row.pk, marked_label_of(row)) for row in ordered[:MOST_FOUND]]
-        named = [marked_label_of(row) for row in asked.read(asked.model_admin, asked.selected[:NAMED])]
-        more = len(asked.selected) - len(named)
+        named = [
+            marked_label_of(row) for row in selection.read(selection.model_admin, selection.selected[:NAMED])
+        ]
+        more = len(selection.selected) - len(named)
         context = {
+            **admin.site.each_context(request),
+            **self.page(selection),
             "form": form,
             "term": term,
             "found": found,
             "named": ", ".join(named) + (f" and {more:,} more" if more else ""),
             "media": form.media,
         }
-        return self.page(asked, "admin/bulk_question.html", context)
+        return TemplateResponse(request, "admin/bulk_choice.html", context)
 
-    def preview(self, asked: Asked, plan: Plan, *, has_changed: bool) -> HttpResponse:
-        context = {
-            "plan": plan,
-            "chosen": asked.chosen,
-            "has_changed": has_changed,
-            "can_choose": self.asks is not None,
-            "variant": self.variant,
-        }
-        return self.page(asked, "admin/bulk_preview.html", context)
-
-    def refuse(self, asked: Asked, form: forms.Form | None, why: str) -> HttpResponse | None:
+    def refuse(self, selection: Selection, form: forms.Form | None, message: str) -> HttpResponse | None:
         if form is None:
-            asked.model_admin.message_user(asked.request, why, messages.WARNING)
+            selection.model_admin.message_user(selection.request, message, messages.WARNING)
             return None
-        form.add_error(None, why)
-        return self.question(asked, form)
+        form.add_error(None, message)
+        return self.choose(selection, form)
 
-    def page(self, asked: Asked, template: str, context: dict[str, Any]) -> HttpResponse:
-        posted = asked.request.POST
-        carried = [("action", self.name), ("select_across", posted.get("select_across", "0"))]
-        carried += [(ACTION_CHECKBOX_NAME, pk) for pk in posted.getlist(ACTION_CHECKBOX_NAME)]
-        shared = {
-            **admin.site.each_context(asked.request),
+    def page(self, selection: Selection) -> dict[str, Any]:
+        posted = selection.request.POST
+        fields: list[tuple[str, Any]] = [
+            ("action", self.name),
+            ("select_across", posted.get("select_across", "0")),
+            *((ACTION_CHECKBOX_NAME, pk) for pk in posted.getlist(ACTION_CHECKBOX_NAME)),
+        ]
+        number = counted(selection.model_admin.model, len(selection.selected))
+        return {
             "title": self.title,
-            "number": counted(asked.model_admin.model, len(asked.selected)),
-            "opts": asked.model_admin.opts,
-            "carried": carried,
-            "back": asked.request.get_full_path(),
+            "intro": f"{number} selected.",
+            "number": number,
+            "opts": selection.model_admin.opts,
+            "fields": fields,
+            "back": selection.request.get_full_path(),
+            "back_label": "Back to the list",
         }
-        return TemplateResponse(asked.request, template, {**shared, **context})
+
+
+class BulkOperation(Operation):
+    """A bulk action on a selection."""
+
+    def __init__(self, action: BulkAction, selection: Selection) -> None:
+        self.action, self.selection = action, selection
+        self.writes_to_preview = action.watch is not None
+        self.rows: list[Any] = []
+
+    def attempt(self, *, apply: bool) -> Preview:
+        action = self.action
+        self.rows, preview = action.plan(replace(self.selection, locks=apply))
+        if not self.rows:
+            return preview
+        if action.watch is None:
+            if apply:
+                action.write(self.rows)
+            return preview
+        compare = action.watch(self.selection.request, self.rows)
+        action.write(self.rows)
+        return replace(preview, consequences=compare())
+
+    def record(self) -> None:
+        self.action.record(self.rows)

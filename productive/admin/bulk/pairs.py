@@ -1,4 +1,4 @@
-"""Bulk actions on pairs: of each selected row with each of those that are chosen. Knows no model."""
+"""Bulk actions on pairs: each selected row with each chosen record."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
 
-from productive.admin.bulk.actions import MOST, Asked, BulkAction, Group, Line, Plan, TooManyError, counted
+from productive.admin.bulk.actions import MOST, BulkAction, Selection, TooManyError, counted
 from productive.admin.forms import marked_label_of
+from productive.admin.preview import Group, Line, Outcome, Preview
 from productive.database.history import record
 
 
 def refusal(instance: models.Model) -> str:
-    """What the model has against the row, in its own words, or "". Uniqueness is asked of all at once."""
+    """Return the model's errors as text, or "".
+
+    Uniqueness is checked for all rows at once, by `existing`.
+    """
     try:
         instance.clean()
         for _, constraints in instance.get_constraints():
@@ -31,33 +35,33 @@ def refusal(instance: models.Model) -> str:
             return " ".join(error.messages)
         names = {name: instance._meta.get_field(name).verbose_name for name in error.message_dict}  # type: ignore[union-attr]
         return " ".join(
-            f"{names[name]} {said}" for name, all_said in error.message_dict.items() for said in all_said
+            f"{names[name]} {message}" for name, found in error.message_dict.items() for message in found
         )
     return ""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class PairAction(BulkAction):
-    """On the pairs of each selected row with each of those that are chosen.
+    """An action on the rows that join selected rows and chosen records.
 
-    `told` says what was done, of {mine} and {theirs}: "Assigned {mine} to {theirs}".
+    `selected` and `other` are the two foreign keys of the model. `message` says what was done to how many:
+    "Assigned {selected} to {other}".
     """
 
     model: type[Any]
-    mine: str
-    theirs: str
-    told: str
-    # Whether the partners are those of other records like the selected, which are asked for instead.
+    selected: str
+    other: str
+    message: str
+    # Whether records like the selected ones are chosen, and what is joined with those is joined with these.
     copies: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        asked_for = self.mine if self.copies else self.theirs
-        object.__setattr__(self, "asks", self.model._meta.get_field(asked_for))
+        self.choice = self.model._meta.get_field(self.selected if self.copies else self.other)
 
     def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
         pair_admin = admin.site.get_model_admin(self.model)
-        sides = [admin.site.get_model_admin(self.side(name)) for name in (self.mine, self.theirs)]
+        sides = [admin.site.get_model_admin(self.side(name)) for name in (self.selected, self.other)]
         return self.may_write(pair_admin, request) and all(
             side.has_view_permission(request) for side in sides
         )
@@ -69,127 +73,125 @@ class PairAction(BulkAction):
         related: type[Any] = self.model._meta.get_field(name).related_model
         return related
 
-    def partners(self, asked: Asked) -> list[Any]:
+    def others(self, selection: Selection) -> list[Any]:
         if not self.copies:
-            return asked.others(self.side(self.theirs))
-        model_admin = admin.site.get_model_admin(self.side(self.theirs))
-        pairs = self.model._default_manager.filter(**{f"{self.mine}__in": asked.chosen})
-        rows: Any = model_admin.get_queryset(asked.request).filter(
-            pk__in=pairs.order_by().values(self.theirs)
+            return selection.others(self.side(self.other))
+        model_admin = admin.site.get_model_admin(self.side(self.other))
+        pairs = self.model._default_manager.filter(**{f"{self.selected}__in": selection.chosen})
+        rows: Any = model_admin.get_queryset(selection.request).filter(
+            pk__in=pairs.order_by().values(self.other)
         )
         ids = list(rows.active().order_by().values_list("pk", flat=True).distinct()[: MOST + 1])
-        return replace(asked, chosen=ids).others(self.side(self.theirs))
+        return replace(selection, chosen=ids).others(self.side(self.other))
 
-    def pairs(self, asked: Asked) -> list[tuple[Any, Any]]:
-        rows, partners = asked.rows(), self.partners(asked)
-        if len(rows) * len(partners) > MOST:
-            mine, theirs = (
-                counted(self.side(self.mine), len(rows)),
-                counted(self.side(self.theirs), len(partners)),
-            )
+    def pairs(self, selection: Selection) -> list[tuple[Any, Any]]:
+        rows, others = selection.rows(), self.others(selection)
+        if len(rows) * len(others) > MOST:
             raise TooManyError(
-                f"{mine} and {theirs} make {len(rows) * len(partners):,} pairs."
-                f" At most {MOST:,} can be changed in one go: take fewer."
+                f"{counted(self.side(self.selected), len(rows))} and"
+                f" {counted(self.side(self.other), len(others))} make {len(rows) * len(others):,} pairs."
+                f" At most {MOST:,} can be changed at once: choose fewer."
             )
-        return [(row, partner) for row in rows for partner in partners]
+        return [(row, other) for row in rows for other in others]
 
     def existing(self, pairs: list[tuple[Any, Any]]) -> dict[tuple[int, int], Any]:
-        """By the ids of both sides, those that there are."""
-        mine, theirs = {row.pk for row, _ in pairs}, {partner.pk for _, partner in pairs}
-        found = self.model._default_manager.filter(**{f"{self.mine}__in": mine, f"{self.theirs}__in": theirs})
+        """Return the rows that exist, by the ids of both sides."""
+        ids, other_ids = {row.pk for row, _ in pairs}, {other.pk for _, other in pairs}
+        found = self.model._default_manager.filter(
+            **{f"{self.selected}__in": ids, f"{self.other}__in": other_ids}
+        )
         return {
-            (getattr(pair, f"{self.mine}_id"), getattr(pair, f"{self.theirs}_id")): pair for pair in found
+            (getattr(pair, f"{self.selected}_id"), getattr(pair, f"{self.other}_id")): pair for pair in found
         }
 
-    def line_of(self) -> Callable[[Any, Any], Line]:
-        """Both sides in the order in which the model names them; each label is made once."""
+    def line_of(self) -> Callable[..., Line]:
+        """Return a function for lines; it makes the label of each record once."""
         labels: dict[Any, str] = {}
         names = [column.name for column in self.model._meta.fields]
-        swapped = names.index(self.mine) > names.index(self.theirs)
+        is_reversed = names.index(self.selected) > names.index(self.other)
 
-        def line(row: Any, partner: Any, note: str = "") -> Line:
-            first, second = (partner, row) if swapped else (row, partner)
+        def line(row: Any, other: Any, *notes: str) -> Line:
+            first, second = (other, row) if is_reversed else (row, other)
             for side in (first, second):
                 if side not in labels:
                     labels[side] = marked_label_of(side)
-            return Line(f"{labels[first]} → {labels[second]}", note)
+            return Line(f"{labels[first]} → {labels[second]}", notes)
 
         return line
 
     def sentence(self, pairs: list[tuple[Any, Any]]) -> str:
-        mine, theirs = {row.pk for row, _ in pairs}, {partner.pk for _, partner in pairs}
-        return self.told.format(
-            mine=counted(self.side(self.mine), len(mine)), theirs=counted(self.side(self.theirs), len(theirs))
+        rows, others = {row.pk for row, _ in pairs}, {other.pk for _, other in pairs}
+        return self.message.format(
+            selected=counted(self.side(self.selected), len(rows)),
+            other=counted(self.side(self.other), len(others)),
         )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Pairing(PairAction):
-    """Makes the pairs that are missing."""
+    """Create the pairs that don't exist."""
 
     def may_write(self, pair_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
         return pair_admin.has_add_permission(request)
 
-    def plan(self, asked: Asked) -> Plan:
-        pairs = self.pairs(asked)
+    def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
+        pairs = self.pairs(selection)
         known, line = self.existing(pairs), self.line_of()
-        new: list[Any] = []
-        told: dict[str, list[Line]] = defaultdict(list)
-        made: list[tuple[Any, Any]] = []
-        for row, partner in pairs:
-            if (row.pk, partner.pk) in known:
-                told["skipped"].append(line(row, partner))
+        lines: dict[Outcome, list[Line]] = defaultdict(list)
+        rows: list[Any] = []
+        new: list[tuple[Any, Any]] = []
+        for row, other in pairs:
+            if (row.pk, other.pk) in known:
+                lines[Outcome.UNCHANGED].append(line(row, other))
                 continue
             instance = self.model(
-                organization_id=row.organization_id, **{self.mine: row, self.theirs: partner}
+                organization_id=row.organization_id, **{self.selected: row, self.other: other}
             )
-            if why := refusal(instance):
-                told["refused"].append(replace(line(row, partner), note=why))
+            if reason := refusal(instance):
+                lines[Outcome.REFUSED].append(line(row, other, reason))
                 continue
-            new.append(instance)
-            made.append((row, partner))
-            told["done"].append(line(row, partner))
-        what = counted(self.model, len(new)).split(maxsplit=1)
-        done = f"{self.sentence(made)}: {what[0]} new {what[1]}"
-        if told["skipped"]:
-            done += f", {len(told['skipped']):,} existed already"
-        if told["refused"]:
-            done += f", {len(told['refused']):,} could not be made"
+            rows.append(instance)
+            new.append((row, other))
+            lines[Outcome.CREATED].append(line(row, other))
+        number, name = counted(self.model, len(rows)).split(maxsplit=1)
+        message = f"{self.sentence(new)}: {number} new {name}"
+        if existing := lines[Outcome.UNCHANGED]:
+            message += f", {len(existing):,} existed already"
+        if refused := lines[Outcome.REFUSED]:
+            message += f", {len(refused):,} could not be created"
         groups = [
-            Group("Will be created", told["done"], "done"),
-            Group("Exist already, skipped", told["skipped"], "skipped"),
-            Group("Can't be done", told["refused"], "refused"),
+            Group("Will be created", Outcome.CREATED, lines[Outcome.CREATED]),
+            Group("Exist already, skipped", Outcome.UNCHANGED, existing),
+            Group("Can't be done", Outcome.REFUSED, refused),
         ]
-        return Plan(new, groups, f"Create {counted(self.model, len(new))}", f"{done}.")
+        return rows, Preview(groups, f"Create {number} {name}", f"{message}.")
 
-    def write(self, plan: Plan) -> None:
-        self.model._default_manager.bulk_create(plan.rows)
+    def write(self, rows: list[Any]) -> None:
+        self.model._default_manager.bulk_create(rows)
 
-    def record(self, plan: Plan) -> None:
-        record(self.model, plan.rows, "+")
+    def record(self, rows: list[Any]) -> None:
+        record(self.model, rows, "+")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Unpairing(PairAction):
-    """Takes away the pairs that there are."""
-
-    variant = "danger"
+    """Delete the pairs that exist."""
 
     def may_write(self, pair_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
         return pair_admin.has_delete_permission(request)
 
-    def plan(self, asked: Asked) -> Plan:
-        pairs = self.pairs(asked)
+    def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
+        pairs = self.pairs(selection)
         known, line = self.existing(pairs), self.line_of()
-        there = [(row, partner) for row, partner in pairs if (row.pk, partner.pk) in known]
-        missing = [line(row, partner) for row, partner in pairs if (row.pk, partner.pk) not in known]
-        removed = [known[row.pk, partner.pk] for row, partner in there]
+        existing = [pair for pair in pairs if (pair[0].pk, pair[1].pk) in known]
+        missing = [pair for pair in pairs if (pair[0].pk, pair[1].pk) not in known]
         groups = [
-            Group("Will be removed", [line(row, partner) for row, partner in there], "gone"),
-            Group("Don't exist, skipped", missing, "skipped"),
+            Group("Will be removed", Outcome.DELETED, [line(*pair) for pair in existing]),
+            Group("Don't exist, skipped", Outcome.UNCHANGED, [line(*pair) for pair in missing]),
         ]
-        what = counted(self.model, len(removed))
-        return Plan(removed, groups, f"Remove {what}", f"{self.sentence(there)}: {what} removed.")
+        rows = [known[row.pk, other.pk] for row, other in existing]
+        what = counted(self.model, len(rows))
+        return rows, Preview(groups, f"Remove {what}", f"{self.sentence(existing)}: {what} removed.")
 
-    def write(self, plan: Plan) -> None:
-        self.model._default_manager.filter(pk__in=[row.pk for row in plan.rows]).delete()
+    def write(self, rows: list[Any]) -> None:
+        self.model._default_manager.filter(pk__in=[row.pk for row in rows]).delete()

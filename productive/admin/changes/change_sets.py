@@ -1,12 +1,11 @@
-"""What was changed, by whom: the change list, the page of one change set, the history of one object."""
+"""Describe changes for the list, one change set and one object."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from heapq import merge
 from itertools import groupby, islice
 from typing import Any
@@ -14,31 +13,20 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db import models
-from django.db.models import Count, ForeignKey, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import localize
-from django.utils.text import capfirst
 
+from productive.admin.changes.states import differences, fill_relations, records_before, state_of, verb
 from productive.admin.forms import label_of
+from productive.admin.preview import Difference
 from productive.database.history import is_recorded
-from productive.database.moments import moment_of
 
-# A page of the list reads this many records of each model at most, and as often as this to find sets enough.
-RECORDS, SETS, ROUNDS = 60, 25, 4
-# Of one set, in the list; more are on the set's own page.
+# A page of the list has this many sets; it reads this many records of each model, this many times.
+SETS, RECORDS, ROUNDS = 25, 60, 4
+# Entries of one set in the list; the others are on its own page.
 SHOWN = 5
 NEWEST_FIRST = ("-history_date", "-change_set", "-history_id")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A field's value before a change and after it, in words."""
-
-    field: str
-    before: str
-    after: str
 
 
 @dataclass
@@ -47,7 +35,7 @@ class Entry:
 
     record: Any
     model_admin: Any
-    # What stands for it among others, and what it is called.
+    # Its label in lists, and its own name.
     label: str
     name: str
     verb: str
@@ -59,7 +47,7 @@ class Entry:
 
     @property
     def url(self) -> str:
-        """The history of the object, which outlives it."""
+        """Return the address of the history, which outlives the object."""
         opts = self.model_admin.opts
         return reverse(f"admin:{opts.app_label}_{opts.model_name}_history", args=[self.record.id])
 
@@ -94,12 +82,12 @@ class ChangeSet:
 
 
 def who(record: Any) -> str:
-    """The user's name; where nobody was signed in, the door that the change came through."""
+    """Return the user's name or, without a user, how the change was made."""
     return record.history_user.get_username() if record.history_user else record.via
 
 
 def recorded_admins(request: HttpRequest) -> list[Any]:
-    """The admins of what is recorded and what the user may see."""
+    """Return the admins of the recorded models that the user may view."""
     site: Any = admin.site
     return [
         model_admin
@@ -109,7 +97,10 @@ def recorded_admins(request: HttpRequest) -> list[Any]:
 
 
 def records(model_admin: Any, request: HttpRequest) -> models.QuerySet[Any]:
-    """The records that the user may see, each with the id of the object's record before it."""
+    """Return the records that the user may view.
+
+    `record_before` is the id of the object's previous record.
+    """
     history = model_admin.get_history(request)
     earlier = history.model._default_manager.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id"))
     before = earlier.order_by("-history_id").values("history_id")[:1]
@@ -123,7 +114,10 @@ def change_sets(
     cursor: tuple[datetime, UUID] | None = None,
     most: int = SETS,
 ) -> tuple[list[ChangeSet], tuple[datetime, UUID] | None]:
-    """A page of change sets, newest first, and where the next one begins. A constant number of queries."""
+    """Return a page of change sets, newest first, and the next cursor.
+
+    The number of queries is constant.
+    """
     found: dict[UUID, list[Any]] = {}
     for _ in range(ROUNDS):
         streams = [
@@ -133,7 +127,7 @@ def change_sets(
         page = list(islice(merge(*streams, key=newest_first), RECORDS))
         for pk, group in groupby(page, key=lambda record: record.change_set):
             found.setdefault(pk, []).extend(group)
-            # A command may take long: others' changes stand between its own, and its set comes again.
+            # A command may take long: records of other sets lie between its own, so its set comes again.
             cursor = found[pk][-1].history_date, pk
             if len(found) == most:
                 break
@@ -151,12 +145,12 @@ def change_sets(
 
 
 def newest_first(record: Any) -> tuple[float, int]:
-    """What `merge` orders by; the streams are in this order already."""
+    """Return the key for `merge`; the streams are in this order already."""
     return -record.history_date.timestamp(), -record.change_set.int
 
 
 def object_history(model_admin: Any, request: HttpRequest, object_id: str) -> dict[str, Any] | None:
-    """What the page of an object's history shows; None where there is no such object for the user."""
+    """Return the context for an object's history, or None for no object."""
     found = records(model_admin, request).filter(id=object_id).order_by("-history_date", "-history_id")
     shown = list(found[: RECORDS + 1])
     if not shown:
@@ -167,14 +161,17 @@ def object_history(model_admin: Any, request: HttpRequest, object_id: str) -> di
         "entries": entries,
         "more": len(shown) > RECORDS,
         "object": model_admin.get_queryset(request).filter(pk=object_id).first(),
-        "can_be_taken_back": model_admin.can_be_taken_back,
-        # Pairs are found by the names of what they join.
+        "can_undo": model_admin.can_undo,
+        # Pairs are found by the names of their two sides.
         "searchable": model_admin.in_palette,
     }
 
 
 def after(found: models.QuerySet[Any], cursor: tuple[datetime, UUID] | None) -> models.QuerySet[Any]:
-    """Those that follow the last set of a page. The rest of that set is on its own page."""
+    """Return the records after the last set of a page.
+
+    The other records of that set are on its own page.
+    """
     if cursor is None:
         return found
     moment, pk = cursor
@@ -188,7 +185,7 @@ def sizes(
     narrow: Callable[[Any, models.QuerySet[Any]], models.QuerySet[Any]],
     admins: Sequence[Any],
 ) -> dict[UUID, int]:
-    """How many records each set has, over all models. One query."""
+    """Return how many records each set has, over all models, in one query."""
     counts = [
         narrow(each, each.get_history(request))
         .filter(change_set__in=list(sets))
@@ -206,7 +203,7 @@ def sizes(
 
 
 def describe(request: HttpRequest, found: Sequence[Any]) -> list[Entry]:
-    """Each record in words. A constant number of queries, however many there are."""
+    """Describe each record in words; the number of queries is constant."""
     site: Any = admin.site
     before = records_before(found)
     states = {id(record): state_of(record) for record in [*found, *before.values()]}
@@ -226,91 +223,3 @@ def describe(request: HttpRequest, found: Sequence[Any]) -> list[Entry]:
                 entry.differences = differences(states[id(earlier)], state, names)
         entries.append(entry)
     return entries
-
-
-def verb(changed: Sequence[str], state: models.Model) -> str:
-    moment = moment_of(type(state))
-    if moment is not None and [*changed] == [moment.field]:
-        return moment.done if getattr(state, moment.field) else moment.undone
-    return "changed"
-
-
-def records_before(found: Sequence[Any]) -> dict[tuple[type[Any], int], Any]:
-    """By record class and id, the records that the changes among these are compared with."""
-    wanted: dict[type[Any], set[int]] = defaultdict(set)
-    for record in found:
-        if record.history_type == "~" and record.record_before is not None:
-            wanted[type(record)].add(record.record_before)
-    return {
-        (history, pk): record
-        for history, pks in wanted.items()
-        for pk, record in history._default_manager.in_bulk(pks).items()
-    }
-
-
-def state_of(record: Any) -> Any:
-    """The object as it was right after the change; what isn't recorded is empty. No query."""
-    names = [column.attname for column in record.tracked_fields]
-    return record.instance_type(**{name: getattr(record, name) for name in names})
-
-
-def differences(before: models.Model, now: models.Model, names: Iterable[str]) -> list[Difference]:
-    """What differs in these fields, in words."""
-    fields: list[Any] = [before._meta.get_field(name) for name in names]
-    return [
-        Difference(capfirst(str(each.verbose_name)), in_words(before, each), in_words(now, each))
-        for each in fields
-    ]
-
-
-def in_words(state: Any, column: Any) -> str:
-    value = getattr(state, column.name)
-    if value is None or value == "":
-        return "empty"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return str(localize(timezone.localtime(value)))
-    if isinstance(value, date):
-        return str(localize(value))
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return label_of(value) if isinstance(value, models.Model) else str(value)
-
-
-def relations(state: Any) -> Iterator[tuple[Any, int]]:
-    for column in state._meta.concrete_fields:
-        if isinstance(column, ForeignKey) and getattr(state, column.attname) is not None:
-            yield column, getattr(state, column.attname)
-
-
-def fill_relations(request: HttpRequest, states: Sequence[Any]) -> None:
-    """Join to them what they refer to: as it is now, or was at last, or just its number."""
-    wanted: dict[Any, set[int]] = defaultdict(set)
-    for state in states:
-        for column, pk in relations(state):
-            wanted[column.related_model].add(pk)
-    found = {model: referred(request, model, pks) for model, pks in wanted.items()}
-    for state in states:
-        for column, pk in relations(state):
-            name = f"{column.related_model._meta.verbose_name} {pk}"
-            column.set_cached_value(state, found[column.related_model].get(pk, name))
-
-
-def referred(request: HttpRequest, model: Any, pks: set[int]) -> dict[int, Any]:
-    """Rows of the model, or where they are gone the text that was last recorded of them."""
-    site: Any = admin.site
-    model_admin = site.registry[model]
-    rows: dict[int, Any] = model_admin.get_queryset(request).in_bulk(pks)
-    if gone := pks - rows.keys():
-        last = model_admin.get_history(request).filter(id__in=gone).order_by("history_id")
-        rows |= {record.id: name_of(record) for record in last}
-    return rows
-
-
-def name_of(record: Any) -> str:
-    """Its own name, without those of what it refers to: they may be gone as well."""
-    state = state_of(record)
-    for column, pk in relations(state):
-        column.set_cached_value(state, f"{column.related_model._meta.verbose_name} {pk}")
-    return str(state)

@@ -1,10 +1,9 @@
-"""The pages of the change list: all changes, one change set, and taking back."""
+"""The pages of the history: all changes, one change set, undo and restore."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,7 +11,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError, models, transaction
+from django.db import models
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -20,24 +19,15 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from productive.admin.bulk.actions import BUSY
 from productive.admin.changes.change_sets import change_sets, describe, recorded_admins, records, who
-from productive.admin.changes.undo import (
-    DONE,
-    IMPOSSIBLE,
-    NOTHING,
-    Step,
-    Target,
-    take_back,
-    target_of_record,
-    targets_of_set,
-)
+from productive.admin.changes.undo import Undo, target_of_record, targets_of_set
 from productive.admin.forms import is_id
+from productive.admin.preview import BusyError, Preview, Result, carry_out, respond
 from productive.admin.theme import Select, TextInput
 
 KINDS = [("", "Everything"), ("+", "Added"), ("~", "Changed"), ("-", "Deleted")]
-# More is neither read nor taken back by anybody at once.
-MOST_SHOWN, MOST_TAKEN_BACK = 200, 5000
+# Records shown of one change set, and records undone at once.
+MOST_SHOWN, MOST_UNDONE = 200, 5000
 
 
 class ChangesForm(forms.Form):
@@ -79,7 +69,7 @@ class ChangesForm(forms.Form):
 
 
 def start_of(day: date) -> datetime:
-    """The first moment of the day where the user is; in UTC, which every database can count to."""
+    """Return the first moment of the day in the user's time zone, in UTC."""
     moment = timezone.make_aware(datetime.combine(day, time()))
     try:
         return moment.astimezone(UTC)
@@ -92,7 +82,7 @@ def may_see_changes(request: HttpRequest) -> bool:
 
 
 def changes(request: HttpRequest) -> HttpResponse:
-    """All changes of what the user may see, newest first."""
+    """List all changes that the user may view, newest first."""
     admins = recorded_admins(request)
     if not admins:
         raise PermissionDenied
@@ -112,7 +102,7 @@ def changes(request: HttpRequest) -> HttpResponse:
 
 
 def parse_cursor(text: str) -> tuple[datetime, UUID] | None:
-    """Where a page begins; what can't be read begins at the newest."""
+    """Return where a page begins; None, the newest, if the text is invalid."""
     moment, _, pk = text.rpartition("_")
     try:
         return datetime.fromisoformat(moment).astimezone(UTC), UUID(pk)
@@ -121,19 +111,22 @@ def parse_cursor(text: str) -> tuple[datetime, UUID] | None:
 
 
 def of_set(request: HttpRequest, pk: UUID) -> list[Any]:
-    """The records of the set that the user may see, oldest first; at most one more than is taken back."""
+    """Return the records of the set that the user may view, oldest first.
+
+    At most one more of a model than can be undone.
+    """
     found = [
         record
         for each in recorded_admins(request)
         for record in records(each, request)
         .filter(change_set=pk)
-        .order_by("history_date", "history_id")[: MOST_TAKEN_BACK + 1]
+        .order_by("history_date", "history_id")[: MOST_UNDONE + 1]
     ]
     return sorted(found, key=lambda record: (record.history_date, record.history_id))
 
 
 def change_set(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """One change set, with what differs."""
+    """Show one change set, with the differences."""
     found = of_set(request, pk)
     if not found:
         raise Http404
@@ -150,25 +143,24 @@ def change_set(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Take a change set back."""
+    """Preview and undo a change set."""
     found = of_set(request, pk)
     if not found:
         raise Http404
-    context = {
+    page = {
         "title": "Undo",
-        "question": "Each of these becomes what it was before.",
-        "button": "Undo",
+        "intro": "Each of these becomes what it was before.",
         "back": reverse("admin:change_set", args=[pk]),
-        "done": reverse("admin:changes"),
     }
-    if len(found) > MOST_TAKEN_BACK:
-        context["refused"] = f"This is more than {MOST_TAKEN_BACK:,} changes: too many to undo at once."
-        return page(request, "admin/undo.html", context)
-    return taking_back(request, targets_of_set(request, found), context)
+    done = reverse("admin:changes")
+    if len(found) > MOST_UNDONE:
+        message = f"This is more than {MOST_UNDONE:,} changes: too many to undo at once."
+        return respond(request, Result(Preview([], blocked=message)), done=done, page=page)
+    return confirm(request, Undo(request, targets_of_set(request, found)), done, page)
 
 
 def restore(request: HttpRequest, model: str, pk: int) -> HttpResponse:
-    """Give an object the state that it had after the change with this id."""
+    """Preview and restore the state of an object after this change."""
     admins = {each.opts.label_lower: each for each in recorded_admins(request)}
     if model not in admins or not is_id(str(pk)):
         raise Http404
@@ -176,58 +168,20 @@ def restore(request: HttpRequest, model: str, pk: int) -> HttpResponse:
     if record is None:
         raise Http404
     opts = admins[model].opts
-    context = {
-        "title": "Restore an earlier state",
-        "question": "It becomes what it was then.",
-        "button": "Restore",
-        "record": record,
-        "back": reverse(f"admin:{opts.app_label}_{opts.model_name}_history", args=[record.id]),
-    }
-    return taking_back(request, [target_of_record(record)], context)
+    back = reverse(f"admin:{opts.app_label}_{opts.model_name}_history", args=[record.id])
+    page = {"title": "Restore an earlier state", "intro": "It becomes what it was then.", "back": back}
+    operation = Undo(request, [target_of_record(record)], "Restore", "Restored")
+    return confirm(request, operation, back, page)
 
 
-def taking_back(request: HttpRequest, targets: list[Target], context: dict[str, Any]) -> HttpResponse:
-    """What it would do, found out by doing it and rolling back; done for good if nothing differs by then."""
+def confirm(request: HttpRequest, operation: Undo, done: str, page: dict[str, Any]) -> HttpResponse:
+    agreed = request.POST.get("digest", "")
     try:
-        with transaction.atomic():
-            steps = take_back(request, targets)
-            seen = fingerprint(steps)
-            possible = any(step.outcome == DONE for step in steps)
-            confirmed = request.method == "POST" and request.POST.get("seen") == seen
-            if not (confirmed and possible):
-                transaction.set_rollback(True)
-    except OperationalError:
-        messages.error(request, BUSY)
-        return HttpResponseRedirect(context["back"])
-    if confirmed and possible:
-        messages.success(request, told(steps))
-        return HttpResponseRedirect(context.get("done", context["back"]))
-    context |= {
-        "outcomes": [
-            (heading, [step for step in steps if step.outcome == outcome])
-            for outcome, heading in (
-                (DONE, "Will change"),
-                (NOTHING, "Is so already"),
-                (IMPOSSIBLE, "Can't be"),
-            )
-        ],
-        "possible": possible,
-        "seen": seen,
-        "stale": request.method == "POST",
-        "most": MOST_SHOWN,
-    }
-    return page(request, "admin/undo.html", context)
-
-
-def fingerprint(steps: list[Step]) -> str:
-    return sha256(repr(steps).encode(errors="replace")).hexdigest()
-
-
-def told(steps: list[Step]) -> str:
-    done = sum(step.outcome == DONE for step in steps)
-    left = sum(step.outcome == IMPOSSIBLE for step in steps)
-    told = f"{done} of {len(steps)} taken back." if len(steps) > 1 else "Taken back."
-    return f"{told} {left} could not be." if left else told
+        result = carry_out(operation, agreed)
+    except BusyError as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(page["back"])
+    return respond(request, result, done=done, page=page)
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

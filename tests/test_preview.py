@@ -1,0 +1,120 @@
+"""Operations that are previewed and confirmed by a digest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, OperationalError
+
+from productive.accounts.models import Organization
+from productive.admin.preview import (
+    BusyError,
+    Consequences,
+    Difference,
+    Group,
+    Line,
+    Operation,
+    Outcome,
+    Preview,
+    carry_out,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+
+
+class Rename(Operation):
+    """Rename all organizations; each attempt fails with the next of `errors` after its write."""
+
+    def __init__(self, name: str, *errors: Exception) -> None:
+        self.name, self.errors, self.attempts, self.recorded = name, [*errors], 0, 0
+
+    def attempt(self, *, apply: bool) -> Preview:
+        self.attempts += 1
+        names = list(Organization.objects.values_list("name", flat=True))
+        Organization.objects.update(name=self.name)
+        if self.errors:
+            raise self.errors.pop(0)
+        lines = [Line(name, differences=[Difference("Name", name, self.name)]) for name in names]
+        return Preview([Group("Will be changed", Outcome.CHANGED, lines)])
+
+    def record(self) -> None:
+        self.recorded += 1
+
+
+def names() -> set[str]:
+    return {*Organization.objects.values_list("name", flat=True)}
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return Organization.objects.create(name="Old", time_zone="UTC")
+
+
+def test_preview_writes_nothing_and_its_digest_applies_it(organization: Organization) -> None:
+    operation = Rename("New")
+    result = carry_out(operation)
+    assert (result.is_applied, result.is_stale, names(), operation.recorded) == (False, False, {"Old"}, 0)
+    result = carry_out(operation, result.preview.digest)
+    assert (result.is_applied, result.is_stale, names(), operation.recorded) == (True, False, {"New"}, 1)
+
+
+def test_digest_of_another_state_applies_nothing(organization: Organization) -> None:
+    digest = carry_out(Rename("New")).preview.digest
+    Organization.objects.update(name="Other")
+    result = carry_out(Rename("New"), digest)
+    assert (result.is_applied, result.is_stale, names()) == (False, True, {"Other"})
+
+
+def test_lost_race_is_attempted_again(organization: Organization) -> None:
+    operation = Rename("New")
+    digest = carry_out(operation).preview.digest
+    again = Rename("New", IntegrityError())
+    assert (carry_out(again, digest).is_applied, again.attempts) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    "errors", [[IntegrityError(), IntegrityError()], [OperationalError()]], ids=["race", "lock"]
+)
+def test_operation_that_others_prevent_is_refused(organization: Organization, errors: list[Any]) -> None:
+    with pytest.raises(BusyError):
+        carry_out(Rename("New", *errors))
+    assert names() == {"Old"}
+
+
+LINES = [Line("Ana", ["because"], "Row 1", [Difference("Name", "A", "B")])]
+GROUP = Group("Will be changed", Outcome.CHANGED, LINES)
+OTHERS = [
+    Preview([]),
+    Preview([Group("Will be renamed", Outcome.CHANGED, LINES)]),
+    Preview([Group("Will be changed", Outcome.CREATED, LINES)]),
+    Preview([Group("Will be changed", Outcome.CHANGED, [Line("Bo", ["because"])])]),
+    Preview([Group("Will be changed", Outcome.CHANGED, [Line("Ana", ["because"], "Row 1")])]),
+    Preview([GROUP], consequences=Consequences(["1 person gains access."])),
+    Preview([GROUP], consequences=Consequences(["1 person gains access."], [GROUP])),
+]
+
+
+def test_digest_covers_all_that_is_shown_and_nothing_else() -> None:
+    digests = [preview.digest for preview in (Preview([GROUP]), *OTHERS)]
+    assert len({*digests}) == len(digests)
+    assert Preview([GROUP], button="Change", message="Changed.").digest == digests[0]
+    assert Preview([Group("\ud800", Outcome.CHANGED)]).digest  # half a character, as a file may have
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "blocked", "can_apply", "is_done"),
+    [
+        ([], "", False, True),
+        ([Outcome.UNCHANGED], "", False, True),
+        ([Outcome.REFUSED], "", False, False),
+        ([Outcome.CREATED, Outcome.REFUSED], "", True, False),
+        ([Outcome.DELETED], "", True, False),
+        ([Outcome.CHANGED], "Too many.", False, False),
+    ],
+)
+def test_preview_knows_whether_it_can_be_applied(
+    outcomes: list[Outcome], blocked: str, can_apply: bool, is_done: bool
+) -> None:
+    preview = Preview([Group("", outcome, LINES) for outcome in outcomes], blocked=blocked)
+    assert (preview.can_apply, preview.is_done) == (can_apply, is_done)
