@@ -23,7 +23,7 @@ from productive.accounts.owned_admin import OrganizationOwnedAdmin
 from productive.admin.columns import RecordColumn
 from productive.admin.filters import by_days, by_record
 from productive.admin.forms import label_of
-from productive.admin.spreadsheets.admin import ExchangeAdmin
+from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 
 admin.site.add_page("Assignments", "Access check", "fact_check", "access_check", may_check)  # type: ignore[attr-defined]
 admin.site.overview = overview  # type: ignore[attr-defined]
@@ -57,7 +57,7 @@ class PairAdmin(OrganizationOwnedAdmin):
 
 
 @admin.register(ServiceAssignment)
-class ServiceAssignmentAdmin(ExchangeAdmin, PairAdmin):
+class ServiceAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
     table_class = ServiceAssignmentTable
     actions = [bulk.REMOVE_SERVICE_ASSIGNMENTS]
     menu, icon = "Assignments", "assignment_ind"
@@ -87,7 +87,7 @@ class ServiceAssignmentAdmin(ExchangeAdmin, PairAdmin):
 
 
 @admin.register(ProjectAssignment)
-class ProjectAssignmentAdmin(ExchangeAdmin, PairAdmin):
+class ProjectAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
     table_class = ProjectAssignmentTable
     actions = [bulk.REMOVE_PROJECT_ASSIGNMENTS]
     menu, icon = "Assignments", "group_add"
@@ -127,7 +127,7 @@ class ProjectAssignmentAdmin(ExchangeAdmin, PairAdmin):
 
 
 @admin.register(ServiceTypeAssignment)
-class ServiceTypeAssignmentAdmin(ExchangeAdmin, PairAdmin):
+class ServiceTypeAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
     table_class = ServiceTypeAssignmentTable
     actions = [bulk.REMOVE_SERVICE_TYPE_ASSIGNMENTS]
     menu, icon, place = "Assignments", "workspace_premium", 1

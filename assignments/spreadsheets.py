@@ -1,9 +1,9 @@
-"""The three kinds of assignments as tables: a person's e-mail address, and what the person is assigned to."""
+"""The three kinds of assignments as tables."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
@@ -14,20 +14,19 @@ from productive.admin.spreadsheets.tables import BATCH, Table
 
 
 class AssignmentTable(Table):
-    """Rows that are told apart by the person and by what they are assigned to."""
+    """A table whose rows are identified by person and target."""
 
-    target: ClassVar[str]
+    person = Reference("person", "Person", People)
+    target: ClassVar[Reference]
 
-    def row_key(self, row: dict[str, str], organization: Any) -> Hashable | None:
-        pair = []
-        for name in ("person", self.target):
-            column = self.fields[name]
-            directory = self.directory(column.directory, organization.pk)
-            pair.append(directory.find(row[column.column_name].strip()).pk)
-        return tuple(pair)
+    def row_key(self, row: Mapping[str, str], organization: Any) -> Hashable | None:
+        return tuple(
+            self.directory(column.directory, organization.pk).find(row[column.attribute].strip()).pk
+            for column in (self.person, self.target)
+        )
 
     def record_key(self, record: Any) -> Hashable | None:
-        pair = (record.person_id, getattr(record, f"{self.target}_id"))
+        pair = (record.person_id, getattr(record, f"{self.target.attribute}_id"))
         return None if None in pair else pair
 
     def find(self, organization: Any, keys: set[Any]) -> dict[Hashable, list[int]]:
@@ -35,59 +34,48 @@ class AssignmentTable(Table):
         people = sorted({person for person, _ in keys})
         for start in range(0, len(people), BATCH):
             rows = self.rows().filter(organization=organization, person__in=people[start : start + BATCH])
-            for pk, *pair in rows.values_list("pk", "person", self.target).iterator():
+            for pk, *pair in rows.values_list("pk", "person", self.target.attribute).iterator():
                 if tuple(pair) in keys:
                     found[tuple(pair)].append(pk)
         return found
 
 
 class ServiceAssignmentTable(AssignmentTable):
-    target = "service"
+    model = ServiceAssignment
     key_help = (
         "A person is written as an e-mail address, a service as “Project / Budget / Service”, "
         "with \\/ for a slash within a name. Either can be written by its ID, as #12."
     )
-
-    id = Identifier("id", "ID")
-    organization = Owner("organization", "Organization")
-    person = Reference("person", "Person", People)
-    service = Reference("service", "Service", Services)
-
-    class Meta(Table.Meta):
-        model = ServiceAssignment
-        fields = ["id", "organization", "person", "service"]
+    target = Reference("service", "Service", Services)
+    columns = [Identifier(), Owner(), AssignmentTable.person, target]
 
 
 class ProjectAssignmentTable(AssignmentTable):
-    target = "project"
+    model = ProjectAssignment
     key_help = (
         "A person is written as an e-mail address, a project by its name or number. "
         "Either can be written by its ID, as #12."
     )
-
-    id = Identifier("id", "ID")
-    organization = Owner("organization", "Organization")
-    person = Reference("person", "Person", People)
-    project = Reference("project", "Project", Projects)
-    watched = YesNo("watched", "Watched")
-
-    class Meta(Table.Meta):
-        model = ProjectAssignment
-        fields = ["id", "organization", "person", "project", "watched"]
+    target = Reference("project", "Project", Projects)
+    columns = [Identifier(), Owner(), AssignmentTable.person, target, YesNo("watched", "Watched")]
+    # How the person has set up the views of the project.
+    left_out = {
+        "created_at",
+        "preferences",
+        "default_filter_id",
+        "tasks_layout_id",
+        "budgets_filter_id",
+        "deals_filter_id",
+        "invoices_filter_id",
+        "docs_filter_id",
+    }
 
 
 class ServiceTypeAssignmentTable(AssignmentTable):
-    target = "service_type"
+    model = ServiceTypeAssignment
     key_help = (
         "A person is written as an e-mail address, a service type by its name. "
         "Either can be written by its ID, as #12."
     )
-
-    id = Identifier("id", "ID")
-    organization = Owner("organization", "Organization")
-    person = Reference("person", "Person", People)
-    service_type = Reference("service_type", "Service type", ServiceTypes)
-
-    class Meta(Table.Meta):
-        model = ServiceTypeAssignment
-        fields = ["id", "organization", "person", "service_type"]
+    target = Reference("service_type", "Service type", ServiceTypes)
+    columns = [Identifier(), Owner(), AssignmentTable.person, target]

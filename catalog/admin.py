@@ -23,12 +23,12 @@ from catalog.spreadsheets import ProjectTable, ServiceTypeTable
 from productive.accounts.owned_admin import ArchivableAdmin, OrganizationOwnedAdmin
 from productive.admin.columns import CountColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
-from productive.admin.spreadsheets.admin import ExchangeAdmin
+from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import display
 
 
 @admin.register(ServiceType)
-class ServiceTypeAdmin(ExchangeAdmin, ArchivableAdmin):
+class ServiceTypeAdmin(SpreadsheetAdmin, ArchivableAdmin):
     table_class = ServiceTypeTable
     menu, icon, in_palette = "Catalogue", "category", True
     palette_place = 4
@@ -51,7 +51,7 @@ class ServiceTypeAdmin(ExchangeAdmin, ArchivableAdmin):
 
 
 @admin.register(Project)
-class ProjectAdmin(ExchangeAdmin, ArchivableAdmin):
+class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
     table_class = ProjectTable
     menu, icon, in_palette = "Catalogue", "folder_open", True
     palette_place = 3

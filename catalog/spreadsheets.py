@@ -1,8 +1,8 @@
-"""Service types and projects as tables, and the names of what other tables refer to."""
+"""Service types and projects as tables, and the names of services."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -27,7 +27,10 @@ class Projects(Directory):
 
 
 class Services(Directory):
-    """Services by their path: Project / Budget / Service. A slash within a name is written \\/."""
+    """Services by their path: Project / Budget / Service.
+
+    A slash within a name is written \\/.
+    """
 
     model = Service
     fields = ["name", "deal__name", "deal__project__name"]
@@ -42,46 +45,45 @@ class Services(Directory):
 
 
 class ServiceTypeTable(NamedTable):
+    model = ServiceType
     directory_class = ServiceTypes
     key_help = "A row without an ID is found by its name."
-
-    id = Identifier("id", "ID")
-    organization = Owner("organization", "Organization")
-    name = Text("name", "Name", required=True)
-    description = Text("description", "Description")
-    archived_at = Archived("archived_at", "Archived")
-
-    class Meta(Table.Meta):
-        model = ServiceType
-        fields = ["id", "organization", "name", "description", "archived_at"]
+    columns = [
+        Identifier(),
+        Owner(),
+        Text("name", "Name", required=True),
+        Text("description", "Description"),
+        Archived(),
+    ]
 
 
 class ProjectTable(Table):
+    model = Project
     key_help = "A row without an ID is found by its number; without a number, or if none has it, by its name."
+    columns = [
+        Identifier(),
+        Owner(),
+        Text("name", "Name", required=True),
+        Text("project_number", "Number"),
+        Archived(),
+    ]
 
-    id = Identifier("id", "ID")
-    organization = Owner("organization", "Organization")
-    name = Text("name", "Name", required=True)
-    project_number = Text("project_number", "Number")
-    archived_at = Archived("archived_at", "Archived")
-
-    class Meta(Table.Meta):
-        model = Project
-        fields = ["id", "organization", "name", "project_number", "archived_at"]
-
-    def row_key(self, row: dict[str, str], organization: Any) -> Hashable | None:
-        return row["Name"].strip(), row.get("Number", "").strip()
+    def row_key(self, row: Mapping[str, str], organization: Any) -> Hashable | None:
+        return row["name"].strip(), row.get("project_number", "").strip()
 
     def record_key(self, record: Any) -> Hashable | None:
         return (record.name or "").strip(), (record.project_number or "").strip()
 
     def find(self, organization: Any, keys: set[Any]) -> dict[Hashable, list[int]]:
         projects = self.directory(Projects, organization.pk)
-        return {key: [project.pk for project in self.called(projects, *key)] for key in keys}
+        return {key: [project.pk for project in self.matching(projects, *key)] for key in keys}
 
     @staticmethod
-    def called(projects: Directory, name: str, number: str) -> list[Any]:
-        """A number decides; a project without one takes it from the row that has its name."""
+    def matching(projects: Directory, name: str, number: str) -> list[Any]:
+        """Match by number, else by name.
+
+        A project without a number takes it from the row with its name.
+        """
         namesakes = [one for one in projects.named(name) if one.name.strip() == name]
         if not number:
             return namesakes

@@ -52,7 +52,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "axes",
     "simple_history",
-    "import_export",
     # The look's templates come before those that they replace.
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
@@ -215,7 +214,7 @@ WHITENOISE_USE_FINDERS = True
 
 # Django's, behind one that refuses what would fill the disk.
 FILE_UPLOAD_HANDLERS = [
-    "productive.admin.spreadsheets.admin.UploadLimit",
+    "productive.admin.spreadsheets.uploads.UploadLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]

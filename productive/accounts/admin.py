@@ -33,7 +33,7 @@ from productive.admin.columns import CountColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
 from productive.admin.forms import Autocomplete, RecordField
 from productive.admin.options import SturdyAdmin
-from productive.admin.spreadsheets.admin import ExchangeAdmin
+from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import AdminPasswordChangeForm, UserChangeForm, UserCreationForm, display
 from productive.database.history import record
 
@@ -54,7 +54,7 @@ class OrganizationAdmin(OrganizationOwnedAdmin):
 
 
 @admin.register(Person)
-class PersonAdmin(ExchangeAdmin, ArchivableAdmin):
+class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
     table_class = PersonTable
     superuser_fields = ["user"]
     menu, icon, in_palette = "People", "person", True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
 from productive.accounts.models import Person
 from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Text
-from productive.admin.spreadsheets.tables import NamedTable, Table
+from productive.admin.spreadsheets.tables import NamedTable
 
 
 class People(Directory):
@@ -25,26 +26,24 @@ class People(Directory):
 
 
 class PersonTable(NamedTable):
-    """Who signs in as the person is not in it: a file gives nobody a way in."""
-
+    model = Person
     directory_class = People
     name_field = "email"
     key_help = "A row without an ID is found by its e-mail address."
+    columns = [
+        Identifier(),
+        Owner(),
+        Text("first_name", "First name", required=True),
+        Text("last_name", "Last name", required=True),
+        Text("email", "Email", required=True),
+        Text("title", "Title"),
+        Archived(),
+    ]
+    # A file can't give a person a login.
+    left_out = {"created_at", "user"}
 
-    id = Identifier("id", "ID")
-    organization = Owner("organization", "Organization")
-    first_name = Text("first_name", "First name", required=True)
-    last_name = Text("last_name", "Last name", required=True)
-    email = Text("email", "Email", required=True)
-    title = Text("title", "Title")
-    archived_at = Archived("archived_at", "Archived")
-
-    class Meta(Table.Meta):
-        model = Person
-        fields = ["id", "organization", "first_name", "last_name", "email", "title", "archived_at"]
-
-    def init_instance(self, row: Any = None) -> Any:
-        if self.row_key(row, None) is None:
-            # Importing the file twice would make the person twice.
+    def new_record(self, row: Mapping[str, str], organization: Any) -> Any:
+        if self.row_key(row, organization) is None:
+            # Importing the file twice would create the person twice.
             raise ValidationError({"email": "A new person needs one, to be found by in the next file."})
-        return super().init_instance(row)
+        return super().new_record(row, organization)

@@ -3,30 +3,32 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from productive.accounts.models import Organization, Person
+from tests.browser.steps import lines_under
 
 
-def look_at(page: Page, *lines: str) -> None:
-    """Choose a file with these lines, and see what it would do."""
+def preview(page: Page, *lines: str) -> None:
+    """Choose a file with these lines, and preview its import."""
     file = "\n".join(lines).encode()
     page.locator("input[type=file]").set_input_files(
         {"name": "people.csv", "mimeType": "text/csv", "buffer": file}
     )
-    page.get_by_role("button", name="Look at what it would do").click()
+    page.get_by_role("button", name="Preview").click()
 
 
 def test_file_with_an_error_is_corrected_and_imported(page: Page, organization: Organization) -> None:
     page.goto("/admin/accounts/person/")
     page.get_by_role("link", name="Import").click()
     header, ana = "First name,Last name,Email", "Ana,Kovač,ana@agency.example"
-    look_at(page, header, ana, "Iva,Marić,nowhere")
+    preview(page, header, ana, "Iva,Marić,nowhere")
     expect(page.get_by_text("none will be")).to_be_visible()
-    faulty = page.get_by_role("row", name="error")
-    expect(faulty.get_by_role("cell").first).to_have_text("3")
-    expect(faulty).to_contain_text("Enter a valid email address.")
+    [line] = lines_under(page, "Can't be done")
+    assert line.startswith("Row 3")
+    assert line.endswith("Email: Enter a valid email address.")
     expect(page.get_by_role("button", name="Import", exact=True)).to_have_count(0)
 
-    look_at(page, header, ana, "Iva,Marić,iva@agency.example")
-    expect(page.get_by_text("Nothing has been changed yet.")).to_be_visible()
+    page.get_by_role("link", name="Choose another file").click()
+    preview(page, header, ana, "Iva,Marić,iva@agency.example")
+    expect(page.get_by_text("Nothing has been changed yet")).to_be_visible()
     imported = Person.objects.owned_by(organization).filter(user=None)
     assert not imported.exists()
     page.get_by_role("button", name="Import", exact=True).click()

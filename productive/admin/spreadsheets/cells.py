@@ -1,6 +1,6 @@
-"""The columns of a table in a file: how a field is written in a cell, and what a cell stands for.
+"""Columns of a table: the text of a field in a cell, and its value.
 
-A relation is written by a name, which a directory of one organization's records keeps unmistakable.
+A related record is written by its name, or by its id where a directory finds the name ambiguous.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
-from import_export.fields import Field
 
 from productive.admin.forms import is_id
 
@@ -24,19 +23,19 @@ def quoted(text: str) -> str:
 
 
 def numbered(ids: Sequence[int]) -> str:
-    """Ids as a file names them: #1, #2 or #3."""
+    """Return ids as a file writes them: #1, #2 or #3."""
     shown = [f"#{one}" for one in sorted(ids)[:10]]
     return f"{', '.join(shown[:-1])} or {shown[-1]}"
 
 
 class Directory:
-    """The records of one organization that a cell may name, each by a name that no other record has.
+    """The records of one organization that a cell may name.
 
-    A record without such a name is written #12, by its id, and may always be named so.
+    A record whose names others have too is written by its id, as #12; any record can be.
     """
 
     model: type[Any]
-    # Its columns that are needed.
+    # The fields in the names.
     fields: Sequence[str] = ()
 
     def __init__(self, organization: Any) -> None:
@@ -49,18 +48,18 @@ class Directory:
                 self.by_name[name].append(row)
 
     def rows(self, organization: Any) -> models.QuerySet[Any]:
-        """With no more than the names are made of, and what stands for a record in messages."""
+        """Return the records with only the fields in their names."""
         owned: models.QuerySet[Any] = self.model._default_manager.owned_by(organization)
         return owned.only("organization", *self.fields)
 
     @classmethod
     def names(cls, row: Any) -> list[str | None]:
-        """The names of a record, the one to write first."""
+        """Return the names of a record, first the one to write."""
         return [row.name]
 
     @staticmethod
     def folded(name: str) -> str:
-        """What two spellings of one name have in common."""
+        """Return the same for two spellings of one name."""
         return name.strip()
 
     def named(self, name: str) -> list[Any]:
@@ -78,7 +77,7 @@ class Directory:
         return f"#{pk}"
 
     def find(self, text: str) -> Any:
-        """The record that the text names; a ValueError in plain words where there is not exactly one."""
+        """Return the record with this name; raise ValueError if not exactly one."""
         options = self.model._meta
         by_id = BY_ID.fullmatch(text)
         if by_id:
@@ -91,31 +90,46 @@ class Directory:
         if len(found) > 1:
             ids = numbered([row.pk for row in found])
             raise ValueError(
-                f"{len(found)} {options.verbose_name_plural} are called {quoted(text)}: write {ids}."
+                f"{len(found)} {options.verbose_name_plural} have the name {quoted(text)}: write {ids}."
             )
         return found[0]
 
 
-class Text(Field):
-    """A column of text. What is read as it was written changes nothing, whatever an empty cell stood for."""
+class Column:
+    """A column of a table: converts a field to text, and text to a value."""
+
+    required = False
+
+    def __init__(self, attribute: str, heading: str) -> None:
+        self.attribute, self.heading = attribute, heading
+
+    def text_of(self, record: Any, table: Any) -> str:
+        raise NotImplementedError
+
+    def set(self, record: Any, text: str, table: Any) -> None:
+        """Set the value of the text, or raise ValueError with the reason."""
+        raise NotImplementedError
+
+
+class Text(Column):
+    """A column of text.
+
+    An unchanged text changes nothing, so that an empty cell keeps both null and "".
+    """
 
     def __init__(self, attribute: str, heading: str, *, required: bool = False) -> None:
-        super().__init__(attribute=attribute, column_name=heading)
+        super().__init__(attribute, heading)
         self.required = required
-        # Set by the resource that the column is in.
-        self.resource: Any = None
 
-    def export(self, instance: Any, **kwargs: Any) -> str:
-        return getattr(instance, self.attribute) or ""
+    def text_of(self, record: Any, table: Any) -> str:
+        return getattr(record, self.attribute) or ""
 
-    def parse(self, text: str, instance: Any) -> Any:
-        """The value that a cell stands for; a ValueError, in plain words, if none."""
-        return text or (None if instance._meta.get_field(self.attribute).null else "")
+    def value_of(self, record: Any, text: str) -> Any:
+        return text or (None if record._meta.get_field(self.attribute).null else "")
 
-    def save(self, instance: Any, row: dict[str, str], is_m2m: bool = False, **kwargs: Any) -> None:
-        text = row[self.column_name]
-        if text != self.export(instance):
-            setattr(instance, self.attribute, self.parse(text.strip(), instance))
+    def set(self, record: Any, text: str, table: Any) -> None:
+        if text != self.text_of(record, table):
+            setattr(record, self.attribute, self.value_of(record, text.strip()))
 
 
 class YesNo(Text):
@@ -129,80 +143,83 @@ class YesNo(Text):
         "": None,
     }
 
-    def export(self, instance: Any, **kwargs: Any) -> str:
-        return {True: "yes", False: "no", None: ""}[getattr(instance, self.attribute)]
+    def text_of(self, record: Any, table: Any) -> str:
+        return {True: "yes", False: "no", None: ""}[getattr(record, self.attribute)]
 
-    def parse(self, text: str, instance: Any) -> bool | None:
+    def value_of(self, record: Any, text: str) -> bool | None:
         try:
             return self.words[text.lower()]
         except KeyError:
             raise ValueError(f"{quoted(text)} is neither yes nor no.") from None
 
 
-class Kept(Text):
-    """A column that is written for the reader; a file can't change it."""
+class Kept(Column):
+    """A column that is only exported; an import can't change it."""
 
     reason = "can't be changed by a file"
 
-    def save(self, instance: Any, row: dict[str, str], is_m2m: bool = False, **kwargs: Any) -> None:
-        if row[self.column_name].strip() != self.export(instance):
+    def set(self, record: Any, text: str, table: Any) -> None:
+        if text.strip() != self.text_of(record, table):
             raise ValueError(self.reason)
 
 
 class Archived(Kept):
-    """The day, where the organization is, since which the record has been archived."""
+    """The day of archiving, in the organization's time zone."""
 
     reason = "can't be changed by a file: archive and restore in the list"
 
-    def export(self, instance: Any, **kwargs: Any) -> str:
-        moment = getattr(instance, self.attribute)
-        if moment is None:
+    def __init__(self) -> None:
+        super().__init__("archived_at", "Archived")
+
+    def text_of(self, record: Any, table: Any) -> str:
+        if record.archived_at is None:
             return ""
-        zone = self.resource.organizations[instance.organization_id].zone
-        return timezone.localdate(moment, zone).isoformat()
+        zone = table.organizations[record.organization_id].zone
+        return timezone.localdate(record.archived_at, zone).isoformat()
 
 
 class Owner(Kept):
-    """The id of the organization; an empty cell of a record that is there leaves it where it is."""
+    """The id of the organization; an empty cell changes nothing."""
 
-    def export(self, instance: Any, **kwargs: Any) -> str:
-        return str(instance.organization_id)
+    def __init__(self) -> None:
+        super().__init__("organization", "Organization")
 
-    def save(self, instance: Any, row: dict[str, str], is_m2m: bool = False, **kwargs: Any) -> None:
-        if row[self.column_name].strip() not in ("", self.export(instance)):
-            raise ValueError(self.reason)
+    def text_of(self, record: Any, table: Any) -> str:
+        return str(record.organization_id)
+
+    def set(self, record: Any, text: str, table: Any) -> None:
+        if text.strip():
+            super().set(record, text, table)
 
 
 class Identifier(Kept):
     """The id, by which a row finds its record before any column is read."""
 
-    def export(self, instance: Any, **kwargs: Any) -> str:
-        return str(instance.pk or "")
+    def __init__(self) -> None:
+        super().__init__("id", "ID")
 
-    def save(self, instance: Any, row: dict[str, str], is_m2m: bool = False, **kwargs: Any) -> None:
+    def text_of(self, record: Any, table: Any) -> str:
+        return str(record.pk or "")
+
+    def set(self, record: Any, text: str, table: Any) -> None:
         pass
 
 
-class Reference(Text):
+class Reference(Column):
     """A related record of the same organization, by its name in a directory."""
 
+    required = True
+
     def __init__(self, attribute: str, heading: str, directory: type[Directory]) -> None:
-        super().__init__(attribute, heading, required=True)
+        super().__init__(attribute, heading)
         self.directory = directory
 
-    def directory_of(self, instance: Any) -> Directory:
-        found: Directory = self.resource.directory(self.directory, instance.organization_id)
-        return found
+    def text_of(self, record: Any, table: Any) -> str:
+        pk = getattr(record, f"{self.attribute}_id")
+        return "" if pk is None else table.directory(self.directory, record.organization_id).name_of(pk)
 
-    def export(self, instance: Any, **kwargs: Any) -> str:
-        pk = getattr(instance, f"{self.attribute}_id")
-        return "" if pk is None else self.directory_of(instance).name_of(pk)
-
-    def parse(self, text: str, instance: Any) -> Any:
-        if not text:
-            raise ValueError(instance._meta.get_field(self.attribute).error_messages["blank"])
-        return self.directory_of(instance).find(text)
-
-    def save(self, instance: Any, row: dict[str, str], is_m2m: bool = False, **kwargs: Any) -> None:
-        text = row[self.column_name].strip()
-        setattr(instance, self.attribute, self.parse(text, instance))
+    def set(self, record: Any, text: str, table: Any) -> None:
+        if not text.strip():
+            raise ValueError(record._meta.get_field(self.attribute).error_messages["blank"])
+        directory = table.directory(self.directory, record.organization_id)
+        setattr(record, self.attribute, directory.find(text.strip()))

@@ -1,4 +1,4 @@
-"""Tables as CSV and XLSX files: read within limits, and written so that they are read back exactly."""
+"""Read CSV and XLSX within limits, and write them to be read exactly."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from django.core.exceptions import ValidationError
 MOST_ROWS = 10_000
 MOST_MEGABYTES = 5
 MOST_COLUMNS = 50
-# An XLSX file is a zip: what it may hold once it is unpacked, and in how many files.
+# Limits of the unpacked content: an XLSX file is a zip.
 MOST_UNPACKED_MEGABYTES = 50
 MOST_PARTS = 100
-# Cells, texts and what is in them; without a limit, a few kilobytes unpack to gigabytes of objects.
+# Of its XML: a few kilobytes could unpack to gigabytes of objects.
 MOST_TAGS = 1_000_000
-# What spreadsheet programs can hold, and what is written in reasonable time.
+# The limit of spreadsheet programs, and of the time to write a file.
 LONGEST_XLSX_CELL = 32_767
 MOST_XLSX_ROWS = 100_000
 
@@ -32,20 +32,23 @@ CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-# A cell of the longest file that is read; without it, the csv module stops at 128 KB.
+# The csv module stops at 128 KB by default.
 csv.field_size_limit(MOST_MEGABYTES * MEGABYTE)
 
-# A spreadsheet program would compute it, or take it for an error. Apostrophes may stand before it already.
-# Some programs take full-width signs for the same.
+# Text that a spreadsheet program would compute or read as an error, with any apostrophes before it.
+# Some programs treat full-width signs alike.
 FORMULA = re.compile(r"'*(?:[=+\-@＝＋－＠\t\r\n]|#[A-Z])")  # noqa: RUF001
-# XML can't hold these, or changes them; the format has a notation of its own, which is escaped in turn.
+# Characters that XML can't hold or changes; XLSX has a notation for them, which is escaped in turn.
 UNFIT_FOR_XML = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 WRITTEN_FOR_XML = re.compile("_x(005F|00(?:0[1-9A-F]|1[0-9A-F])|FFF[EF])_", re.IGNORECASE)
 
 
 @dataclass
 class Sheet:
-    """Rows of text under headings, and which rows of the file they are: a file may have empty ones."""
+    """Rows of text under headings, and their numbers in the file.
+
+    Empty rows are left out, so the numbers have gaps.
+    """
 
     headers: list[str]
     rows: list[list[str]] = field(default_factory=list)
@@ -59,7 +62,7 @@ class Sheet:
 
 
 def escaped(text: str) -> str:
-    """Without the meaning of a formula; `unescaped` gives it back."""
+    """Escape text that would be a formula; `unescaped` reverses it."""
     return f"'{text}" if FORMULA.match(text) else text
 
 
@@ -71,7 +74,7 @@ def unescaped(text: str) -> str:
 
 
 def read(name: str, data: bytes) -> Sheet:
-    """The table in an uploaded file, or a ValidationError that says in plain words what is wrong with it."""
+    """Return the table in a file, or raise ValidationError with the reason."""
     if len(data) > MOST_MEGABYTES * MEGABYTE:
         raise ValidationError(f"The file is larger than {MOST_MEGABYTES} MB. Split it into several.")
     if not data:
@@ -84,7 +87,7 @@ def read(name: str, data: bytes) -> Sheet:
 
 
 def sheet_of(rows: Iterable[list[str]]) -> Sheet:
-    """The first row gives the headings; rows without anything in them are left out."""
+    """Return a sheet: the first row has the headings; drop empty rows."""
     sheet: Sheet | None = None
     for number, cells in enumerate(rows, start=1):
         if number > MOST_ROWS + 1:
@@ -121,7 +124,10 @@ def headings(cells: list[str]) -> list[str]:
 
 
 def csv_rows(data: bytes) -> Iterator[list[str]]:
-    """In UTF-8, with commas, semicolons or tabs: spreadsheet programs choose by the country they run in."""
+    """Yield the rows of a CSV in UTF-8.
+
+    The delimiter may be a comma, a semicolon or a tab: spreadsheet programs choose it by country.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -138,8 +144,8 @@ def csv_rows(data: bytes) -> Iterator[list[str]]:
 
 
 def xlsx_rows(data: bytes) -> Iterator[list[str]]:
-    """Of the first sheet. The values are read as text; formulas and errors are refused."""
-    import openpyxl  # slow to load, and few processes read a spreadsheet
+    """Yield the rows of the first sheet as text; reject formulas and errors."""
+    import openpyxl  # slow to import, and few processes need it
 
     broken = ValidationError(
         "The file can't be read as XLSX. Open it in a spreadsheet program and save it again."
@@ -149,7 +155,7 @@ def xlsx_rows(data: bytes) -> Iterator[list[str]]:
             sizes = [part.file_size for part in parts.infolist()]
             is_large = len(sizes) > MOST_PARTS or sum(sizes) > MOST_UNPACKED_MEGABYTES * MEGABYTE
             is_large = is_large or sum(parts.read(part).count(b"<") for part in parts.infolist()) > MOST_TAGS
-    except Exception:  # whatever a damaged file makes the library stumble over
+    except Exception:  # openpyxl and zipfile raise many kinds for damaged files
         raise broken from None
     if is_large:
         raise ValidationError(
@@ -167,7 +173,7 @@ def xlsx_rows(data: bytes) -> Iterator[list[str]]:
                 yield [text_of(cell, number) for cell in row]
     except ValidationError:
         raise
-    except Exception:  # whatever a damaged file makes the library stumble over
+    except Exception:  # openpyxl and zipfile raise many kinds for damaged files
         raise broken from None
 
 
@@ -198,8 +204,8 @@ def text_of(cell: Any, row: int) -> str:
 
 
 def write(extension: str, headers: list[str], rows: Iterable[list[str]]) -> IO[bytes]:
-    """The table as a temporary file, ready to be read; it is gone once it is closed."""
-    file = TemporaryFile()  # noqa: SIM115, whoever sends it closes it
+    """Write the table to a temporary file, which is deleted once closed."""
+    file = TemporaryFile()  # noqa: SIM115, the response closes it
     writers = {"csv": write_csv, "xlsx": write_xlsx}
     try:
         writers[extension](file, headers, ([escaped(cell) for cell in row] for row in rows))
@@ -211,7 +217,7 @@ def write(extension: str, headers: list[str], rows: Iterable[list[str]]) -> IO[b
 
 
 def write_csv(file: IO[bytes], headers: list[str], rows: Iterable[list[str]]) -> None:
-    # The mark at its beginning tells spreadsheet programs that it is UTF-8.
+    # Spreadsheet programs recognize UTF-8 by the byte order mark.
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     writer = csv.writer(text)
     writer.writerow(headers)
