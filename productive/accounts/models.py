@@ -23,6 +23,7 @@ from productive.accounts.idempotency import IdempotencyKey
 from productive.database.constraints import UniqueTogether
 from productive.database.history import History, Recorded, RecordedQuerySet
 from productive.database.moments import Moment
+from productive.database.owned_rows import OwnedRowsQuerySet
 from productive.database.signals import changed
 from productive.database.timeouts import short_lock_timeout
 
@@ -82,12 +83,15 @@ class Organization(Recorded):
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
-class OrganizationOwnedQuerySet(RecordedQuerySet[M_co]):
+class OrganizationOwnedQuerySet(RecordedQuerySet[M_co], OwnedRowsQuerySet[M_co]):
     def owned_by(self, organization: Organization) -> Self:
-        return self.filter(organization=organization)
+        return self.filter_organizations([organization.pk], organization=organization)
 
     def owned_by_any(self, organizations: Iterable[Organization]) -> Self:
-        return self.filter(organization__in=organizations)
+        if isinstance(organizations, models.QuerySet):
+            return self.filter(organization__in=organizations)
+        ids = [organization.pk for organization in organizations]
+        return self.filter_organizations(ids, organization__in=ids)
 
 
 class OrganizationOwned(Recorded):

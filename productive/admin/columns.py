@@ -114,20 +114,19 @@ class Page(ChangeList):
         page: Any = self.result_list
         if self.page_num > 1 and page.query.is_sliced:
             # What is skipped to get there is passed over by id, without the records that it refers to.
-            ids = self.queryset.values_list("pk", flat=True)
-            page = self.queryset.filter(pk__in=part(ids, page.query.low_mark, page.query.high_mark))
+            found = part(self.queryset, ["pk"], page.query.low_mark, page.query.high_mark)
+            page = self.queryset.filter(pk__in=[pk for (pk,) in found])
         rows = list(page)
         self.result_list = rows
         counts = {
             column.__name__: column.count() for column in self.list_display if isinstance(column, CountColumn)
         }
         if counts and rows:
-            found = self.model._default_manager.filter(pk__in=[row.pk for row in rows]).annotate(
+            counted = self.model._default_manager.filter(pk__in=[row.pk for row in rows]).annotate(
                 **{f"count_{name}": count for name, count in counts.items()}
             )
-            by_row = {
-                pk: numbers for pk, *numbers in found.values_list("pk", *(f"count_{name}" for name in counts))
-            }
+            names = [f"count_{name}" for name in counts]
+            by_row = {pk: numbers for pk, *numbers in counted.values_list("pk", *names)}
             for row in rows:
                 row.counts = dict(zip(counts, by_row.get(row.pk, [0] * len(counts)), strict=True))
         self.model_admin.complete(rows)  # type: ignore[attr-defined]

@@ -1,89 +1,115 @@
-"""An organization's rows in the order of their ids, read along the index that has them so."""
+"""Querysets that know that they select all rows of an organization.
+
+How many these are is stored (`row_counts`), and an index has them in the order of their ids. The queryset
+notes the fact where it is built, as the value `owned_rows`; a filter drops it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from django.db import connections, models
 from django.db.models import F, Func, Q, Value
 from django.db.models.expressions import OrderBy
-from django.db.models.lookups import Exact, In
-from django.db.models.sql.where import WhereNode
 
 AnyQuerySet = TypeVar("AnyQuerySet", bound=models.QuerySet[Any, Any])
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
-class Whole(NamedTuple):
-    """That a list is all rows of these organizations, or of all where None, and no others."""
+class OwnedRows(NamedTuple):
+    """All rows of these organizations, or of all organizations where None."""
 
     organizations: list[int] | None
+    ordering: tuple[Any, ...]
+
+    @property
+    def direction(self) -> int:
+        """1 if the rows are ordered by ascending id, -1 if by descending id, else 0."""
+        first = self.ordering[0] if self.ordering else None
+        if isinstance(first, OrderBy):
+            first = ("-" if first.descending else "") + getattr(first.expression, "name", "")
+        return {"id": 1, "pk": 1, "-id": -1, "-pk": -1}.get(str(first), 0)
 
 
-def whole(queryset: models.QuerySet[Any, Any]) -> Whole | None:
-    """Whose rows the queryset has, in whatever order and columns; None where it has but some of anybody's."""
-    query = queryset.query
-    narrowed = (
-        query.distinct or query.combinator or query.is_sliced or query.is_empty() or query.where.negated
-    )
-    if narrowed or query.group_by is not None or query.annotations or query.extra:
-        return None
-    if not query.where.children:
-        return Whole(None)
-    lookup, *others = query.where.children
-    target = getattr(getattr(lookup, "lhs", None), "target", None)
-    model: Any = queryset.model
-    if others or target is None or target is not owner_of(model):
-        return None
-    if isinstance(lookup, Exact) and isinstance(lookup.rhs, int):
-        return Whole([lookup.rhs])
-    if isinstance(lookup, In) and isinstance(lookup.rhs, list):
-        return Whole(lookup.rhs)
-    return None
+class OwnedRowsQuerySet(models.QuerySet[M_co]):
+    """Carry `owned_rows` from the manager on, through the methods below and no others.
 
-
-@cache
-def owner_of(model: Any) -> models.Field[Any, Any] | None:
-    return next((field for field in model._meta.concrete_fields if field.name == "organization"), None)
-
-
-def direction(queryset: models.QuerySet[Any, Any]) -> int:
-    """1 where the rows come by id, -1 where the newest comes first, 0 where they are in another order."""
-    query = queryset.query
-    first = next(iter(query.order_by or queryset.model._meta.ordering), None)
-    if isinstance(first, OrderBy):
-        first = ("-" if first.descending else "") + getattr(first.expression, "name", "")
-    step = {"id": 1, "pk": 1, "-id": -1, "-pk": -1}.get(str(first), 0)
-    return step if query.standard_ordering else -step
-
-
-def along(queryset: AnyQuerySet, start: int | None = None) -> AnyQuerySet:
-    """A queryset that comes by id, either way: the same rows in the same order, from the id `start` on.
-
-    PostgreSQL may believe that an organization's rows are everywhere in the table, and walk through everybody
-    else's to find the first of them. It may not where the order itself begins with the organization; and it
-    sees that, as one organization has but one, unless the one is written as a range.
+    A new queryset selects every row. A clone has no `owned_rows`, so that a method which isn't listed here
+    costs speed at worst. Code that changes `query` in place bypasses this.
     """
-    step, rows = direction(queryset), whole(queryset)
+
+    owned_rows: OwnedRows | None = None
+
+    def __init__(self, model: Any = None, query: Any = None, using: Any = None, hints: Any = None) -> None:
+        super().__init__(model, query, using, hints)
+        if query is None and model is not None:
+            self.owned_rows = OwnedRows(None, tuple(model._meta.ordering))
+
+    def filter_organizations(self, ids: list[int], **lookup: Any) -> Self:
+        """Filter by a lookup that selects all rows of the organizations with these ids."""
+        rows = self.filter(**lookup)
+        if self.owned_rows and self.owned_rows.organizations is None:
+            rows.owned_rows = self.owned_rows._replace(organizations=ids)
+        return rows
+
+    def all(self) -> Self:
+        return self._carry(super().all())
+
+    def filter(self, *args: Any, **kwargs: Any) -> Self:
+        rows = super().filter(*args, **kwargs)
+        # The admin's lists always filter, if only by an empty Q().
+        return rows if any(args) or kwargs else self._carry(rows)
+
+    def select_related(self, *fields: Any) -> Self:
+        return self._carry(super().select_related(*fields))
+
+    def order_by(self, *field_names: Any) -> Self:
+        rows = self._carry(super().order_by(*field_names))
+        if rows.owned_rows:
+            rows.owned_rows = rows.owned_rows._replace(ordering=field_names)
+        return rows
+
+    def _carry(self, rows: Self) -> Self:
+        rows.owned_rows = self.owned_rows
+        return rows
+
+
+def owned_rows(queryset: models.QuerySet[Any, Any]) -> OwnedRows | None:
+    """Return whose rows the queryset selects in full; None if it selects some of them or isn't known to."""
+    rows: OwnedRows | None = getattr(queryset, "owned_rows", None)
+    return rows
+
+
+def along(queryset: AnyQuerySet, direction: int, start: int | None = None) -> AnyQuerySet:
+    """Return a queryset that is ordered by id in this direction, from `start` on.
+
+    All rows of one organization are read along the index (organization, id). PostgreSQL may assume that
+    they are spread over the whole table, and pass over the rows of all others to find the first of them. It
+    doesn't if the order begins with the organization; but it drops a column that equals one value from the
+    order, so the condition is a range.
+    """
+    rows = owned_rows(queryset)
     organizations = rows.organizations if rows else None
     if organizations is None or len(organizations) != 1 or connections[queryset.db].vendor != "postgresql":
-        return queryset if start is None else queryset.filter((f"pk__{'gte' if step > 0 else 'lte'}", start))
+        if start is None:
+            return queryset
+        return queryset.filter((f"pk__{'gte' if direction > 0 else 'lte'}", start))
     (organization,) = organizations
-    found = queryset.all()
-    # Its only condition, and its order, are written anew.
-    found.query.where = WhereNode()
-    found.query.standard_ordering = True
-    found = found.filter(organization__gte=organization, organization__lte=organization)
+    model: Any = queryset.model
     columns = ("organization_id", "id")
-    found = found.order_by(*(column if step > 0 else f"-{column}" for column in columns))
-    if start is None:
-        return found
-    return found.filter(compared(columns, ">=" if step > 0 else "<=", (Value(organization), Value(start))))
+    found = model._default_manager.using(queryset.db).filter(
+        organization__gte=organization, organization__lte=organization
+    )
+    found = found.order_by(*(column if direction > 0 else f"-{column}" for column in columns))
+    if start is not None:
+        values = (Value(organization), Value(start))
+        found = found.filter(compared(columns, ">=" if direction > 0 else "<=", values))
+    return found
 
 
 def compared(columns: Sequence[str], operator: str, values: Sequence[Value]) -> Q:
-    """(a, b) > (1, 2): where the columns are those of an index, that is one place in it."""
+    """Return a condition such as (a, b) > (1, 2): one place in an index of these columns."""
     return Q(
         Func(
             Func(*map(F, columns), template="(%(expressions)s)"),

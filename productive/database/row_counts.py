@@ -18,7 +18,7 @@ from django.db.backends.ddl_references import Statement, Table
 from django.db.models.constraints import BaseConstraint
 from django.db.models.expressions import RawSQL
 
-from productive.database.owned_rows import along, direction, whole
+from productive.database.owned_rows import along, owned_rows
 
 # 8,192 ids a block: for ten million 1,200 numbers to add up, on PostgreSQL up to SHARDS times as many. In one
 # block there are at most 8,192 rows to skip.
@@ -209,8 +209,7 @@ def counts_of(model: Any) -> str | None:
 def counted(queryset: models.QuerySet[Any, Any]) -> Counted | None:
     """The numbers that tell how many rows the queryset has; None where they have to be counted."""
     model: Any = queryset.model
-    table = counts_of(model)
-    rows = None if table is None else whole(queryset)
+    table, rows = counts_of(model), owned_rows(queryset)
     if table is None or rows is None:
         return None
     connection: Any = connections[queryset.db]
@@ -236,15 +235,17 @@ def total(queryset: models.QuerySet[Any, Any]) -> int:
     return int(number)
 
 
-def part(queryset: models.QuerySet[Any, Any], start: int, stop: int) -> Sequence[Any]:
-    """`list(queryset[start:stop])`, without walking there through all that is before."""
-    step = direction(queryset)
-    if not step:
-        return list(queryset[start:stop])
+def part(
+    queryset: models.QuerySet[Any, Any], columns: Sequence[str], start: int, stop: int
+) -> Sequence[tuple[Any, ...]]:
+    """`list(queryset.values_list(*columns)[start:stop])`, without passing over all rows before `start`."""
+    rows = owned_rows(queryset)
+    if rows is None or not rows.direction:
+        return list(queryset.values_list(*columns)[start:stop])
     kept = counted(queryset) if start > FAR else None
     if kept is None:
-        return list(along(queryset)[start:stop])
-    order = "block" if step > 0 else "block DESC"
+        return list(along(queryset, rows.direction).values_list(*columns)[start:stop])
+    order = "block" if rows.direction > 0 else "block DESC"
     found = kept.ask(
         f"""
         SELECT block, upto - number FROM (
@@ -257,5 +258,6 @@ def part(queryset: models.QuerySet[Any, Any], start: int, stop: int) -> Sequence
     if found is None:
         return []
     block, before = map(int, found)
-    first = block << BLOCK_BITS if step > 0 else ((block + 1) << BLOCK_BITS) - 1
-    return list(along(queryset, first)[start - before : stop - before])
+    first = block << BLOCK_BITS if rows.direction > 0 else ((block + 1) << BLOCK_BITS) - 1
+    found_rows = along(queryset, rows.direction, first).values_list(*columns)
+    return list(found_rows[start - before : stop - before])

@@ -11,7 +11,7 @@ from django.db import models
 from django.http import QueryDict
 from rest_framework.request import Request
 
-from productive.database.owned_rows import along, direction
+from productive.database.owned_rows import along
 from productive.database.row_counts import total
 from productive.jsonapi.cursors import Term, cursor_at, ranges_after, terms_of, values_at
 from productive.jsonapi.errors import NUMBER_OR_CURSOR, ParameterError
@@ -131,8 +131,9 @@ def following(
     queryset: AnyQuerySet, terms: Sequence[Term], values: Sequence[Any] | None
 ) -> Sequence[AnyQuerySet]:
     """What comes after these values, or all: one range of an index after the other."""
-    if step := direction(queryset):
-        return [along(queryset, None if values is None else values[0] + step)]
+    if terms[0].column == "id":
+        direction = -1 if terms[0].descending else 1
+        return [along(queryset, direction, None if values is None else values[0] + direction)]
     return [queryset.filter(condition) for condition in ranges_after(terms, values)] if values else [queryset]
 
 

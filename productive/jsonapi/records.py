@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django.db import models, router
 from rest_framework_json_api.utils import get_resource_type_from_model
 
-from productive.database.owned_rows import along, direction, whole
+from productive.database.owned_rows import along, owned_rows
 from productive.database.query_cache import Prepared
 from productive.database.row_counts import FAR, counts_of, number_of, part
 
@@ -50,8 +50,8 @@ def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> Prepared:
 
     def build(organization: int) -> models.QuerySet[Any, Any]:
         records = model.objects.owned_by(owner(pk=organization))
-        if direction(records):
-            records = along(records)
+        if records.owned_rows.direction:
+            records = along(records, records.owned_rows.direction)
         number = number_of(model, organization)
         return records.values_list(*columns, *([] if number is None else [number]))
 
@@ -64,12 +64,13 @@ def read_rows(
     """`list(queryset.values_list(*columns)[start:stop])`, each with or without more columns behind these; and
     how many rows there are in all, where that is known as well."""
     model: Any = queryset.model
-    as_usual = start <= FAR and not queryset.query.order_by and queryset.query.standard_ordering
-    rows = whole(queryset) if as_usual else None
-    if rows is None or rows.organizations is None or len(rows.organizations) != 1:
-        return part(queryset.values_list(*columns), start, stop), None
+    rows = owned_rows(queryset)
+    is_usual = rows and rows.ordering == tuple(model._meta.ordering)
+    organizations = rows.organizations if rows and is_usual else None
+    if organizations is None or len(organizations) != 1 or start > FAR:
+        return part(queryset, columns, start, stop), None
     owner: Any = model._meta.get_field("organization").related_model
-    found = in_order(model, owner, columns).rows(*rows.organizations, part=slice(start, stop))
+    found = in_order(model, owner, columns).rows(*organizations, part=slice(start, stop))
     return found, found[0][-1] if found and counts_of(model) else None
 
 
