@@ -11,7 +11,7 @@ from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import OrganizationOwned, OrganizationOwnedQuerySet, Person
 from productive.database.constraints import SameOrganization, UniqueTogether
 from productive.database.history import History
-from productive.database.row_counts import CountedRows
+from productive.database.row_counts import RowCount
 from productive.database.validators import validate_portable_json
 
 
@@ -28,7 +28,6 @@ class ServiceAssignment(OrganizationOwned):
     class Meta(OrganizationOwned.Meta):
         constraints = [
             *OrganizationOwned.Meta.constraints,
-            CountedRows(name="%(app_label)s_%(class)s_counted"),
             SameOrganization("person", name="%(app_label)s_%(class)s_own_person"),
             SameOrganization("service", name="%(app_label)s_%(class)s_own_service"),
             UniqueTogether(
@@ -41,6 +40,10 @@ class ServiceAssignment(OrganizationOwned):
 
     def __str__(self) -> str:
         return f"{self.person} on {self.service}"
+
+
+class ServiceAssignmentRowCount(RowCount):
+    rows = ServiceAssignment
 
 
 class ServiceTypeAssignment(OrganizationOwned):
@@ -136,7 +139,6 @@ class ProjectAssignment(OrganizationOwned):
     class Meta(OrganizationOwned.Meta):
         constraints = [
             *OrganizationOwned.Meta.constraints,
-            CountedRows(name="%(app_label)s_%(class)s_counted"),
             SameOrganization("person", name="%(app_label)s_%(class)s_own_person"),
             SameOrganization("project", name="%(app_label)s_%(class)s_own_project"),
             UniqueTogether(
@@ -154,6 +156,10 @@ class ProjectAssignment(OrganizationOwned):
         """All fields but the joins to saved filters: cleaning one would set the columns that it joins by."""
         joins = {field.name for field in self._meta.fields if not field.concrete}
         super().clean_fields({*(exclude or ()), *joins})
+
+
+class ProjectAssignmentRowCount(RowCount):
+    rows = ProjectAssignment
 
 
 class TrackingDecision(models.Model):

@@ -10,7 +10,7 @@ from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.accounts.models import Organization
 from productive.database.constraints import SameOrganization
-from productive.database.row_counts import counts_of
+from productive.database.row_counts import row_count_of
 from tests.support import factories
 from tests.support.api import Api
 from tests.support.resources import (
@@ -118,7 +118,7 @@ def test_list_takes_the_same_queries_at_1_and_3_rows(
         with django_assert_num_queries(few):
             assert api.get(resource).json["meta"]["total_count"] >= 3
         # And the count, where the page doesn't show it, and doesn't bring it along.
-        counted = 0 if counts_of(model_of(resource)) else 1
+        counted = 0 if row_count_of(model_of(resource)) else 1
         with django_assert_num_queries(few + counted):
             assert len(api.get(f"{resource}?page[size]=2").data) == 2
 

@@ -28,4 +28,4 @@ def test_rows_of_one_project_are_found_by_its_own_index() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT DISTINCT tbl FROM sqlite_stat1")
             known = {row[0] for row in cursor.fetchall()}
-        assert known >= {"accounts_person", "assignments_projectassignment_counted"}
+        assert known >= {"accounts_person", "assignments_projectassignmentrowcount"}

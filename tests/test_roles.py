@@ -56,7 +56,7 @@ def test_role_that_owns_nothing_is_enough(api: Api, organization: Organization) 
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE assignments_projectassignment_counted SET number = 0",
+        "UPDATE assignments_projectassignmentrowcount SET number = 0",
         "DROP TABLE accounts_person",
         "TRUNCATE accounts_person",
         "ALTER TABLE accounts_person DISABLE TRIGGER USER",

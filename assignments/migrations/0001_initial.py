@@ -11,14 +11,6 @@ import productive.database.row_counts
 import productive.database.validators
 
 
-def drop_counts(apps, schema_editor):
-    """Drop what `CountedRows` creates beside its tables: dropping a table doesn't drop its constraints' own."""
-    for name in ("assignments_projectassignment_counted", "assignments_serviceassignment_counted"):
-        if schema_editor.connection.vendor == "postgresql":
-            schema_editor.execute(f'DROP FUNCTION IF EXISTS "{name}" CASCADE')
-        schema_editor.execute(f'DROP TABLE IF EXISTS "{name}"')
-
-
 class Migration(migrations.Migration):
     initial = True
 
@@ -28,7 +20,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(migrations.RunPython.noop, drop_counts),
         migrations.CreateModel(
             name="ServiceAssignment",
             fields=[
@@ -74,7 +65,6 @@ class Migration(migrations.Migration):
                         fields=("organization", "id"),
                         name="assignments_serviceassignment_unique_organization_id",
                     ),
-                    productive.database.row_counts.CountedRows(name="assignments_serviceassignment_counted"),
                     productive.database.constraints.SameOrganization(
                         "person", name="assignments_serviceassignment_own_person"
                     ),
@@ -342,7 +332,6 @@ class Migration(migrations.Migration):
                         fields=("organization", "id"),
                         name="assignments_projectassignment_unique_organization_id",
                     ),
-                    productive.database.row_counts.CountedRows(name="assignments_projectassignment_counted"),
                     productive.database.constraints.SameOrganization(
                         "person", name="assignments_projectassignment_own_person"
                     ),
@@ -759,5 +748,61 @@ class Migration(migrations.Migration):
                 ],
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name="ServiceAssignmentRowCount",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "organization_id",
+                        "block",
+                        "shard",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("organization_id", models.BigIntegerField()),
+                ("block", models.BigIntegerField()),
+                ("shard", models.SmallIntegerField()),
+                ("number", models.BigIntegerField()),
+            ],
+            options={
+                "abstract": False,
+                "default_permissions": (),
+            },
+        ),
+        productive.database.row_counts.CreateRowCountTriggers(
+            "ServiceAssignment", "ServiceAssignmentRowCount"
+        ),
+        migrations.CreateModel(
+            name="ProjectAssignmentRowCount",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "organization_id",
+                        "block",
+                        "shard",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("organization_id", models.BigIntegerField()),
+                ("block", models.BigIntegerField()),
+                ("shard", models.SmallIntegerField()),
+                ("number", models.BigIntegerField()),
+            ],
+            options={
+                "abstract": False,
+                "default_permissions": (),
+            },
+        ),
+        productive.database.row_counts.CreateRowCountTriggers(
+            "ProjectAssignment", "ProjectAssignmentRowCount"
         ),
     ]

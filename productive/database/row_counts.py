@@ -1,40 +1,64 @@
-"""How many rows an organization has, and where its n-th row is, without counting them.
+"""Exact row counts, kept by database triggers: totals and far pages without counting.
 
-The database itself keeps the numbers: triggers add up, within each transaction, how many rows every
-organization has in every block of ids. A total is then the sum of some numbers, and a page far down begins
-in a block that is found by adding up those before it. Both are exact, and cost as much for a thousand rows as
-for ten million.
+For each organization and each block of ids, a trigger adds up how many rows a table has, in the transaction
+that writes them. A total is the sum of some counts. A page far down a list begins in a block, which is found
+by adding up the counts of the blocks before it. Both cost as much for a thousand rows as for ten million.
+
+To count the rows of a model, add a `RowCount` model and the operation `CreateRowCountTriggers`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
-from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db import connections, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.backends.ddl_references import Statement, Table
-from django.db.models.constraints import BaseConstraint
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
 from django.db.models.expressions import RawSQL
 
 from productive.database.owned_rows import along, owned_rows
 
-# 8,192 ids a block: for ten million 1,200 numbers to add up, on PostgreSQL up to SHARDS times as many. In one
-# block there are at most 8,192 rows to skip.
+# 8,192 ids a block: ten million rows have 1,200 counts, on PostgreSQL up to SHARDS times as many, and at most
+# 8,192 rows are skipped within a block.
 BLOCK_BITS = 13
-# Up to here it is as fast to walk.
+# Up to this offset it is as fast to skip rows.
 FAR = 2**BLOCK_BITS
-# On PostgreSQL, how many numbers a block may have: each transaction takes one that no other has in hand, so
-# that only the seventeenth writer at once may have to wait.
+# On PostgreSQL, how many counts a block may have: each transaction takes one that no other has locked, so
+# only the seventeenth concurrent writer may wait.
 SHARDS = 16
 
-TABLE = """
-CREATE TABLE IF NOT EXISTS %(counts)s (
-    organization_id bigint NOT NULL, block bigint NOT NULL, shard smallint NOT NULL, number bigint NOT NULL,
-    PRIMARY KEY (organization_id, block, shard)
-)
-"""
+
+class RowCount(models.Model):
+    """How many rows of the model `rows` an organization has in a block of ids, written by triggers alone.
+
+    The count of a block is the sum of its shards. A subclass sets `rows`, and its migration creates the
+    triggers; bulk_create, COPY and other programs are counted, too.
+    """
+
+    rows: ClassVar[type[models.Model]]
+
+    pk = models.CompositePrimaryKey("organization_id", "block", "shard")
+    # No foreign key: it would be checked for each write, and the triggers have it from a row that has one.
+    organization_id = models.BigIntegerField()
+    # id >> BLOCK_BITS
+    block = models.BigIntegerField()
+    shard = models.SmallIntegerField()
+    number = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+        # No page of the admin shows it.
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.number} rows of organization {self.organization_id} in block {self.block}"
+
+
+# --- Triggers -------------------------------------------------------------------------------------
+
 FILL = (
     "DELETE FROM %(counts)s",
     """
@@ -43,55 +67,58 @@ FILL = (
     """,
 )
 
-# Row by row, as there are no statement triggers. ON CONFLICT in one would give way to that of the statement.
-SQLITE_MORE = """
-    INSERT INTO %(counts)s SELECT NEW.organization_id, NEW.id >> %(bits)s, 0, 0 WHERE NOT EXISTS (
+# Row by row: SQLite has no statement triggers. An ON CONFLICT clause here would be overridden by that of the
+# statement that fires the trigger.
+SQLITE_ADD = """
+    INSERT INTO %(counts)s (organization_id, block, shard, number)
+    SELECT NEW.organization_id, NEW.id >> %(bits)s, 0, 0 WHERE NOT EXISTS (
         SELECT 1 FROM %(counts)s WHERE organization_id = NEW.organization_id AND block = NEW.id >> %(bits)s
     );
     UPDATE %(counts)s SET number = number + 1
     WHERE organization_id = NEW.organization_id AND block = NEW.id >> %(bits)s;
 """
-SQLITE_FEWER = """
+SQLITE_SUBTRACT = """
     UPDATE %(counts)s SET number = number - 1
     WHERE organization_id = OLD.organization_id AND block = OLD.id >> %(bits)s;
 """
-SQLITE = (
-    TABLE,
-    f"CREATE TRIGGER %(inserted)s AFTER INSERT ON %(table)s BEGIN {SQLITE_MORE} END",
-    f"CREATE TRIGGER %(deleted)s AFTER DELETE ON %(table)s BEGIN {SQLITE_FEWER} END",
+SQLITE_DROP = tuple(f"DROP TRIGGER IF EXISTS %({event})s" for event in ("inserted", "deleted", "moved"))
+SQLITE_CREATE = (
+    f"CREATE TRIGGER %(inserted)s AFTER INSERT ON %(table)s BEGIN {SQLITE_ADD} END",
+    f"CREATE TRIGGER %(deleted)s AFTER DELETE ON %(table)s BEGIN {SQLITE_SUBTRACT} END",
     f"""
     CREATE TRIGGER %(moved)s AFTER UPDATE OF organization_id, id ON %(table)s
-    WHEN OLD.organization_id <> NEW.organization_id OR OLD.id <> NEW.id BEGIN {SQLITE_FEWER} {SQLITE_MORE} END
+    WHEN OLD.organization_id <> NEW.organization_id OR OLD.id <> NEW.id
+    BEGIN {SQLITE_SUBTRACT} {SQLITE_ADD} END
     """,
-    *FILL,
 )
 
-# In the order of the key, so that two statements that meet wait for each other and don't deadlock.
+# In the order of the key, so that of two concurrent statements one waits for the other, without a deadlock.
 POSTGRESQL_ADD = """
     GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (organization_id, block, shard) DO UPDATE SET number = counts.number + excluded.number
 """
+POSTGRESQL_INSERT = "INSERT INTO %(counts)s AS counts (organization_id, block, shard, number)"
 POSTGRESQL_FUNCTION = f"""
 CREATE FUNCTION %(function)s() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
-DECLARE mine smallint := pg_backend_pid() & (%(shards)s - 1);
+DECLARE own_shard smallint := pg_backend_pid() & (%(shards)s - 1);
 BEGIN
-    FOR free IN 0 .. %(shards)s - 1 LOOP
-        IF pg_try_advisory_xact_lock(TG_RELID::int, free) THEN
-            mine := free;
+    FOR candidate IN 0 .. %(shards)s - 1 LOOP
+        IF pg_try_advisory_xact_lock(TG_RELID::int, candidate) THEN
+            own_shard := candidate;
             EXIT;
         END IF;
     END LOOP;
     CASE TG_OP
     WHEN 'INSERT' THEN
-        INSERT INTO %(counts)s AS counts
-        SELECT organization_id, id >> %(bits)s, mine, count(*) FROM changed {POSTGRESQL_ADD};
+        {POSTGRESQL_INSERT}
+        SELECT organization_id, id >> %(bits)s, own_shard, count(*) FROM changed {POSTGRESQL_ADD};
     WHEN 'DELETE' THEN
-        INSERT INTO %(counts)s AS counts
-        SELECT organization_id, id >> %(bits)s, mine, -count(*) FROM changed {POSTGRESQL_ADD};
+        {POSTGRESQL_INSERT}
+        SELECT organization_id, id >> %(bits)s, own_shard, -count(*) FROM changed {POSTGRESQL_ADD};
     WHEN 'UPDATE' THEN
-        INSERT INTO %(counts)s AS counts
-        SELECT organization_id, id >> %(bits)s, mine, sum(sign)
+        {POSTGRESQL_INSERT}
+        SELECT organization_id, id >> %(bits)s, own_shard, sum(sign)
         FROM (VALUES (OLD.organization_id, OLD.id, -1), (NEW.organization_id, NEW.id, 1))
             AS moved (organization_id, id, sign) {POSTGRESQL_ADD};
     ELSE
@@ -100,10 +127,10 @@ BEGIN
     RETURN NULL;
 END $$
 """  # noqa: S608
-POSTGRESQL = (
-    # Nobody writes between the triggers and the first count.
+POSTGRESQL_DROP = ("DROP FUNCTION IF EXISTS %(function)s CASCADE",)
+POSTGRESQL_CREATE = (
+    # Until the transaction ends, so that no row is written between the triggers and the first count.
     "LOCK TABLE %(table)s IN SHARE ROW EXCLUSIVE MODE",
-    TABLE,
     POSTGRESQL_FUNCTION,
     """
     CREATE TRIGGER %(inserted)s AFTER INSERT ON %(table)s REFERENCING NEW TABLE AS changed
@@ -118,146 +145,152 @@ POSTGRESQL = (
     WHEN (OLD.organization_id <> NEW.organization_id OR OLD.id <> NEW.id) EXECUTE FUNCTION %(function)s()
     """,
     """
-    CREATE TRIGGER %(emptied)s AFTER TRUNCATE ON %(table)s
+    CREATE TRIGGER %(truncated)s AFTER TRUNCATE ON %(table)s
     FOR EACH STATEMENT EXECUTE FUNCTION %(function)s()
     """,
-    *FILL,
 )
-POSTGRESQL_REMOVED = ("DROP FUNCTION %(function)s CASCADE", "DROP TABLE %(counts)s")
-EVENTS = ("inserted", "deleted", "moved", "emptied")
+EVENTS = {
+    "sqlite": ("inserted", "deleted", "moved"),
+    "postgresql": ("inserted", "deleted", "moved", "truncated"),
+}
+# To recreate the triggers, and to drop them.
+CREATE = {
+    "sqlite": (*SQLITE_DROP, *SQLITE_CREATE, *FILL),
+    "postgresql": (*POSTGRESQL_DROP, *POSTGRESQL_CREATE, *FILL),
+}
+DROP = {"sqlite": SQLITE_DROP, "postgresql": POSTGRESQL_DROP}
 
 
-class CountedRows(BaseConstraint):
-    """A table whose numbers of rows, by organization, the database keeps in the table `name` beside it.
+def statements(connection: Any, templates: Sequence[str], rows: Any, counts: Any) -> list[str]:
+    """Return the SQL for the tables of two models: the rows and their counts."""
+    quote, table = connection.ops.quote_name, counts._meta.db_table
+    names = {event: quote(f"{table}_{event}") for event in EVENTS[connection.vendor]}
+    names |= {"table": quote(rows._meta.db_table), "counts": quote(table), "function": quote(table)}
+    return [template % {**names, "bits": BLOCK_BITS, "shards": SHARDS} for template in templates]
 
-    No model stands for that table: whoever loads rows has them counted.
+
+class CreateRowCountTriggers(Operation):
+    """Create the triggers that count the rows of a model into its `RowCount`, and count the present rows.
+
+    SQLite rebuilds a table to alter it and drops its triggers with the old one. So a later migration that
+    alters the counted model ends with this operation again, which recreates the triggers. Otherwise `verify`
+    reports that they are missing, and test_row_counts fails. PostgreSQL keeps them.
     """
 
-    def validate(
-        self,
-        model: type[models.Model],
-        instance: models.Model,
-        exclude: Any = None,
-        using: str = DEFAULT_DB_ALIAS,
+    reduces_to_sql = True
+
+    def __init__(self, model_name: str, row_count_name: str) -> None:
+        self.model_name, self.row_count_name = model_name, row_count_name
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Models don't change."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
     ) -> None:
-        """Any row may be counted."""
+        self._execute(CREATE, app_label, schema_editor, to_state)
 
-    def statements(
-        self, model: type[models.Model], editor: BaseDatabaseSchemaEditor, templates: Sequence[str]
-    ) -> list[Statement]:
-        quote = editor.quote_name
-        parts: dict[str, Any] = {name: quote(f"{self.name}_{name}") for name in EVENTS}
-        parts |= {"counts": quote(self.name), "function": quote(self.name)}
-        parts |= {"bits": BLOCK_BITS, "shards": SHARDS}
-        # More than a name: where SQLite makes the table anew and renames it, these follow.
-        table: Any = Table(model._meta.db_table, quote)
-        return [Statement(template, table=table, **parts) for template in templates]
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        self._execute(DROP, app_label, schema_editor, from_state)
 
-    def made(self, model: type[models.Model], editor: BaseDatabaseSchemaEditor) -> list[Statement]:
-        """What makes it, for a table that is there already and may have rows."""
-        if editor.connection.vendor == "postgresql":
-            return self.statements(model, editor, POSTGRESQL)
-        return self.statements(model, editor, SQLITE)
+    def _execute(self, templates: Any, app_label: str, editor: Any, state: Any) -> None:
+        rows = state.apps.get_model(app_label, self.model_name)
+        counts = state.apps.get_model(app_label, self.row_count_name)
+        if self.allow_migrate_model(editor.connection.alias, rows):
+            for sql in statements(editor.connection, templates[editor.connection.vendor], rows, counts):
+                editor.execute(sql, params=None)
 
-    def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> None:  # type: ignore[override]
-        """Nothing within CREATE TABLE: triggers can only be made afterwards."""
-        schema_editor.deferred_sql.extend(self.made(model, schema_editor))
+    def describe(self) -> str:
+        return f"Create the triggers that count rows of {self.model_name}"
 
-    def create_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> None:  # type: ignore[override]
-        """PostgreSQL alone asks this; SQLite makes the whole table anew."""
-        for statement in self.made(model, schema_editor):
-            schema_editor.execute(statement, params=None)
-
-    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> None:  # type: ignore[override]
-        for statement in self.statements(model, schema_editor, POSTGRESQL_REMOVED):
-            schema_editor.execute(statement, params=None)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CountedRows) and self.name == other.name
-
-    __hash__ = None  # type: ignore[assignment]
+    @property
+    def migration_name_fragment(self) -> str:
+        return f"{self.model_name.lower()}_row_count_triggers"
 
 
-# --- reading --------------------------------------------------------------------------------------
+def missing_triggers(connection: Any, counts: Any) -> set[str]:
+    """Return the names of the triggers that don't exist, or are disabled."""
+    existing = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s"
+    table = counts.rows._meta.db_table
+    if connection.vendor == "postgresql":
+        existing = "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgenabled IN ('O', 'A')"
+        table = connection.ops.quote_name(table)
+    with connection.cursor() as cursor:
+        cursor.execute(existing, [table])
+        found = {name for (name,) in cursor.fetchall()}
+    return {f"{counts._meta.db_table}_{event}" for event in EVENTS[connection.vendor]} - found
 
 
-class Counted(NamedTuple):
-    """A list of which the database keeps the number, in a table."""
-
-    connection: Any
-    table: str
-    organizations: list[int] | None
-
-    def ask(self, sql: str, *params: int) -> Any:
-        """The first row of a statement on `{numbers}`, those of the list (block, number), or None."""
-        numbers = self.table
-        if self.organizations is not None:
-            places = ", ".join(["%s"] * len(self.organizations)) or "NULL"
-            numbers = f"{self.table} WHERE organization_id IN ({places})"
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql.format(numbers=numbers), [*(self.organizations or ()), *params])
-            return cursor.fetchone()
+# --- Reading --------------------------------------------------------------------------------------
 
 
 @cache
-def counts_of(model: Any) -> str | None:
-    """The table of numbers that the database keeps for the model, if it does."""
-    kept = [constraint for constraint in model._meta.constraints if isinstance(constraint, CountedRows)]
-    return kept[0].name if kept else None
+def row_count_of(model: Any) -> type[RowCount] | None:
+    """Return the model that counts the rows of this one, if there is one."""
+    return next((counts for counts in RowCount.__subclasses__() if counts.rows is model), None)
 
 
-def counted(queryset: models.QuerySet[Any, Any]) -> Counted | None:
-    """The numbers that tell how many rows the queryset has; None where they have to be counted."""
+def select_counts(queryset: models.QuerySet[Any, Any], sql: str, *params: int) -> tuple[Any, ...] | None:
+    """Return the first row of `sql` on `{counts}`: the counts of the queryset's rows.
+
+    Return None if the database doesn't keep them.
+    """
     model: Any = queryset.model
-    table, rows = counts_of(model), owned_rows(queryset)
-    if table is None or rows is None:
+    counts, rows = row_count_of(model), owned_rows(queryset)
+    if counts is None or rows is None:
         return None
     connection: Any = connections[queryset.db]
-    return Counted(connection, connection.ops.quote_name(table), rows.organizations)
+    source = connection.ops.quote_name(counts._meta.db_table)
+    if rows.organizations is not None:
+        placeholders = ", ".join(["%s"] * len(rows.organizations)) or "NULL"
+        source += f" WHERE organization_id IN ({placeholders})"
+    with connection.cursor() as cursor:
+        cursor.execute(sql.format(counts=source), [*(rows.organizations or ()), *params])
+        found: tuple[Any, ...] | None = cursor.fetchone()
+        return found
 
 
-def number_of(model: Any, organization: int) -> RawSQL | None:
-    """For a query of an organization's rows: how many it has, in one look for all of them."""
-    table = counts_of(model)
-    if table is None:
+def total_of(model: Any, organization: int) -> RawSQL | None:
+    """Return an expression for how many rows the organization has, or None if these aren't counted."""
+    counts = row_count_of(model)
+    if counts is None:
         return None
-    # A name from the model.
-    sql = f'SELECT coalesce(sum(number), 0) FROM "{table}" WHERE organization_id = %s'  # noqa: S608
+    # The name of a model's table.
+    sql = f'SELECT coalesce(sum(number), 0) FROM "{counts._meta.db_table}" WHERE organization_id = %s'  # noqa: S608
     return RawSQL(sql, [organization], output_field=models.BigIntegerField())  # noqa: S611
 
 
 def total(queryset: models.QuerySet[Any, Any]) -> int:
-    """`queryset.count()`, without counting where the database keeps the number."""
-    kept = counted(queryset)
-    if kept is None:
-        return queryset.count()
-    (number,) = kept.ask("SELECT coalesce(sum(number), 0) FROM {numbers}")
-    return int(number)
+    """Return `queryset.count()`, from the counts where the database keeps them."""
+    found = select_counts(queryset, "SELECT coalesce(sum(number), 0) FROM {counts}")
+    return queryset.count() if found is None else int(found[0])
 
 
 def part(
     queryset: models.QuerySet[Any, Any], columns: Sequence[str], start: int, stop: int
 ) -> Sequence[tuple[Any, ...]]:
-    """`list(queryset.values_list(*columns)[start:stop])`, without passing over all rows before `start`."""
-    rows = owned_rows(queryset)
+    """Return `list(queryset.values_list(*columns)[start:stop])` without skipping `start` rows one by one."""
+    model: Any = queryset.model
+    rows, first = owned_rows(queryset), None
     if rows is None or not rows.direction:
         return list(queryset.values_list(*columns)[start:stop])
-    kept = counted(queryset) if start > FAR else None
-    if kept is None:
-        return list(along(queryset, rows.direction).values_list(*columns)[start:stop])
-    order = "block" if rows.direction > 0 else "block DESC"
-    found = kept.ask(
-        f"""
-        SELECT block, upto - number FROM (
-            SELECT block, sum(number) AS number, sum(sum(number)) OVER (ORDER BY {order}) AS upto
-            FROM {{numbers}} GROUP BY block
-        ) AS running WHERE upto > %s ORDER BY {order} LIMIT 1
-        """,  # noqa: S608
-        start,
-    )
-    if found is None:
-        return []
-    block, before = map(int, found)
-    first = block << BLOCK_BITS if rows.direction > 0 else ((block + 1) << BLOCK_BITS) - 1
-    found_rows = along(queryset, rows.direction, first).values_list(*columns)
-    return list(found_rows[start - before : stop - before])
+    if start > FAR and row_count_of(model):
+        order = "block" if rows.direction > 0 else "block DESC"
+        found = select_counts(
+            queryset,
+            f"""
+            SELECT block, upto - number FROM (
+                SELECT block, sum(number) AS number, sum(sum(number)) OVER (ORDER BY {order}) AS upto
+                FROM {{counts}} GROUP BY block
+            ) AS running WHERE upto > %s ORDER BY {order} LIMIT 1
+            """,  # noqa: S608
+            start,
+        )
+        if found is None:
+            return []
+        block, before = map(int, found)
+        first = block << BLOCK_BITS if rows.direction > 0 else ((block + 1) << BLOCK_BITS) - 1
+        start, stop = start - before, stop - before
+    return list(along(queryset, rows.direction, first).values_list(*columns)[start:stop])

@@ -11,7 +11,7 @@ from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.database.owned_rows import along, owned_rows
 from productive.database.query_cache import Prepared
-from productive.database.row_counts import FAR, counts_of, number_of, part
+from productive.database.row_counts import FAR, part, row_count_of, total_of
 
 M = TypeVar("M", bound=models.Model)
 
@@ -52,8 +52,8 @@ def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> Prepared:
         records = model.objects.owned_by(owner(pk=organization))
         if records.owned_rows.direction:
             records = along(records, records.owned_rows.direction)
-        number = number_of(model, organization)
-        return records.values_list(*columns, *([] if number is None else [number]))
+        total = total_of(model, organization)
+        return records.values_list(*columns, *([] if total is None else [total]))
 
     return Prepared(model, build, 1)
 
@@ -71,7 +71,7 @@ def read_rows(
         return part(queryset, columns, start, stop), None
     owner: Any = model._meta.get_field("organization").related_model
     found = in_order(model, owner, columns).rows(*organizations, part=slice(start, stop))
-    return found, found[0][-1] if found and counts_of(model) else None
+    return found, found[0][-1] if found and row_count_of(model) else None
 
 
 @lru_cache(maxsize=256)

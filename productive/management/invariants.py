@@ -10,7 +10,7 @@ from django.db import connection, models, transaction
 from django.db.models import Count, Exists, F, OuterRef
 
 from productive.database.constraints import SameOrganization, UniqueTogether
-from productive.database.row_counts import BLOCK_BITS, FILL, counts_of
+from productive.database.row_counts import CREATE, FILL, RowCount, missing_triggers, statements
 
 # By organization, what is kept and what is there, where any block of ids differs.
 MISCOUNTED = """
@@ -47,7 +47,8 @@ def violations() -> Iterator[str]:
             yield from lost_links(model)
             yield from strangers(model)
             yield from repetitions(model)
-            if counts_of(model):
+            if issubclass(model, RowCount):
+                yield from uncounted(model)
                 yield from map(str, miscounted(model))
 
 
@@ -91,26 +92,31 @@ def some(queryset: models.QuerySet[Any, Any], what: str) -> Iterator[str]:
         yield f"{count:,} {queryset.model._meta.verbose_name_plural} {what}"
 
 
-def miscounted(model: Any) -> list[Miscounted]:
-    """In one statement, so of one moment: a change of a row and that of its number are never apart."""
+def uncounted(counts: Any) -> Iterator[str]:
+    if missing_triggers(connection, counts):
+        yield f"the triggers that count {counts.rows._meta.verbose_name_plural} are missing"
+
+
+def miscounted(counts: Any) -> list[Miscounted]:
+    """Compare in one statement, so that a row and its count are read as of one moment."""
     with connection.cursor() as cursor:
-        cursor.execute(MISCOUNTED % names_of(model))
+        (sql,) = statements(connection, [MISCOUNTED], counts.rows, counts)
+        cursor.execute(sql)
         rows = cursor.fetchall()
-    return [Miscounted(str(model._meta.verbose_name_plural), *map(int, row)) for row in rows]
+    return [Miscounted(str(counts.rows._meta.verbose_name_plural), *map(int, row)) for row in rows]
 
 
-def recount() -> Iterator[Miscounted]:
-    """Count anew where a number is wrong, and say which ones were. Nobody writes to the table meanwhile."""
-    for model in filter(counts_of, apps.get_models()):
+def recount() -> Iterator[str]:
+    """Count the rows again where a count is wrong, recreate missing triggers, and report what was wrong.
+
+    No row is written to the table meanwhile.
+    """
+    for counts in RowCount.__subclasses__():
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                cursor.execute(LOCKED % names_of(model))
-            found = miscounted(model)
-            for statement in FILL if found else ():
-                cursor.execute(statement % names_of(model))
-        yield from found
-
-
-def names_of(model: Any) -> dict[str, Any]:
-    quote = connection.ops.quote_name
-    return {"table": quote(model._meta.db_table), "counts": quote(counts_of(model) or ""), "bits": BLOCK_BITS}
+                cursor.execute(*statements(connection, [LOCKED], counts.rows, counts))
+            missing, wrong = [*uncounted(counts)], [*map(str, miscounted(counts))]
+            repair = CREATE[connection.vendor] if missing else FILL if wrong else ()
+            for sql in statements(connection, repair, counts.rows, counts):
+                cursor.execute(sql)
+        yield from (*missing, *wrong)

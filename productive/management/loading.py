@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection, models
 
 from productive.accounts.models import Organization, OrganizationOwned
-from productive.database.row_counts import counts_of
+from productive.database.row_counts import row_count_of
 
 # Rows that SQLite is given at once, and kilobytes of pages that it keeps in memory meanwhile; usually 2000.
 ROWS_AT_ONCE, SQLITE_CACHE = 10_000, 64 * 1024
@@ -116,7 +116,8 @@ def refresh_statistics(kinds: Iterable[type[models.Model]]) -> None:
 
     Outside a transaction, PostgreSQL also notes which pages everybody sees: there an index answers alone.
     """
-    names = [name for kind in kinds for name in (kind._meta.db_table, counts_of(kind)) if name]
+    counted = [model for kind in kinds for model in (kind, row_count_of(kind)) if model]
+    names = dict.fromkeys(model._meta.db_table for model in counted)
     with connection.cursor() as cursor:
         # A backup of an older release that was just restored has fewer.
         present = connection.introspection.table_names(cursor)

@@ -6,23 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
 from assignments.models import ServiceAssignment
 from productive.accounts.models import ApiToken
-from productive.database.row_counts import total
+from productive.database.row_counts import CreateRowCountTriggers, total
 from tests.backups.conftest import at_work, run
 from tests.support.factories import PersonFactory, ServiceAssignmentFactory
 
 pytestmark = pytest.mark.each_database
 
 FINE = "Every row keeps the rules.\n"
-COUNTS = "assignments_serviceassignment_counted"
+COUNTS = "assignments_serviceassignmentrowcount"
 
 
 @pytest.fixture
@@ -98,6 +100,19 @@ def test_what_the_triggers_missed_is_found_and_mended(row: ServiceAssignment) ->
     )
 
 
+def test_missing_trigger_is_found_and_recreated(row: ServiceAssignment) -> None:
+    table = "" if connection.vendor == "sqlite" else "ON assignments_serviceassignment"
+    execute(f"DROP TRIGGER {COUNTS}_inserted {table}")
+    said = "the triggers that count service assignments are missing"
+    count_anew(row, said)
+    execute(f"DROP TRIGGER {COUNTS}_inserted {table}")
+    again = ServiceAssignmentFactory(organization=row.organization)
+    assert complaints()[0] == f"Wrong: {said}"
+    assert len(run("verify", repair_counts=True).splitlines()) == 3
+    again.delete()
+    assert run("verify") == FINE
+
+
 def test_numbers_are_mended_while_others_write(row: ServiceAssignment) -> None:
     made: list[int] = []
     ready = Event()
@@ -137,11 +152,14 @@ def test_link_that_must_not_be_is_found(row: ServiceAssignment, is_there: bool, 
 def test_pair_that_is_there_twice_is_found(row: ServiceAssignment, monkeypatch: pytest.MonkeyPatch) -> None:
     rules: list[Any] = ServiceAssignment._meta.constraints
     pair = next(rule for rule in rules if hasattr(rule, "blame"))
+    count_again = CreateRowCountTriggers("ServiceAssignment", "ServiceAssignmentRowCount")
+    state: Any = SimpleNamespace(apps=apps)
     with monkeypatch.context() as patch:
-        # SQLite makes the table anew, with those that there are.
+        # SQLite rebuilds the table with the constraints that the model has.
         patch.setattr(ServiceAssignment._meta, "constraints", [rule for rule in rules if rule is not pair])
         with connection.schema_editor() as editor:
             editor.remove_constraint(ServiceAssignment, pair)
+            count_again.database_forwards("assignments", editor, state, state)
         again = ServiceAssignment.objects.create(
             organization=row.organization, service=row.service, person=row.person
         )
@@ -149,4 +167,5 @@ def test_pair_that_is_there_twice_is_found(row: ServiceAssignment, monkeypatch: 
     again.delete()
     with connection.schema_editor() as editor:
         editor.add_constraint(ServiceAssignment, pair)
+        count_again.database_forwards("assignments", editor, state, state)
     assert run("verify") == FINE

@@ -71,7 +71,7 @@ def questions() -> Iterator[tuple[str, str]]:
         yield (
             f"organizations whose number of {table} is wrong",
             "SELECT count(*) FROM (SELECT 1 FROM"
-            f" (SELECT organization_id, number AS n FROM {table}_counted UNION ALL"
+            f" (SELECT organization_id, number AS n FROM {table}rowcount UNION ALL"
             f" SELECT organization_id, -count(*) FROM {table} GROUP BY 1) u"
             " GROUP BY organization_id HAVING sum(n) <> 0) d",
         )

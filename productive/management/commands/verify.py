@@ -14,7 +14,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--repair-counts", action="store_true", help="first count anew where a kept number is wrong"
+            "--repair-counts",
+            action="store_true",
+            help="first count rows again where a count is wrong or a trigger missing",
         )
 
     def handle(self, *, repair_counts: bool, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Numbers of rows that the database keeps: they are exact after whatever happens to the rows."""
+"""Row counts stay exact whatever writes the rows, and the triggers that keep them are there."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.db.migrations import RemoveConstraint
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 
 from assignments.models import ProjectAssignment, ServiceAssignment
 from productive.accounts.models import Organization
-from productive.database.row_counts import BLOCK_BITS, CountedRows, counted, part, total
+from productive.database.owned_rows import owned_rows
+from productive.database.row_counts import (
+    BLOCK_BITS,
+    CreateRowCountTriggers,
+    RowCount,
+    missing_triggers,
+    part,
+    row_count_of,
+    total,
+)
 from productive.jsonapi.records import read_rows
 from tests.support.factories import (
     OrganizationFactory,
@@ -30,21 +38,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.each_database]
 COUNTED = [ProjectAssignment, ServiceAssignment]
 
 
-def table_of(model: Any) -> str:
-    (kept,) = [each for each in model._meta.constraints if isinstance(each, CountedRows)]
-    return connection.ops.quote_name(kept.name)
-
-
-def kept(model: Any) -> dict[tuple[int, int], int]:
+def stored(model: Any) -> dict[tuple[int, int], int]:
     """(organization, block) → number, as the database keeps it; zeros are as good as nothing."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT organization_id, block, sum(number) FROM {table_of(model)} GROUP BY 1, 2"  # noqa: S608
-        )
-        return {(owner, block): int(number) for owner, block, number in cursor.fetchall() if number}
+    counts: Any = row_count_of(model)
+    rows = counts.objects.values_list("organization_id", "block").annotate(Sum("number"))
+    return {(owner, block): number for owner, block, number in rows if number}
 
 
-def there(model: Any) -> dict[tuple[int, int], int]:
+def counted(model: Any) -> dict[tuple[int, int], int]:
     numbers: dict[tuple[int, int], int] = {}
     for owner, pk in model.objects.values_list("organization_id", "id"):
         key = owner, pk >> BLOCK_BITS
@@ -52,8 +53,8 @@ def there(model: Any) -> dict[tuple[int, int], int]:
     return numbers
 
 
-def make(organization: Organization, *ids: int) -> None:
-    """Project assignments of these ids."""
+def create(organization: Organization, *ids: int) -> None:
+    """Create project assignments with these ids."""
     project = ProjectFactory(organization=organization)
     ProjectAssignment.objects.bulk_create(
         ProjectAssignment(
@@ -71,32 +72,32 @@ def block(number: int, offset: int = 0) -> int:
 
 
 @pytest.mark.parametrize("model", COUNTED)
-def test_every_door_counts(model: Any) -> None:
+def test_every_write_is_counted(model: Any) -> None:
     factory: Any = ProjectAssignmentFactory if model is ProjectAssignment else ServiceAssignmentFactory
     own, other = OrganizationFactory(), OrganizationFactory()
     rows = [factory(organization=own) for _ in range(5)] + factory.create_batch(3, organization=other)
-    assert sum(kept(model).values()) == 8
-    assert kept(model) == there(model)
+    assert sum(stored(model).values()) == 8
+    assert stored(model) == counted(model)
     rows[0].delete()
     model.objects.filter(pk=rows[1].pk).update(person=PersonFactory(organization=own))
     model.objects.filter(pk__in=[rows[2].pk, rows[6].pk]).delete()
     rows[3].person.delete()
     assert [total(model.objects.owned_by(each)) for each in (own, other)] == [2, 2]
-    assert kept(model) == there(model)
+    assert stored(model) == counted(model)
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE id = %s", [rows[7].pk])  # noqa: S608
-    assert kept(model) == there(model)
+    assert stored(model) == counted(model)
     own.delete()
-    assert kept(model) == there(model) == {(other.pk, rows[5].pk >> BLOCK_BITS): 1}
+    assert stored(model) == counted(model) == {(other.pk, rows[5].pk >> BLOCK_BITS): 1}
 
 
 def test_what_is_rolled_back_was_never_counted() -> None:
     organization = OrganizationFactory()
-    make(organization, 1)
+    create(organization, 1)
     with pytest.raises(RuntimeError), transaction.atomic():
-        make(organization, block(1), block(2))
+        create(organization, block(1), block(2))
         raise RuntimeError
-    assert kept(ProjectAssignment) == {(organization.pk, 0): 1}
+    assert stored(ProjectAssignment) == {(organization.pk, 0): 1}
 
 
 def test_row_that_is_there_already_is_not_counted_again() -> None:
@@ -104,15 +105,15 @@ def test_row_that_is_there_already_is_not_counted_again() -> None:
     row = ProjectAssignmentFactory(organization=organization)
     same = ProjectAssignment(organization=organization, project=row.project, person=row.person)
     ProjectAssignment.objects.bulk_create([same], ignore_conflicts=True)
-    assert kept(ProjectAssignment) == there(ProjectAssignment)
+    assert stored(ProjectAssignment) == counted(ProjectAssignment)
     assert total(ProjectAssignment.objects.all()) == 1
 
 
 def test_row_that_moves_is_counted_where_it_is() -> None:
     organization = OrganizationFactory()
-    make(organization, 1, 2, block(1))
+    create(organization, 1, 2, block(1))
     ProjectAssignment.objects.filter(pk=2).update(id=block(3))
-    assert kept(ProjectAssignment) == {
+    assert stored(ProjectAssignment) == {
         (organization.pk, 0): 1,
         (organization.pk, 1): 1,
         (organization.pk, 3): 1,
@@ -121,41 +122,54 @@ def test_row_that_moves_is_counted_where_it_is() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_emptied_table_has_no_rows() -> None:
-    make(OrganizationFactory(), 1, block(1))
+    create(OrganizationFactory(), 1, block(1))
     call_command("flush", interactive=False, verbosity=0)
-    assert kept(ProjectAssignment) == {}
+    assert stored(ProjectAssignment) == {}
+
+
+def run(operation: CreateRowCountTriggers, *, backwards: bool = False) -> None:
+    state = MigrationExecutor(connection).loader.project_state()
+    with connection.schema_editor() as editor:
+        migrate = operation.database_backwards if backwards else operation.database_forwards
+        migrate("assignments", editor, state, state)
+
+
+TRIGGERS = CreateRowCountTriggers("ProjectAssignment", "ProjectAssignmentRowCount")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_migration_counts_what_is_there() -> None:
-    """Backwards, rows are not counted; forwards, those that came meanwhile are."""
+def test_migration_counts_the_present_rows() -> None:
+    """Backwards, rows are no longer counted; forwards, those written meanwhile are."""
     organization = OrganizationFactory()
-    make(organization, 1, block(1))
-    counted = MigrationExecutor(connection).loader.project_state()
-    removal = RemoveConstraint("projectassignment", "assignments_projectassignment_counted")
-    uncounted = counted.clone()
-    removal.state_forwards("assignments", uncounted)
-    with connection.schema_editor() as editor:
-        removal.database_forwards("assignments", editor, counted, uncounted)
+    create(organization, 1, block(1))
+    run(TRIGGERS, backwards=True)
     try:
-        make(organization, 2)
+        create(organization, 2)
+        assert stored(ProjectAssignment) == {(organization.pk, 0): 1, (organization.pk, 1): 1}
     finally:
-        with connection.schema_editor() as editor:
-            removal.database_backwards("assignments", editor, uncounted, counted)
-    assert kept(ProjectAssignment) == there(ProjectAssignment)
-    make(organization, 3)
-    assert kept(ProjectAssignment) == {(organization.pk, 0): 3, (organization.pk, 1): 1}
+        run(TRIGGERS)
+    assert stored(ProjectAssignment) == counted(ProjectAssignment)
+    create(organization, 3)
+    assert stored(ProjectAssignment) == {(organization.pk, 0): 3, (organization.pk, 1): 1}
+
+
+@pytest.mark.parametrize("counts", RowCount.__subclasses__())
+def test_migrations_leave_every_trigger(counts: Any) -> None:
+    """SQLite drops them where a migration alters the table: that migration must recreate them."""
+    assert missing_triggers(connection, counts) == set()
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="how SQLite alters tables")
 @pytest.mark.django_db(transaction=True)
-def test_table_that_is_made_anew_goes_on_counting() -> None:
+def test_triggers_are_recreated_after_a_table_was_rebuilt() -> None:
     organization = OrganizationFactory()
-    make(organization, 1)
+    create(organization, 1)
     with connection.schema_editor() as editor:
         editor._remake_table(ProjectAssignment)  # type: ignore[attr-defined]
-    make(organization, 2, block(1))
-    assert kept(ProjectAssignment) == {(organization.pk, 0): 2, (organization.pk, 1): 1}
+    assert len(missing_triggers(connection, row_count_of(ProjectAssignment))) == 3
+    run(TRIGGERS)
+    create(organization, 2, block(1))
+    assert stored(ProjectAssignment) == {(organization.pk, 0): 2, (organization.pk, 1): 1}
 
 
 @pytest.mark.parametrize(
@@ -191,17 +205,17 @@ def test_table_that_is_made_anew_goes_on_counting() -> None:
 )
 def test_total_is_the_count(narrow: Any, is_known: bool, django_assert_num_queries: Any) -> None:
     own = OrganizationFactory()
-    make(own, 1, 2, 3, block(1))
-    make(OrganizationFactory(), 4)
+    create(own, 1, 2, 3, block(1))
+    create(OrganizationFactory(), 4)
     queryset = narrow(ProjectAssignment.objects, own)
     queryset = queryset if isinstance(queryset, QuerySet) else queryset.all()
-    assert (counted(queryset) is not None) is is_known
+    assert (owned_rows(queryset) is not None) is is_known
     assert total(queryset) == queryset.count()
 
 
 def test_total_of_many_is_one_short_query(django_assert_num_queries: Any) -> None:
     own = OrganizationFactory()
-    make(own, *range(1, 30))
+    create(own, *range(1, 30))
     with django_assert_num_queries(1) as queries:
         assert total(ProjectAssignment.objects.owned_by(own)) == 29
     assert '"assignments_projectassignment"' not in queries[0]["sql"]
@@ -215,14 +229,11 @@ def test_part_is_the_slice(order: str) -> None:
     ids = [
         block(number, offset) for number in (1, 2, 4, 9) for offset in chosen.sample(range(2**BLOCK_BITS), 4)
     ]
-    make(own, *ids)
-    make(other, *(pk + 1 for pk in ids if pk + 1 not in ids))
-    # More rows than a block has to be skipped before anything is gained by it, which would take long to make.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table_of(ProjectAssignment)} VALUES (%s, 0, 0, %s)",  # noqa: S608
-            [own.pk, 2 * 2**BLOCK_BITS],
-        )
+    create(own, *ids)
+    create(other, *(pk + 1 for pk in ids if pk + 1 not in ids))
+    # Counts alone: to create more rows than are skipped one by one would take long.
+    counts: Any = row_count_of(ProjectAssignment)
+    counts.objects.create(organization_id=own.pk, block=0, shard=0, number=2 * 2**BLOCK_BITS)
     absent = 2 * 2**BLOCK_BITS
     rows = ProjectAssignment.objects.owned_by(own).order_by(order)
     everything = list(rows.values_list("id", "person"))
@@ -237,15 +248,15 @@ def test_part_is_the_slice(order: str) -> None:
 
 def test_rows_of_a_reversed_list_are_the_last_ones() -> None:
     own = OrganizationFactory()
-    make(own, 3, 5, 8)
+    create(own, 3, 5, 8)
     found, _ = read_rows(ProjectAssignment.objects.owned_by(own).reverse(), ("id",), 0, 2)
     assert [row[0] for row in found] == [8, 5]
 
 
 def test_services_are_not_counted() -> None:
-    """A catalogue has thousands of rows, not millions; what is counted makes writing dearer."""
+    """A catalog has thousands of rows, not millions, and counting makes each write slower."""
     organization = OrganizationFactory()
     ServiceFactory.create_batch(2, organization=organization)
     services = ServiceFactory._meta.model.objects.owned_by(organization)
-    assert counted(services) is None
+    assert row_count_of(services.model) is None
     assert total(services) == 2
