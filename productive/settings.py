@@ -129,6 +129,8 @@ for _alias, _database in DATABASES.items():
         _options.setdefault("timeout", env.int("SQLITE_TIMEOUT", default=20))
         _options.setdefault("init_command", "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
     elif _database["ENGINE"] == "django.db.backends.postgresql":
+        from productive.database.connections import Cursor, PooledConnection
+
         _database["CONN_HEALTH_CHECKS"] = True
         _database["DISABLE_SERVER_SIDE_CURSORS"] = PGBOUNCER
         _options.setdefault("connect_timeout", 3)
@@ -137,15 +139,15 @@ for _alias, _database in DATABASES.items():
         _seconds = 1 if _alias == "replica" else 4
         # A server that vanished without a word is given up.
         _options.setdefault("tcp_user_timeout", 3_000 if _alias == "replica" else 4_000)
+        # Values travel apart from the statement, so that the server can keep the plan of a statement.
+        _options.setdefault("server_side_binding", True)
+        _options.setdefault("cursor_factory", Cursor)
         if _pool_size:
-            from productive.database.connections import PooledConnection
-
             _waits = {"timeout": _seconds, "reconnect_timeout": _seconds}
             _pool = {"min_size": 0, "max_size": _pool_size, "connection_class": PooledConnection, **_waits}
             _options.setdefault("pool", _pool)
         if not PGBOUNCER:
-            # For cursors that bind on the server, which Django's own don't.
-            _options.setdefault("prepare_threshold", 0)
+            _options.setdefault("prepare_threshold", 5)
             _options.setdefault(
                 "options",
                 f"-c statement_timeout={env.int('STATEMENT_TIMEOUT_MS', default=15_000)}"

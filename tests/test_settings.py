@@ -126,7 +126,7 @@ def test_pgbouncer_is_sent_no_start_up_options_and_no_cursor_of_the_servers() ->
         assert bounced[alias].pop("DISABLE_SERVER_SIDE_CURSORS") is True
         del direct[alias]["DISABLE_SERVER_SIDE_CURSORS"]
         assert direct[alias]["OPTIONS"].pop("options").startswith("-c statement_timeout=")
-        assert direct[alias]["OPTIONS"].pop("prepare_threshold") == 0
+        assert direct[alias]["OPTIONS"].pop("prepare_threshold") == 5
         del direct[alias]["OPTIONS"]["pool"]
     assert bounced == direct
 

@@ -1,32 +1,33 @@
-"""Pooled connections to PostgreSQL that detect a dead server without a query."""
+"""PostgreSQL connections: a check that costs no query, and prepared statements that survive migrations."""
 
 from __future__ import annotations
 
 import time
 from select import POLLIN, poll
-from typing import Any
+from typing import Any, Self
 
 import psycopg
+from psycopg.errors import FeatureNotSupported
 
-# A connection that was cut silently, as by a firewall, goes unnoticed for up to this long.
+# How long a connection that was cut silently, as by a firewall, may go unnoticed before it is used.
 TRUSTED_SECONDS = 30
 
 
 class PooledConnection(psycopg.Connection[Any]):
-    """A connection whose health check queries the server only if needed.
+    """A connection that the pool checks without a query, most of the time.
 
-    A server that stops, restarts or ends a session sends a message. If nothing has arrived on the socket,
-    the connection is alive; otherwise, and after TRUSTED_SECONDS, the check queries the server.
+    A server that stops, restarts or ends a session says so on the socket. So the check sends a query only if
+    something has arrived on the socket or the last query was long ago.
     """
 
     _pool: Any = None
     checked_at = float("-inf")
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
-        """Run the pool's health check, an empty query. All other queries use cursors.
+        """Run the pool's check, which is an empty query; other queries use cursors of their own.
 
-        If this connection is dead, the server was restarted: drop all of them. The pool itself would check
-        them one by one with growing pauses, and give up after the third.
+        If one connection is dead, the server went away, and the others are dead, too. The pool would try them
+        one after another, with growing pauses, and give up after the third; so all of them are dropped.
         """
         if query == "":
             now = time.monotonic()
@@ -40,13 +41,23 @@ class PooledConnection(psycopg.Connection[Any]):
                 self._pool.drain()
             raise
 
-    def planned(self) -> psycopg.Cursor[Any]:
-        """Return a cursor that binds on the server, which then caches the plan of the statement.
 
-        Django's cursors put the values into the SQL, so the server parses and plans each statement, which
-        takes longer than a lookup by primary key.
-        """
-        return psycopg.Cursor(self)
+class Cursor(psycopg.Cursor[Any]):
+    """A cursor whose prepared statements survive a migration by another process.
+
+    PostgreSQL rejects a prepared statement once one of its columns has another type. Outside a transaction,
+    the statement is then run again without its plan. Within one that is impossible, so none is prepared.
+    """
+
+    def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
+        if not self.connection.autocommit:
+            return super().execute(query, params, **{**kwargs, "prepare": False})
+        try:
+            return super().execute(query, params, **kwargs)
+        except FeatureNotSupported:
+            # psycopg then forgets which statements it has prepared.
+            super().execute("DEALLOCATE ALL")
+            return super().execute(query, params, **kwargs)
 
 
 def is_silent(socket: int) -> bool:

@@ -81,8 +81,8 @@ def owned_rows(queryset: models.QuerySet[Any, Any]) -> OwnedRows | None:
     return rows
 
 
-def along(queryset: AnyQuerySet, direction: int, start: int | None = None) -> AnyQuerySet:
-    """Return a queryset that is ordered by id in this direction, from `start` on.
+def along(queryset: AnyQuerySet, direction: int, after: int | None = None) -> AnyQuerySet:
+    """Return what follows the id `after` in a queryset ordered by id in this direction.
 
     All rows of one organization are read along the index (organization, id). PostgreSQL may assume that
     they are spread over the whole table, and pass over the rows of all others to find the first of them. It
@@ -92,9 +92,9 @@ def along(queryset: AnyQuerySet, direction: int, start: int | None = None) -> An
     rows = owned_rows(queryset)
     organizations = rows.organizations if rows else None
     if organizations is None or len(organizations) != 1 or connections[queryset.db].vendor != "postgresql":
-        if start is None:
+        if after is None:
             return queryset
-        return queryset.filter((f"pk__{'gte' if direction > 0 else 'lte'}", start))
+        return queryset.filter((f"pk__{'gt' if direction > 0 else 'lt'}", after))
     (organization,) = organizations
     model: Any = queryset.model
     columns = ("organization_id", "id")
@@ -102,9 +102,10 @@ def along(queryset: AnyQuerySet, direction: int, start: int | None = None) -> An
         organization__gte=organization, organization__lte=organization
     )
     found = found.order_by(*(column if direction > 0 else f"-{column}" for column in columns))
-    if start is not None:
-        values = (Value(organization), Value(start))
-        found = found.filter(compared(columns, ">=" if direction > 0 else "<=", values))
+    if after is not None:
+        # Django sends an untyped integer as one of 32 bits.
+        values = [Value(value, models.BigIntegerField()) for value in (organization, after)]
+        found = found.filter(compared(columns, ">" if direction > 0 else "<", values))
     return found
 
 

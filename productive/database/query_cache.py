@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
-from django.db import NotSupportedError, connections, models, router
+from django.db import connections, models, router
 
 Rows = models.QuerySet[Any, tuple[Any, ...]]
 
@@ -61,7 +60,9 @@ class Prepared:
         sql = compiled.sql
         if part is not None:
             sql, params = f"{sql} LIMIT %s OFFSET %s", [*params, part.stop - part.start, part.start]
-        rows = fetched(connection, sql, params)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            rows: list[Sequence[Any]] = cursor.fetchall()
         if not compiled.converters or not rows:
             return rows
         of_connection = connection.ops.get_db_converters
@@ -93,27 +94,6 @@ class Prepared:
             if functions or connection.ops.get_db_converters(expression):
                 converters[place] = expression, functions
         return Compiled(sql, params, places, converters)
-
-
-def fetched(connection: Any, sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[Sequence[Any]]:
-    """The rows of a statement that a connection to PostgreSQL, where it can, plans once and not every time.
-
-    A plan ends where a migration changes a column's type. Outside a transaction the statement can then be
-    asked again without one. Nor has it one where statements are looked at: Django would not see its text.
-    """
-    with connection.cursor() as cursor:
-        is_plain = connection.in_atomic_block or connection.queries_logged
-        planned = None if is_plain else getattr(connection.connection, "planned", None)
-        if planned is not None:
-            unplanned, cursor.cursor = cursor.cursor, planned()
-            with suppress(NotSupportedError):
-                cursor.execute(sql, params)
-                return cursor.fetchall()
-            cursor.cursor = unplanned
-            # psycopg forgets with it what it has prepared: next time a new plan is made.
-            cursor.execute("DEALLOCATE ALL")
-        cursor.execute(sql, params)
-        return cursor.fetchall()
 
 
 def insert(row: models.Model) -> None:

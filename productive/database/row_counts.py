@@ -273,7 +273,7 @@ def part(
 ) -> Sequence[tuple[Any, ...]]:
     """Return `list(queryset.values_list(*columns)[start:stop])` without skipping `start` rows one by one."""
     model: Any = queryset.model
-    rows, first = owned_rows(queryset), None
+    rows, after = owned_rows(queryset), None
     if rows is None or not rows.direction:
         return list(queryset.values_list(*columns)[start:stop])
     if start > FAR and row_count_of(model):
@@ -291,6 +291,6 @@ def part(
         if found is None:
             return []
         block, before = map(int, found)
-        first = block << BLOCK_BITS if rows.direction > 0 else ((block + 1) << BLOCK_BITS) - 1
+        after = (block << BLOCK_BITS) - 1 if rows.direction > 0 else (block + 1) << BLOCK_BITS
         start, stop = start - before, stop - before
-    return list(along(queryset, rows.direction, first).values_list(*columns)[start:stop])
+    return list(along(queryset, rows.direction, after).values_list(*columns)[start:stop])

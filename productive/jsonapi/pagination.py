@@ -133,7 +133,7 @@ def following(
     """What comes after these values, or all: one range of an index after the other."""
     if terms[0].column == "id":
         direction = -1 if terms[0].descending else 1
-        return [along(queryset, direction, None if values is None else values[0] + direction)]
+        return [along(queryset, direction, values[0] if values else None)]
     return [queryset.filter(condition) for condition in ranges_after(terms, values)] if values else [queryset]
 
 

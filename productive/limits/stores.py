@@ -19,7 +19,6 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from productive.database.query_cache import fetched
 from productive.limits.windows import Limit, Window, count_request
 
 
@@ -154,8 +153,9 @@ class PostgreSQLStore(Store):
                 f"end{index}": now + period,
                 f"latest{index}": now + 2 * period,
             }
-        rows = fetched(connections[DEFAULT_DB_ALIAS], count_statement(len(limits)), parameters)
-        return [Window(*row) for row in rows]
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute(count_statement(len(limits)), parameters)
+            return [Window(*row) for row in cursor.fetchall()]
 
     def purge(self, now: float) -> None:
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:

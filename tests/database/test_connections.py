@@ -7,12 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import NotSupportedError, connection, transaction
 from psycopg_pool import ConnectionPool
 
 from productive.database import connections
 from productive.database.connections import PooledConnection
-from productive.database.query_cache import fetched
 from tests.support.api import Api
 from tests.support.servers import database_url_of_tests
 
@@ -24,7 +23,7 @@ def pool() -> Iterator[ConnectionPool[PooledConnection]]:
     """A pool of one connection, as Django sets it up."""
     params = connection.get_connection_params()
     with ConnectionPool(
-        kwargs={**params, "autocommit": True, "cursor_factory": psycopg.Cursor},
+        kwargs={**params, "autocommit": True, "cursor_factory": connections.Cursor},
         connection_class=PooledConnection,
         min_size=0,
         max_size=1,
@@ -75,34 +74,51 @@ def test_server_is_asked_once_in_a_while(pool: Any, monkeypatch: pytest.MonkeyPa
     assert set(asked) == {("",)}
 
 
-def planned() -> list[str]:
+def prepared() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement FROM pg_prepared_statements")
         return [statement for (statement,) in cursor.fetchall()]
 
 
-def test_requests_have_their_statements_planned_once(api: Api) -> None:
+def test_frequent_statements_are_prepared_once(api: Api) -> None:
     connection.close()
     connection.close_pool()
-    assert api.get("people").status == 200
-    statements = planned()
-    assert any('FROM "accounts_apitoken"' in statement for statement in statements)
-    for _ in range(3):
+    threshold = connection.settings_dict["OPTIONS"]["prepare_threshold"]
+    for _ in range(threshold + 1):
         assert api.get("people").status == 200
-    assert planned() == statements
+    statements = prepared()
+    assert any('FROM "accounts_apitoken"' in statement for statement in statements)
+    for _ in range(threshold):
+        assert api.get("people").status == 200
+    assert {*prepared()} - {*statements} <= {"SELECT statement FROM pg_prepared_statements"}
 
 
-def test_plan_that_a_migration_has_ended_is_not_missed() -> None:
+def test_prepared_statement_survives_a_migration() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE planned (name varchar(5))")
-        cursor.execute("INSERT INTO planned VALUES ('a')")
+        cursor.execute("CREATE TABLE prepared (name varchar(5))")
+        cursor.execute("INSERT INTO prepared VALUES ('a')")
+
+    def read() -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM prepared WHERE name = %s", ["a"])
+            return cursor.fetchall()
+
     try:
         for kind in ("varchar(6)", "text", "varchar(7)"):
-            assert fetched(connection, "SELECT name FROM planned WHERE name = %s", ["a"]) == [("a",)]
-            # By another process: to one's own migrations psycopg pays attention.
+            for _ in range(6):
+                assert read() == [("a",)]
+            assert any("FROM prepared WHERE" in statement for statement in prepared())
+            # In another process: psycopg notices the migrations of its own connection.
             with psycopg.connect(database_url_of_tests()) as migrating:
-                migrating.execute(f"ALTER TABLE planned ALTER name TYPE {kind}")
-            assert fetched(connection, "SELECT name FROM planned WHERE name = %s", ["a"]) == [("a",)]
+                migrating.execute(f"ALTER TABLE prepared ALTER name TYPE {kind}")
+            with transaction.atomic():
+                assert read() == [("a",)]
+            assert read() == [("a",)]
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("DROP TABLE planned")
+            cursor.execute("DROP TABLE prepared")
+
+
+def test_unsupported_statement_is_an_error() -> None:
+    with connection.cursor() as cursor, pytest.raises(NotSupportedError):
+        cursor.execute("SELECT count(*) FROM accounts_person FOR UPDATE")
