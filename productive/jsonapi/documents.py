@@ -1,8 +1,8 @@
-"""Reading, compiled: rows → resource objects, with no serializer, no model instance and no query per row.
+"""Write documents from rows of columns, without a serializer, a model instance or a query for each row.
 
-`compile_plan` turns a serializer, the include paths and the sparse fields into a `Plan` once. A plan knows
-which columns to fetch, included to-one relationships among them (they ride along as joins), how each value is
-written, and which to-many relationships need one query more.
+`compile_plan` turns a serializer, the include paths and the sparse fields into a `Plan`, once. The plan says
+which columns to fetch, how to write each value, and which to-many relationships need another query; included
+to-one relationships are joined.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from productive.jsonapi.serializers import ModelSerializer
 
 Row = Sequence[Any]
 Resource = dict[str, Any]
-# ((name, subtree), …), sorted: hashable, so that it can be a cache's key
+# ((name, subtree), …), sorted and hashable, to be the key of a cache
 IncludeTree = tuple[tuple[str, "IncludeTree"], ...]
 SparseFields = tuple[tuple[str, frozenset[str]], ...]
 
-# Well below what SQLite takes as parameters of one statement.
+# Well below SQLite's limit of parameters.
 IDS_PER_QUERY = 10_000
 NOT_INCLUDED = {"meta": {"included": False}}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ToOne:
-    """An included to-one relationship. Where the column `sentinel` is null there is no related record."""
+    """An included to-one relationship. If the column `sentinel` is null, there is no related record."""
 
     name: str
     node: Node
@@ -42,7 +42,7 @@ class ToOne:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ToMany:
-    """An included to-many relationship: the through model, its column of this side, the other side's plan."""
+    """An included to-many relationship: its through model, the foreign key to this side, the other's plan."""
 
     name: str
     through: type[models.Model]
@@ -52,7 +52,7 @@ class ToMany:
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """One resource within a row: where its columns are and what its resource object shows."""
+    """One resource within a row: the position of its columns, and the members of its resource object."""
 
     type: str
     pk: int
@@ -65,9 +65,9 @@ class Node:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """What to fetch for a page of resources, and how its rows are read.
+    """The columns to fetch for a page of resources, and the resources in a row.
 
-    `columns` are arguments of `values_list`; `nodes` are the resources in a row, the primary one first.
+    `columns` are arguments of `values_list`. The first of `nodes` is the primary resource.
     """
 
     columns: tuple[str, ...]
@@ -78,14 +78,14 @@ class Plan:
         return self.nodes[0]
 
 
-# --- compiling ------------------------------------------------------------------------------------
+# --- Compiling ------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=512)
 def compile_plan(
     serializer_class: type[ModelSerializer], include: IncludeTree = (), fields: SparseFields = ()
 ) -> Plan:
-    """The plan for names that exist (`parameters` has checked them)."""
+    """Return the plan. `parameters` has checked that the names exist."""
     columns: list[str] = []
     nodes: list[Node] = []
     compile_node(serializer_class, include, dict(fields), "", columns, nodes)
@@ -136,7 +136,7 @@ def compile_related(
     prefix: str,
     source: str,
 ) -> Plan:
-    """The plan of a to-many relationship's rows; its last column is the id of the record they belong to."""
+    """Return the plan for a to-many relationship. Its last column is the id of the record on this side."""
     columns: list[str] = []
     nodes: list[Node] = []
     compile_node(target, include, fields, prefix, columns, nodes)
@@ -144,7 +144,7 @@ def compile_related(
 
 
 def through_model(relation: Any) -> tuple[type[models.Model], str, str]:
-    """The through model of a many-to-many, and its foreign keys to this side and to the other."""
+    """Return the through model, and the names of its foreign keys to this side and to the other."""
     forward: Any = relation if isinstance(relation, models.ManyToManyField) else relation.field
     near, far = forward.m2m_field_name(), forward.m2m_reverse_field_name()
     through = forward.remote_field.through
@@ -152,10 +152,10 @@ def through_model(relation: Any) -> tuple[type[models.Model], str, str]:
 
 
 def never_null(relation: Any) -> str:
-    """A column of the related model that says by being null that the join found no row.
+    """Return a column of the related model that is null only if the join found no row.
 
-    Not the id: Django answers that from the referring row without joining, also for a soft reference to
-    a row that isn't there.
+    It isn't the id: Django takes that from the referring row, without a join, even if there is no row with
+    this id.
     """
     referred = {"id", *getattr(relation, "to_fields", ())}
     return next(
@@ -165,18 +165,21 @@ def never_null(relation: Any) -> str:
     )
 
 
-# --- reading --------------------------------------------------------------------------------------
+# --- Writing --------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
-class Reader:
-    """Reads rows for one answer: in one organization's time zone, collecting what is included once."""
+class DocumentWriter:
+    """Write the resource objects of one response, in the organization's time zone.
+
+    Each included resource is written once.
+    """
 
     organization_id: int
     zone: ZoneInfo
     included: dict[tuple[str, Any], Resource] = field(default_factory=dict)
     primary: set[tuple[str, Any]] = field(default_factory=set)
-    # (to-many relationship, id of this side) → ids of the other
+    # (to-many relationship, id on this side) → ids on the other side
     linked: dict[tuple[ToMany, Any], list[Any]] = field(default_factory=lambda: defaultdict(list))
     written: set[tuple[Node, Any]] = field(default_factory=set)
 
@@ -184,9 +187,9 @@ class Reader:
         root = plan.root
         if root.to_one or root.to_many:
             self.primary = {(root.type, row[root.pk]) for row in rows}
-        return self.read(plan, rows)
+        return self.resources(plan, rows)
 
-    def read(self, plan: Plan, rows: Sequence[Row]) -> list[Resource]:
+    def resources(self, plan: Plan, rows: Sequence[Row]) -> list[Resource]:
         for node in plan.nodes:
             for relation in node.to_many:
                 self.fetch(relation, {row[node.pk] for row in rows} - {None})
@@ -194,7 +197,7 @@ class Reader:
         return [write(row) for row in rows]
 
     def fetch(self, relation: ToMany, ids: Iterable[Any]) -> None:
-        """Read the related records of all these at once, and note who is linked with whom."""
+        """Fetch the related records of these ids in one query, and note the linkage."""
         root, wanted = relation.plan.root, sorted(ids)
         for start in range(0, len(wanted), IDS_PER_QUERY):
             rows = list(
@@ -207,11 +210,11 @@ class Reader:
             for row in rows:
                 self.linked[relation, row[-1]].append(row[root.pk])
             fresh = list({row[root.pk]: row for row in rows}.values())
-            for row, resource in zip(fresh, self.read(relation.plan, fresh), strict=True):
+            for row, resource in zip(fresh, self.resources(relation.plan, fresh), strict=True):
                 self.include(root, row[root.pk], resource)
 
     def include(self, node: Node, pk: Any, resource: Resource) -> None:
-        """Add a resource once. One that two paths reach shows the linkage of both."""
+        """Add a resource once. If two include paths reach it, it has the linkage of both."""
         key = (node.type, pk)
         if key in self.primary:
             return
@@ -224,7 +227,7 @@ class Reader:
             known["relationships"] = {**shown, **{n: r for n, r in more.items() if r is not NOT_INCLUDED}}
 
     def writer(self, node: Node) -> Callable[[Row], Resource]:
-        """A function that writes one row's resource object, with all that is the same for every row done."""
+        """Return a function that writes a row's resource object, and prepare what all rows share."""
         kind, pk, first = node.type, node.pk, node.pk + 1
         names, moments, last = node.attributes, node.moments, node.pk + 1 + len(node.attributes)
         relationships = self.relationships(node)
@@ -245,7 +248,7 @@ class Reader:
         return write
 
     def relationships(self, node: Node) -> Callable[[Row], Any] | None:
-        """What writes a row's `relationships`. It also includes what the row carries of others."""
+        """Return a function that writes a row's `relationships`, and includes the joined records."""
         constant: dict[str, Any] = dict.fromkeys(node.relationships, NOT_INCLUDED)
         if "organization" in constant:
             constant["organization"] = {"data": {"type": "organizations", "id": str(self.organization_id)}}
@@ -257,7 +260,7 @@ class Reader:
         def write(row: Row) -> Any:
             shown = dict(constant)
             for relation, write_related in to_one:
-                linkage = self.carried(relation, row, write_related)
+                linkage = self.joined(relation, row, write_related)
                 if relation.name in shown:
                     shown[relation.name] = {"data": linkage}
             for many in node.to_many:
@@ -269,10 +272,10 @@ class Reader:
 
         return write
 
-    def carried(
+    def joined(
         self, relation: ToOne, row: Row, write_related: Callable[[Row], Resource]
     ) -> dict[str, str] | None:
-        """The linkage of a to-one relationship, whose record is in the same row."""
+        """Return the linkage of a to-one relationship, and include its record, which is in the same row."""
         if row[relation.sentinel] is None:
             return None
         node, pk = relation.node, row[relation.node.pk]

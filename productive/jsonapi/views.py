@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from productive.database.reads import read_only
-from productive.jsonapi.documents import Plan, Reader, Row, compile_plan
+from productive.jsonapi.documents import DocumentWriter, Plan, Row, compile_plan
 from productive.jsonapi.errors import ApiError, HeaderError
 from productive.jsonapi.etags import is_matched, tags_of
 from productive.jsonapi.filters import FilterSet
@@ -102,15 +102,15 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return {**members, "data": members["data"][0], "meta": {}}
 
     def data_and_included(self, plan: Plan, rows: Rows) -> dict[str, Any]:
-        reader = Reader(self.organization.pk, self.organization.zone)
-        data = reader.primary_data(plan, rows)
+        writer = DocumentWriter(self.organization.pk, self.organization.zone)
+        data = writer.primary_data(plan, rows)
         pk = plan.root.pk
         if metas := self.resource_metas([row[pk] for row in rows]):
             for resource, row in zip(data, rows, strict=True):
                 if row[pk] in metas:  # else it was deleted meanwhile
                     resource["meta"] = metas[row[pk]]
         if self.request.query_params.get("include"):
-            return {"data": data, "included": list(reader.included.values())}
+            return {"data": data, "included": list(writer.included.values())}
         return {"data": data}
 
     def read_page(self, plan: Plan, page: Page | CursorPage) -> Contents:
