@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from productive.accounts.models import ApiToken, Organization, User, digest
 from productive.accounts.throttles import throttle_failed_authentication, throttle_token
 from productive.database import reads
-from productive.database.query_cache import Prepared
+from productive.database.query_cache import CompiledQuery
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105
 ORGANIZATION_HEADER = "X-Organization-Id"
@@ -44,7 +44,7 @@ def annotation_names() -> list[str]:
     return ["is_member", *reads.hooks.token_annotations]
 
 
-TOKENS = Prepared(ApiToken, token_query, "digest")
+TOKENS = CompiledQuery(ApiToken, token_query, "digest")
 
 
 def find_token(secret: str) -> Any:

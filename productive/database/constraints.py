@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, models, router
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.constraints import BaseConstraint
 
-from productive.database.query_cache import Prepared
+from productive.database.query_cache import CompiledQuery
 
 
 class Blame:
@@ -87,14 +87,14 @@ def is_stored_unchanged(field: Any, value: Any) -> bool:
 
 
 @lru_cache(maxsize=256)
-def rows_with(model: Any, names: tuple[str, ...], *types: type) -> Prepared:
+def rows_with(model: Any, names: tuple[str, ...], *types: type) -> CompiledQuery:
     """Return the query for the ids of the rows that have these values."""
 
     def build(*values: Any) -> models.QuerySet[Any, Any]:
         named = dict(zip(names, values, strict=True))
         return model._base_manager.filter(**named).order_by().values_list("pk")
 
-    return Prepared(model, build, *(each() for each in types))
+    return CompiledQuery(model, build, *(each() for each in types))
 
 
 class Check(Blame, models.CheckConstraint):

@@ -23,7 +23,7 @@ from simple_history.models import HistoricalChanges, HistoricalRecords, ModelDel
 from simple_history.utils import get_change_reason_from_object
 
 from productive.database.current_request import current_state
-from productive.database.query_cache import Prepared, insert
+from productive.database.query_cache import CompiledQuery, insert
 from productive.database.signals import changed
 
 MAX_VIA_LENGTH = 300
@@ -208,9 +208,9 @@ def is_changed(instance: Any, fields: Iterable[Any], update_fields: frozenset[st
 
 
 @lru_cache(maxsize=512)
-def latest_entry(history: Any, names: tuple[str, ...]) -> Prepared:
+def latest_entry(history: Any, names: tuple[str, ...]) -> CompiledQuery:
     """Return the query for these columns of an object's entries, latest first."""
-    return Prepared(history, lambda pk: history._default_manager.filter(id=pk).values_list(*names), 1)
+    return CompiledQuery(history, lambda pk: history._default_manager.filter(id=pk).values_list(*names), 1)
 
 
 def comparable(field: Any, value: Any) -> Any:

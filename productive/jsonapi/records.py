@@ -1,4 +1,4 @@
-"""What most requests ask for, by queries compiled once: one record of an organization, or all in order."""
+"""Compiled queries of most requests: one record of an organization, or its records in the default order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import models, router
 from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.database.owned_rows import along, owned_rows
-from productive.database.query_cache import Prepared
+from productive.database.query_cache import CompiledQuery
 from productive.database.row_counts import FAR, part, row_count_of, total_of
 
 M = TypeVar("M", bound=models.Model)
@@ -18,21 +18,21 @@ M = TypeVar("M", bound=models.Model)
 
 @cache
 def resource_type(model: Any) -> str:
-    """The `type` that records of the model have on the wire: inflected once, as that takes long."""
+    """Return the model's resource type; cached, as inflecting it is slow."""
     name: str = get_resource_type_from_model(model)
     return name
 
 
 @lru_cache(maxsize=1024)
 def owned(model: Any, owner: Any, organization: int) -> models.QuerySet[Any, Any]:
-    """The records of that model that an organization (`owner`) has: to be refined, never read itself."""
+    """Return the organization's records as a queryset to clone. `owner` is the organization's model."""
     rows: models.QuerySet[Any, Any] = model.objects.owned_by(owner(pk=organization))
     return rows
 
 
 @lru_cache(maxsize=1024)
-def by_id(model: Any, owner: Any, columns: tuple[str, ...], *, lock: bool = False) -> Prepared:
-    """The query for `columns` of the record of that model that an organization (`owner`) has by an id."""
+def by_id(model: Any, owner: Any, columns: tuple[str, ...], *, lock: bool = False) -> CompiledQuery:
+    """Return the query for one record by organization and id."""
 
     def build(organization: int, pk: int) -> models.QuerySet[Any, Any]:
         records = model.objects.owned_by(owner(pk=organization)).filter(pk=pk).order_by()
@@ -40,13 +40,15 @@ def by_id(model: Any, owner: Any, columns: tuple[str, ...], *, lock: bool = Fals
             records = records.select_for_update(of=("self",))
         return records.values_list(*columns)
 
-    return Prepared(model, build, 1, 1)
+    return CompiledQuery(model, build, 1, 1)
 
 
 @lru_cache(maxsize=1024)
-def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> Prepared:
-    """The query for `columns` of all records of that model that an organization (`owner`) has; where the
-    database keeps their number, it is the last column."""
+def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> CompiledQuery:
+    """Return the query for an organization's records in the default order.
+
+    If the database keeps their number, it is one more column at the end.
+    """
 
     def build(organization: int) -> models.QuerySet[Any, Any]:
         records = model.objects.owned_by(owner(pk=organization))
@@ -55,18 +57,20 @@ def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> Prepared:
         total = total_of(model, organization)
         return records.values_list(*columns, *([] if total is None else [total]))
 
-    return Prepared(model, build, 1)
+    return CompiledQuery(model, build, 1)
 
 
 def read_rows(
     queryset: models.QuerySet[Any, Any], columns: tuple[str, ...], start: int, stop: int
 ) -> tuple[Sequence[Any], int | None]:
-    """`list(queryset.values_list(*columns)[start:stop])`, each with or without more columns behind these; and
-    how many rows there are in all, where that is known as well."""
+    """Return `queryset.values_list(*columns)[start:stop]`, and the total if it comes with them.
+
+    A row may have more columns at the end.
+    """
     model: Any = queryset.model
     rows = owned_rows(queryset)
-    is_usual = rows and rows.ordering == tuple(model._meta.ordering)
-    organizations = rows.organizations if rows and is_usual else None
+    is_default = rows and rows.ordering == tuple(model._meta.ordering)
+    organizations = rows.organizations if rows and is_default else None
     if organizations is None or len(organizations) != 1 or start > FAR:
         return part(queryset, columns, start, stop), None
     owner: Any = model._meta.get_field("organization").related_model
@@ -80,7 +84,7 @@ def columns_of(model: type[models.Model]) -> tuple[str, ...]:
 
 
 def find_record(model: type[M], organization: models.Model, pk: int, *, lock: bool = False) -> M | None:
-    """The organization's own record, or None; with `lock`, held until the transaction ends."""
+    """Return the organization's record, or None. With `lock`, lock it until the transaction ends."""
     columns = columns_of(model)
     for row in by_id(model, type(organization), columns, lock=lock).rows(organization.pk, pk):
         record = model.from_db(router.db_for_write(model), columns, row)

@@ -1,4 +1,4 @@
-"""A query that is compiled once answers as the queryset itself would, every time."""
+"""A compiled query returns the rows of its queryset, for any values and on any connection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.db.models.functions import Concat
 
 from assignments.models import ProjectAssignment
 from productive.accounts.models import Person
-from productive.database.query_cache import Prepared
+from productive.database.query_cache import CompiledQuery
 from tests.support.factories import PersonFactory, ProjectAssignmentFactory
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def named(organization: int, title: str) -> models.QuerySet[Person, Any]:
 def test_rows_are_those_of_the_queryset(django_assert_num_queries: Any) -> None:
     designer, other = PersonFactory(title="Designer"), PersonFactory(title="Designer")
     PersonFactory(organization=designer.organization, title="Developer")
-    query = Prepared(Person, named, 1, "")
+    query = CompiledQuery(Person, named, 1, "")
     for person in (designer, other, designer):
         with django_assert_num_queries(1):
             rows = query.rows(person.organization_id, "Designer")
@@ -38,44 +38,43 @@ def test_rows_are_those_of_the_queryset(django_assert_num_queries: Any) -> None:
     assert query.rows(designer.organization_id, "' OR 1=1 --") == []
 
 
-def test_columns_come_as_python_values() -> None:
-    """Moments and JSON, which databases keep in their own ways."""
+def test_datetimes_and_json_are_converted() -> None:
     row = ProjectAssignmentFactory(preferences={"a": [1, None]}, watched=True)
 
     def one(pk: int) -> models.QuerySet[ProjectAssignment, Any]:
         return ProjectAssignment.objects.filter(pk=pk).values_list("created_at", "preferences", "watched")
 
-    ((moment, preferences, watched),) = Prepared(ProjectAssignment, one, 1).rows(row.pk)
+    ((moment, preferences, watched),) = CompiledQuery(ProjectAssignment, one, 1).rows(row.pk)
     row.refresh_from_db()
     assert (moment, preferences, watched) == (row.created_at, {"a": [1, None]}, True)
 
 
-def test_value_that_is_not_used_as_it_is_is_refused() -> None:
-    """It would be the stand-in that is asked for."""
+def test_query_that_changes_a_value_is_rejected() -> None:
+    """Its SQL would have the changed placeholder."""
 
     def changed(pk: int) -> models.QuerySet[Person, Any]:
         return Person.objects.filter(pk=pk + 1).values_list("pk")
 
     with pytest.raises(ValueError, match="as it is"):
-        Prepared(Person, changed, 1).rows(1)
+        CompiledQuery(Person, changed, 1).rows(1)
 
 
 @pytest.mark.parametrize("values", [(), (1,), (1, "a", "b"), ("1", "a"), (1, 2), (True, "a"), (1, None)])
-def test_values_that_are_no_such_examples_are_refused(values: Any) -> None:
-    query = Prepared(Person, named, 1, "")
+def test_values_of_other_types_than_the_examples_are_rejected(values: Any) -> None:
+    query = CompiledQuery(Person, named, 1, "")
     with pytest.raises(ValueError, match=r"takes values of the types \(int, str\), not"):
         query.rows(*values)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_query_outlives_the_connection_that_it_was_compiled_for() -> None:
-    """Threads that compile it at once disturb no other, and when they end, nothing of them is kept."""
+def test_query_keeps_no_connection() -> None:
+    """Several threads compile it at the same time, and end."""
     person = PersonFactory(title="Designer", archived_at="2026-01-01T00:00Z")
-    query, at_once = Prepared(Person, named, 1, ""), Barrier(4)
+    query, at_once = CompiledQuery(Person, named, 1, ""), Barrier(4)
     found: list[Any] = []
     compiled_for: list[Any] = []
 
-    def ask() -> None:
+    def run() -> None:
         connection = connections["default"]
         compiled_for.append(ref(connection))
         at_once.wait(10)
@@ -84,7 +83,7 @@ def test_query_outlives_the_connection_that_it_was_compiled_for() -> None:
         finally:
             connections.close_all()
 
-    threads = [Thread(target=ask) for _ in range(4)]
+    threads = [Thread(target=run) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

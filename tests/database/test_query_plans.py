@@ -1,10 +1,10 @@
-"""How PostgreSQL answers what the API asks: by an index, and in order without sorting an organization.
+"""PostgreSQL reads the rows of each request by an index, and in order without sorting all of them.
 
-The requests come from the router, the filter sets and the sorts, so a new one is asked unasked. Each is sent,
-and every SELECT that it made is run again under EXPLAIN ANALYZE, which says what was really read.
+The requests are generated from the router, the filter sets and the sorts, so that new ones are covered. The
+test sends each of them and runs its SELECTs again with EXPLAIN ANALYZE, which reports what was read.
 
-A search for a part of a text (`contains`, `query`, their negations) reads the organization's rows, found by
-an index that begins with the organization: that counts as using one. So does a filter that most rows match.
+A search within text (`contains`, `query`, their negations) reads the organization's rows by an index that
+begins with the organization, which is accepted. So is a filter that most rows match.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def analyze(cursor: Any) -> None:
 
 
 def plans(api: Api, path: str) -> list[Any]:
-    """The plan of each SELECT that a request makes once its token is known, as it was carried out."""
+    """Return the plan of each SELECT of a request after the one for its token, as it was executed."""
     with CaptureQueriesContext(connection) as captured:
         answer = api.get(path)
     assert answer.status == 200, (path, answer)
@@ -186,19 +186,19 @@ def nodes(plan: Any) -> Iterator[Any]:
         yield from nodes(child)
 
 
-def given(node: Any) -> int:
-    """How many rows a node gave to the one above it."""
+def returned(node: Any) -> int:
+    """Return how many rows a node returned."""
     return round(node["Actual Rows"] * node["Actual Loops"])
 
 
-def looked_at(node: Any) -> int:
-    """How many rows of its table a node looked at."""
+def rows_read(node: Any) -> int:
+    """Return how many rows of its table a node read."""
     removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    return given(node) + round(removed * node["Actual Loops"])
+    return returned(node) + round(removed * node["Actual Loops"])
 
 
 def read_whole(plan: Any) -> set[str]:
-    """The tables of many rows that the plan reads without an index."""
+    """Return the large tables that the plan reads without an index."""
     return {
         node["Relation Name"]
         for node in nodes(plan)
@@ -207,12 +207,12 @@ def read_whole(plan: Any) -> set[str]:
 
 
 def most_sorted(plan: Any) -> int:
-    """How many rows were sorted at once."""
+    """Return the largest number of rows that one node sorted."""
     sorts = [node for node in nodes(plan) if node["Node Type"] in ("Sort", "Incremental Sort")]
-    return max((given(node["Plans"][0]) for node in sorts), default=0)
+    return max((returned(node["Plans"][0]) for node in sorts), default=0)
 
 
-# --- what can be asked ----------------------------------------------------------------------------
+# --- Requests -------------------------------------------------------------------------------------
 
 
 def orders(resource: str) -> Iterator[str]:
@@ -289,7 +289,7 @@ def test_page_in_any_order_reads_its_own_rows_alone(api: Api) -> None:
             far = following(api, far)
         for page in (first, f"{first}&page[after]=", after, far):
             plan = plans(api, page)[0]
-            rows = max(looked_at(node) for node in nodes(plan) if node.get("Relation Name") in ROWS)
+            rows = max(rows_read(node) for node in nodes(plan) if node.get("Relation Name") in ROWS)
             if rows > SIZE + 1 or most_sorted(plan):
                 found[page] = rows, most_sorted(plan)
     assert found == {}
@@ -335,7 +335,7 @@ def test_page_of_an_organization_apart_reads_its_own_rows_alone(
         first = f"project_assignments?sort={sort}&page[size]={SIZE}"
         for page in (first, f"{first}&page[number]=9", f"{first}&page[after]=", following(api, first)):
             plan = plans(api, page)[0]
-            rows = [looked_at(node) for node in nodes(plan) if node.get("Relation Name") in ROWS]
+            rows = [rows_read(node) for node in nodes(plan) if node.get("Relation Name") in ROWS]
             if max(rows) > 9 * SIZE or most_sorted(plan):
                 found[page] = rows, most_sorted(plan)
     assert found == {}
@@ -350,7 +350,7 @@ def test_generic_plan_uses_an_index_too(resource: str, api: Api) -> None:
         statement = query.compile(connection)
         sql = f"{statement.sql} LIMIT %s OFFSET %s"
         values = [*statement.params, SIZE, 0]
-        for place in statement.places:
+        for place in statement.values:
             values[place] = "no digest" if query is TOKENS else OWN
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
