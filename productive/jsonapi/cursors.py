@@ -1,8 +1,7 @@
-"""Cursors: the place where a page ended, and the rows after it.
+"""Cursors: read and write the place where a page ended, and select the rows after it.
 
-A cursor holds the last row's values in the columns of the order. So nothing before that place is read again,
-and the row itself need not be there any more. Only the database compares: its collation says how text is
-ordered.
+A cursor holds the values of the last row in the columns of the order. So the rows before it aren't read
+again, and it stays valid if the row is deleted. The database compares the values, by its own collation.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from productive.database.owned_rows import compared
 from productive.jsonapi.errors import UNKNOWN_CURSOR, ParameterError
 from productive.jsonapi.parsers import MAX_ID
 
-# The longest line of a request is little longer, so no link could carry more.
+# A request line may be little longer, so no link could have a longer cursor.
 MAX_CURSOR = 8_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
 class CursorError(ParameterError):
-    """400: a cursor that no link of a list in this order holds."""
+    """400: not a cursor of a list in this order."""
 
     def __init__(self, cursor: str) -> None:
         super().__init__("invalid_page", cursor, "page[after]", detail=UNKNOWN_CURSOR)
@@ -36,7 +35,7 @@ class CursorError(ParameterError):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One column of an order. Nulls count as largest, as everywhere in this API."""
+    """One column of an order. Nulls are the largest values, as everywhere in this API."""
 
     column: str
     field: models.Field[Any, Any]
@@ -67,7 +66,7 @@ class Term:
 
 
 def terms_of(queryset: models.QuerySet[Any, Any]) -> list[Term]:
-    """A queryset's order: expressions where the request says it, names where the model does."""
+    """Return the order of a queryset: expressions if the request has a sort, else the names of the model."""
     terms = []
     for key in queryset.query.order_by or queryset.model._meta.ordering or ():
         column, descending = (
@@ -79,39 +78,39 @@ def terms_of(queryset: models.QuerySet[Any, Any]) -> list[Term]:
     return terms
 
 
-# --- on the wire ----------------------------------------------------------------------------------
+# --- Reading and writing --------------------------------------------------------------------------
 
 
 def cursor_at(terms: Sequence[Term], values: Sequence[Any]) -> str:
-    """The cursor of the row that has these values."""
+    """Return the cursor of a row with these values."""
     written = [(v - EPOCH) // MICROSECOND if isinstance(v, datetime) else v for v in values]
-    return urlsafe_b64encode(orjson.dumps([spelled(terms), *written])).rstrip(b"=").decode()
+    return urlsafe_b64encode(orjson.dumps([order_of(terms), *written])).rstrip(b"=").decode()
 
 
 def values_at(terms: Sequence[Term], cursor: str) -> list[Any]:
-    """The values that a cursor holds. Raise CursorError for what `cursor_at` never writes in this order."""
+    """Return the values of a cursor. Raise CursorError unless `cursor_at` writes it for this order."""
     if len(cursor) > MAX_CURSOR:
         raise CursorError(cursor)
     try:
         match orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))):
-            case [order, *written] if order == spelled(terms):
+            case [order, *written] if order == order_of(terms):
                 values = [read(term, value) for term, value in zip(terms, written, strict=True)]
             case _:
                 raise CursorError(cursor)
     except (ValueError, OverflowError):
         raise CursorError(cursor) from None
-    # Base64 and JSON can be spelled in many ways; only one of them was ever given to a client.
+    # Base64 and JSON have many spellings; `cursor_at` writes one.
     if cursor_at(terms, values) != cursor:
         raise CursorError(cursor)
     return values
 
 
-def spelled(terms: Sequence[Term]) -> str:
+def order_of(terms: Sequence[Term]) -> str:
     return ",".join(map(str, terms))
 
 
 def read(term: Term, value: Any) -> Any:
-    """Raise ValueError or OverflowError for what a column of this kind never holds."""
+    """Return the value of a column. Raise ValueError or OverflowError if a column can't have it."""
     if value is None and term.nullable:
         return None
     match term.field:
@@ -124,13 +123,13 @@ def read(term: Term, value: Any) -> Any:
     raise ValueError
 
 
-# --- in the database ------------------------------------------------------------------------------
+# --- Selecting ------------------------------------------------------------------------------------
 
 
 def ranges_after(terms: Sequence[Term], values: Sequence[Any]) -> list[Q]:
-    """What comes after the values: one range of an index, or two where its first column's nulls are apart.
+    """Return conditions for the rows after the values: one range of an index, or two for nulls and others.
 
-    Two, the nearer first, are to be asked for one after the other: no database reads both in order at once.
+    Two ranges need two queries, in this order: no database reads both of them along an index in one.
     """
     first, *others = terms
     if values[0] is None:
@@ -141,19 +140,21 @@ def ranges_after(terms: Sequence[Term], values: Sequence[Any]) -> list[Q]:
 
 
 def after(terms: Sequence[Term], values: Sequence[Any]) -> Q:
-    """What comes after the values: as one comparison where the order allows, else begun with one."""
+    """Return a condition for the rows after the values, which begins with a comparison if possible."""
     length = comparable(terms, values)
     if length == len(terms):
-        return placed(terms, "<" if terms[0].descending else ">", values)
+        return compare(terms, "<" if terms[0].descending else ">", values)
     exactly = one_by_one(terms, values)
     if not length:
         return exactly
-    return placed(terms[:length], "<=" if terms[0].descending else ">=", values) & exactly
+    return compare(terms[:length], "<=" if terms[0].descending else ">=", values) & exactly
 
 
 def comparable(terms: Sequence[Term], values: Sequence[Any]) -> int:
-    """How many of the first columns can be compared together: those of one direction, with no null among
-    what comes after."""
+    """Return how many of the first columns can be compared together.
+
+    These have the same direction, and no null comes after their values.
+    """
     for length, (term, value) in enumerate(zip(terms, values, strict=True)):
         no_null = value is not None and (term.descending or not term.nullable)
         if not no_null or term.descending is not terms[0].descending:
@@ -161,14 +162,14 @@ def comparable(terms: Sequence[Term], values: Sequence[Any]) -> int:
     return len(terms)
 
 
-def placed(terms: Sequence[Term], operator: str, values: Sequence[Any]) -> Q:
-    """The columns of these terms with as many of the values."""
+def compare(terms: Sequence[Term], operator: str, values: Sequence[Any]) -> Q:
+    """Compare the columns of these terms with as many of the values."""
     constants = [Value(value, term.field) for term, value in zip(terms, values, strict=False)]
     return compared([term.column for term in terms], operator, constants)
 
 
 def one_by_one(terms: Sequence[Term], values: Sequence[Any]) -> Q:
-    """a > 1 or (a = 1 and b > 2), for any directions and with nulls."""
+    """Return a > 1 or (a = 1 and b > 2), in any direction and with nulls."""
     (term, *others), (value, *rest) = terms, values
     later = term.follows(value)
     return later | (term.equals(value) & one_by_one(others, rest)) if others else later

@@ -1,4 +1,4 @@
-"""Pages, by number with a total or by cursor without one; their links and what the meta object tells."""
+"""Paginate by number, with a total, or by cursor, without one; and write the links and the meta object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AnyQuerySet = models.QuerySet[Any, Any]
 
 
 class Contents(NamedTuple):
-    """A page's rows, the page parameters of each link, and the meta object."""
+    """The rows of a page, the query parameters of each link, and the meta object."""
 
     rows: Sequence[Any]
     links: Mapping[str, Mapping[str, object]]
@@ -37,7 +37,7 @@ class Contents(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is asked for, by its number."""
+    """A page by its number."""
 
     number: int
     size: int
@@ -47,12 +47,12 @@ class Page:
         return (self.number - 1) * self.size
 
     def rows(self, queryset: AnyQuerySet, columns: Sequence[str]) -> tuple[Sequence[Any], int | None]:
-        """This page's rows, none where it begins beyond what a database counts to; the total where known."""
+        """Return this page's rows, and the total if it is known. Beyond a bigint there are no rows."""
         last = self.offset + self.size
         return ([], None) if last > MAX_ID else read_rows(queryset, tuple(columns), self.offset, last)
 
     def total(self, queryset: AnyQuerySet, rows: Sequence[Any]) -> int:
-        """How many rows there are in all; counted only where the page itself doesn't show it."""
+        """Return the number of all rows. The last page shows it; else it is counted."""
         if len(rows) < self.size and (rows or self.number == 1):
             return self.offset + len(rows)
         return total(queryset)
@@ -87,34 +87,30 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class CursorPage:
-    """The part of a list after a cursor, or its beginning where the cursor is "".
+    """The page after a cursor; the first one if the cursor is "".
 
-    It costs the same at any depth: what is before it is neither read nor counted. One row more than fits is
-    asked for: its presence says that there is a next page.
+    It costs the same at any depth, as the rows before it are neither read nor counted. One row more than fits
+    is fetched, to know whether there is a next page.
     """
 
     cursor: str
     size: int
 
-    @property
-    def asked(self) -> int:
-        return self.size + 1
-
     def read(self, queryset: AnyQuerySet, columns: Sequence[str]) -> Contents:
-        """Raise CursorError where the cursor is none of this order."""
+        """Raise CursorError unless the cursor is one of this order."""
         terms = terms_of(queryset)
         values = self.values(terms)
-        # The columns of the order come last, where nobody who reads the row by `columns` looks.
+        # The columns of the order come last, so that those of `columns` keep their places.
         names = [*columns, *(term.column for term in terms if term.column not in columns)]
         places = [names.index(term.column) for term in terms]
         rows: list[Any] = []
         for found in following(queryset, terms, values):
-            if len(rows) < self.asked:
-                rows += found.values_list(*names)[: self.asked - len(rows)]
+            if len(rows) <= self.size:
+                rows += found.values_list(*names)[: self.size + 1 - len(rows)]
         return self.contents(rows, terms, lambda row: [row[place] for place in places])
 
     def values(self, terms: Sequence[Term]) -> list[Any] | None:
-        """Where the page before this one ended; None at the beginning."""
+        """Return the values of the last row of the page before; None for the first page."""
         return values_at(terms, self.cursor) if self.cursor else None
 
     def contents(
@@ -130,7 +126,7 @@ class CursorPage:
 def following(
     queryset: AnyQuerySet, terms: Sequence[Term], values: Sequence[Any] | None
 ) -> Sequence[AnyQuerySet]:
-    """What comes after these values, or all: one range of an index after the other."""
+    """Return the rows after these values, or all rows, as one queryset for each range of an index."""
     if terms[0].column == "id":
         direction = -1 if terms[0].descending else 1
         return [along(queryset, direction, values[0] if values else None)]
@@ -138,7 +134,10 @@ def following(
 
 
 def page_of(params: QueryDict) -> Page | CursorPage:
-    """Raise ParameterError where the query string names no page. A size over the maximum is cut to it."""
+    """Return the page that the query parameters name. A larger size than the maximum becomes the maximum.
+
+    Raise ParameterError for an invalid or unknown page parameter.
+    """
     for name in params:
         if name.partition("[")[0] == "page" and name not in PARAMETERS:
             raise ParameterError("invalid_page", name, name)
@@ -160,7 +159,7 @@ def page_parameter(params: QueryDict, name: str, default: int) -> int:
 
 
 def addresses(request: Request, links: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
-    """Each link's address: the request's own query, then the page that the link leads to."""
+    """Return the URL of each link: the query of the request, then the page parameters of the link."""
     query = [
         (name, value)
         for name, values in request.query_params.lists()

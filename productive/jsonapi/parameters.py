@@ -1,4 +1,4 @@
-"""The query string: what is included, and which fields are shown."""
+"""Parse the query parameters `include` and `fields`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.records import resource_type
 from productive.jsonapi.serializers import ModelSerializer
 
-# Each level may be a join or a query over everything that the one before found.
+# Each level may be a join, or a query for all records of the level above.
 MAX_INCLUDE_DEPTH = 5
 FIELDS = re.compile(r"fields\[([^\[\]]*)\]")
 
 
 def only_value(params: QueryDict, name: str, code: str) -> str | None:
-    """The parameter's value, or None where it wasn't sent.
+    """Return the parameter's value, or None.
 
-    Raise ParameterError where it was sent twice, which would mean two things, or spelled as a list that it
-    isn't (`include[]`).
+    Raise ParameterError if it is given twice, or as a list (`include[]`).
     """
     for other in params if "[" not in name else ():
         if other.startswith(f"{name}["):
@@ -33,7 +32,7 @@ def only_value(params: QueryDict, name: str, code: str) -> str | None:
 
 
 def include_tree(params: QueryDict, serializer_class: type[ModelSerializer]) -> IncludeTree:
-    """The relationship paths of `include=a,b.c` as a tree. Raise ParameterError for an unknown one."""
+    """Return the paths of `include=a,b.c` as a tree. Raise ParameterError for an unknown relationship."""
     tree: dict[str, Any] = {}
     for path in (only_value(params, "include", "unsupported_include") or "").split(","):
         branch, serializer, names = tree, serializer_class, path.split(".")
@@ -55,7 +54,7 @@ def frozen(tree: dict[str, Any]) -> IncludeTree:
 
 
 def sparse_fields(params: QueryDict) -> SparseFields:
-    """The names of each `fields[type]=a,b`. Raise ParameterError for a type or a name that doesn't exist."""
+    """Return the names of each `fields[type]=a,b`. Raise ParameterError for an unknown type or name."""
     shown: dict[str, frozenset[str]] = {}
     for parameter in params:
         if parameter != "fields" and not parameter.startswith("fields["):

@@ -1,4 +1,4 @@
-"""Connections of the pool: a dead one is never lent, and a plan is made once."""
+"""The pool lends no dead connection, and prepared statements survive a migration."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def end(process: int) -> None:
         assert cursor.fetchone() == (True,)
 
 
-def test_connection_that_the_server_has_ended_is_not_lent(pool: Any) -> None:
+def test_connection_that_the_server_ended_is_not_lent(pool: Any) -> None:
     with pool.connection() as lent:
         first = process_of(lent)
     with pool.connection() as lent:
@@ -54,24 +54,24 @@ def test_connection_that_the_server_has_ended_is_not_lent(pool: Any) -> None:
         assert lent.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_server_is_asked_once_in_a_while(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_pool_rarely_sends_a_query_to_check_a_connection(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = []
     execute = psycopg.Connection.execute
 
     def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        asked.append(args)
+        sent.append(args)
         return execute(self, *args, **kwargs)
 
     monkeypatch.setattr(psycopg.Connection, "execute", counted)
     for _ in range(3):
         with pool.connection():
             pass
-    assert len(asked) <= 1
+    assert len(sent) <= 1
     monkeypatch.setattr(connections, "TRUSTED_SECONDS", 0)
     with pool.connection():
         pass
-    assert len(asked) >= 1
-    assert set(asked) == {("",)}
+    assert len(sent) >= 1
+    assert set(sent) == {("",)}
 
 
 def prepared() -> list[str]:

@@ -39,7 +39,7 @@ COUNTED = [ProjectAssignment, ServiceAssignment]
 
 
 def stored(model: Any) -> dict[tuple[int, int], int]:
-    """(organization, block) → number, as the database keeps it; zeros are as good as nothing."""
+    """Return (organization, block) → number as stored, without zeros."""
     counts: Any = row_count_of(model)
     rows = counts.objects.values_list("organization_id", "block").annotate(Sum("number"))
     return {(owner, block): number for owner, block, number in rows if number}
@@ -91,7 +91,7 @@ def test_every_write_is_counted(model: Any) -> None:
     assert stored(model) == counted(model) == {(other.pk, rows[5].pk >> BLOCK_BITS): 1}
 
 
-def test_what_is_rolled_back_was_never_counted() -> None:
+def test_rows_that_are_rolled_back_are_not_counted() -> None:
     organization = OrganizationFactory()
     create(organization, 1)
     with pytest.raises(RuntimeError), transaction.atomic():
@@ -100,7 +100,7 @@ def test_what_is_rolled_back_was_never_counted() -> None:
     assert stored(ProjectAssignment) == {(organization.pk, 0): 1}
 
 
-def test_row_that_is_there_already_is_not_counted_again() -> None:
+def test_ignored_conflict_is_not_counted() -> None:
     organization = OrganizationFactory()
     row = ProjectAssignmentFactory(organization=organization)
     same = ProjectAssignment(organization=organization, project=row.project, person=row.person)
@@ -109,7 +109,7 @@ def test_row_that_is_there_already_is_not_counted_again() -> None:
     assert total(ProjectAssignment.objects.all()) == 1
 
 
-def test_row_that_moves_is_counted_where_it_is() -> None:
+def test_row_with_a_new_id_moves_to_its_block() -> None:
     organization = OrganizationFactory()
     create(organization, 1, 2, block(1))
     ProjectAssignment.objects.filter(pk=2).update(id=block(3))
@@ -121,7 +121,7 @@ def test_row_that_moves_is_counted_where_it_is() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_emptied_table_has_no_rows() -> None:
+def test_flush_resets_the_counts() -> None:
     create(OrganizationFactory(), 1, block(1))
     call_command("flush", interactive=False, verbosity=0)
     assert stored(ProjectAssignment) == {}
@@ -213,7 +213,7 @@ def test_total_is_the_count(narrow: Any, is_known: bool, django_assert_num_queri
     assert total(queryset) == queryset.count()
 
 
-def test_total_of_many_is_one_short_query(django_assert_num_queries: Any) -> None:
+def test_total_reads_no_row(django_assert_num_queries: Any) -> None:
     own = OrganizationFactory()
     create(own, *range(1, 30))
     with django_assert_num_queries(1) as queries:
@@ -222,8 +222,8 @@ def test_total_of_many_is_one_short_query(django_assert_num_queries: Any) -> Non
 
 
 @pytest.mark.parametrize("order", ["id", "-id", "pk", "-pk", "-watched"])
-def test_part_is_the_slice(order: str) -> None:
-    """Blocks of which some are full of holes, and other organizations' rows between."""
+def test_part_equals_the_slice(order: str) -> None:
+    """Some blocks are sparse, and rows of another organization are between them."""
     own, other = OrganizationFactory(), OrganizationFactory()
     chosen = random.Random(7)
     ids = [
@@ -246,7 +246,7 @@ def test_part_is_the_slice(order: str) -> None:
             assert list(part(rows, ["id", "person"], before + start, before + stop)) == everything[start:stop]
 
 
-def test_rows_of_a_reversed_list_are_the_last_ones() -> None:
+def test_reversed_queryset_begins_with_the_last_rows() -> None:
     own = OrganizationFactory()
     create(own, 3, 5, 8)
     found, _ = read_rows(ProjectAssignment.objects.owned_by(own).reverse(), ("id",), 0, 2)
