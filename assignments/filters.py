@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-import django_filters
+from typing import Any
+
+from django.db.models import QuerySet
 
 from assignments.tracking_filters import DayFilter, KindFilter
 from productive.jsonapi.filters import Filter, FilterSet, IdFilter, QueryFilter, TextFilter
@@ -15,11 +17,17 @@ class PairFilter(IdFilter):
         return Filter.describe(self, name)
 
 
-class TrackingDecisionFilterSet(django_filters.FilterSet):
+class TrackingDecisionFilterSet(FilterSet):
+    id = None  # type: ignore[assignment]
     person_id = PairFilter("id")
     service_id = PairFilter("id")
     on = DayFilter()
     kind = KindFilter()
+
+    def filter_by(self, name: str, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Filter one side of the pairs."""
+        filtered: QuerySet[Any] = self.filters[name].filter(queryset, self.form.cleaned_data[name])
+        return filtered
 
 
 class ServiceAssignmentFilterSet(FilterSet):

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+import django_filters
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from assignments.access import Access, in_state
 from assignments.tracking import Kind, trackable_by, who_may_track
-from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.filters import Condition, Filter, IdFilter
 from productive.jsonapi.parsers import parse_day
 
@@ -18,49 +20,42 @@ AnyQuerySet = QuerySet[Any, Any]
 
 
 class Qualifier(Filter):
-    """A value that another filter asks for. By itself it means nothing, so alone it is refused."""
+    """A value that a tracking filter uses. It filters nothing by itself."""
 
     can_be_negated = False
     takes_one_value = True
 
-    def needs(self, filters: Mapping[str, Filter]) -> list[str]:
+    def needs(self, filters: Mapping[str, django_filters.Filter]) -> list[str]:
         return [name for name, other in filters.items() if isinstance(other, TrackingFilter)]
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
-        asking = self.needs(self.parent.filters)
-        if value and not any(self.parent.form.cleaned_data[name] for name in asking):
-            told = f"{self.field_name} without {' or '.join(asking)}"
-            raise ParameterError("unsupported_filter", told, value[0].parameter)
         return qs
 
-    def only_value(self, conditions: list[Condition] | None) -> Any:
-        """The one value that was sent, or None."""
-        if not conditions:
-            return None
-        values = self.values(conditions[0])
-        if len(values) > 1:
-            raise ParameterError(
-                "unsupported_filter_value", ",".join(conditions[0].values), conditions[0].parameter
-            )
-        return values[0]
+
+class DayField(forms.DateField):
+    """Accept days only as YYYY-MM-DD."""
+
+    def to_python(self, value: Any) -> date:
+        day = parse_day(value)
+        if day is None:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return day
 
 
-class DayFilter(Qualifier):
+class DayFilter(Qualifier, django_filters.DateFilter):
     """A calendar day, YYYY-MM-DD; without one it is today in the organization's time zone."""
 
+    field_class = DayField
     value_schema = {"type": "string", "format": "date"}
 
-    def read(self, text: str) -> date | None:
-        return parse_day(text)
 
-
-class KindFilter(Qualifier):
+class KindFilter(Qualifier, django_filters.TypedChoiceFilter):
     """time or expense; without one it is time."""
 
     value_schema = {"type": "string", "enum": [*Kind]}
 
-    def read(self, text: str) -> Kind | None:
-        return Kind(text) if text in set(Kind) else None
+    def __init__(self) -> None:
+        super().__init__(choices=[(kind, kind) for kind in Kind], coerce=Kind)
 
 
 class TrackingFilter(IdFilter):
@@ -70,20 +65,24 @@ class TrackingFilter(IdFilter):
         return Filter.describe(self, name)
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
-        for condition in value or ():
-            allowed = self.allowed(qs, condition, *asked(self.parent))
-            qs = allowed if condition.operation == "eq" else qs.exclude(pk__in=allowed.values("pk"))
+        for operation, ids in value or ():
+            allowed = self.allowed(qs, ids, *day_and_kind(self.parent))
+            qs = allowed if operation == "eq" else qs.exclude(pk__in=allowed.values("pk"))
         return qs
 
-    def allowed(self, qs: AnyQuerySet, condition: Condition, on: date, kind: Kind) -> AnyQuerySet:
+    def allowed(self, qs: AnyQuerySet, ids: list[int], on: date, kind: Kind) -> AnyQuerySet:
         raise NotImplementedError
 
 
-def asked(filterset: Any) -> tuple[date, Kind]:
-    """The day and the kind that the request asks for."""
-    given, filters = filterset.form.cleaned_data, filterset.filters
-    on = filters["on"].only_value(given["on"]) or filterset.request.auth.organization.today()
-    return on, filters["kind"].only_value(given["kind"]) or Kind.TIME
+def day_and_kind(filterset: Any) -> tuple[date, Kind]:
+    """Return the day and the kind of a valid filter set, by default today and time."""
+    cleaned = filterset.form.cleaned_data
+    on, kind = (only_value(cleaned.get(name)) for name in ("on", "kind"))
+    return on or filterset.request.auth.organization.today(), kind or Kind.TIME
+
+
+def only_value(conditions: list[Condition] | None) -> Any:
+    return conditions[0].values[0] if conditions else None
 
 
 class TrackableByFilter(TrackingFilter):
@@ -91,30 +90,26 @@ class TrackableByFilter(TrackingFilter):
 
     takes_one_value = True
 
-    def allowed(self, qs: AnyQuerySet, condition: Condition, on: date, kind: Kind) -> AnyQuerySet:
-        person, *others = self.values(condition)
-        if others:
-            raise ParameterError("unsupported_filter_value", ",".join(condition.values), condition.parameter)
-        return trackable_by(qs, person, on, kind)
+    def allowed(self, qs: AnyQuerySet, ids: list[int], on: date, kind: Kind) -> AnyQuerySet:
+        return trackable_by(qs, ids[0], on, kind)
 
 
 class MayTrackFilter(TrackingFilter):
     """People who may track on one of these services."""
 
-    def allowed(self, qs: AnyQuerySet, condition: Condition, on: date, kind: Kind) -> AnyQuerySet:
-        return who_may_track(qs, self.values(condition), on, kind)
+    def allowed(self, qs: AnyQuerySet, ids: list[int], on: date, kind: Kind) -> AnyQuerySet:
+        return who_may_track(qs, ids, on, kind)
 
 
-class AccessFilter(Filter):
+class AccessFilter(Filter, django_filters.TypedChoiceFilter):
     """States of `access`."""
 
     value_schema = {"type": "string", "enum": [*Access]}
 
-    def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
-        for condition in value or ():
-            states = set(self.values(condition))
-            qs = in_state(qs, states if condition.operation == "eq" else set(Access) - states)
-        return qs
+    def __init__(self) -> None:
+        super().__init__(choices=[(state, state) for state in Access], coerce=Access)
 
-    def read(self, text: str) -> Access | None:
-        return Access(text) if text in set(Access) else None
+    def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
+        for operation, states in value or ():
+            qs = in_state(qs, set(states) if operation == "eq" else set(Access).difference(states))
+        return qs

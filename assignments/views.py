@@ -27,13 +27,13 @@ from assignments.serializers import (
     TrackingDecisionSerializer,
 )
 from assignments.tracking import Decision, Kind, decide_all, with_budget
-from assignments.tracking_filters import asked
+from assignments.tracking_filters import day_and_kind
 from catalog.models import Service
 from productive.accounts.models import Person
 from productive.jsonapi.cursors import Term
 from productive.jsonapi.documents import Plan, Row
 from productive.jsonapi.errors import ParameterError
-from productive.jsonapi.filters import read_conditions
+from productive.jsonapi.filter_backends import FilterBackend
 from productive.jsonapi.pagination import Contents, CursorPage, Page
 from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
 from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
@@ -89,24 +89,21 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
         params = self.request.query_params
         if "sort" in params:
             raise ParameterError("unsupported_sort", params["sort"], "sort")
-        filterset = TrackingDecisionFilterSet(
-            read_conditions(params, TrackingDecisionFilterSet),
-            queryset=self.people(),
-            request=self.request,
-        )
-        filterset.form.is_valid()
-        given = filterset.form.cleaned_data
-        on, kind = asked(filterset)
-        people = filterset.filters["person_id"].filter(self.people(), given["person_id"])
-        services = filterset.filters["service_id"].filter(self.services(), given["service_id"])
-        if given["service_id"]:
+        filterset = FilterBackend().get_filterset(self.request, self.people(), self)
+        used = {} if filterset is None else filterset.filters
+        people, services = self.people(), self.services()
+        if "person_id" in used:
+            people = filterset.filter_by("person_id", people)
+        if "service_id" in used:
+            services = filterset.filter_by("service_id", services)
             contents = pairs_on(page, people, services)
             pairs = contents.rows
-        elif given["person_id"]:
+        elif "person_id" in used:
             contents = pairs_on(page, services, people)
             pairs = [(person, service) for service, person in contents.rows]
         else:
             raise ParameterError("missing_filter", "person_id, service_id", "filter")
+        on, kind = day_and_kind(filterset)
         return contents._replace(rows=self.rows(plan, pairs, on, kind))
 
     def read_one(self, plan: Plan, pk: str) -> Sequence[Row]:

@@ -288,8 +288,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["productive.jsonapi.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "productive.jsonapi.renderers.ContentNegotiation",
     "DEFAULT_FILTER_BACKENDS": [
-        "productive.jsonapi.filters.FilterBackend",
-        "productive.jsonapi.filters.SortBackend",
+        "productive.jsonapi.filter_backends.FilterBackend",
+        "productive.jsonapi.filter_backends.OrderingFilter",
     ],
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "productive.jsonapi.errors.exception_handler",

@@ -1,13 +1,12 @@
-"""Filters: `filter[name]=…`, `filter[name][operation]=…`, with lists in all three spellings; and sorting.
+"""Filters: django-filter's, each with operations (`filter[name][contains]=x`) and lists of values.
 
-A room declares a filter in one line. Each takes the operations that make sense for its type; an unknown
-filter, operation, value or sort is refused, never ignored.
+A filter set declares a filter in one line. It may also declare any filter of django-filter itself; clients
+then send `filter[name]=x`. `filter_backends` reads the query string.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from inspect import getdoc
 from operator import or_
@@ -15,26 +14,22 @@ from typing import Any, NamedTuple
 
 import django_filters
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.expressions import OrderBy
-from django.http import QueryDict
-from rest_framework.filters import BaseFilterBackend
-from rest_framework.request import Request
+from django.db.models.constants import LOOKUP_SEP
+from django.utils.datastructures import MultiValueDict
 
 from productive.database.moments import Moment
-from productive.jsonapi.errors import ParameterError
-from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
 
-PARAMETER = re.compile(
-    r"filter\[(?P<name>[^\[\]]*)\](?:\[(?P<operation>[^\[\]\d][^\[\]]*)\])?(?P<list>\[\d*\])?"
-)
+# Operations that exclude the rows which the operation they are mapped to finds.
 NEGATIONS = {"not_eq": "eq", "not_contain": "contains"}
+# Operation → lookup.
 TEXT_OPERATIONS = {"eq": "exact", "contains": "icontains"}
 NUMBER_OPERATIONS = {"gt": "gt", "gt_eq": "gte", "lt": "lt", "lt_eq": "lte"}
 
-# Each value of most filters is a condition of its own, and SQLite takes neither a thousand of them nor a very
+# Each value of most filters is a condition of its own. SQLite takes neither a thousand of them nor a very
 # long pattern.
 MAX_VALUES, MAX_TEXT = 100, 10_000
 
@@ -42,93 +37,134 @@ AnyQuerySet = models.QuerySet[Any, Any]
 
 
 class Condition(NamedTuple):
-    """One `filter[name][operation]`: any of the values will do. `parameter` is how the client wrote it."""
+    """An operation of a filter and its values, any of which may match."""
 
     operation: str
-    values: list[str]
-    parameter: str
+    values: list[Any]
+
+
+def key_of(name: str, operation: str) -> str:
+    """Return the form's key for a filter and operation: `name`, `name__contains`."""
+    return name if operation == "eq" else f"{name}{LOOKUP_SEP}{operation}"
+
+
+class ConditionsWidget(forms.Widget):
+    """Read the values of each operation from the form's data."""
+
+    def __init__(self, operations: Sequence[str]) -> None:
+        super().__init__()
+        self.operations = operations
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> dict[str, list[str]]:
+        keys = {key_of(name, operation): operation for operation in self.operations}
+        return {keys[key]: data.getlist(key) for key in data if key in keys}
 
 
 class ConditionsField(forms.Field):
-    """Carries a filter's conditions through django-filter's form; the filter itself reads the values."""
+    """Clean the values of each operation, one by one, with the field that django-filter has for one value."""
+
+    def __init__(self, parent: Filter, value_field: forms.Field) -> None:
+        super().__init__(required=False, label="", widget=ConditionsWidget(parent.all_operations()))
+        self.parent, self.value_field = parent, value_field
+
+    def clean(self, value: Mapping[str, list[str]]) -> list[Condition]:
+        return [
+            Condition(operation, self.clean_values(operation, texts)) for operation, texts in value.items()
+        ]
+
+    def clean_values(self, operation: str, texts: list[str]) -> list[Any]:
+        if self.parent.splits_at_commas:
+            texts = [part for text in texts for part in text.split(",")]
+        lookup = self.parent.operations[NEGATIONS.get(operation, operation)]
+        if len(texts) > MAX_VALUES and lookup != "in":
+            raise invalid_value(f"{len(texts)} values", operation)
+        values = []
+        for text in texts:
+            try:
+                values.append(self.value_field.clean(text))
+            except ValidationError:
+                raise invalid_value(text, operation) from None
+        if self.parent.takes_one_value and len(values) > 1:
+            raise invalid_value(",".join(texts), operation)
+        return values
+
+
+def invalid_value(value: str, operation: str) -> ValidationError:
+    return ValidationError(
+        "%(value)s is invalid", code="invalid", params={"value": value, "operation": operation}
+    )
 
 
 class Filter(django_filters.Filter):
-    """A filter on the column `field_name`, by default the filter's own name.
+    """Add operations and lists of values to a filter of django-filter.
 
-    `operations` maps an operation of the wire to a lookup; `read` turns text into a value, or refuses it with
-    None.
+    Subclasses name that filter as their second base class. `operations` maps an operation to a lookup.
     """
 
-    field_class = ConditionsField
     operations: Mapping[str, str] = {"eq": "exact"}
     splits_at_commas = True
     can_be_negated = True
     takes_one_value = False
-    # The JSON Schema of one value, for the API's document.
+    takes_blank = False
+    # The JSON Schema of one value, for the OpenAPI document.
     value_schema: Mapping[str, Any] = {"type": "string"}
 
     def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
-        super().__init__(field_name=field_name, **kwargs)
+        # By default, django-filter makes a label from the model's fields for each request.
+        super().__init__(field_name=field_name, **{"label": "", **kwargs})
+
+    @property
+    def field(self) -> ConditionsField:
+        if not hasattr(self, "_field"):
+            value_field = super().field
+            value_field.required = not self.takes_blank
+            self._field = ConditionsField(self, value_field)
+        return self._field
 
     def takes(self, operation: str) -> bool:
         positive = NEGATIONS.get(operation, operation) if self.can_be_negated else operation
         return positive in self.operations
 
+    def all_operations(self) -> list[str]:
+        return [operation for operation in (*self.operations, *NEGATIONS) if self.takes(operation)]
+
     def describe(self, name: str) -> str:
-        """What it does, for the API's document."""
+        """Return a description for the OpenAPI document."""
         return (getdoc(self) or "").partition("\n\n")[0]
 
-    def needs(self, filters: Mapping[str, Filter]) -> list[str]:
-        """The names of those of the filters of which one must come with this one; most need none."""
+    def needs(self, filters: Mapping[str, django_filters.Filter]) -> list[str]:
+        """Return the names of the filters of which one must come with this one; for most filters none."""
         return []
 
-    def read(self, text: str) -> Any:
-        raise NotImplementedError
-
-    def matches(self, operation: str, values: list[Any]) -> Q:
-        """What a row must be so that it matches any of the values."""
-        lookup = f"{self.field_name}__{self.operations[operation]}"
+    def condition(self, operation: str, values: list[Any]) -> Q:
+        """Return the condition for rows that match any of the values."""
+        lookup = f"{self.field_name}{LOOKUP_SEP}{self.operations[operation]}"
         return reduce(or_, (Q(**{lookup: value}) for value in values))
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
-        for condition in value or ():
-            operation = NEGATIONS.get(condition.operation, condition.operation)
-            matches = self.matches(operation, self.values(condition))
-            qs = qs.exclude(matches) if condition.operation in NEGATIONS else qs.filter(matches)
+        for operation, values in value or ():
+            condition = self.condition(NEGATIONS.get(operation, operation), values)
+            qs = qs.exclude(condition) if operation in NEGATIONS else qs.filter(condition)
         return qs
 
-    def values(self, condition: Condition) -> list[Any]:
-        texts = condition.values
-        if self.splits_at_commas:
-            texts = [part for text in texts for part in text.split(",")]
-        operation = NEGATIONS.get(condition.operation, condition.operation)
-        if len(texts) > MAX_VALUES and self.operations[operation] != "in":
-            raise ParameterError("unsupported_filter_value", f"{len(texts)} values", condition.parameter)
-        values = []
-        for text in texts:
-            if (value := self.read(text)) is None:
-                raise ParameterError("unsupported_filter_value", text, condition.parameter)
-            values.append(value)
-        return values
 
-
-class TextFilter(Filter):
-    """Text: the whole of it, or a part of it whatever the case. A comma in it is a comma."""
+class TextFilter(Filter, django_filters.CharFilter):
+    """Filter by a text, compared exactly or by a part of it without case; a comma belongs to the text."""
 
     operations = TEXT_OPERATIONS
     splits_at_commas = False
+    takes_blank = True
     value_schema = {"type": "string", "maxLength": MAX_TEXT, "pattern": r"^[^\u0000]*$"}
+
+    def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(field_name, **{"strip": False, "max_length": MAX_TEXT, **kwargs})
 
     def describe(self, name: str) -> str:
         return f"By {name.replace('_', ' ')}"
 
-    def read(self, text: str) -> str | None:
-        return None if "\0" in text or len(text) > MAX_TEXT else text
-
 
 class QueryFilter(TextFilter):
-    """A part of any of these columns or expressions, whatever the case."""
+    """Search several columns or expressions for a part of a text, without case."""
 
     operations = {"eq": "icontains"}
 
@@ -145,76 +181,71 @@ class QueryFilter(TextFilter):
         return f"A part of {' or '.join(names)}, whatever the case"
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
-        if not value:
-            return qs
         expressions = {f"searched_{i}": e for i, e in enumerate(self.searched) if not isinstance(e, str)}
         return super().filter(qs.alias(**expressions), value)
 
-    def matches(self, operation: str, values: list[str]) -> Q:
+    def condition(self, operation: str, values: list[str]) -> Q:
         names = [e if isinstance(e, str) else f"searched_{i}" for i, e in enumerate(self.searched)]
         return reduce(or_, (Q(**{f"{name}__icontains": value}) for name in names for value in values))
 
 
-class IdFilter(Filter):
-    """Ids of related records, through a path that meets one record at most (`deal__project_id`)."""
+class IdField(forms.IntegerField):
+    """Accept ids only as this API writes them: no sign, space, leading zero or digit of another script."""
 
+    def to_python(self, value: Any) -> int:
+        number = parse_id(value)
+        if number is None:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return number
+
+
+class IdFilter(Filter, django_filters.NumberFilter):
+    """Filter by ids of related records; the path to them (`deal__project_id`) reaches one record at most."""
+
+    field_class = IdField
     operations = {"eq": "in"}
     value_schema = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
 
     def describe(self, name: str) -> str:
         return f"Of the {name.removesuffix('_id').replace('_', ' ')} that has one of these ids"
 
-    def read(self, text: str) -> int | None:
-        return parse_id(text)
-
-    def matches(self, operation: str, values: list[int]) -> Q:
-        return Q(**{f"{self.field_name}__in": values})
+    def condition(self, operation: str, values: list[int]) -> Q:
+        if self.operations[operation] == "in":
+            return Q(**{f"{self.field_name}__in": values})
+        return super().condition(operation, values)
 
 
 class OwnIdFilter(IdFilter):
-    """The record's own id, which can be compared too."""
+    """Filter by the record's own id, which can also be compared."""
 
     operations = {"eq": "in", **NUMBER_OPERATIONS}
 
     def describe(self, name: str) -> str:
         return "By the record's own id"
 
-    def matches(self, operation: str, values: list[int]) -> Q:
-        return (
-            super().matches(operation, values)
-            if operation == "eq"
-            else Filter.matches(self, operation, values)
-        )
-
 
 class MemberFilter(IdFilter):
-    """Ids of records that this one is paired with, through a path that may meet many of them."""
+    """Filter by ids of related records; the path to them may reach many records."""
 
-    def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
-        self.model = qs.model
-        return super().filter(qs, value)
-
-    def matches(self, operation: str, values: list[int]) -> Q:
-        # A subquery, not a join: a record that is paired with two of them is still one row.
-        return Q(pk__in=self.model._base_manager.filter(super().matches(operation, values)).values("pk"))
+    def condition(self, operation: str, values: list[int]) -> Q:
+        # A subquery, not a join: a record that is related to two of them is still one row.
+        rows = self.model._base_manager.filter(super().condition(operation, values))
+        return Q(pk__in=rows.values("pk"))
 
 
-class ChoiceFilter(Filter):
-    """One of a few numbers, each standing for a condition that has a name."""
+class ChoiceFilter(Filter, django_filters.ChoiceFilter):
+    """Filter by conditions that have a number each: `{"1": ("active", Q(archived_at=None))}`."""
 
-    def __init__(self, choices: Mapping[str, tuple[str, Q]]) -> None:
-        super().__init__()
-        self.choices = choices
-        self.value_schema = {"type": "string", "enum": [*choices]}
+    def __init__(self, conditions: Mapping[str, tuple[str, Q]]) -> None:
+        super().__init__(choices=[(value, meaning) for value, (meaning, _) in conditions.items()])
+        self.conditions = conditions
+        self.value_schema = {"type": "string", "enum": [*conditions]}
 
     def describe(self, name: str) -> str:
-        return ", ".join(f"{value} = {meaning}" for value, (meaning, _) in self.choices.items())
+        return ", ".join(f"{value} = {meaning}" for value, (meaning, _) in self.conditions.items())
 
-    def read(self, text: str) -> Q | None:
-        return self.choices[text][1] if text in self.choices else None
-
-    def matches(self, operation: str, values: list[Q]) -> Q:
-        return reduce(or_, values)
+    def condition(self, operation: str, values: list[str]) -> Q:
+        return reduce(or_, (self.conditions[value][1] for value in values))
 
 
 class MomentFilter(ChoiceFilter):
@@ -225,84 +256,22 @@ class MomentFilter(ChoiceFilter):
 
 
 class FilterSet(django_filters.FilterSet):
-    """A resource's filters. Every resource has `id`."""
+    """Add the filter `id`, and build only the filters that a request uses."""
 
+    base_filters: Mapping[str, django_filters.Filter]
     id = OwnIdFilter()
 
-
-class FilterBackend(BaseFilterBackend):
-    """Applies the view's `filterset_class`."""
-
-    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
-        conditions = read_conditions(request.query_params, view.filterset_class)
-        if not conditions:
-            return queryset
-        return view.filterset_class(conditions, queryset=queryset, request=request).qs
-
-
-def read_conditions(
-    params: QueryDict, filterset: type[django_filters.FilterSet]
-) -> dict[str, list[Condition]]:
-    """Every `filter…` parameter by filter name. Raise ParameterError for what the filter set doesn't take."""
-    found: dict[tuple[str, str], Condition] = {}
-    lists: set[tuple[str, str]] = set()
-    for parameter, values in params.lists():
-        if parameter.partition("[")[0] != "filter":
-            continue
-        match = PARAMETER.fullmatch(parameter)
-        if match is None:
-            raise ParameterError("unsupported_filter", parameter, parameter)
-        if not match["list"]:
-            only_value(params, parameter, "unsupported_filter_value")
-        key, is_list = (match["name"], match["operation"] or "eq"), match["list"] is not None
-        if key in found and not (is_list and key in lists):
-            # `filter[id]=1&filter[id][eq]=2`: is it either of them, or both?
-            told = ", ".join([*found[key].values, *values])
-            raise ParameterError("unsupported_filter_value", told, parameter)
-        if is_list:
-            lists.add(key)
-        found.setdefault(key, Condition(key[1], [], parameter)).values.extend(values)
-    known: Mapping[str, Filter] = filterset.base_filters
-    conditions: dict[str, list[Condition]] = {}
-    for (name, operation), condition in found.items():
-        if name not in known:
-            raise ParameterError("unsupported_filter", name, condition.parameter)
-        if not known[name].takes(operation):
-            raise ParameterError("unsupported_filter", f"{name}[{operation}]", condition.parameter)
-        conditions.setdefault(name, []).append(condition)
-    return conditions
+    def __init__(self, data: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
+        if data is not None and not isinstance(data, MultiValueDict):
+            data = MultiValueDict({key: v if isinstance(v, list) else [v] for key, v in data.items()})
+        # The base class copies each of `base_filters` and makes a form field of it.
+        self.base_filters = {
+            name: each for name, each in self.base_filters.items() if is_used(name, each, data or {})
+        }
+        super().__init__(data, *args, **kwargs)
 
 
-class SortBackend(BaseFilterBackend):
-    """Orders by the view's `sorts` (wire name → columns), else as the model does; always to the last row.
-
-    The id, which decides at the end, goes the way of the sort before it, so that one index gives the order
-    forwards and backwards.
-    """
-
-    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
-        value = only_value(request.query_params, "sort", "unsupported_sort")
-        if value is None:
-            return queryset
-        sorts: Mapping[str, tuple[str, ...]] = {"id": ("id",), **view.sorts}
-        directions: dict[str, bool] = {}
-        descending = False
-        for name in value.split(","):
-            descending = name.startswith("-")
-            if name.removeprefix("-") not in sorts:
-                raise ParameterError("unsupported_sort", name, "sort")
-            for column in sorts[name.removeprefix("-")]:
-                if "id" not in directions:  # after it there is nothing left to decide
-                    directions.setdefault(column, descending)
-        directions.setdefault("id", descending)
-        return queryset.order_by(
-            *(order(queryset.model, column, descending=down) for column, down in directions.items())
-        )
-
-
-def order(model: type[models.Model], column: str, *, descending: bool) -> OrderBy:
-    """Nulls count as largest, as PostgreSQL's indexes have them, on every database."""
-    nulls = model._meta.get_field(column).null
-    if descending:
-        return F(column).desc(nulls_first=nulls or None)
-    return F(column).asc(nulls_last=nulls or None)
+def is_used(name: str, each: django_filters.Filter, data: Mapping[str, Any]) -> bool:
+    if isinstance(each, Filter):
+        return any(key_of(name, operation) in data for operation in each.all_operations())
+    return name in data or each.extra["required"]

@@ -237,7 +237,7 @@ def filters(resource: str) -> Iterator[str]:
 def values_for(name: str, each: Filter) -> list[Any]:
     match each:
         case ChoiceFilter():
-            return [*each.choices]
+            return [*each.conditions]
         case AccessFilter():
             return [*Access]
         case DayFilter():
