@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "catalog",
     "assignments",
     "rest_framework",
+    "rest_framework_json_api",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -286,7 +287,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["productive.accounts.authentication.TokenPermission"],
     "DEFAULT_PARSER_CLASSES": ["productive.jsonapi.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["productive.jsonapi.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "productive.jsonapi.renderers.ContentNegotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "productive.jsonapi.negotiation.ContentNegotiation",
     "DEFAULT_FILTER_BACKENDS": [
         "productive.jsonapi.filter_backends.FilterBackend",
         "productive.jsonapi.filter_backends.OrderingFilter",

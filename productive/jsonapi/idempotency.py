@@ -61,5 +61,6 @@ def fingerprint_of(request: Request) -> str:
 
     The document is not compared by its bytes: a client may serialize its members in another order.
     """
-    identity = [request.get_full_path(), request.data]
+    resource: Any = request.data
+    identity = [request.get_full_path(), resource.document]
     return blake2b(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS), digest_size=32).hexdigest()

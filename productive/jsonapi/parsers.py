@@ -13,7 +13,8 @@ import orjson
 from django.conf import settings
 from django.http import UnreadablePostError
 from django.utils.http import parse_header_parameters
-from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework_json_api import parsers
 
 from productive.jsonapi.errors import ApiError
 from productive.jsonapi.renderers import MEDIA_TYPE, JSONRenderer
@@ -46,8 +47,26 @@ def parse_day(value: object) -> date | None:
     return day if day.isoformat() == value else None
 
 
-class JSONParser(BaseParser):
-    """A request's body as Python values: only what can be stored and written back unchanged."""
+ABSENT: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceObject:
+    """The `data` of a document; its names and values are not checked yet.
+
+    `relationships` maps names to linkage: None, an identifier, a list of identifiers, or ABSENT for a
+    relationship without `data`. `document` is the whole document.
+    """
+
+    type: str
+    id: str | None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    relationships: Mapping[str, Any] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+class JSONParser(parsers.JSONParser):
+    """Add to the package's parser strict checks of the body, and keep attributes and relationships apart."""
 
     media_type = MEDIA_TYPE
     renderer_class = JSONRenderer
@@ -58,13 +77,10 @@ class JSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Raise ApiError 415, 413 or 400 where the body is not an acceptable JSON text."""
+        """Raise ApiError 415 or 400 for a body that isn't an acceptable JSON text."""
         meta = (parser_context or {})["request"].META
         check_media_type(media_type or "", meta.get("HTTP_CONTENT_ENCODING", ""))
-        body = stream.read(settings.API_MAX_BODY_BYTES + 1)
-        if len(body) > settings.API_MAX_BODY_BYTES:
-            discard_rest(stream)
-            raise ApiError(413, f"The request body is larger than {settings.API_MAX_BODY_BYTES} bytes")
+        body = stream.read()
         if len(body) < int(meta.get("CONTENT_LENGTH") or 0):
             raise ApiError(400, "The body ended early")
         try:
@@ -72,15 +88,53 @@ class JSONParser(BaseParser):
         except orjson.JSONDecodeError as error:
             raise ApiError(400, f"The body is not valid JSON: {error}") from None
         check_storable(document)
-        return document
+        return self.parse_data(document, parser_context)
+
+    def parse_data(self, result: Any, parser_context: Any) -> ResourceObject | dict[str, Any]:
+        """Return the resource object, or the document if it has none: an action doesn't need one.
+
+        Raise ApiError 400 if the document has another shape.
+        """
+        if not isinstance(result, dict):
+            raise ApiError(400, "The document must be an object")
+        if "data" not in result:
+            return result
+        data = result["data"]
+        if not isinstance(data, dict):
+            raise ApiError(400, "'data' must be one resource object")
+        kind, identity = data.get("type"), data.get("id")
+        if not isinstance(kind, str):
+            raise ApiError(400, "'data.type' must be a string")
+        if identity is not None and not isinstance(identity, str):
+            raise ApiError(400, "'data.id' must be a string")
+        # Relationships first: their errors are the ones that are reported.
+        relationships = self.parse_relationships(data)
+        return ResourceObject(kind, identity, self.parse_attributes(data), relationships, result)
+
+    @staticmethod
+    def parse_attributes(data: dict[str, Any]) -> dict[str, Any]:
+        return members(data, "attributes")
+
+    @staticmethod
+    def parse_relationships(data: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: linkage_of(name, relationship)
+            for name, relationship in members(data, "relationships").items()
+        }
 
 
-def discard_rest(stream: IO[Any]) -> None:
-    """Read on, within reason: a client that is still sending would get a reset instead of the answer."""
-    with suppress(UnreadablePostError):  # it has gone away: then nobody waits for the answer either
+def check_length(request: Request) -> None:
+    """Raise ApiError 413 for a body over the limit, once it is read and discarded.
+
+    A client that is still sending would see the connection reset instead of the response.
+    """
+    if int(request.META.get("CONTENT_LENGTH") or 0) <= settings.API_MAX_BODY_BYTES:
+        return
+    with suppress(UnreadablePostError):  # The client has closed the connection.
         for _ in range(MAX_DISCARDED // DISCARDED_AT_ONCE):
-            if not stream.read(DISCARDED_AT_ONCE):
-                return
+            if not request.stream.read(DISCARDED_AT_ONCE):
+                break
+    raise ApiError(413, f"The request body is larger than {settings.API_MAX_BODY_BYTES} bytes")
 
 
 def check_media_type(media_type: str, encoding: str) -> None:
@@ -118,44 +172,6 @@ def refuse_nul(text: str) -> None:
         raise ApiError(400, "A string in the document has a NUL character")
 
 
-ABSENT: Any = object()
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceObject:
-    """The `data` of a request document, in shape but not yet in meaning.
-
-    `relationships` maps names to linkage: None, an identifier, a list of identifiers, or ABSENT for a
-    relationship without `data`.
-    """
-
-    type: str
-    id: str | None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    relationships: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def from_document(cls, document: Any) -> ResourceObject:
-        """Raise ApiError 400 where the document is not the shape of one resource object."""
-        if not isinstance(document, dict):
-            raise ApiError(400, "The document must be an object")
-        data = document.get("data", ABSENT)
-        if data is ABSENT:
-            raise ApiError(400, "The document must have a member 'data'")
-        if not isinstance(data, dict):
-            raise ApiError(400, "'data' must be one resource object")
-        kind, identity = data.get("type"), data.get("id")
-        if not isinstance(kind, str):
-            raise ApiError(400, "'data.type' must be a string")
-        if identity is not None and not isinstance(identity, str):
-            raise ApiError(400, "'data.id' must be a string")
-        relationships = {
-            name: linkage_of(name, relationship)
-            for name, relationship in members(data, "relationships").items()
-        }
-        return cls(kind, identity, members(data, "attributes"), relationships)
-
-
 def members(data: dict[str, Any], name: str) -> dict[str, Any]:
     value = data.get(name, {})
     if not isinstance(value, dict):
@@ -166,7 +182,7 @@ def members(data: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def linkage_of(name: str, relationship: Any) -> Any:
-    """The relationship's linkage, or ABSENT. Raise ApiError 400 where it has something else in that place."""
+    """Return the relationship's linkage, or ABSENT. Raise ApiError 400 for anything else."""
     where = f"data.relationships.{name}"
     if not isinstance(relationship, dict):
         raise ApiError(400, f"'{where}' must be an object")

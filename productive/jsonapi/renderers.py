@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework_json_api import renderers
 
 from productive.jsonapi.etags import known_tags, tags_of
 
@@ -54,29 +53,28 @@ def compress(body: bytes) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
-class JSONRenderer(BaseRenderer):
+class JSONRenderer(renderers.JSONRenderer):
+    """Add to the package's renderer documents that are bytes already, and this API's error documents."""
+
     media_type = MEDIA_TYPE
-    format = "json"
     charset = "utf-8"
 
     def render(
         self,
-        data: Mapping[str, Any] | bytes | None,
+        data: Any,
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """A document that was written within a transaction comes as bytes already."""
         if data is None or isinstance(data, bytes):
             return data or b""
+        body: bytes = super().render(data, accepted_media_type, renderer_context)
+        return body
+
+    def render_errors(
+        self,
+        data: Mapping[str, Any],
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """Keep the order of the errors, which the package would sort by their pointers."""
         return dump(data)
-
-
-class ContentNegotiation(BaseContentNegotiation):
-    """Never 406: real clients send a browser's Accept, or none."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        sent = request.content_type.partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == sent), None)
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type

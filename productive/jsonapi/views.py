@@ -165,7 +165,9 @@ class ModelViewSet(ReadOnlyViewSet):
         return Response(status=204)
 
     def resource_object(self) -> ResourceObject:
-        resource = ResourceObject.from_document(self.request.data)
+        resource = self.request.data
+        if not isinstance(resource, ResourceObject):
+            raise ApiError(400, "The document must have a member 'data'")
         expected = resource_type(self.serializer_class.Meta.model)
         if resource.type != expected:
             raise ApiError(409, f"The type of the resource must be '{expected}'")
@@ -212,7 +214,7 @@ def verb(name: str) -> Any:
 
     def act(self: ModelViewSet, request: Request, **kwargs: Any) -> Response:
         plan, pk = self.plan(), self.pk()
-        if not isinstance(request.data, dict) or "data" in request.data:
+        if isinstance(request.data, ResourceObject):
             self.check_id(self.resource_object())
 
         def call() -> bytes:

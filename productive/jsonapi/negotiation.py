@@ -1,0 +1,25 @@
+"""Choose the parser by the content type, and one renderer for every response."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+
+from productive.jsonapi.parsers import check_length
+
+
+class ContentNegotiation(BaseContentNegotiation):
+    """Never answer 406: clients send the Accept header of a browser, or none."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        content_type = request.content_type.partition(";")[0].strip().lower()
+        parser = next((parser for parser in parsers if parser.media_type == content_type), None)
+        if parser is not None:
+            # DRF reads the whole body before it calls the parser.
+            check_length(request)
+        return parser
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
