@@ -10,7 +10,7 @@ from django.core.management import execute_from_command_line
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "productive.settings")
-    # A migration or a large seed may take as long as it needs; a web request may not.
+    # Web requests have these limits; commands, such as a migration, have none.
     os.environ.setdefault("STATEMENT_TIMEOUT_MS", "0")
     os.environ.setdefault("LOCK_TIMEOUT_MS", "0")
     try:

@@ -1,4 +1,4 @@
-"""The words of the seeded agency: what it is called, who works there, for whom, and on what."""
+"""Names and texts of the sample agency: disciplines, people, clients, saved filters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EMAIL_DOMAIN = "agency.example"
 
 
 class Discipline(NamedTuple):
-    """A kind of work: the service type, who does it, and what is sold of it."""
+    """A kind of work: a service type, the titles of those who do it, and the services sold."""
 
     name: str
     description: str
@@ -25,83 +25,67 @@ MANAGEMENT = Discipline(
     ("Project management",),
 )
 
-# What the makers do, in the order in which they are hired, over and over.
+# In the order in which people are hired, over and over.
 DISCIPLINES = (
     Discipline(
-        "UX Design",
-        "How it works before how it looks.",
+        "UX Design", "How it works before how it looks.",
         ("UX Designer", "Senior UX Designer", "Service Designer"),
-        (
-            "Wireframes",
-            "Clickable prototype",
-            "Usability testing",
-            "Information architecture",
-            "Design sprint",
-        ),
+        ("Wireframes", "Clickable prototype", "Usability testing", "Information architecture",
+         "Design sprint"),
     ),
     Discipline(
-        "Visual Design",
-        "Screens, type and colour.",
+        "Visual Design", "Screens, type and colour.",
         ("Visual Designer", "Senior Visual Designer", "Art Director"),
         ("Interface design", "Design system", "Illustrations", "Icon set", "Landing page design"),
     ),
     Discipline(
-        "Frontend Development",
-        "Everything that runs in the browser.",
+        "Frontend Development", "Everything that runs in the browser.",
         ("Frontend Developer", "Senior Frontend Developer", "Frontend Lead"),
         ("Templates", "Component library", "Checkout pages", "Accessibility fixes", "Frontend maintenance"),
     ),
     Discipline(
-        "Backend Development",
-        "Data, rules and the interfaces between systems.",
+        "Backend Development", "Data, rules and the interfaces between systems.",
         ("Backend Developer", "Senior Backend Developer", "Backend Lead"),
         ("API development", "CRM connection", "Payment connection", "Data import", "Backend maintenance"),
     ),
     Discipline(
-        "Mobile Development",
-        "Apps for telephones and tablets.",
+        "Mobile Development", "Apps for telephones and tablets.",
         ("iOS Developer", "Android Developer", "Mobile Lead"),
         ("iOS app", "Android app", "Push notifications", "App store release", "App maintenance"),
     ),
     Discipline(
-        "Quality Assurance",
-        "Finding it before the client does.",
+        "Quality Assurance", "Finding it before the client does.",
         ("QA Engineer", "Senior QA Engineer", "Test Automation Engineer"),
         ("Test plan", "Regression testing", "Device testing", "Test automation", "Acceptance support"),
     ),
     Discipline(
-        "Content",
-        "Texts for people first.",
+        "Content", "Texts for people first.",
         ("Copywriter", "Content Strategist", "Editor"),
         ("Copywriting", "Content migration", "Editorial calendar", "Translation", "Product texts"),
     ),
     Discipline(
-        "Analytics",
-        "What visitors do, and what that means.",
+        "Analytics", "What visitors do, and what that means.",
         ("Web Analyst", "Data Analyst", "Senior Data Analyst"),
         ("Tracking setup", "Monthly report", "Funnel analysis", "A/B tests", "Dashboard"),
     ),
     Discipline(
-        "Search Marketing",
-        "Being found, paid or not.",
+        "Search Marketing", "Being found, paid or not.",
         ("SEO Specialist", "Performance Marketer", "Search Lead"),
         ("SEO audit", "Keyword research", "Search campaigns", "Shopping feed", "Campaign reporting"),
     ),
     Discipline(
-        "Infrastructure",
-        "Servers, deployments and being awake when they are not.",
+        "Infrastructure", "Servers, deployments and being awake when they are not.",
         ("DevOps Engineer", "Systems Administrator", "Platform Lead"),
         ("Hosting setup", "Deployment pipeline", "Monitoring", "Load testing", "On-call support"),
     ),
     Discipline(
-        "Consulting",
-        "Workshops and advice.",
+        "Consulting", "Workshops and advice.",
         ("Consultant", "Senior Consultant", "Strategist"),
         ("Discovery workshop", "Technical audit", "Roadmap", "Training", "Vendor selection"),
     ),
-)
+)  # fmt: skip
 
-# No longer offered; older budgets still have services of these types.
+# Archived; older budgets still have services of these types.
 RETIRED_DISCIPLINES = (
     Discipline("Flash Development", "Banners and games, until 2020.", (), ("Animated banners", "Minigame")),
     Discipline("Print Design", "Now done by partners.", (), ("Brochure", "Annual report", "Trade fair wall")),
@@ -110,13 +94,7 @@ RETIRED_DISCIPLINES = (
     ),
 )
 
-# Service types that a larger agency tells apart: "UX Design: Healthcare".
-MARKETS = (
-    "Healthcare", "Retail", "Banking", "Insurance", "Tourism", "Education", "Energy", "Logistics",
-    "Media", "Public Sector", "Sports", "Food",
-)  # fmt: skip
-
-# Paid for by the client, and no work of anybody's.
+# Billed to the client; nobody works on them.
 EXPENSES = ("Travel", "Stock photography", "Licences", "Hosting fees", "Printing")
 
 FIRST_NAMES = (
@@ -149,30 +127,22 @@ CLIENTS = (
     "Kestrel Software", "Lavender Spa", "Meridian Rail", "Nettle Garden",
 )  # fmt: skip
 
-UNDERTAKINGS = (
+PRODUCTS = (
     "Website", "Online Shop", "Mobile App", "Rebranding", "Intranet", "Booking Platform", "Campaign",
     "Customer Portal", "Newsletter", "Design System", "Data Platform", "Relaunch",
 )  # fmt: skip
 
-
-class View(NamedTuple):
-    """A saved filter: its name and what it asks for."""
-
-    name: str
-    params: dict[str, Any]
-
-
-VIEWS = (
-    View("Active people", {"filter": {"status": 1}, "sort": "name"}),
-    View("Archived people", {"filter": {"status": 2}, "sort": "name"}),
-    View("Open budgets", {"filter": {"budget_status": 1}}),
-    View("Closed budgets", {"filter": {"budget_status": 2}}),
-    View("Running projects", {"filter": {"status": 1}, "sort": "-created_at"}),
-    View("Archived projects", {"filter": {"status": 2}}),
-    View("Designers", {"filter": {"query": "design"}}),
-    View("Developers", {"filter": {"query": "develop"}}),
-    View("Support", {"filter": {"query": "support"}}),
-    View("Newest first", {"sort": "-created_at"}),
-    View("By name", {"sort": "name"}),
-    View("Everything", {}),
-)
+FILTERS: dict[str, dict[str, Any]] = {
+    "Active people": {"filter": {"status": 1}, "sort": "name"},
+    "Archived people": {"filter": {"status": 2}, "sort": "name"},
+    "Open budgets": {"filter": {"budget_status": 1}},
+    "Closed budgets": {"filter": {"budget_status": 2}},
+    "Running projects": {"filter": {"status": 1}, "sort": "-created_at"},
+    "Archived projects": {"filter": {"status": 2}},
+    "Designers": {"filter": {"query": "design"}},
+    "Developers": {"filter": {"query": "develop"}},
+    "Support": {"filter": {"query": "support"}},
+    "Newest first": {"sort": "-created_at"},
+    "By name": {"sort": "name"},
+    "Everything": {},
+}

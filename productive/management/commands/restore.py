@@ -22,7 +22,6 @@ from productive.management.backups import (
     first_bytes,
     kind_of_backup,
 )
-from productive.management.loading import refresh_statistics
 
 
 class Command(BaseCommand):
@@ -90,7 +89,7 @@ class Command(BaseCommand):
     def tell(self) -> None:
         """What there is now, and whether it is as it must be."""
         models = self.models()
-        refresh_statistics(models)
+        call_command("refresh_statistics")
         for model in models:
             self.stdout.write(f"{self.count(model):>9,} {model._meta.verbose_name_plural}")
         executor = MigrationExecutor(connection)

@@ -52,7 +52,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60, help="that count, after the warm-up")
     parser.add_argument("--warm-up", type=float, default=5, help="seconds")
     parser.add_argument("--connections", type=int, default=8, choices=range(1, 51), metavar="N")
-    parser.add_argument("--scale", type=int, default=100, help="of the large organization, as for seed")
+    parser.add_argument("--scale", type=int, default=100, help="the large organization, times that of seed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     return parser.parse_args()
 
@@ -106,15 +106,14 @@ def set_environment(url: str) -> None:
 
 
 def fill(scale: int) -> None:
-    manage("migrate", "--verbosity=0")
-    manage("seed", f"--organization-name={LARGE}", f"--scale={scale}")
+    python("manage.py", "migrate", "--verbosity=0")
+    python("-m", "tests.benchmarks.large_agency", LARGE, f"--copies={scale}")
     for number, name in enumerate(SMALL):
-        manage("seed", f"--organization-name={name}", f"--random-seed={number + 2}")
+        python("manage.py", "seed", f"--organization-name={name}", f"--random-seed={number + 2}")
 
 
-def manage(*arguments: str) -> None:
-    command = [sys.executable, "manage.py", *arguments]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+def python(*arguments: str) -> None:
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def run(arguments: argparse.Namespace, url: str, folder: Path) -> int:

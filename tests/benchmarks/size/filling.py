@@ -1,4 +1,4 @@
-"""Databases with organizations of several sizes beside one another, made and filled by our own commands."""
+"""Create databases with organizations of several sizes side by side."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def name_of(size: int) -> str:
-    """By which name the organization with about so many assignments is known."""
+    """Return the name of the organization with about so many assignments."""
     return f"{size:,} assignments"
 
 
 def environment(url: str) -> dict[str, str]:
-    """For commands on that database: the shipped settings, and no replica to read from."""
+    """Return an environment for commands on that database, without a replica to read from."""
     return {
         **{name: value for name, value in os.environ.items() if name != "REPLICA_URL"},
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -37,9 +37,9 @@ def environment(url: str) -> dict[str, str]:
 
 @contextmanager
 def scratch(vendor: str, server: str, *, keep: bool) -> Iterator[str]:
-    """The URL of an empty database: a file, or on the PostgreSQL server of the URL `server`.
+    """Create an empty database, a file or on the PostgreSQL server of the URL `server`, and yield its URL.
 
-    With `keep` it stays when all went well, and its URL is printed.
+    With `keep` it stays if nothing fails, and its URL is printed.
     """
     name = f"size_{os.getpid()}_{token_hex(4)}"
     if vendor == "sqlite":
@@ -64,24 +64,24 @@ def scratch(vendor: str, server: str, *, keep: bool) -> Iterator[str]:
 
 
 def fill(url: str, sizes: Sequence[int]) -> dict[str, str]:
-    """Make the tables, and in this order the organizations that aren't there; what `seed` says of each.
+    """Create the tables and, in this order, the missing organizations. Return how fast each was created.
 
-    Those first made have the lower ids.
+    The first have the lowest ids.
     """
-    manage(url, "migrate", "--verbosity=0")
-    said = {}
+    python(url, "manage.py", "migrate", "--verbosity=0")
+    speeds = {}
     for size in sizes:
         name = name_of(size)
-        *_, last = manage(url, "seed", f"--organization-name={name}", f"--assignments={size}").splitlines()
-        if "exists already" not in last:
-            said[name] = last.strip()
-    return said
+        output = python(url, "-m", "tests.benchmarks.large_agency", name, f"--assignments={size}")
+        if "exists already" not in output:
+            speeds[name] = output.strip()
+    return speeds
 
 
-def manage(url: str, *arguments: str) -> str:
-    """What the command prints. Exit where it fails: it has said why."""
+def python(url: str, *arguments: str) -> str:
+    """Return what the command prints. Exit if it fails: it has printed why."""
     done: Any = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env=environment(url),
         stdout=subprocess.PIPE,
@@ -89,6 +89,6 @@ def manage(url: str, *arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        sys.exit(f"manage.py {arguments[0]} failed.")
+        sys.exit(f"python {' '.join(arguments)} failed.")
     output: str = done.stdout
     return output

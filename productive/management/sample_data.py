@@ -1,0 +1,301 @@
+"""Sample data: a realistic agency in which every outcome of the tracking rule occurs.
+
+An age is a number of days before today; a day in the future has a negative age. All draws come from one
+random generator, in the order of the methods of `SampleAgency`, so a seed always gives the same agency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from itertools import product
+from random import Random
+from typing import Any, NamedTuple, TypeVar
+
+from django.utils.text import slugify
+
+from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.models import Organization, OrganizationOwned, Person
+from productive.management import agency
+
+FOUNDED, FIRST_HIRED, LAST_HIRED = 1830, 1800, 20
+FIRST_STARTED, LAST_STARTED = 720, 30
+# People left and service types were archived within the last 150 days: older work may refer to them.
+LONG_AGO = 175
+
+OFFERED = (agency.MANAGEMENT, *agency.DISCIPLINES)
+DISCIPLINES = {discipline.name: discipline for discipline in (*OFFERED, *agency.RETIRED_DISCIPLINES)}
+
+# By person, by service type. Budget n has restrictions n % 4 and schedule n % 9: the first four budgets show
+# every pair of restrictions on a budget that is open today, the first nine every schedule.
+RESTRICTIONS = ((False, False), (True, False), (False, True), (True, True))
+BEGUN = 1
+# What people set on a project's page; most often nothing.
+PREFERENCES = ({"tasks": {"group_by": "status"}}, {"budgets": {"show_closed": True}})
+PAGE = ("tasks_layout_id", "preferences", "watched")
+PAGES = list(product((None, None, 1, 2, 3), (None, None, *PREFERENCES), (None, None, True, False)))
+
+T = TypeVar("T")
+Row = TypeVar("Row", bound=OrganizationOwned)
+# Ages of the start, the end and the closing.
+Schedule = tuple[int | None, int | None, int | None]
+
+
+class Employee(NamedTuple):
+    """A person, the age of their employment, and the service types that a team can use."""
+
+    person: Person
+    age: int
+    service_types: list[ServiceType]
+
+
+class Team(NamedTuple):
+    """A project and its members; `former` have left since, `idle` are on archived projects only."""
+
+    project: Project
+    age: int
+    lead: Employee
+    makers: list[Employee]
+    former: list[Employee]
+    idle: list[Employee]
+
+
+class Budget(NamedTuple):
+    """A budget, the `number`th of the agency."""
+
+    deal: Deal
+    age: int
+    number: int
+    team: Team
+
+
+class SampleAgency:
+    """Create an organization with its people, projects, budgets, services and assignments."""
+
+    def __init__(self, organization: Organization, random_seed: int) -> None:
+        self.organization, self.today = organization, organization.today()
+        self.random = Random(random_seed)  # noqa: S311
+        self.staff: dict[str, list[Employee]] = {"lead": [], "maker": [], "former": [], "idle": []}
+
+    def create(self, people: int, projects: int) -> None:
+        self.organization.created_at = self.moment(FOUNDED)
+        # Unlike save(), bulk_create() records no history; `seed` records it as of `created_at`.
+        Organization.objects.bulk_create([self.organization])
+        names = self.shuffled(agency.FIRST_NAMES, agency.LAST_NAMES)[:people]
+        types = ServiceType.objects.bulk_create(self.service_types())
+        self.manager_type, *self.maker_types = types[: len(OFFERED)]
+        self.retired_types = types[len(OFFERED) :]
+        staff = Person.objects.bulk_create(self.people(names))
+        ServiceTypeAssignment.objects.bulk_create(self.service_type_assignments(staff))
+        self.filters = Filter.objects.bulk_create(self.saved_filters())
+        titles = self.shuffled(agency.CLIENTS, agency.PRODUCTS)[:projects]
+        teams = [self.team(" ".join(words), number, projects) for number, words in enumerate(titles)]
+        Project.objects.bulk_create(team.project for team in teams)
+        ProjectAssignment.objects.bulk_create(self.project_assignments(teams))
+        budgets = list(self.budgets(teams))
+        Deal.objects.bulk_create(budget.deal for budget in budgets)
+        services = [(budget, list(self.services(budget))) for budget in budgets]
+        Service.objects.bulk_create(service for _, of_budget in services for service in of_budget)
+        ServiceAssignment.objects.bulk_create(self.service_assignments(services))
+
+    def shuffled(self, *words: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return all combinations of the words in random order."""
+        combinations = list(product(*words))
+        self.random.shuffle(combinations)
+        return combinations
+
+    def pick(self, options: Sequence[T]) -> T:
+        # choice() would draw another agency than the one that README and its pictures show.
+        return self.random.choices(options)[0]
+
+    def between(self, first: int, last: int) -> int:
+        return self.pick(range(first, last + 1))
+
+    def day(self, age: int) -> date:
+        return self.today - timedelta(days=age)
+
+    def moment(self, age: int) -> datetime:
+        """Return a random second of that day's office hours."""
+        opening = datetime.combine(self.day(age), time(8), self.organization.zone)
+        return opening + timedelta(seconds=self.pick(range(9 * 60 * 60)))
+
+    def new(self, model: type[Row], *, age: int, **values: Any) -> Row:
+        return model(organization=self.organization, **values, created_at=self.moment(age))
+
+    def service_types(self) -> Iterator[ServiceType]:
+        for name, discipline in DISCIPLINES.items():
+            age = FOUNDED - self.between(1, 20)
+            row = self.new(ServiceType, name=name, description=discipline.description, age=age)
+            if discipline not in OFFERED:
+                row.archived_at = self.moment(self.between(60, 150))
+            yield row
+
+    def people(self, names: list[tuple[str, ...]]) -> Iterator[Person]:
+        """One after the other is hired. Every 7th leaves; a few have no email or no title."""
+        for number, (first_name, last_name) in enumerate(names):
+            mailbox = f"{slugify(first_name)}.{slugify(last_name)}@{agency.EMAIL_DOMAIN}"
+            age = FIRST_HIRED - (FIRST_HIRED - LAST_HIRED) * number // len(names)
+            person = self.new(
+                Person,
+                first_name=first_name,
+                last_name=last_name,
+                email=None if number % 23 == 22 else mailbox,
+                title=None if number % 16 == 15 else self.pick(OFFERED[number % len(OFFERED)].titles),
+                age=age,
+            )
+            if number % 7 == 4 and age > 400:
+                person.archived_at = self.moment(self.between(20, 150))
+            yield person
+
+    def service_type_assignments(self, staff: list[Person]) -> Iterator[ServiceTypeAssignment]:
+        """Assign service types, and divide the staff by role.
+
+        Every 12th leads projects and holds project management only. Some hold an archived type as well.
+        """
+        for number, person in enumerate(staff):
+            age, position = (self.today - person.created_at.date()).days, number % len(OFFERED)
+            held = [self.manager_type]
+            if position != 0:
+                learned = self.random.sample(self.maker_types, self.between(2, 4))
+                held = [*dict.fromkeys([self.maker_types[position - 1], *learned])]
+            role = "idle" if number % 24 == 9 else "maker" if position else "lead"
+            self.staff["former" if person.archived_at else role].append(Employee(person, age, held))
+            if position != 0 and number % 3 == 1 and age > LONG_AGO + 10:
+                held = [*held, self.pick(self.retired_types)]
+            for held_type in held:
+                since = age - self.between(1, 10)
+                yield self.new(ServiceTypeAssignment, person=person, service_type=held_type, age=since)
+
+    def saved_filters(self) -> Iterator[Filter]:
+        for name, params in agency.FILTERS.items():
+            yield self.new(Filter, name=name, params=params, age=self.between(800, 1700))
+
+    def team(self, name: str, number: int, projects: int) -> Team:
+        """Start a project with people who were there on that day. Every 8th is archived."""
+        age = FIRST_STARTED - (FIRST_STARTED - LAST_STARTED) * number // projects
+        project = self.new(Project, name=name, age=age)
+        project.project_number = f"{project.created_at.year}-{number + 1:03}"
+        if number % 8 == 5:
+            project.archived_at = self.moment(self.between(5, 12))
+        leads = [employee for employee in self.staff["lead"] if employee.age >= age]
+        return Team(
+            project,
+            age,
+            lead=leads[number % len(leads)],
+            makers=self.choose("maker", age, self.between(5, 9)),
+            former=self.choose("former", age, 1) if age > LONG_AGO else [],
+            idle=self.choose("idle", age, 1) if project.archived_at else [],
+        )
+
+    def choose(self, role: str, age: int, most: int) -> list[Employee]:
+        """Return some of those who were there on that day."""
+        there = [employee for employee in self.staff[role] if employee.age >= age]
+        return self.random.sample(there, min(len(there), most))
+
+    def project_assignments(self, teams: list[Team]) -> Iterator[ProjectAssignment]:
+        ids = [saved_filter.pk for saved_filter in self.filters]
+        for team in teams:
+            for employee in (team.lead, *team.makers, *team.former, *team.idle):
+                favorite = self.pick(ids)
+                default = favorite if employee is team.lead else self.pick((None, None, favorite))
+                yield self.new(
+                    ProjectAssignment,
+                    project=team.project,
+                    person=employee.person,
+                    default_filter_id=default,
+                    budgets_filter_id=self.pick((None, None, self.pick(ids))),
+                    **dict(zip(PAGE, self.pick(PAGES), strict=True)),
+                    age=team.age - self.between(1, 2),
+                )
+
+    def budgets(self, teams: list[Team]) -> Iterator[Budget]:
+        """Every project has a budget, and two of five a second one for support."""
+        sold = []
+        for number, team in enumerate(teams):
+            sold.append((team, team.age - 1, ""))
+            if number % 5 in (0, 3):
+                sold.append((team, team.age * 2 // 3, "Support "))
+        for number, (team, age, addition) in enumerate(sold):
+            # The budgets of archived projects are open, as if somebody forgot to close them.
+            start, end, closed = self.schedules(age)[BEGUN if team.project.archived_at else number % 9]
+            by_person, by_service_type = RESTRICTIONS[number % len(RESTRICTIONS)]
+            deal = self.new(
+                Deal,
+                project=team.project,
+                name=f"{team.project.name} {addition}{self.day(age if start is None else start).year}",
+                date=None if start is None else self.day(start),
+                end_date=None if end is None else self.day(end),
+                closed_at=None if closed is None else self.moment(closed),
+                person_restricted_tracking=by_person,
+                service_type_restricted_tracking=by_service_type,
+                age=age,
+            )
+            yield Budget(deal, age, number, team)
+
+    def schedules(self, age: int) -> list[Schedule]:
+        """Return possible schedules of a budget that was created `age` days ago."""
+        between = self.between
+        running: Schedule = (age, -between(30, 300), None)
+        until: Schedule = (None, -between(30, 300), None)
+        upcoming: Schedule = (-between(10, 60), -between(100, 300), None)
+        ended: Schedule = (age, between(2, age // 2), None)
+        closed_early: Schedule = (age, -between(30, 300), between(5, 12))
+        closed_late: Schedule = (age, age * 2 // 5, age * 2 // 5 - between(1, 3))
+        begun, undated = (age, None, None), (None, None, None)
+        return [running, begun, undated, running, closed_early, upcoming, ended, until, closed_late]
+
+    def services(self, budget: Budget) -> Iterator[Service]:
+        """The first is the lead's, the others the makers'. On an unrestricted budget the next three have
+        tracking switched off: time, expenses, both."""
+        unrestricted = not any(RESTRICTIONS[budget.number % len(RESTRICTIONS)])
+        total = self.between(4, 6)
+        sold: set[str] = set()
+        for position in range(total):
+            service_type = self.service_type(budget, position, last=position == total - 1)
+            offer = DISCIPLINES[service_type.name].services
+            if unrestricted and position == 1:
+                service_type, offer = self.manager_type, agency.EXPENSES
+            name = self.pick([name for name in offer if name not in sold] or [f"{offer[0]} {position + 1}"])
+            sold.add(name)
+            yield self.new(
+                Service,
+                deal=budget.deal,
+                service_type=service_type,
+                name=name,
+                time_tracking_enabled=not (unrestricted and position in (1, 3)),
+                expense_tracking_enabled=not (unrestricted and position in (2, 3)),
+                age=budget.age - 1,
+            )
+
+    def service_type(self, budget: Budget, position: int, *, last: bool) -> ServiceType:
+        """Return a type that a member holds; on old budgets the last is sometimes an archived one."""
+        if position == 0:
+            return self.manager_type
+        if last and budget.number % 3 == 0 and budget.age > LONG_AGO:
+            return self.pick(self.retired_types)
+        return self.pick(self.pick(budget.team.makers).service_types)
+
+    def service_assignments(
+        self, services: list[tuple[Budget, list[Service]]]
+    ) -> Iterator[ServiceAssignment]:
+        for budget, of_budget in services:
+            for position, service in enumerate(of_budget):
+                for employee in self.assignees(budget, position):
+                    age = budget.age - 1 - self.between(1, 3)
+                    yield self.new(ServiceAssignment, service=service, person=employee.person, age=age)
+
+    def assignees(self, budget: Budget, position: int) -> list[Employee]:
+        """The lead on the first service. Restricted by person: nobody on the second, and on the third
+        only people who have left."""
+        team, former = budget.team, budget.team.former if budget.age > LONG_AGO else []
+        if position == 0:
+            return [team.lead]
+        if budget.deal.person_restricted_tracking:
+            if position == 1:
+                return []
+            if position == 2 and former:
+                return former
+        elif self.random.random() < 0.5:
+            return []
+        return self.random.sample([team.lead, *team.makers, *former], self.between(1, 4))
