@@ -1,4 +1,4 @@
-"""`copy_from` refuses what it can't copy before anything is made or changed; tests/clusters has it copy."""
+"""Check that `copy_from` rejects what it can't copy. tests/clusters checks a whole copy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.postgresql
 
 @pytest.fixture(autouse=True)
 def any_database(db: None, django_db_blocker: Any) -> Iterator[None]:
-    """Django's tests allow connections to those of the settings alone."""
+    """Allow connections to databases that aren't in the settings."""
     with django_db_blocker.unblock():
         yield
 
@@ -37,7 +37,7 @@ def refusal(url: str) -> str:
 
 
 def file_of_this_version(folder: Path, part: slice = slice(None)) -> str:
-    """The URL of an SQLite file that says that it has the migrations of this database, or some of them."""
+    """Return the URL of an SQLite file that records the migrations of this database, or some of them."""
     path = folder / "there.sqlite3"
     applied = [*MigrationRecorder(connection).applied_migrations()]
     with closing(sqlite3.connect(path)) as there, there:
@@ -55,60 +55,58 @@ def file_of_this_version(folder: Path, part: slice = slice(None)) -> str:
     "url",
     ["", "nonsense", "mysql://root@127.0.0.1/productive", "/srv/productive.sqlite3", "postgis://127.0.0.1/a"],
 )
-def test_database_of_another_kind_is_refused(url: str) -> None:
+def test_database_of_another_kind_is_rejected(url: str) -> None:
     assert refusal(url) == "URL must begin with sqlite:// or postgres://"
 
 
-def test_port_that_is_none_is_refused() -> None:
-    assert refusal("postgres://127.0.0.1:many/a").startswith("URL can't be understood: ")
+def test_invalid_port_is_rejected() -> None:
+    assert refusal("postgres://127.0.0.1:many/a").startswith("URL is invalid: ")
 
 
 @pytest.mark.parametrize("url", ["sqlite:///{}/mistyped.sqlite3", "sqlite:///{}", "sqlite://"])
-def test_file_that_is_not_there_is_not_made(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_file_is_not_created(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert refusal(url.format(tmp_path)).startswith(f"There is no file {tmp_path}")
     assert [*tmp_path.iterdir()] == []
 
 
-def test_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_no_database_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Dear reader, this is no database at all. " * 200)
     assert refusal(f"sqlite:///{path}") == "The database at URL can't be read: file is not a database"
 
 
-def test_server_that_does_not_answer_is_told() -> None:
+def test_unreachable_server_is_rejected() -> None:
     assert refusal("postgres://postgres@127.0.0.1:9/a").startswith("The database at URL can't be read: ")
 
 
 @pytest.mark.parametrize("applied", [slice(1, None), slice(0)])
-def test_database_of_another_version_is_refused(tmp_path: Path, applied: slice) -> None:
-    """One that lacks a migration, and one that has none."""
+def test_database_of_another_version_is_rejected(tmp_path: Path, applied: slice) -> None:
+    """One database lacks a migration, the other has none."""
     url = file_of_this_version(tmp_path, applied)
     assert refusal(url) == "The two databases aren't of the same version: run `migrate` on both."
 
 
-def test_migration_that_neither_has_is_missed(tmp_path: Path) -> None:
+def test_migration_that_neither_has_is_rejected(tmp_path: Path) -> None:
     migrations = MigrationRecorder(connection)
     last = max(name for app, name in migrations.applied_migrations() if app == "assignments")
     migrations.record_unapplied("assignments", last)
     assert "run `migrate` on both" in refusal(file_of_this_version(tmp_path))
 
 
-def test_this_database_is_no_source() -> None:
-    """By whatever name its machine is called."""
+def test_copy_to_itself_is_rejected() -> None:
+    """Under both names of its machine."""
     url = database_url_of_tests()
     for address in (url, url.replace("127.0.0.1", "localhost")):
         assert refusal(address) == "The database at URL is this one: there is nothing to copy."
 
 
 @pytest.mark.parametrize("fill", [OrganizationFactory, UserFactory])
-def test_database_that_is_not_empty_is_no_target(fill: Any, tmp_path: Path) -> None:
+def test_target_with_rows_is_rejected(fill: Any, tmp_path: Path) -> None:
     fill()
     assert refusal(file_of_this_version(tmp_path)) == "This database isn't empty: nothing was copied."
 
 
-def test_history_alone_is_not_empty(tmp_path: Path) -> None:
+def test_target_with_history_is_rejected(tmp_path: Path) -> None:
     OrganizationFactory().delete()
     assert refusal(file_of_this_version(tmp_path)) == "This database isn't empty: nothing was copied."

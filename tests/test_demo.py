@@ -1,4 +1,4 @@
-"""The demo: everything that it prints works, once; and the real thing answers."""
+"""Check that `demo` prints a login and a token that work, and serves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.any_database
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The ports that would have been served."""
+    """Return the ports that `demo` would serve."""
     ports: list[int] = []
     monkeypatch.setattr(Command, "serve", staticmethod(ports.append))
     return ports
@@ -51,7 +51,7 @@ def demo(port: int, *, no_seed: bool = False) -> list[str]:
 
 
 def after(word: str, lines: list[str]) -> str:
-    """What follows this first word; only one line begins with it."""
+    """Return what follows this first word of exactly one line."""
     [rest] = [line.removeprefix(word).strip() for line in lines if line.startswith(f"{word} ")]
     return rest
 
@@ -110,7 +110,7 @@ def test_revoked_token_is_replaced(served: list[int]) -> None:
 
 
 @pytest.mark.django_db
-def test_without_seed_there_is_an_organization_to_work_in(served: list[int]) -> None:
+def test_no_seed_creates_an_empty_organization(served: list[int]) -> None:
     demo(free_port(), no_seed=True)
     organization = Organization.objects.get()
     assert (organization.name, organization.time_zone) == ("Demo", "Europe/Zagreb")
@@ -118,7 +118,7 @@ def test_without_seed_there_is_an_organization_to_work_in(served: list[int]) -> 
 
 
 @pytest.mark.django_db
-def test_without_seed_an_organization_that_exists_is_used(served: list[int]) -> None:
+def test_no_seed_uses_an_existing_organization(served: list[int]) -> None:
     organization = OrganizationFactory()
     demo(free_port(), no_seed=True)
     assert list(Organization.objects.all()) == [organization]
@@ -126,7 +126,7 @@ def test_without_seed_an_organization_that_exists_is_used(served: list[int]) -> 
 
 
 @pytest.mark.django_db
-def test_taken_port_is_refused_before_anything_is_done(served: list[int], taken_port: int) -> None:
+def test_taken_port_is_rejected_before_anything_is_done(served: list[int], taken_port: int) -> None:
     with pytest.raises(CommandError) as caught:
         demo(taken_port)
     assert str(caught.value) == f"Port {taken_port} is taken. Choose another one with --port."
@@ -136,15 +136,15 @@ def test_taken_port_is_refused_before_anything_is_done(served: list[int], taken_
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("port", [0, -1, 65536, 10**20])
-def test_port_that_cannot_be_is_refused(served: list[int], port: int) -> None:
+def test_port_out_of_range_is_rejected(served: list[int], port: int) -> None:
     with pytest.raises(CommandError) as caught:
         demo(port)
     assert str(caught.value) == "--port must be from 1 to 65535."
     assert served == []
 
 
-def test_demo_serves_the_admin_and_stops_when_told(tmp_path: Path) -> None:
-    """The process that was started is the server: ended by its own id, with nothing left behind it."""
+def test_demo_serves_the_admin_until_it_is_stopped(tmp_path: Path) -> None:
+    """The started process is the server: when it ends, nothing else is left."""
     port = free_port()
     log = tmp_path / "log"
     with log.open("wb") as output:
@@ -159,27 +159,27 @@ def test_demo_serves_the_admin_and_stops_when_told(tmp_path: Path) -> None:
             status = poll(f"http://127.0.0.1:{port}/admin/login/", process)
             lines = log.read_text().splitlines()
             secret = after("Token", lines).removesuffix(" (shown this once)")
-            answer = ask(f"http://127.0.0.1:{port}/api/v2/service_types", secret)
+            response = get(f"http://127.0.0.1:{port}/api/v2/service_types", secret)
         finally:
             process.terminate()
             code = process.wait(timeout=PATIENCE)
-    assert (status, answer, code) == (200, 200, 0), log.read_text()
+    assert (status, response, code) == (200, 200, 0), log.read_text()
     with closing(socket.socket()) as client, pytest.raises(ConnectionRefusedError):
         client.connect(("127.0.0.1", port))
 
 
-def ask(url: str, secret: str = "") -> int:
+def get(url: str, secret: str = "") -> int:
     with urlopen(Request(url, headers={"X-Auth-Token": secret}), timeout=PATIENCE) as response:  # noqa: S310
         status: int = response.status
         return status
 
 
 def poll(url: str, process: subprocess.Popen[bytes]) -> int | None:
-    """The first status; None where the process ended or never answered."""
+    """Return the first status, or None if the process ends or never responds."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            return ask(url)
+            return get(url)
         except URLError:
             time.sleep(0.1)
     return None

@@ -134,7 +134,7 @@ def test_every_reason_stands_alone_somewhere(options: dict[str, int], kind: str)
     assert alone == {*REFUSALS, *ALLOWANCES} - {f"{other}_tracking_disabled"}
 
 
-def test_somebody_is_on_projects_and_may_track_nowhere() -> None:
+def test_some_members_of_projects_may_track_nowhere() -> None:
     seed()
     today = Organization.objects.get().today()
     members = Person.objects.active().filter(project_assignments__isnull=False).distinct()
@@ -145,7 +145,7 @@ def test_somebody_is_on_projects_and_may_track_nowhere() -> None:
     assert Person.objects.active().filter(project_assignments=None).exists()
 
 
-def test_budgets_come_in_every_state() -> None:
+def test_budgets_have_every_state() -> None:
     seed()
     today = Organization.objects.get().today()
     states = {
@@ -171,11 +171,11 @@ def test_budgets_come_in_every_state() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, SMALLEST])
-def test_services_come_with_every_oddity(options: dict[str, int]) -> None:
+def test_services_show_every_special_case(options: dict[str, int]) -> None:
     seed(**options)
     restricted = Service.objects.filter(deal__closed_at=None, deal__person_restricted_tracking=True)
     active = ServiceAssignment.objects.filter(person__archived_at=None)
-    oddities = {
+    cases = {
         "no time": Service.objects.filter(time_tracking_enabled=False, expense_tracking_enabled=True),
         "no expenses": Service.objects.filter(time_tracking_enabled=True, expense_tracking_enabled=False),
         "neither": Service.objects.filter(time_tracking_enabled=False, expense_tracking_enabled=False),
@@ -190,7 +190,7 @@ def test_services_come_with_every_oddity(options: dict[str, int]) -> None:
             deal__closed_at=None, deal__project__archived_at__isnull=False
         ),
     }
-    assert [name for name, queryset in oddities.items() if not queryset.exists()] == []
+    assert [name for name, queryset in cases.items() if not queryset.exists()] == []
     assert ServiceType.objects.archived().count() == 3
 
 
@@ -221,7 +221,7 @@ def test_moments_are_plausible() -> None:
             *ServiceAssignment.objects.filter(created_at__lte=F("person__created_at")),
             *ServiceTypeAssignment.objects.filter(created_at__lte=F("person__created_at")),
         ],
-        "after somebody left or something was put away": [
+        "after somebody left or something was archived": [
             *ProjectAssignment.objects.filter(created_at__gte=F("person__archived_at")),
             *ServiceAssignment.objects.filter(created_at__gte=F("person__archived_at")),
             *ServiceAssignment.objects.filter(created_at__gte=F("service__deal__closed_at")),
@@ -255,7 +255,7 @@ def test_second_run_changes_nothing() -> None:
     assert snapshot() == before
 
 
-def test_other_organizations_are_left_alone() -> None:
+def test_other_organizations_are_not_changed() -> None:
     person = PersonFactory()
     seed(organization_name="Elsewhere", **SMALLEST)
     assert list(Person.objects.owned_by(person.organization)) == [person]

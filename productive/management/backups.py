@@ -1,7 +1,7 @@
-"""A backup is one file: for SQLite a database like the live one, for PostgreSQL an archive of pg_dump's.
+"""Back up the database into one file: a copy of an SQLite database, or an archive of pg_dump.
 
-Both are taken and put back while others are at work with the database: a backup is one moment of it, and who
-reads sees the state before a restore or the one after, nothing between. What fails raises CommandError.
+A backup is a consistent snapshot, taken while others write. A restore is one transaction: readers see the
+state before it or after it. Failures raise CommandError.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from psycopg.pq import Conninfo
 
 Applied = set[tuple[str, str]]
 
-# Where Debian has PostgreSQL's programs by version, most of them out of the path.
+# Where Debian installs PostgreSQL's programs by version; most aren't in PATH.
 VERSIONS = Path("/usr/lib/postgresql")
-# Whose tables they become, and who else may read them, is for the server that they are restored into.
-TABLES_ALONE = ("--no-owner", "--no-privileges")
-# What the archive doesn't know goes, too: a newer release's tables would be in the way of the old ones. With
-# a table go its sequences and partitions.
-EMPTIED = """
+# The server that restores decides who owns the tables and who may read them.
+WITHOUT_ROLES = ("--no-owner", "--no-privileges")
+# Drop everything in the schema, also tables of a newer release that the archive doesn't have. Sequences and
+# partitions are dropped with their table.
+DROP_EVERYTHING = """
 SET client_min_messages = warning;
 SET statement_timeout = 0;
 SET lock_timeout = 0;
@@ -62,39 +62,38 @@ BEGIN
     EXECUTE coalesce(commands, '');
 END $$;
 """
-
-
-# Left out: who has signed out since must not be signed in again; and a replica's log is another one by then.
-OF_ITS_TIME = ("django_session", "accounts_last_write")
+# Not backed up: users who have signed out must not be signed in again, and positions in the log of the old
+# server mean nothing on another.
+TRANSIENT_TABLES = ("django_session", "accounts_last_write")
 
 
 class SQLiteFile:
-    """A database in a file of its own, without others beside it."""
+    """A single SQLite file without a write-ahead log."""
 
     name = "SQLite"
-    begins = b"SQLite format 3\0"
+    signature = b"SQLite format 3\0"
 
     def save(self, path: Path) -> None:
-        with told(path), closing(sqlite3.connect(path)) as copy:
+        with command_errors(path), closing(sqlite3.connect(path)) as copy:
             connection.ensure_connection()
-            # All pages in one step: between two of them a writer would make it begin again.
+            # All pages in one step: a write between two steps would restart it.
             connection.connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
-            # Nor are they to be found in what is left of their pages.
+            # Overwrite deleted rows, so that they can't be found in free pages.
             copy.execute("PRAGMA secure_delete = ON")
             for (table,) in [*copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]:
-                if table in OF_ITS_TIME:
+                if table in TRANSIENT_TABLES:
                     copy.execute(f"DELETE FROM {table}")  # noqa: S608
             copy.commit()
 
     def check(self, path: Path) -> None:
-        with told(path), closing(opened(path)) as copy:
-            found = [row[0] for row in copy.execute("PRAGMA integrity_check")]
-        if found != ["ok"]:
-            raise CommandError(f"{path} is damaged: {found[0]}")
+        with command_errors(path), closing(open_read_only(path)) as copy:
+            problems = [row[0] for row in copy.execute("PRAGMA integrity_check")]
+        if problems != ["ok"]:
+            raise CommandError(f"{path} is damaged: {problems[0]}")
 
     def applied(self, path: Path) -> Applied:
-        with told(path), closing(opened(path)) as copy:
+        with command_errors(path), closing(open_read_only(path)) as copy:
             if not [*copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'django_migrations'")]:
                 return set()
             return {*copy.execute("SELECT app, name FROM django_migrations")}
@@ -103,21 +102,21 @@ class SQLiteFile:
         connection.ensure_connection()
         if path.samefile(connection.settings_dict["NAME"]):
             raise CommandError(f"{path} is the database itself.")
-        with told(path), closing(opened(path)) as copy:
-            # One transaction of the live database: whoever reads goes on with what they began to read.
+        with command_errors(path), closing(open_read_only(path)) as copy:
+            # One transaction of the live database: readers keep their snapshot.
             copy.backup(connection.connection)
-            # It is restored by now; where the disk is full, the log is taken over later.
+            # The backup is restored by now. If the disk is full, a later checkpoint succeeds.
             with suppress(sqlite3.Error):
                 connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def opened(path: Path) -> sqlite3.Connection:
+def open_read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """What SQLite says of a file, to the one who asked for it."""
+def command_errors(path: Path) -> Iterator[None]:
+    """Raise errors of SQLite as CommandError."""
     try:
         yield
     except sqlite3.Error as error:
@@ -125,17 +124,17 @@ def told(path: Path) -> Iterator[None]:
 
 
 class PostgreSQLArchive:
-    """Everything in the database, compressed, as pg_dump's custom format has it."""
+    """A compressed archive in the custom format of pg_dump."""
 
     name = "PostgreSQL"
-    begins = b"PGDMP"
+    signature = b"PGDMP"
 
     def save(self, path: Path) -> None:
-        without = [f"--exclude-table-data={table}" for table in OF_ITS_TIME]
-        self.run("pg_dump", "--format=custom", "--no-password", *TABLES_ALONE, *without, f"--file={path}")
+        without = [f"--exclude-table-data={table}" for table in TRANSIENT_TABLES]
+        self.run("pg_dump", "--format=custom", "--no-password", *WITHOUT_ROLES, *without, f"--file={path}")
 
     def check(self, path: Path) -> None:
-        """Read all of it, as restoring it would."""
+        """Read all of it, as a restore does."""
         self.run("pg_restore", f"--file={os.devnull}", str(path))
 
     def applied(self, path: Path) -> Applied:
@@ -148,36 +147,36 @@ class PostgreSQLArchive:
         return {(line["app"], line["name"]) for line in lines}
 
     def load(self, path: Path) -> None:
-        """In one transaction that ends well only when the archive was read to its end."""
-        restore = [self.program("pg_restore"), *TABLES_ALONE, "--file=-", str(path)]
+        """Replace everything in one transaction; commit only when the archive was read to its end."""
+        restore = [self.program("pg_restore"), *WITHOUT_ROLES, "--file=-", str(path)]
         execute = [self.program("psql"), "--no-psqlrc", "--no-password", "--quiet", "--set=ON_ERROR_STOP=1"]
         with (
             tempfile.TemporaryFile() as read_errors,
             tempfile.TemporaryFile() as write_errors,
-            subprocess.Popen(restore, stdout=subprocess.PIPE, stderr=read_errors) as reads,  # noqa: S603
+            subprocess.Popen(restore, stdout=subprocess.PIPE, stderr=read_errors) as reader,  # noqa: S603
             subprocess.Popen(  # noqa: S603
                 execute,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=write_errors,
                 env=self.environment(),
-            ) as writes,
+            ) as writer,
         ):
-            source: Any = reads.stdout
-            target: Any = writes.stdin
-            with suppress(BrokenPipeError), target:  # psql has ended, and said why
-                target.write(EMPTIED.encode())
+            source: Any = reader.stdout
+            target: Any = writer.stdin
+            with suppress(BrokenPipeError), target:  # psql has ended; its errors follow
+                target.write(DROP_EVERYTHING.encode())
                 shutil.copyfileobj(source, target)
-                if reads.wait() == 0:
+                if reader.wait() == 0:
                     target.write(b"COMMIT;\n")
             source.close()
-            if writes.wait() != 0:
-                fail("psql", said(write_errors))
-            if reads.wait() != 0:
-                fail("pg_restore", said(read_errors))
+            if writer.wait() != 0:
+                fail("psql", content_of(write_errors))
+            if reader.wait() != 0:
+                fail("pg_restore", content_of(read_errors))
 
     def run(self, name: str, *arguments: str) -> str:
-        """What the program writes. Who connects, and with which password, is never on its command line."""
+        """Return the output of the program. Its command line never has the user or the password."""
         done = subprocess.run(  # noqa: S603
             [self.program(name), *arguments], env=self.environment(), capture_output=True, check=False
         )
@@ -192,38 +191,38 @@ class PostgreSQLArchive:
         return {**os.environ, **parameters}
 
     def program(self, name: str) -> str:
-        """Where it is: rather that of the server's own version than the first in the path."""
+        """Return the path of the program, preferably of the server's version."""
         version = connection.pg_version // 10_000  # type: ignore[attr-defined]
         package = f"Install postgresql-client-{version}, or name its folder in PATH."
         folders = os.pathsep.join((f"{VERSIONS}/{version}/bin", os.environ.get("PATH", "")))
         found = shutil.which(name, path=folders)
         if found is None:
             raise CommandError(f"There is no {name} on this machine. {package}")
-        says = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
-        own = re.search(r"\(PostgreSQL\) (\d+)", says)
-        # An older one can't read the server, and no older server reads what a newer one writes.
-        if own is None or int(own[1]) != version:
+        output = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+        version_of_program = re.search(r"\(PostgreSQL\) (\d+)", output)
+        # An older program can't read the server; an older server can't read the dump of a newer program.
+        if version_of_program is None or int(version_of_program[1]) != version:
             raise CommandError(f"{found} is not of the server's version, PostgreSQL {version}. {package}")
         return found
 
 
-def said(errors: IO[bytes]) -> bytes:
+def content_of(errors: IO[bytes]) -> bytes:
     errors.seek(0)
     return errors.read()
 
 
 def fail(name: str, errors: bytes) -> NoReturn:
-    """With the first of what a program had to say: what follows it follows from it."""
+    """Raise the first error of a program; later ones follow from it."""
     lines = errors.decode(errors="replace").strip().splitlines()
-    raise CommandError(f"{name} failed: {lines[0] if lines else 'it was ended'}")
+    raise CommandError(f"{name} failed: {lines[0] if lines else 'it was killed'}")
 
 
 def kind_of_backup() -> SQLiteFile | PostgreSQLArchive:
     if connection.vendor == "sqlite":
         return SQLiteFile()
     if settings.PGBOUNCER:
-        # What pg_dump and psql set for their session would stay with a connection that others get next.
-        raise CommandError("Unset PGBOUNCER, and lead DATABASE_URL to the server itself.")
+        # The session settings of pg_dump and psql would stay on a pooled connection.
+        raise CommandError("Unset PGBOUNCER, and let DATABASE_URL name the server itself.")
     return PostgreSQLArchive()
 
 
@@ -237,12 +236,12 @@ def first_bytes(path: Path) -> bytes:
 
 @contextmanager
 def published(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A file to write to that nobody else reads, which gets its name once it is whole and on the disk."""
+    """Yield a temporary file that replaces `path` once it is complete and on the disk."""
     if path.exists() and not overwrite:
-        raise CommandError(f"{path} exists already: with --force it is replaced.")
+        raise CommandError(f"{path} exists already: --force replaces it.")
     partial = None
     try:
-        # Readable for its owner alone.
+        # Only its owner can read it.
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".partial")
         os.close(descriptor)
         partial = Path(name)

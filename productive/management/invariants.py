@@ -1,4 +1,4 @@
-"""What is true of every row, whoever wrote it: the database sees to it, unless it was told not to."""
+"""Find rows that violate what the database enforces, unless its checks were switched off."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, F, OuterRef
 from productive.database.constraints import SameOrganization, UniqueTogether
 from productive.database.row_counts import CREATE, FILL, RowCount, missing_triggers, statements
 
-# By organization, what is kept and what is there, where any block of ids differs.
+# By organization, the recorded and the real number of rows, if any block of ids differs.
 MISCOUNTED = """
 SELECT organization_id, sum(kept), sum(found) FROM (
     SELECT organization_id, block, sum(kept) AS kept, sum(found) AS found FROM (
@@ -22,11 +22,11 @@ SELECT organization_id, sum(kept), sum(found) FROM (
     ) AS both_ways GROUP BY 1, 2
 ) AS blocks GROUP BY 1 HAVING sum(abs(kept - found)) > 0 ORDER BY 1
 """
-LOCKED = "LOCK TABLE %(table)s IN SHARE ROW EXCLUSIVE MODE"
+LOCK = "LOCK TABLE %(table)s IN SHARE ROW EXCLUSIVE MODE"
 
 
 class Miscounted(NamedTuple):
-    """An organization's rows in a table whose numbers the database keeps."""
+    """A wrong row count of an organization in a table."""
 
     rows: str
     organization: int
@@ -41,45 +41,47 @@ class Miscounted(NamedTuple):
 
 
 def violations() -> Iterator[str]:
-    """Each rule that is broken, in a line."""
+    """Yield a line for each rule that is broken."""
     for model in apps.get_models(include_auto_created=True):
         if model._meta.managed and not model._meta.proxy:
-            yield from lost_links(model)
-            yield from strangers(model)
-            yield from repetitions(model)
+            yield from dangling_links(model)
+            yield from links_across_organizations(model)
+            yield from duplicates(model)
             if issubclass(model, RowCount):
-                yield from uncounted(model)
+                yield from missing_triggers_of(model)
                 yield from map(str, miscounted(model))
 
 
-def lost_links(model: Any) -> Iterator[str]:
+def dangling_links(model: Any) -> Iterator[str]:
     for field in model._meta.concrete_fields:
         if field.many_to_one and field.db_constraint:
-            there = rows_of(field.related_model).filter(
+            targets = rows_of(field.related_model).filter(
                 **{field.target_field.attname: OuterRef(field.attname)}
             )
-            pointing = rows_of(model).filter(**{f"{field.name}__isnull": False})
-            yield from some(pointing.exclude(Exists(there)), f"have a {field.verbose_name} that isn't there")
+            linked = rows_of(model).filter(**{f"{field.name}__isnull": False})
+            yield from violation(
+                linked.exclude(Exists(targets)), f"have a {field.verbose_name} that doesn't exist"
+            )
 
 
-def strangers(model: Any) -> Iterator[str]:
+def links_across_organizations(model: Any) -> Iterator[str]:
     for constraint in model._meta.constraints:
         if isinstance(constraint, SameOrganization):
             field: Any = model._meta.get_field(constraint.field)
             others = rows_of(field.related_model).exclude(organization=OuterRef("organization"))
             linked = rows_of(model).filter(Exists(others.filter(pk=OuterRef(field.attname))))
-            yield from some(linked, f"have a {field.verbose_name} of another organization")
+            yield from violation(linked, f"have a {field.verbose_name} of another organization")
 
 
-def repetitions(model: Any) -> Iterator[str]:
-    """Looked for without the index that would hide them, should it be the one at fault."""
+def duplicates(model: Any) -> Iterator[str]:
+    """Yield duplicates. The queries don't use the unique index, which may be the damaged part."""
     for constraint in model._meta.constraints:
         if isinstance(constraint, UniqueTogether):
             parts = constraint.expressions or [F(name) for name in constraint.fields]
             named = {f"part_{number}": part for number, part in enumerate(parts)}
             groups = rows_of(model).values(**named).filter(**{f"{name}__isnull": False for name in named})
             repeated = groups.annotate(times=Count("pk")).filter(times__gt=1)
-            yield from some(repeated, f"are there more than once, against {constraint.name}")
+            yield from violation(repeated, f"are duplicates, against {constraint.name}")
 
 
 def rows_of(model: Any) -> models.QuerySet[Any, Any]:
@@ -87,18 +89,18 @@ def rows_of(model: Any) -> models.QuerySet[Any, Any]:
     return rows
 
 
-def some(queryset: models.QuerySet[Any, Any], what: str) -> Iterator[str]:
+def violation(queryset: models.QuerySet[Any, Any], what: str) -> Iterator[str]:
     if count := queryset.count():
         yield f"{count:,} {queryset.model._meta.verbose_name_plural} {what}"
 
 
-def uncounted(counts: Any) -> Iterator[str]:
+def missing_triggers_of(counts: Any) -> Iterator[str]:
     if missing_triggers(connection, counts):
         yield f"the triggers that count {counts.rows._meta.verbose_name_plural} are missing"
 
 
 def miscounted(counts: Any) -> list[Miscounted]:
-    """Compare in one statement, so that a row and its count are read as of one moment."""
+    """Compare in one statement: its snapshot has a row and its count together."""
     with connection.cursor() as cursor:
         (sql,) = statements(connection, [MISCOUNTED], counts.rows, counts)
         cursor.execute(sql)
@@ -107,15 +109,15 @@ def miscounted(counts: Any) -> list[Miscounted]:
 
 
 def recount() -> Iterator[str]:
-    """Count the rows again where a count is wrong, recreate missing triggers, and report what was wrong.
+    """Correct wrong row counts, recreate missing triggers, and yield what was wrong.
 
-    No row is written to the table meanwhile.
+    Writers of the table wait meanwhile.
     """
     for counts in RowCount.__subclasses__():
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                cursor.execute(*statements(connection, [LOCKED], counts.rows, counts))
-            missing, wrong = [*uncounted(counts)], [*map(str, miscounted(counts))]
+                cursor.execute(*statements(connection, [LOCK], counts.rows, counts))
+            missing, wrong = [*missing_triggers_of(counts)], [*map(str, miscounted(counts))]
             repair = CREATE[connection.vendor] if missing else FILL if wrong else ()
             for sql in statements(connection, repair, counts.rows, counts):
                 cursor.execute(sql)

@@ -1,4 +1,4 @@
-"""A database with a bit of everything, for these tests alone. Each of them leaves it fit for the next."""
+"""Provide a database with rows of every kind for these tests. Each test leaves it usable for the next."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.factories import ApiTokenFactory, ProjectAssignmentFactory, S
 
 @pytest.fixture(scope="package")
 def token(django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiToken]:
-    """Of the first of two organizations, a small agency."""
+    """Return a token of the sample agency; there is a second organization."""
     with (
         django_db_blocker.unblock(),
         new_database(tmp_path_factory.mktemp("backups"), "scratch") as name,
@@ -38,15 +38,15 @@ def token(django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def run(name: str, *arguments: Any, **options: Any) -> str:
-    """What a command writes."""
+    """Return the output of a command."""
     output = StringIO()
     call_command(name, *map(str, arguments), stdout=output, **options)
     return output.getvalue()
 
 
 @contextmanager
-def at_work(tasks: list[Callable[[], None]]) -> Iterator[None]:
-    """Within it, each of these is done again and again by a thread of its own."""
+def repeating(tasks: list[Callable[[], None]]) -> Iterator[None]:
+    """Call each task again and again, in a thread of its own."""
     done, failures = Event(), []
 
     def work(task: Callable[[], None]) -> None:

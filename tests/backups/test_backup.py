@@ -1,4 +1,4 @@
-"""What was backed up is restored, whatever happened meanwhile; what can't be restored changes nothing."""
+"""Check that backups are complete, and that a backup that can't be restored changes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from assignments.models import ProjectAssignment
 from catalog.models import ServiceType
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.management import backups
-from tests.backups.conftest import at_work, run
+from tests.backups.conftest import repeating, run
 from tests.support.api import Api
 from tests.support.databases import Contents, contents, new_database, within
 from tests.support.factories import (
@@ -43,22 +43,22 @@ def file(tmp_path: Path) -> Path:
     return folder / "monday.backup"
 
 
-def kept() -> Contents:
-    return {table: rows for table, rows in contents().items() if table not in backups.OF_ITS_TIME}
+def rows() -> Contents:
+    return {table: rows for table, rows in contents().items() if table not in backups.TRANSIENT_TABLES}
 
 
 @contextmanager
 def nothing_changes(file: Path) -> Iterator[None]:
-    """Neither in the database nor in the folder."""
-    before, files = kept(), {path: path.read_bytes() for path in file.parent.iterdir()}
+    """Assert that neither the database nor the folder changes."""
+    before, files = rows(), {path: path.read_bytes() for path in file.parent.iterdir()}
     yield
-    assert kept() == before
+    assert rows() == before
     assert {path: path.read_bytes() for path in file.parent.iterdir()} == files
 
 
 def test_restore_brings_back_every_row(token: ApiToken, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("builtins.input", lambda prompt: "yes")
-    before, last = kept(), ProjectAssignment.objects.latest("pk")
+    before, last = rows(), ProjectAssignment.objects.latest("pk")
     assert run("backup", file) == f"{file}: {file.stat().st_size:,} bytes, verified\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [*file.parent.iterdir()] == [file]
@@ -69,22 +69,22 @@ def test_restore_brings_back_every_row(token: ApiToken, file: Path, monkeypatch:
     ProjectFactory.create_batch(3, organization=other)
     session = SessionStore()
     session.create()
-    assert kept() != before
+    assert rows() != before
 
-    said = run("restore", file)
-    assert kept() == before
-    assert "among it 3 organizations, 3 users" in said
-    assert f"{ProjectAssignment.objects.count():>9,} project assignments\n" in said
-    assert said.endswith("Every row keeps the rules.\n")
+    output = run("restore", file)
+    assert rows() == before
+    assert "including 3 organizations, 3 users" in output
+    assert f"{ProjectAssignment.objects.count():>9,} project assignments\n" in output
+    assert output.endswith("Every row keeps the rules.\n")
     assert not session.exists(session.session_key)
     if connection.vendor == "postgresql":
-        noted = {organization for organization, position in contents()["accounts_last_write"]}
-        assert noted == {*Organization.objects.values_list("pk", flat=True)}
-    goes_on(token, last)
+        recorded = {organization for organization, position in contents()["accounts_last_write"]}
+        assert recorded == {*Organization.objects.values_list("pk", flat=True)}
+    assert_works(token, last)
 
 
-def goes_on(token: ApiToken, last: ProjectAssignment) -> None:
-    """Whoever sends the token reads all rows, and makes another one with an id that none had."""
+def assert_works(token: ApiToken, last: ProjectAssignment) -> None:
+    """Assert that the token reads all rows and creates one with a new id."""
     api, total = Api(token.name), ProjectAssignment.objects.owned_by(token.organization).count()
     answer = api.get("project_assignments?page[size]=200")
     assert answer.json["meta"]["total_count"] == len(answer.ids) == total
@@ -103,7 +103,7 @@ def goes_on(token: ApiToken, last: ProjectAssignment) -> None:
 
 @contextmanager
 def empty_database(folder: Path) -> Iterator[None]:
-    """Within it, there is nothing, as on another machine."""
+    """Use an empty database, as on another machine."""
     if connection.vendor == "sqlite":
         with new_database(folder, "elsewhere") as name, within(name):
             yield
@@ -113,10 +113,10 @@ def empty_database(folder: Path) -> Iterator[None]:
     yield
 
 
-def test_backup_has_whatever_was_acknowledged_before(
+def test_backup_has_all_rows_that_were_acknowledged_before(
     token: ApiToken, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Writers change rows and their numbers and histories together; the backup has all of it or nothing."""
+    """A backup has each row with its history and count, or without both."""
     acknowledged: list[int] = []
     ready = Event()
     people = [person.pk for person in PersonFactory.create_batch(300, organization=token.organization)]
@@ -133,7 +133,7 @@ def test_backup_has_whatever_was_acknowledged_before(
             ready.set()
 
     monkeypatch.setattr("builtins.input", lambda prompt: "no")
-    with at_work([assign, assign]):
+    with repeating([assign, assign]):
         assert ready.wait(60)
         before = [*acknowledged]
         run("backup", file)
@@ -146,24 +146,24 @@ def test_backup_has_whatever_was_acknowledged_before(
             with pytest.raises(CommandError, match="Nothing was changed"):
                 run("restore", file)
             cursor.execute("DROP TABLE animals")
-        # Nobody is asked, as there is nothing to lose.
+        # Without confirmation, because the database is empty.
         run("restore", file)
         there = {*ProjectAssignment.objects.values_list("pk", flat=True)}
         recorded = {*ProjectAssignment.history.values_list("id", flat=True)}
     assert [*file.parent.iterdir()] == [file]
     assert {*before} <= there <= recorded
-    assert {*acknowledged} - there, "it was taken before the last of them"
+    assert {*acknowledged} - there, "the backup is older than the last rows"
 
 
 @sqlite
-def test_readers_go_on_reading_during_a_restore(token: ApiToken, file: Path) -> None:
+def test_readers_read_during_a_restore(token: ApiToken, file: Path) -> None:
     run("backup", file)
     answers: list[int] = []
 
     def read() -> None:
         answers.append(Api(token.name).get("people?page[size]=200&include=service_types").status)
 
-    with at_work([read, read]):
+    with repeating([read, read]):
         for _ in range(5):
             Person.objects.update(title="changed")
             run("restore", file, yes=True)
@@ -186,7 +186,7 @@ def test_older_backup_is_restored_and_migrated(token: ApiToken, file: Path) -> N
     assert ProjectAssignment.objects.count() == total
 
 
-def test_newer_backup_is_refused(token: ApiToken, file: Path) -> None:
+def test_newer_backup_is_rejected(token: ApiToken, file: Path) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO django_migrations (app, name, applied) VALUES ('catalog', '9999_later', %s)",
@@ -199,15 +199,15 @@ def test_newer_backup_is_refused(token: ApiToken, file: Path) -> None:
 
 
 @pytest.mark.parametrize("answer", ["y", None])
-def test_restore_asks_where_there_is_something_to_lose(
+def test_restore_asks_for_confirmation(
     token: ApiToken, file: Path, answer: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def says(prompt: str) -> str:
+    def reply(prompt: str) -> str:
         if answer is None:
             raise EOFError
         return answer
 
-    monkeypatch.setattr("builtins.input", says)
+    monkeypatch.setattr("builtins.input", reply)
     run("backup", file)
     ServiceType.objects.update(description="changed")
     with nothing_changes(file), pytest.raises(CommandError, match="Nothing was changed"):
@@ -215,37 +215,37 @@ def test_restore_asks_where_there_is_something_to_lose(
 
 
 @pytest.mark.parametrize("share", [0.3, 0.97])
-def test_truncated_backup_is_refused(token: ApiToken, file: Path, share: float) -> None:
+def test_truncated_backup_is_rejected(token: ApiToken, file: Path, share: float) -> None:
     run("backup", file)
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
     with nothing_changes(file), pytest.raises(CommandError):
         run("restore", file, yes=True)
 
 
-@pytest.mark.parametrize("begins", [b"", b"PGDMP\1", b"SQLite format 3\0", b"-- a script"])
-def test_file_of_another_kind_is_refused(token: ApiToken, file: Path, begins: bytes) -> None:
-    file.write_bytes(begins)
-    advice = {b"PGDMP\1": "It is one of PostgreSQL", b"SQLite format 3\0": "It is one of SQLite"}
-    if begins.startswith(backups.kind_of_backup().begins):
-        advice[begins] = "not a database|failed|something else"
-    with nothing_changes(file), pytest.raises(CommandError, match=advice.get(begins, "no backup")):
+@pytest.mark.parametrize("content", [b"", b"PGDMP\1", b"SQLite format 3\0", b"-- a script"])
+def test_file_of_another_kind_is_rejected(token: ApiToken, file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    advice = {b"PGDMP\1": "It is a PostgreSQL backup", b"SQLite format 3\0": "It is an SQLite database"}
+    if content.startswith(backups.kind_of_backup().signature):
+        advice[content] = "not a database|failed|another application"
+    with nothing_changes(file), pytest.raises(CommandError, match=advice.get(content, "not a backup")):
         run("restore", file, yes=True)
 
 
-def test_file_that_is_not_there_is_no_backup(token: ApiToken, file: Path) -> None:
+def test_missing_file_is_rejected(token: ApiToken, file: Path) -> None:
     with nothing_changes(file), pytest.raises(CommandError, match="No such file"):
         run("restore", file, yes=True)
 
 
-def test_file_that_exists_is_replaced_only_by_force(token: ApiToken, file: Path) -> None:
+def test_existing_file_is_replaced_only_by_force(token: ApiToken, file: Path) -> None:
     file.write_text("precious")
     with nothing_changes(file), pytest.raises(CommandError, match="exists already"):
         run("backup", file)
     run("backup", file, force=True)
-    assert file.read_bytes().startswith(backups.kind_of_backup().begins)
+    assert file.read_bytes().startswith(backups.kind_of_backup().signature)
 
 
-def test_folder_that_is_not_there_is_told(token: ApiToken, file: Path) -> None:
+def test_missing_folder_is_rejected(token: ApiToken, file: Path) -> None:
     with nothing_changes(file), pytest.raises(CommandError, match="No such file or directory"):
         run("backup", file.parent / "nowhere" / "monday.backup")
 
@@ -261,7 +261,7 @@ def test_full_disk_leaves_nothing(token: ApiToken, file: Path) -> None:
 
 
 @sqlite
-def test_database_is_no_backup_of_itself(token: ApiToken) -> None:
+def test_database_is_rejected_as_its_own_backup(token: ApiToken) -> None:
     with pytest.raises(CommandError, match="is the database itself"):
         run("restore", connection.settings_dict["NAME"], yes=True)
 
@@ -274,20 +274,20 @@ def program(folder: Path, name: str, script: str) -> None:
 
 @postgresql
 @pytest.mark.parametrize(
-    ("script", "complaint"),
+    ("script", "message"),
     [
         (None, "There is no pg_dump on this machine. Install postgresql-client-"),
         ("echo 'pg_dump (PostgreSQL) 9.6.24'", "is not of the server's version"),
         ("echo 'pg_dump (PostgreSQL) 99.1'", "is not of the server's version"),
     ],
 )
-def test_program_that_is_missing_or_old_is_told(
+def test_missing_or_old_program_is_rejected(
     token: ApiToken,
     file: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     script: str | None,
-    complaint: str,
+    message: str,
 ) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
@@ -295,13 +295,13 @@ def test_program_that_is_missing_or_old_is_told(
         program(programs, "pg_dump", script)
     monkeypatch.setattr(backups, "VERSIONS", programs)
     monkeypatch.setenv("PATH", str(programs))
-    with nothing_changes(file), pytest.raises(CommandError, match=complaint):
+    with nothing_changes(file), pytest.raises(CommandError, match=message):
         run("backup", file)
 
 
 @postgresql
 @pytest.mark.parametrize("command", ["backup", "restore"])
-def test_pgbouncer_is_not_gone_through(token: ApiToken, file: Path, command: str, settings: Any) -> None:
+def test_pgbouncer_is_rejected(token: ApiToken, file: Path, command: str, settings: Any) -> None:
     settings.PGBOUNCER = True
     with nothing_changes(file), pytest.raises(CommandError, match="Unset PGBOUNCER"):
         run(command, file)
@@ -319,7 +319,7 @@ def test_password_is_on_no_command_line(
     )
     monkeypatch.setattr(backups, "VERSIONS", tmp_path)
     monkeypatch.setitem(connection.settings_dict, "PASSWORD", "open sesame")
-    with nothing_changes(file), pytest.raises(CommandError, match="pg_dump failed: it was ended"):
+    with nothing_changes(file), pytest.raises(CommandError, match="pg_dump failed: it was killed"):
         run("backup", file)
     seen = (tmp_path / "seen").read_text()
     assert seen.endswith(" open sesame\n")
@@ -327,8 +327,8 @@ def test_password_is_on_no_command_line(
 
 
 @postgresql
-def test_restore_that_fails_half_way_changes_nothing(token: ApiToken, file: Path) -> None:
-    """What isn't the application's own is left alone; here it is in the way."""
+def test_failed_restore_changes_nothing(token: ApiToken, file: Path) -> None:
+    """Other schemas are left as they are; here one is in the way."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA zoo; CREATE TABLE zoo.animals (name text)")
         run("backup", file)
@@ -338,8 +338,8 @@ def test_restore_that_fails_half_way_changes_nothing(token: ApiToken, file: Path
 
 
 @postgresql
-def test_archive_that_ends_early_after_all_changes_nothing(token: ApiToken, file: Path) -> None:
-    """As when the disk fails after the archive was read once: what came so far must not be committed."""
+def test_archive_that_is_truncated_after_the_check_changes_nothing(token: ApiToken, file: Path) -> None:
+    """As when the disk fails after the archive was checked: nothing may be committed."""
     run("backup", file)
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * 0.97)])
     with nothing_changes(file), pytest.raises(CommandError, match=r"pg_restore failed: .*end of file"):

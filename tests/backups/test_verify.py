@@ -1,4 +1,4 @@
-"""Rows that break a rule behind the database's back are found; numbers that do are counted anew."""
+"""Check that `verify` finds rows that break a constraint, and corrects wrong row counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.db import connection
 from assignments.models import ServiceAssignment
 from productive.accounts.models import ApiToken
 from productive.database.row_counts import CreateRowCountTriggers, total
-from tests.backups.conftest import at_work, run
+from tests.backups.conftest import repeating, run
 from tests.support.factories import PersonFactory, ServiceAssignmentFactory
 
 pytestmark = pytest.mark.each_database
@@ -34,8 +34,8 @@ def row(token: ApiToken) -> ServiceAssignment:
 
 
 @contextmanager
-def unguarded() -> Iterator[None]:
-    """Within it, the database checks no links; PostgreSQL doesn't count either, as while loading a dump."""
+def without_checks() -> Iterator[None]:
+    """Switch off foreign keys, and on PostgreSQL the counting triggers, as while loading a dump."""
     off, on = "PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys = ON"
     if connection.vendor == "postgresql":
         off, on = "SET session_replication_role = replica", "RESET session_replication_role"
@@ -51,50 +51,50 @@ def execute(sql: str, *params: int) -> None:
         cursor.execute(sql, params)
 
 
-def complaints() -> list[str]:
+def failures() -> list[str]:
     output = StringIO()
-    with pytest.raises(CommandError, match=r"\d+ of the rules .* are broken"):
+    with pytest.raises(CommandError, match=r"\d+ rules are broken"):
         call_command("verify", stdout=output)
     return output.getvalue().splitlines()
 
 
-def count_anew(row: ServiceAssignment, said: str) -> None:
-    """What was said is wrong; it is mended, and then all is well."""
-    assert complaints() == [f"Wrong: {said}"]
-    assert run("verify", repair_counts=True) == f"Mended: {said}\n{FINE}"
+def assert_repaired(row: ServiceAssignment, message: str) -> None:
+    """Assert that `verify` finds this, repairs it, and then finds nothing."""
+    assert failures() == [f"Wrong: {message}"]
+    assert run("verify", repair_counts=True) == f"Repaired: {message}\n{FINE}"
     assert run("verify", repair_counts=True) == FINE
     rows = ServiceAssignment.objects.owned_by(row.organization)
     assert total(rows) == rows.count()
 
 
-def test_wrong_number_is_found_and_mended(row: ServiceAssignment) -> None:
+def test_wrong_count_is_found_and_repaired(row: ServiceAssignment) -> None:
     rows = ServiceAssignment.objects.owned_by(row.organization)
     number, owner = rows.count(), row.organization_id
     ServiceAssignmentFactory()
     execute(f"UPDATE {COUNTS} SET number = number + 3 WHERE organization_id = %s", owner)  # noqa: S608
     assert total(rows) == number + 3
     whose = f"service assignments of organization {owner}"
-    count_anew(row, f"there are {number} {whose}, counted as {number + 3}")
+    assert_repaired(row, f"there are {number} {whose}, counted as {number + 3}")
     execute(f"UPDATE {COUNTS} SET block = block + 1 WHERE organization_id = %s", owner)  # noqa: S608
-    count_anew(row, f"the {number} {whose} are counted at wrong ids")
+    assert_repaired(row, f"the {number} {whose} are counted at wrong ids")
 
 
-def test_what_the_triggers_missed_is_found_and_mended(row: ServiceAssignment) -> None:
+def test_change_without_triggers_is_found_and_repaired(row: ServiceAssignment) -> None:
     rows = ServiceAssignment.objects.owned_by(row.organization)
     before = rows.count()
     if connection.vendor == "sqlite":
-        # No trigger hears of the row that is replaced.
+        # REPLACE runs no trigger for the row it deletes.
         table = "assignments_serviceassignment"
         execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} WHERE id = %s", row.pk)  # noqa: S608
         now, counted = before, before + 1
     else:
         person = PersonFactory(organization=row.organization)
-        with unguarded():
+        with without_checks():
             ServiceAssignment.objects.create(
                 organization=row.organization, service=row.service, person=person
             )
         now, counted = before + 1, before
-    count_anew(
+    assert_repaired(
         row,
         f"there are {now} service assignments of organization {row.organization_id}, counted as {counted}",
     )
@@ -104,16 +104,16 @@ def test_missing_trigger_is_found_and_recreated(row: ServiceAssignment) -> None:
     table = "" if connection.vendor == "sqlite" else "ON assignments_serviceassignment"
     execute(f"DROP TRIGGER {COUNTS}_inserted {table}")
     said = "the triggers that count service assignments are missing"
-    count_anew(row, said)
+    assert_repaired(row, said)
     execute(f"DROP TRIGGER {COUNTS}_inserted {table}")
     again = ServiceAssignmentFactory(organization=row.organization)
-    assert complaints()[0] == f"Wrong: {said}"
+    assert failures()[0] == f"Wrong: {said}"
     assert len(run("verify", repair_counts=True).splitlines()) == 3
     again.delete()
     assert run("verify") == FINE
 
 
-def test_numbers_are_mended_while_others_write(row: ServiceAssignment) -> None:
+def test_counts_are_repaired_while_others_write(row: ServiceAssignment) -> None:
     made: list[int] = []
     ready = Event()
 
@@ -127,29 +127,29 @@ def test_numbers_are_mended_while_others_write(row: ServiceAssignment) -> None:
         if len(made) > 5:
             ready.set()
 
-    with at_work([assign, assign]):
+    with repeating([assign, assign]):
         assert ready.wait(60)
         for _ in range(3):
             execute(f"UPDATE {COUNTS} SET number = number + 1")  # noqa: S608
-            assert "Mended: " in run("verify", repair_counts=True)
+            assert "Repaired: " in run("verify", repair_counts=True)
     assert run("verify") == FINE
 
 
 @pytest.mark.parametrize(
-    ("is_there", "said"),
-    [(True, "have a person of another organization"), (False, "have a person that isn't there")],
+    ("exists", "message"),
+    [(True, "have a person of another organization"), (False, "have a person that doesn't exist")],
 )
-def test_link_that_must_not_be_is_found(row: ServiceAssignment, is_there: bool, said: str) -> None:
-    pk = PersonFactory().pk if is_there else 2**40
+def test_invalid_foreign_key_is_found(row: ServiceAssignment, exists: bool, message: str) -> None:
+    pk = PersonFactory().pk if exists else 2**40
     link = "UPDATE assignments_serviceassignment SET person_id = %s WHERE id = %s"
-    with unguarded():
+    with without_checks():
         execute(link, pk, row.pk)
-    assert complaints() == [f"Wrong: 1 service assignments {said}"]
+    assert failures() == [f"Wrong: 1 service assignments {message}"]
     execute(link, row.person_id, row.pk)
     assert run("verify") == FINE
 
 
-def test_pair_that_is_there_twice_is_found(row: ServiceAssignment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_duplicate_is_found(row: ServiceAssignment, monkeypatch: pytest.MonkeyPatch) -> None:
     rules: list[Any] = ServiceAssignment._meta.constraints
     pair = next(rule for rule in rules if hasattr(rule, "blame"))
     count_again = CreateRowCountTriggers("ServiceAssignment", "ServiceAssignmentRowCount")
@@ -163,7 +163,7 @@ def test_pair_that_is_there_twice_is_found(row: ServiceAssignment, monkeypatch: 
         again = ServiceAssignment.objects.create(
             organization=row.organization, service=row.service, person=row.person
         )
-    assert complaints() == [f"Wrong: 1 service assignments are there more than once, against {pair.name}"]
+    assert failures() == [f"Wrong: 1 service assignments are duplicates, against {pair.name}"]
     again.delete()
     with connection.schema_editor() as editor:
         editor.add_constraint(ServiceAssignment, pair)

@@ -1,4 +1,4 @@
-"""Everything in the database, as it is at one moment, into one file."""
+"""Write a backup of the database to a file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from productive.management.backups import kind_of_backup, published
 
 
 class Command(BaseCommand):
-    help = (
-        "Write a backup of the database to FILE, while others go on writing, and check that it can be read."
-    )
+    help = "Write a backup of the database to FILE and check that it can be read. Others may write meanwhile."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path)
@@ -26,7 +24,7 @@ class Command(BaseCommand):
             backup.check(partial)
             if not backup.applied(partial):
                 raise CommandError(
-                    "There is nothing to back up: is it this database that DATABASE_URL names?"
+                    "There is nothing to back up: the database of DATABASE_URL has no migrations."
                 )
             size = partial.stat().st_size
         self.stdout.write(f"{file}: {size:,} bytes, verified")

@@ -1,4 +1,4 @@
-"""From one database to another, as when what began on SQLite moves to PostgreSQL."""
+"""Copy a database to an empty PostgreSQL, such as from SQLite."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from django.db.migrations.recorder import MigrationRecorder
 from productive.database.history import history_of, is_recorded
 from productive.database.row_counts import RowCount
 
-THERE, HERE = "copied_from", "default"
-# Those that are referred to first. Whoever is signed in signs in again; failed sign-ins are forgotten.
-ROOMS = ("auth", "accounts", "catalog", "assignments")
-ROWS_AT_ONCE = 2000
+SOURCE, TARGET = "copied_from", "default"
+# In the order of their foreign keys. Sessions and failed sign-ins are not copied.
+APPS = ("auth", "accounts", "catalog", "assignments")
+BATCH_SIZE = 2000
 
 
 class Command(BaseCommand):
     help = (
-        "Copy everything but sessions from the database at URL into this one: a PostgreSQL that is migrated "
-        "and otherwise empty. All or nothing; nobody may write to either meanwhile."
+        "Copy everything but sessions from the database at URL to this one, which must be a PostgreSQL with "
+        "all migrations and without rows. All or nothing. Stop everything that writes to either first."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,55 +37,59 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, url: str, **options: Any) -> None:
-        if connections[HERE].vendor != "postgresql":
-            raise CommandError("DATABASE_URL must name a PostgreSQL server: that is where it copies to.")
-        there = source(url)
-        connections.settings[THERE] = connections.configure_settings({HERE: {}, THERE: there})[THERE]
+        if connections[TARGET].vendor != "postgresql":
+            raise CommandError("DATABASE_URL must name a PostgreSQL server: copy_from writes to it.")
+        settings = settings_of(url)
+        connections.settings[SOURCE] = connections.configure_settings({TARGET: {}, SOURCE: settings})[SOURCE]
         try:
             try:
-                connections[THERE].ensure_connection()
+                connections[SOURCE].ensure_connection()
                 self.compare()
             except Error as error:
                 raise CommandError(f"The database at URL can't be read: {error}") from None
-            with transaction.atomic(using=HERE), transaction.atomic(using=THERE):
+            with transaction.atomic(using=TARGET), transaction.atomic(using=SOURCE):
                 self.copy()
         finally:
-            connections[THERE].close()
-            del connections[THERE], connections.settings[THERE]
+            connections[SOURCE].close()
+            del connections[SOURCE], connections.settings[SOURCE]
 
     def compare(self) -> None:
-        if identity(HERE) == identity(THERE):
+        if identity(TARGET) == identity(SOURCE):
             raise CommandError("The database at URL is this one: there is nothing to copy.")
-        executor = MigrationExecutor(connections[HERE])
+        executor = MigrationExecutor(connections[TARGET])
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        applied = [{*MigrationRecorder(connections[name]).applied_migrations()} for name in (HERE, THERE)]
+        applied = [{*MigrationRecorder(connections[name]).applied_migrations()} for name in (TARGET, SOURCE)]
         if missing or applied[0] != applied[1]:
             raise CommandError("The two databases aren't of the same version: run `migrate` on both.")
 
     def copy(self) -> None:
         all_models = [
-            m for room in ROOMS for m in apps.get_app_config(room).get_models(include_auto_created=True)
+            m for label in APPS for m in apps.get_app_config(label).get_models(include_auto_created=True)
         ]
         # Triggers count the copied rows.
         copied = [m for m in all_models if m is not Permission and not issubclass(m, RowCount)]
-        made_by_migrate = (Group, Group.permissions.through)
-        if any(m._base_manager.using(HERE).exists() for m in copied if m not in made_by_migrate):
+        created_by_migrate = (Group, Group.permissions.through)
+        if any(m._base_manager.using(TARGET).exists() for m in copied if m not in created_by_migrate):
             raise CommandError("This database isn't empty: nothing was copied.")
-        # Whoever changed or deleted one of them there means it so here, too.
-        Group.objects.using(HERE).all().delete()
-        # A right is a row that each database has made for itself.
-        ids = {right.natural_key(): right.pk for right in rights(HERE)}
-        own = {right.pk: ids[right.natural_key()] for right in rights(THERE) if right.natural_key() in ids}
+        # Replace the groups of `migrate` by those of the source, which may have been changed or deleted.
+        Group.objects.using(TARGET).all().delete()
+        # Permissions are created by `migrate`, so their ids differ.
+        ids = {permission.natural_key(): permission.pk for permission in permissions(TARGET)}
+        permission_ids = {
+            permission.pk: ids[permission.natural_key()]
+            for permission in permissions(SOURCE)
+            if permission.natural_key() in ids
+        }
         for model in copied:
-            rows, count = rows_of(model, own), 0
-            while batch := list(islice(rows, ROWS_AT_ONCE)):
-                count += len(model._base_manager.using(HERE).bulk_create(batch))
+            rows, count = rows_of(model, permission_ids), 0
+            while batch := list(islice(rows, BATCH_SIZE)):
+                count += len(model._base_manager.using(TARGET).bulk_create(batch))
             self.stdout.write(f"{count:>9,} {model._meta.verbose_name_plural}")
-        self.go_on_counting(copied)
+        self.reset_sequences(copied)
 
-    def go_on_counting(self, copied: list[type[models.Model]]) -> None:
-        """The next id is one that no record had, not even one that only the history knows."""
-        connection = connections[HERE]
+    def reset_sequences(self, copied: list[type[models.Model]]) -> None:
+        """Continue after the highest id of rows and of history, so that no id is used again."""
+        connection = connections[TARGET]
         statements = connection.ops.sequence_reset_sql(no_style(), copied)
         for model in filter(is_recorded, copied):
             tables = [connection.ops.quote_name(m._meta.db_table) for m in (model, history_of(model))]
@@ -97,15 +101,17 @@ class Command(BaseCommand):
                 cursor.execute(sql)
 
 
-def source(url: str) -> dict[str, Any]:
-    """The settings of the database at the URL. Raise CommandError where there can't be one: SQLite makes a
-    file that isn't there."""
+def settings_of(url: str) -> dict[str, Any]:
+    """Return the settings of the database at the URL.
+
+    Raise CommandError if there is none, because SQLite would create the file.
+    """
     if not url.startswith(("sqlite://", "postgres://", "postgresql://")):
         raise CommandError("URL must begin with sqlite:// or postgres://")
     try:
         settings = environ.Env.db_url_config(url)
     except ValueError as error:
-        raise CommandError(f"URL can't be understood: {error}") from None
+        raise CommandError(f"URL is invalid: {error}") from None
     if url.startswith("sqlite://"):
         path = Path(settings["NAME"]).resolve()
         if not path.is_file():
@@ -116,7 +122,7 @@ def source(url: str) -> dict[str, Any]:
 
 
 def identity(name: str) -> tuple[str, ...]:
-    """What tells a database from every other, by whatever address it is reached."""
+    """Return what identifies the database, whatever its address."""
     connection = connections[name]
     if connection.vendor != "postgresql":
         return (connection.vendor,)
@@ -125,17 +131,17 @@ def identity(name: str) -> tuple[str, ...]:
         return tuple(map(str, cursor.fetchone()))
 
 
-def rights(database: str) -> Any:
+def permissions(database: str) -> Any:
     return Permission.objects.using(database).select_related("content_type")
 
 
-def rows_of(model: type[models.Model], own: dict[int, int]) -> Iterator[models.Model]:
-    """The rows there, as they are to be here: with this database's own ids of the rights."""
+def rows_of(model: type[models.Model], permission_ids: dict[int, int]) -> Iterator[models.Model]:
+    """Yield the rows of the source, with the ids that permissions have in the target."""
     names = [field.attname for field in model._meta.concrete_fields]
-    for values in model._base_manager.using(THERE).order_by("pk").values_list(*names).iterator(ROWS_AT_ONCE):
+    for values in model._base_manager.using(SOURCE).order_by("pk").values_list(*names).iterator(BATCH_SIZE):
         row = dict(zip(names, values, strict=True))
         if "permission_id" in row:
-            if row["permission_id"] not in own:
-                continue  # of something that no longer exists
-            row["permission_id"] = own[row["permission_id"]]
+            if row["permission_id"] not in permission_ids:
+                continue  # of a model that no longer exists
+            row["permission_id"] = permission_ids[row["permission_id"]]
         yield model(**row)

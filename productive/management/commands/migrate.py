@@ -1,4 +1,4 @@
-"""Django's `migrate`, one at a time: machines that are brought up together may each begin with it."""
+"""Run Django's `migrate`, one process at a time: machines that start together may each run it."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from django.conf import settings
 from django.core.management.commands import migrate
 from django.db import connections
 
-# Of an advisory lock: a number that only this command knows.
+# The key of an advisory lock that only this command takes.
 KEY = 7_063_842_915
-TRIED_EVERY_SECONDS = 0.2
+RETRY_SECONDS = 0.2
 
 
 class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
-        with self.alone(options["database"]):
+        with self.lock(options["database"]):
             super().handle(*args, **options)
 
     @contextmanager
-    def alone(self, alias: str) -> Iterator[None]:
-        """On PostgreSQL, wait until no other process migrates; it has left nothing to do then.
+    def lock(self, alias: str) -> Iterator[None]:
+        """On PostgreSQL, wait until no other process migrates; then nothing is left to do.
 
-        Behind PgBouncer a lock would stay with a connection that is the next one's. On SQLite whoever comes
-        second may fail, and has changed nothing.
+        Not behind PgBouncer, where the lock would stay on a pooled connection. On SQLite the second process
+        may fail without having changed anything.
         """
         connection = connections[alias]
         if connection.vendor != "postgresql" or settings.PGBOUNCER:
             yield
             return
         with connection.cursor() as cursor:
-            waits = False
-            # Waiting for it would be ended by LOCK_TIMEOUT_MS.
-            while not self.ask(cursor, "pg_try_advisory_lock"):
-                if not waits:
-                    self.stdout.write("Waiting for another process that migrates.")
-                waits = True
-                time.sleep(TRIED_EVERY_SECONDS)
+            is_waiting = False
+            # pg_advisory_lock() would wait no longer than LOCK_TIMEOUT_MS.
+            while not self.call(cursor, "pg_try_advisory_lock"):
+                if not is_waiting:
+                    self.stdout.write("Waiting for another process that runs migrate.")
+                is_waiting = True
+                time.sleep(RETRY_SECONDS)
             try:
                 yield
             finally:
-                self.ask(cursor, "pg_advisory_unlock")
+                self.call(cursor, "pg_advisory_unlock")
 
-    def ask(self, cursor: Any, function: str) -> bool:
+    def call(self, cursor: Any, function: str) -> bool:
         cursor.execute(f"SELECT {function}(%s)", [KEY])
         return bool(cursor.fetchone()[0])

@@ -8,7 +8,6 @@ from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from productive.database.row_counts import counts_of
 
 # Of each index, on SQLite: without a limit it would read all of them.
 ROWS_LOOKED_AT = 1000
@@ -23,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         models = apps.get_models(include_auto_created=True)
         kept = [model for model in models if model._meta.managed and not model._meta.proxy]
-        names = [name for model in kept for name in (model._meta.db_table, counts_of(model)) if name]
+        names = [model._meta.db_table for model in kept]
         with connection.cursor() as cursor:
             # A backup of an older release that was just restored has fewer tables.
             present = connection.introspection.table_names(cursor)

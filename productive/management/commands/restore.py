@@ -1,4 +1,4 @@
-"""A backup back into the database, in the place of what is there."""
+"""Replace the database by a backup."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 from productive.accounts.models import Organization, User
 from productive.database.signals import restored
 from productive.management.backups import (
-    OF_ITS_TIME,
+    TRANSIENT_TABLES,
     Applied,
     PostgreSQLArchive,
     first_bytes,
@@ -25,69 +25,69 @@ from productive.management.backups import (
 
 
 class Command(BaseCommand):
-    help = "Put the backup FILE in the place of everything that is in the database: all or nothing."
+    help = "Replace everything in the database by the backup FILE, all or nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path)
-        parser.add_argument(
-            "--yes", action="store_true", help="don't ask, even if there is something to lose"
-        )
+        parser.add_argument("--yes", action="store_true", help="don't ask for confirmation")
 
     def handle(self, *, file: Path, yes: bool, **options: Any) -> None:
         backup = kind_of_backup()
-        begins = first_bytes(file)
-        if not begins.startswith(backup.begins):
-            raise CommandError(f"{file} is no backup of a {backup.name} database. {self.advice(begins)}")
+        beginning = first_bytes(file)
+        if not beginning.startswith(backup.signature):
+            raise CommandError(
+                f"{file} is not a backup of a {backup.name} database. {self.advice(beginning)}"
+            )
         backup.check(file)
         self.compare(backup.applied(file))
         if not yes:
-            self.ask()
+            self.confirm()
         backup.load(file)
         ContentType.objects.clear_cache()
-        # A backup has none of these, but a file that was copied by other means has.
+        # Backups have no rows of these, but files that were copied by other means do.
         with transaction.atomic(), connection.cursor() as cursor:
-            for table in {*OF_ITS_TIME}.intersection(self.tables()):
+            for table in {*TRANSIENT_TABLES}.intersection(self.tables()):
                 cursor.execute(f"DELETE FROM {table}")  # noqa: S608
-        self.tell()
+        self.report()
 
-    def advice(self, begins: bytes) -> str:
-        if begins.startswith(PostgreSQLArchive.begins):
-            return "It is one of PostgreSQL: name such a database in DATABASE_URL."
-        if connection.vendor == "postgresql" and begins.startswith(b"SQLite format 3\0"):
-            return "It is one of SQLite: bring it into an empty PostgreSQL with `copy_from sqlite:///…`."
+    def advice(self, beginning: bytes) -> str:
+        if beginning.startswith(PostgreSQLArchive.signature):
+            return "It is a PostgreSQL backup: name such a database in DATABASE_URL."
+        if connection.vendor == "postgresql" and beginning.startswith(b"SQLite format 3\0"):
+            return "It is an SQLite database: copy it to an empty PostgreSQL with `copy_from sqlite:///…`."
         return "Nothing was changed."
 
     def compare(self, applied: Applied) -> None:
-        """Raise CommandError where the backup was taken by a release that knows more than this one."""
+        """Raise CommandError if the backup is of another application or of a newer release."""
         if not applied:
-            raise CommandError("This is a backup of something else: it has no migrations.")
-        there = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
-        known = {*there, *(old for migration in there.values() for old in migration.replaces)}
+            raise CommandError("This is a backup of another application: it has no migrations.")
+        migrations = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+        known = {*migrations, *(old for migration in migrations.values() for old in migration.replaces)}
         if unknown := sorted(applied - known):
             names = ", ".join(".".join(each) for each in unknown)
             raise CommandError(
-                f"The backup is of a newer release, restore it with that one: {names}. Nothing was changed."
+                f"The backup is of a newer release; restore it with that: {names}. Nothing was changed."
             )
 
-    def ask(self) -> None:
-        """Raise CommandError where there is something to lose, and nobody says yes to that."""
+    def confirm(self) -> None:
+        """Raise CommandError unless the database is empty or the user types yes."""
         tables = self.tables()
-        asked = [model for model in self.models() if model in (Organization, User)]
-        counts = {model._meta.verbose_name_plural: self.count(model) for model in asked}
+        counted = [model for model in self.models() if model in (Organization, User)]
+        counts = {model._meta.verbose_name_plural: self.count(model) for model in counted}
         if not tables or (counts and not any(counts.values())):
             return
         lost = ", ".join(f"{number:,} {name}" for name, number in counts.items())
-        name, lost = connection.settings_dict["NAME"], lost or f"{len(tables)} tables of something else"
-        self.stdout.write(f"All that is in {name} will be lost, among it {lost}.")
+        name, lost = connection.settings_dict["NAME"], lost or f"{len(tables)} tables of another application"
+        self.stdout.write(f"This deletes everything in {name}, including {lost}.")
         try:
-            answer = input("Type yes to go on: ")
+            answer = input("Type yes to continue: ")
         except EOFError:
             answer = ""
         if answer != "yes":
-            raise CommandError("Nothing was changed. With --yes nobody is asked.")
+            raise CommandError("Nothing was changed. --yes skips the question.")
 
-    def tell(self) -> None:
-        """What there is now, and whether it is as it must be."""
+    def report(self) -> None:
+        """Write how many rows there are, and verify them."""
         models = self.models()
         call_command("refresh_statistics")
         for model in models:
@@ -109,7 +109,7 @@ class Command(BaseCommand):
 
     def count(self, model: Any) -> int:
         with connection.cursor() as cursor:
-            # Whatever its columns are in that release.
+            # Not by the model: its columns may differ in that release.
             cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(model._meta.db_table)}")  # noqa: S608
             number: int = cursor.fetchone()[0]
         return number
