@@ -1,4 +1,4 @@
-"""The tables that everything is measured on: one large organization, filled at bulk speed."""
+"""Create the rows that `make bench` measures on: one large organization."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH = 5_000
 
 @dataclass(frozen=True)
 class Size:
-    """How many of each; as many assignments to services as to projects."""
+    """The numbers of rows; there are as many service assignments as project assignments."""
 
     people: int
     projects: int
@@ -37,7 +37,7 @@ SMALL = Size(people=60, projects=40, services=60, assignments=60)
 
 @dataclass(frozen=True)
 class Agency:
-    """What requests name: a person with assignments, one without any, and what they may be assigned to."""
+    """The rows that requests name: a person with assignments, one without, and projects to assign."""
 
     assigned: Person
     newcomer: Person
@@ -47,11 +47,11 @@ class Agency:
 
 
 def fill(size: Size) -> Agency:
-    """Fill the empty tables, the same way each time, with the statistics that a planner needs."""
+    """Fill the empty tables, the same way each time, and refresh the statistics."""
     organization = Organization.objects.create(name="Agency", time_zone="Europe/Zagreb")
     own = {"organization": organization}
     user = User.objects.create(username="integration", service_account_of=organization)
-    # Used in the future: so that no request notes that it was used now.
+    # In the future, so that no request updates it.
     ApiToken.objects.create(
         **own,
         name="benchmark",
@@ -112,25 +112,25 @@ def fill(size: Size) -> Agency:
 
 
 def analyze() -> None:
-    """Tell the planner what the tables hold."""
+    """Refresh the planner's statistics."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("ANALYZE")
             return
-        # Not those that all databases of the server share: somebody may be making or dropping one.
+        # Not the catalogs that all databases of the server share: others may be locking them.
         tables = connection.introspection.table_names(cursor)
         cursor.execute(f"VACUUM ANALYZE {', '.join(map(connection.ops.quote_name, tables))}")
 
 
 def made(model: Any, rows: Iterable[Any]) -> list[Any]:
-    """The rows as they were inserted, each with its first record of history."""
+    """Insert the rows with a history record each, and return them."""
     inserted = list(model.objects.bulk_create(rows, batch_size=BATCH))
     record_rows(model.objects.all(), "+", date=F("created_at"))
     return inserted
 
 
 def pairs(ones: list[Any], others: list[Any], number: int) -> Iterator[tuple[Any, Any]]:
-    """Different pairs in no order, as they come to be in a company."""
+    """Yield different pairs in random order."""
     for position in Random(1).sample(range(len(ones) * len(others)), number):
         one, other = divmod(position, len(others))
         yield ones[one], others[other]

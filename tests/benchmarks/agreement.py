@@ -1,4 +1,4 @@
-"""That the contenders do the same work: a ratio between different answers would say nothing."""
+"""Check that the contenders do the same work: otherwise a ratio means nothing."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.benchmarks.urls import ROOTS
 from tests.benchmarks.work import Read, Writes
 from tests.support.api import Answer, Api
 
-# What differs from one record to the next.
+# Columns that differ from record to record.
 OF_ITS_OWN = {"history_id", "id", "created_at", "change_set", "history_date"}
 
 
 def check_read(api: Api, read: Read) -> None:
-    """Raise AssertionError where by hand isn't ours byte for byte, or stock has other resources."""
+    """Raise AssertionError unless by hand equals ours byte for byte and stock has the same resources."""
     answers = {contender: read.get(api, contender) for contender in read.paths}
     if not read.is_same:
         return
@@ -26,10 +26,10 @@ def check_read(api: Api, read: Read) -> None:
 
 
 def check_writes(writes: Writes) -> None:
-    """Raise AssertionError where the contenders' answers differ, or what they left in the history."""
+    """Raise AssertionError if the contenders' responses or their history differ."""
     done = {}
     for contender in ROOTS:
-        # Each with the same project.
+        # Every contender uses the same project.
         answers = {
             name: answer
             for name, (_, answer) in Writes(writes.api, writes.agency).run(contender, timed).items()
@@ -52,13 +52,13 @@ def check_writes(writes: Writes) -> None:
 
 
 def neutral(answer: Answer, contender: str) -> tuple[int, str | None, bytes]:
-    """Status, type and body, with every address under our root."""
+    """Return status, content type and body, with every URL under our root."""
     body = answer.body.replace(ROOTS[contender].encode(), ROOTS["ours"].encode())
     return answer.status, answer.headers.get("Content-Type"), body
 
 
 def without_own(answer: Answer, contender: str, pk: str) -> tuple[Any, ...]:
-    """The same without the id and the moment that only this record has."""
+    """Return the same without the id and created_at of this record."""
     status, content_type, body = neutral(answer, contender)
     if not body:
         return status, body
@@ -69,7 +69,7 @@ def without_own(answer: Answer, contender: str, pk: str) -> tuple[Any, ...]:
 
 
 def resources(answer: Answer) -> Any:
-    """(type, id) → attributes of the primary data, in order, and of what is included, in any."""
+    """Return the attributes by (type, id): of the primary data in order, of the included resources in any."""
     data = answer.data if isinstance(answer.data, list) else [answer.data]
     included = answer.json.get("included", [])
     return (
@@ -79,7 +79,7 @@ def resources(answer: Answer) -> Any:
 
 
 def attributes(resource: dict[str, Any]) -> dict[str, Any]:
-    """With moments to the millisecond, whatever zone they are written in."""
+    """Return the attributes with timestamps in milliseconds, whatever their zone."""
     return {
         name: (
             int(datetime.fromisoformat(value).timestamp() * 1000)

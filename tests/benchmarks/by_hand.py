@@ -1,4 +1,4 @@
-"""The same documents as an expert writes them by hand, for these endpoints and nothing else.
+"""Serve the same documents by hand-written views for these endpoints only.
 
 Each view runs the fewest statements that its answer can be had with, and writes literals. What it leaves out:
 filters other than `person_id`, sorts, sparse fields, include paths other than the one, all but the attributes
@@ -37,14 +37,14 @@ NOT_INCLUDED = {"meta": {"included": False}}
 
 
 class RefusedError(Exception):
-    """An answer of this status, without words."""
+    """Return a response without a body."""
 
     def __init__(self, status: int) -> None:
         self.status = status
 
 
 def endpoint(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """The view, with the token that the request sends."""
+    """Pass the token of the request to the view."""
 
     @csrf_exempt
     @wraps(view)
@@ -78,7 +78,7 @@ def page(
     columns: Iterable[str],
     written: Callable[[list[Any]], dict[str, Any]],
 ) -> HttpResponse:
-    """One page, its links and its count."""
+    """Return a page with its links and total."""
     number, size = int(request.GET.get("page[number]", 1)), min(int(request.GET.get("page[size]", 30)), 200)
     if person := request.GET.get("filter[person_id]"):
         rows_of = rows_of.filter(person_id=person)
@@ -115,7 +115,7 @@ def local(moment: datetime | None, zone: ZoneInfo) -> str | None:
 
 
 def fragment(value: Any) -> orjson.Fragment:
-    """What is the same in every row, written once."""
+    """Precompute what is the same in every row."""
     return orjson.Fragment(orjson.dumps(value))
 
 
@@ -339,7 +339,7 @@ INSERT = (
 UPDATE = "UPDATE assignments_projectassignment SET preferences = %s WHERE id = %s"
 DELETE = "DELETE FROM assignments_projectassignment WHERE id = %s"
 RECORDED = f"id, organization_id, person_id, project_id, {', '.join(ATTRIBUTES)}"
-# Names of columns alone, from the constants above.
+# Only names of columns, from the constants above.
 RECORD = f"""
     INSERT INTO assignments_historicalprojectassignment
         ({RECORDED}, history_type, history_date, history_user_id, change_set, via)
@@ -349,7 +349,7 @@ RECORD = f"""
 
 
 def record(cursor: Any, token: ApiToken, kind: str, pk: int, now: datetime) -> None:
-    """Record the change of this row. Refuse with 404 where the organization has no such row."""
+    """Record the change of this row. Raise Http404 if the organization has no such row."""
     moment = connection.ops.adapt_datetimefield_value(now)
     change_set, via = uuid4().hex, f"API: {token.name}"
     cursor.execute(RECORD, [kind, moment, token.user_id, change_set, via, pk, token.organization_id])
@@ -402,7 +402,7 @@ def delete_project_assignment(token: ApiToken, pk: int) -> HttpResponse:
 
 @endpoint
 def nothing(request: HttpRequest, token: ApiToken) -> HttpResponse:
-    """What every answer costs, whoever writes it: the middleware, the connection and the token."""
+    """Return an empty response: the cost of middleware, connection and token."""
     return answer({"meta": {}})
 
 

@@ -1,4 +1,4 @@
-"""Measures ours against stock and against hand-written views, on SQLite and on PostgreSQL: `make bench`.
+"""Compare ours with stock and hand-written views, on SQLite and PostgreSQL: `make bench`.
 
 TEST_DATABASE_URL names the PostgreSQL server; the databases are scratch ones, made and dropped.
 """
@@ -22,7 +22,7 @@ VENDORS = ("sqlite", "postgresql")
 
 
 def measured_on(vendor: str, is_smoke: bool) -> dict[str, Any]:
-    """The figures of one database, from a process of its own. Exit where it fails: it has said why."""
+    """Measure one database in a separate process and return the figures. Exit if it fails."""
     with TemporaryDirectory() as folder:
         url = os.environ.get("TEST_DATABASE_URL") or POSTGRESQL
         result = Path(folder) / "result.json"
@@ -43,16 +43,16 @@ def measured_on(vendor: str, is_smoke: bool) -> dict[str, Any]:
             check=False,
         )
         if done.returncode:
-            sys.exit(f"Nothing is measured on {vendor}.")
+            sys.exit(f"Measuring {vendor} failed.")
         figures: dict[str, Any] = json.loads(result.read_text())
         return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=VENDORS, help="one database; the page is left as it is")
+    parser.add_argument("--only", choices=VENDORS, help="one database; the page isn't changed")
     parser.add_argument(
-        "--smoke", action="store_true", help="that it runs: small tables; the page is left as it is"
+        "--smoke", action="store_true", help="only check that it runs: small tables; the page isn't changed"
     )
     arguments = parser.parse_args()
     results, load = [], os.getloadavg()[0]
@@ -61,9 +61,7 @@ def main() -> None:
         sys.stdout.write(f"\n{tables(results[-1])}\n")
         sys.stdout.flush()
     if arguments.smoke:
-        sys.stdout.write(
-            "\nIt runs, and the contenders agree. So small and so short, the figures mean nothing.\n"
-        )
+        sys.stdout.write("\nIt runs, and the contenders agree. With so few rows the figures mean nothing.\n")
     elif not arguments.only:
         write_section("compare", section(results, load))
         sys.stdout.write(f"\nWritten to {PAGE.parent.name}/{PAGE.name}\n")

@@ -1,4 +1,4 @@
-"""Measures all contenders on one database, in a scratch database that it makes and drops.
+"""Measure all contenders in a scratch database that is created and dropped.
 
 Run by `compare`, in a process of its own: DATABASE_URL names the server, the figures come out as JSON.
 """
@@ -31,7 +31,7 @@ from tests.support.api import Api
 
 @dataclass(frozen=True)
 class Effort:
-    """How large the tables are; for how many seconds each read is repeated, and how often at least."""
+    """The size of the tables; how long and at least how often each read is repeated."""
 
     size: Size
     seconds: float
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 @contextmanager
 def scratch_database() -> Iterator[None]:
-    """An empty database with our tables, beside the one that DATABASE_URL names."""
+    """Create an empty database with our tables beside that of DATABASE_URL, and drop it."""
     with TemporaryDirectory() as folder:
         name = connection.settings_dict["NAME"]
         scratch = f"{folder}/bench.sqlite3" if connection.vendor == "sqlite" else f"bench_{name}"
@@ -67,14 +67,14 @@ def database() -> str:
 
 
 def counted(call: Callable[[], T]) -> tuple[int, T]:
-    """How many statements it ran that read or write rows, and what it returned."""
+    """Return how many statements read or wrote rows, and the result of the call."""
     with CaptureQueriesContext(connection) as captured:
         result = call()
     return sum(query["sql"].lstrip().startswith(STATEMENTS) for query in captured), result
 
 
 def peak_memory(call: Callable[[], Any]) -> int:
-    """Bytes that Python's allocations rise by at most while it runs. It must have run before."""
+    """Return the peak of Python's allocations during the call, in bytes. It must have run before."""
     gc.collect()
     tracemalloc.start()
     try:

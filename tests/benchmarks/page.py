@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: each command writes its own section, and leaves the others as they are."""
+"""Write docs/benchmarks.md: each command replaces its own section only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Every section is written by the command that it names, and by nothing else.
 
 
 def write_section(name: str, text: str, page: Path = PAGE) -> None:
-    """Put the text in the place of the section of that name, or at the end of the page."""
+    """Replace the section of that name by the text, or append it to the page."""
     begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
     written = page.read_text() if page.exists() else TITLE
     before, found, rest = written.partition(begin)
@@ -31,7 +31,7 @@ def write_section(name: str, text: str, page: Path = PAGE) -> None:
 
 
 def machine(*databases: str) -> str:
-    """One sentence: what it was measured on, and when; nothing that names the machine."""
+    """Return a sentence about hardware, versions and date, without the machine's name."""
     gibibytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     versions = [f"Python {platform.python_version()}", f"Django {django.__version__}", *databases]
     return (

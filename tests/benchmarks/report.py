@@ -1,4 +1,4 @@
-"""The figures as tables, for a terminal and for the page alike."""
+"""Format the figures as tables, for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ MEMORY = ("peak memory of a request", "ours", "by hand", "stock")
 
 
 def section(results: Sequence[Mapping[str, Any]], load: float) -> str:
-    """The whole section, in Markdown; `load` is the machine's load average before it began."""
+    """Return the section in Markdown; `load` is the load average before the start."""
     measured = machine(*(result["database"] for result in results))
     before = f"The load average was {load:.1f} before it began."
     return "\n\n".join([ABOUT.strip(), f"{measured} {before}", *map(tables, results)])
 
 
 def tables(result: Mapping[str, Any]) -> str:
-    """What was measured on one database."""
+    """Return the tables of one database."""
     size = ", ".join(f"{number:,} {name}" for name, number in result["size"].items())
     return "\n\n".join(
         [
@@ -73,21 +73,21 @@ def ratio(ms: Mapping[str, float], one: str, other: str) -> float | None:
 
 
 def at_most(found: float | None, limit: float | None) -> str:
-    return judged(found, "≤", limit, lambda: found <= limit)
+    return compared(found, "≤", limit, lambda: found <= limit)
 
 
 def at_least(found: float | None, limit: float | None) -> str:
-    return judged(found, "≥", limit, lambda: found >= limit)
+    return compared(found, "≥", limit, lambda: found >= limit)
 
 
-def judged(found: float | None, sign: str, limit: float | None, is_met: Any) -> str:
+def compared(found: float | None, sign: str, limit: float | None, is_met: Any) -> str:
     if found is None or limit is None:
         return "" if found is None else f"{found:.2f}"
     return f"{found:.2f} ({sign} {limit:g} {'✓' if is_met() else '✗'})"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """In Markdown, with the columns aligned for who reads it as it is."""
+    """Return a Markdown table with aligned columns."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]

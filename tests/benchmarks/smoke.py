@@ -1,4 +1,4 @@
-"""A command that measures, run on little, as its user would run it."""
+"""Run a benchmark command on little data, as its user runs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADS = {"", "work", "peak memory of a request"}
 
 
 def works_measured_by(command: str) -> list[str]:
-    """The first column of the tables that the command prints of this database."""
+    """Return the first column of the tables that the command prints for this database."""
     done = subprocess.run(
         [sys.executable, "-m", command, "--smoke", "--only", connection.vendor],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The same resources as the JSON:API package serves them out of the box.
+"""Serve the same resources with the JSON:API package as it comes.
 
 Set up as its documentation advises: its own view set, serializers, parser, renderer, pagination, filter
 backend and errors. `included_serializers` names every relationship, so that linkage needs no more than the
@@ -151,7 +151,7 @@ class PersonFilterSet(django_filters.FilterSet):
 
 
 class StockViewSet(views.ModelViewSet):
-    """The package's settings, which the product's own settings replace."""
+    """Use the package's settings instead of the product's."""
 
     parser_classes = [parsers.JSONParser]
     renderer_classes = [renderers.JSONRenderer]
@@ -180,7 +180,7 @@ class ServiceAssignmentViewSet(StockViewSet):
 class ProjectAssignmentViewSet(StockViewSet):
     serializer_class = ProjectAssignmentSerializer
     queryset = ProjectAssignment.objects.all()
-    # A saved filter is found by two columns, so its linkage needs the row.
+    # A saved filter is joined by two columns, so its linkage needs the row.
     select_for_includes = {"__all__": FAVORITES, "person": ["person"], "project": ["project"]}
 
 

@@ -1,4 +1,4 @@
-"""`make bench` runs, and the contenders agree; what its figures are is not for a gate to say."""
+"""Check that `make bench` runs and that the contenders agree, whatever the figures."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_section_replaces_its_own_and_no_other(tmp_path: Path) -> None:
     )
 
 
-def test_section_without_an_end_is_refused(tmp_path: Path) -> None:
+def test_section_without_an_end_is_rejected(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- one: begin -->\nall that follows would be lost\n")
     with pytest.raises(ValueError, match="has no end"):

@@ -1,4 +1,4 @@
-"""Reading is compiled: the promise is a ratio to the stock viewset, measured in the same run."""
+"""Compare compiled reading with the stock viewset, measured in the same run."""
 
 from __future__ import annotations
 

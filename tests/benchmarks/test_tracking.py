@@ -1,4 +1,4 @@
-"""Asking the tracking rule is hardly dearer than a list: ratios, measured in one run."""
+"""Compare the cost of tracking decisions with that of a list, measured in one run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROJECTS, DEALS, TYPES = 100, 150, 30
 
 
 def fill(organization: Organization) -> tuple[list[Person], list[Service]]:
-    """A large agency: everybody on five projects, half of the budgets restricted in one way or the other."""
+    """Create a large agency: everybody on five projects, most budgets restricted."""
     own = {"organization": organization}
 
     def made(model: Any, rows: Any) -> list[Any]:
@@ -82,7 +82,7 @@ def fill(organization: Organization) -> tuple[list[Person], list[Service]]:
 
 @pytest.mark.fuzz
 @pytest.mark.postgresql
-def test_asking_the_rule_costs_little_more_than_a_list(api: Api, organization: Organization) -> None:
+def test_tracking_decisions_cost_little_more_than_a_list(api: Api, organization: Organization) -> None:
     people, _ = fill(organization)
     ids = ",".join(str(person.pk) for person in people[:10])
 

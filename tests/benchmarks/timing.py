@@ -1,4 +1,4 @@
-"""Timings as ratios: contenders run in turn, so that a busy machine slows all of them alike."""
+"""Time contenders in turn, so that a busy machine slows all of them alike."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Noise only ever adds; a promise is broken when it is broken every time.
+# Noise only adds time: a limit is exceeded only if it is exceeded every time.
 TRIES = 5
-# How often the quick ones run while a slow one runs once.
+# How often fast contenders run while a slow one runs once.
 TURNS = 5
 
 
 def timed(call: Callable[[], T]) -> tuple[float, T]:
-    """Milliseconds that it took, and what it returned."""
+    """Return the milliseconds of the call, and its result."""
     start = time.perf_counter()
     result = call()
     return (time.perf_counter() - start) * 1000, result
 
 
 def medians(contenders: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Milliseconds that each took, after one run that isn't counted."""
+    """Return the median milliseconds of each, after one run that isn't counted."""
     timings: dict[str, list[float]] = {name: [] for name in contenders}
     for call in contenders.values():
         call()
@@ -41,10 +41,10 @@ def alternated(
     fewest: int,
     slow: Collection[str] = (),
 ) -> dict[str, dict[str, float]]:
-    """For each contender the medians of the milliseconds that it tells, by what it tells them for.
+    """Return for each contender the median of the milliseconds that it returns, by work.
 
-    They run in turn for so many seconds and at least the `fewest` rounds, every other round backwards; in a
-    round the slow ones run once, the others five times. One round before isn't counted.
+    They run in turn for `seconds` and at least `fewest` rounds, every other round backwards. In a round, slow
+    ones run once and the others five times. The first round isn't counted.
     """
     quick = [name for name in contenders if name not in slow]
     order = [*quick * TURNS, *(name for name in contenders if name in slow)]
@@ -52,9 +52,9 @@ def alternated(
     deadline, rounds = 0.0, -1
     while rounds < fewest or time.perf_counter() < deadline:
         for name in order:
-            told = contenders[name]()
+            measured = contenders[name]()
             if rounds >= 0:
-                for work, milliseconds in told.items():
+                for work, milliseconds in measured.items():
                     timings[name][work].append(milliseconds)
         if rounds < 0:
             deadline = time.perf_counter() + seconds

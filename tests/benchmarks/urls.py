@@ -1,4 +1,4 @@
-"""The product's addresses, and beside them the same resources as each contender serves them.
+"""Serve the product's URLs and, beside them, the same resources by each contender.
 
 The roots are of one length, so that the same document has the same bytes but for the root in its links.
 """

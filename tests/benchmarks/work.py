@@ -1,4 +1,4 @@
-"""What is measured: requests, each to the same resource of every contender, with what is promised of them."""
+"""Define the requests to measure, the same for every contender, with their targets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.api import Answer, Api
 
 @dataclass(frozen=True)
 class Target:
-    """At most so many times the hand-written time; the stock time at least so many times ours."""
+    """Highest ratio to the hand-written time, and lowest ratio of the stock time to ours."""
 
     to_hand: float
     to_stock: float
@@ -27,12 +27,12 @@ ONE, WRITE = Target(1.8, 4), Target(2.2, 1.5)
 
 @dataclass(frozen=True)
 class Read:
-    """A GET. `paths` are below the contender's root; a contender that isn't named there takes no part."""
+    """A GET. `paths` are below the contender's root; contenders without a path don't take part."""
 
     name: str
     paths: Mapping[str, str]
     target: Target | None = None
-    # Whether the contenders answer with the same resources, and not only with as many.
+    # Whether the contenders return the same resources, and not only as many.
     is_same: bool = True
     # Whether its memory is measured as well.
     is_large: bool = False
@@ -88,7 +88,7 @@ def reads(agency: Agency) -> list[Read]:
 F = TypeVar("F", int, float)
 Measured = Callable[[Callable[[], Answer]], tuple[F, Answer]]
 
-# The answers of one contender, in this order, for a record that is made, changed and deleted again.
+# Writes of a record that is created, changed and deleted, in this order.
 WRITES = {
     "create": ("create a project assignment", WRITE),
     "update": ("change its preferences", WRITE),
@@ -98,7 +98,7 @@ WRITES = {
 
 @dataclass
 class Writes:
-    """Makes a project assignment, changes its preferences and deletes it: afterwards all is as it was."""
+    """Create a project assignment, change its preferences and delete it."""
 
     api: Api
     agency: Agency
@@ -108,7 +108,7 @@ class Writes:
         return {name: milliseconds for name, (milliseconds, _) in self.run(contender, timed).items()}
 
     def run(self, contender: str, measured: Measured[F]) -> dict[str, tuple[F, Answer]]:
-        """What `measured` says of each request, and the answer."""
+        """Return what `measured` returns for each request, and the response."""
         number, address = next(self.numbers), f"{ROOTS[contender]}project_assignments"
         project = self.agency.projects[number % len(self.agency.projects)]
         resource = {

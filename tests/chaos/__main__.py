@@ -1,7 +1,7 @@
-"""The command: `python -m tests.chaos [--seconds N] [NAME …]`.
+"""Run `python -m tests.chaos [--seconds N] [NAME …]`.
 
-Breaks things on purpose, in databases and servers of its own on this machine alone, and looks whether every
-promise is kept. Exit 1 where one is broken, or takes longer than it should. What it starts it ends.
+Cause faults in separate databases and servers on this machine, and check that every promise is kept. Exit
+with 1 if one is broken or takes too long. All started processes are ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAMES = ("sqlite", "disk", "postgresql")
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all by default")
-    parser.add_argument("--seconds", type=float, default=20, help="that workers are killed for")
+    parser.add_argument("--seconds", type=float, default=20, help="how long workers are killed")
     arguments = parser.parse_args()
     if unknown := {*arguments.names} - {*NAMES}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
@@ -36,14 +36,14 @@ def stop(number: int, frame: object) -> NoReturn:
 
 def main() -> int:
     arguments = read_arguments()
-    # So that what is begun is also ended when it is told to stop.
+    # Exit normally when terminated, so that everything is cleaned up.
     signal.signal(signal.SIGTERM, stop)
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     os.environ.pop("DATABASE_URL", None)
     import django
 
     django.setup()
-    # What knows models can be imported from here on.
+    # Modules with models can be imported from here on.
     from tests.chaos import runs
 
     kept, begun = True, time.monotonic()

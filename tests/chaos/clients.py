@@ -1,4 +1,4 @@
-"""Clients that note every answer, and writers that keep a book of what they were told."""
+"""Provide clients that record every response, and writers that record acknowledged rows."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground
 from tests.support.api import CONTENT_TYPE, Answer, SocketApi
 
-# Instead of a status, where the connection ended without an answer.
+# In place of a status if the connection ended without a response.
 NO_ANSWER = 0
 BUSY = 503
 
 
 class Outcome(NamedTuple):
-    asked_at: float
+    sent_at: float
     seconds: float
     status: int
 
 
 @dataclass
 class Client(SocketApi):
-    """Notes how each request ended, and what is wrong with an answer that may never be given."""
+    """Record the outcome of each request, and responses that must never occur."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """One without a status where there was no answer."""
-        asked_at = time.monotonic()
+        """Return an answer with status NO_ANSWER if there was no response."""
+        sent_at = time.monotonic()
         try:
             answer = super().send(method, path, body, headers)
         except (OSError, HTTPException):
             answer = Answer(NO_ANSWER, {}, b"")
-        self.outcomes.append(Outcome(asked_at, time.monotonic() - asked_at, answer.status))
-        if path.startswith("/api/") and (complaint := judged(answer)):
+        self.outcomes.append(Outcome(sent_at, time.monotonic() - sent_at, answer.status))
+        if path.startswith("/api/") and (complaint := error_in(answer)):
             self.faults.append(f"{method} {path}: {complaint}")
         return answer
 
@@ -56,8 +56,8 @@ class Client(SocketApi):
         return max((outcome.seconds for outcome in self.outcomes), default=0)
 
 
-def judged(answer: Answer) -> str:
-    """What is wrong with it, whatever was asked."""
+def error_in(answer: Answer) -> str:
+    """Return what is wrong with a response to any request."""
     if answer.status in (NO_ANSWER, 204):
         return ""
     if answer.status >= 500 and answer.status != BUSY:
@@ -65,7 +65,7 @@ def judged(answer: Answer) -> str:
     if answer.headers.get("Content-Type") != CONTENT_TYPE:
         return f"{answer.status} as {answer.headers.get('Content-Type')}"
     if answer.status == BUSY and not answer.headers.get("Retry-After", "").isdigit():
-        return "503 that doesn't say when to try again"
+        return "503 without Retry-After"
     return ""
 
 
@@ -83,14 +83,14 @@ def document(kind: str, **attributes: object) -> dict[str, object]:
 
 @dataclass
 class Book:
-    """What was acknowledged, by one writer: nobody else touches its rows."""
+    """The rows that one writer knows to be acknowledged; no other writer changes them."""
 
-    # id of a service type: its name, and the description that was acknowledged last, if any
+    # id of a service type: its name, and the last acknowledged description
     types: dict[int, tuple[str, str | None]] = field(default_factory=dict)
     people: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
     unsure: set[int] = field(default_factory=set)
-    # id of an assignment: the person's
+    # id of an assignment: id of the person
     assignments: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -101,7 +101,7 @@ class Book:
 
 
 class Writer(Client):
-    """Makes, changes and deletes rows of its own until it is told to stop."""
+    """Create, change and delete rows until `is_over`."""
 
     def write(self, ground: Ground, book: Book, prefix: str, is_over: Callable[[], bool]) -> None:
         for number in count():
@@ -138,7 +138,7 @@ class Writer(Client):
 
 @dataclass
 class Crowd:
-    """Writers at work, each with a book of its own."""
+    """Writers that run at the same time, each with its own book."""
 
     ground: Ground
     writers: list[Writer]
@@ -157,17 +157,17 @@ class Crowd:
         return [fault for writer in self.writers for fault in writer.faults]
 
     def lost(self) -> list[str]:
-        """What was acknowledged and isn't so: each must be there, deleted, or of the value that was told."""
+        """Return acknowledged rows that are missing, not deleted, or have another value."""
         types = {
-            pk: (name, text) for pk, name, text in self.ask("id, name, description", "catalog_servicetype")
+            pk: (name, text) for pk, name, text in self.select("id, name, description", "catalog_servicetype")
         }
-        people = {pk for (pk,) in self.ask("id", "accounts_person")}
-        assignments = {pk for (pk,) in self.ask("id", "assignments_serviceassignment")}
+        people = {pk for (pk,) in self.select("id", "accounts_person")}
+        assignments = {pk for (pk,) in self.select("id", "assignments_serviceassignment")}
         found = []
         for book in self.books:
             for pk, (name, text) in book.types.items():
                 there = types.get(pk)
-                # A change that wasn't acknowledged may have been made all the same.
+                # A change without a response may have been committed.
                 if there is None or there[0] != name or there[1] not in ({text} if text else {None, name}):
                     found.append(f"service type {pk} is {there}, not {(name, text)}")
             found += [f"person {pk} is gone" for pk in book.people - people]
@@ -179,37 +179,37 @@ class Crowd:
             ]
         return found
 
-    def ask(self, columns: str, table: str) -> Sequence[Sequence[object]]:
+    def select(self, columns: str, table: str) -> Sequence[Sequence[object]]:
         return self.ground.query(f"SELECT {columns} FROM {table}")
 
     def report(self, findings: Findings) -> None:
-        """Add what it was told, what of that is lost, and which rules of the data are broken."""
+        """Add the acknowledged rows, the lost ones, and broken rules."""
         lost, acknowledged = self.lost(), sum(book.acknowledged for book in self.books)
         findings.figures |= {
             "writes acknowledged": acknowledged,
             "lost": len(lost),
-            "answers": told(self.statuses),
+            "answers": format_statuses(self.statuses),
         }
         findings.promise(acknowledged > 0, "nothing was written at all")
         findings.broken += [*lost, *self.ground.broken_rules(), *self.faults]
 
 
-def told(statuses: Counter[int]) -> str:
-    """How many answers there were of each status."""
+def format_statuses(statuses: Counter[int]) -> str:
+    """Return how many responses had each status."""
     names = {NO_ANSWER: "none"}
     return ", ".join(f"{number} x {names.get(status, status)}" for status, number in sorted(statuses.items()))
 
 
 @contextmanager
 def writing(ground: Ground, address: Address, number: int = 8) -> Iterator[Crowd]:
-    """Within it, so many write; all of them have stopped when it ends."""
+    """Run so many writers; all of them have stopped at the end."""
     crowd = Crowd(
         ground,
         [Writer(ground.tokens[n % 2], address=host(address)) for n in range(number)],
         [Book() for _ in range(number)],
     )
     over = Event()
-    # The threads of one run after another must not meet in a name.
+    # Threads of different runs must not use the same names.
     prefix = f"Writer {time.monotonic_ns()}"
     threads = [
         Thread(target=writer.write, args=(ground, book, f"{prefix} {n}", over.is_set))

@@ -1,4 +1,4 @@
-"""What a run found: figures for the table, and every promise that was not kept."""
+"""Collect the figures of a run, and every promise that is broken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Findings:
     title: str
     figures: dict[str, object] = field(default_factory=dict)
-    # What may never happen; and what took longer than it should, which a busy machine can be to blame for.
+    # What must never happen; and what took too long, which a busy machine can cause.
     broken: list[str] = field(default_factory=list)
     slow: list[str] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""Where faults are made: the application in a folder of its own, on a database of its own, and served."""
+"""Install the application in its own folder and on its own database, for faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.chaos.invariants import broken_rules
 from tests.clusters import servers
 from tests.support.servers import Installation, Server
 
-# An organization that everybody writes in, with twenty services and a person; and a stranger.
+# The organization that all clients write to, with twenty services and a person; and another one.
 POPULATE = """
 import json
 from tests.support.factories import (
@@ -38,7 +38,7 @@ print(json.dumps({
 
 @dataclass
 class Ground:
-    """The application, its database, and the ids of what is in it."""
+    """The application, its database, and the ids of its rows."""
 
     installation: Installation
     tokens: list[str]
@@ -53,11 +53,11 @@ class Ground:
 
     @property
     def file(self) -> Path:
-        """Of SQLite."""
+        """Return the path of the SQLite database."""
         return Path(self.url.removeprefix("sqlite:///"))
 
     def query(self, sql: str) -> Sequence[Sequence[Any]]:
-        """What the database answers, past the application."""
+        """Query the database directly."""
         if self.url.startswith("sqlite"):
             with closing(sqlite3.connect(self.file, timeout=20)) as connection:
                 return connection.execute(sql).fetchall()
@@ -65,7 +65,7 @@ class Ground:
             return connection.execute(sql).fetchall()
 
     def broken_rules(self) -> list[str]:
-        """What is wrong with the data by now; nothing, however often it was interrupted."""
+        """Return broken rules; there must be none, however often the processes were killed."""
         return broken_rules(self.query, is_sqlite=self.url.startswith("sqlite"))
 
     def served(self, workers: int = 2, **environment: str) -> AbstractContextManager[Server]:
@@ -73,14 +73,14 @@ class Ground:
 
 
 def prepared(folder: Path, url: str) -> Ground:
-    """The application on an empty database, which is filled."""
+    """Migrate and fill an empty database."""
     installation = Installation(folder, {"DATABASE_URL": url, "LOG_LEVEL": "ERROR"})
     installation.manage("migrate", "--verbosity", "0")
     return populated(installation)
 
 
 def populated(installation: Installation) -> Ground:
-    """On a database that is migrated, and otherwise empty."""
+    """Fill a database that has all migrations and no rows."""
     made = json.loads(installation.manage("shell", "--verbosity", "0", "--command", POPULATE))
     return Ground(installation, **made)
 
@@ -91,7 +91,7 @@ def on_sqlite(folder: Path) -> Ground:
 
 @contextmanager
 def on_postgresql(folder: Path) -> Iterator[tuple[Ground, servers.Server]]:
-    """With a server of its own, which may be stopped and started again."""
+    """Start a separate server, which may be stopped and restarted."""
     folder.chmod(0o755)
     data = folder / "servers"
     data.mkdir()

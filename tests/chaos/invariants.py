@@ -1,4 +1,4 @@
-"""What must hold of the data whatever happened to it, asked of the database itself."""
+"""Check by SQL what must be true of the rows after any fault."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 Query = Callable[[str], Sequence[Sequence[Any]]]
 
-# table: the tables that it refers to, by column
+# table: the tables of its foreign keys, by column
 RELATIONS = {
     "catalog_deal": {"project_id": "catalog_project"},
     "catalog_service": {"deal_id": "catalog_deal", "service_type_id": "catalog_servicetype"},
@@ -21,12 +21,12 @@ RELATIONS = {
 PAIRS = [table for table in RELATIONS if table.startswith("assignments_")]
 RECORDED = ["accounts_person", "catalog_servicetype", "catalog_project", *RELATIONS]
 COUNTED = ["assignments_serviceassignment", "assignments_projectassignment"]
-# What a history's latest record must have in common with its row.
+# Tables whose latest history record must have the row's name.
 NAMED = ["catalog_servicetype", "catalog_project", "catalog_deal", "catalog_service"]
 
 
-def questions() -> Iterator[tuple[str, str]]:
-    """Each with a query whose number must be zero. All names are from above."""
+def rules() -> Iterator[tuple[str, str]]:
+    """Yield rules, each with a query that must return zero. All names are from above."""
     for table, relations in RELATIONS.items():
         for column, other in relations.items():
             yield (
@@ -43,27 +43,27 @@ def questions() -> Iterator[tuple[str, str]]:
     for table in RECORDED:
         app, model = table.split("_")
         history = f"{app}_historical{model}"
-        for word, mark in (("made", "+"), ("deleted", "-")):
+        for word, mark in (("created", "+"), ("deleted", "-")):
             yield (
                 f"rows of {table} that were {word} twice",
                 f"SELECT count(*) FROM (SELECT 1 FROM {history} WHERE history_type = '{mark}'"
                 " GROUP BY id HAVING count(*) > 1) d",
             )
         yield (
-            f"rows of {table} that no record tells of",
+            f"rows of {table} without a history record",
             f"SELECT count(*) FROM {table} a WHERE NOT EXISTS"
             f" (SELECT 1 FROM {history} h WHERE h.id = a.id AND h.history_type = '+')"
             f" OR EXISTS (SELECT 1 FROM {history} h WHERE h.id = a.id AND h.history_type = '-')",
         )
         yield (
-            f"records of {table} whose row is gone without one",
+            f"history records of {table} whose row is gone without a record",
             f"SELECT count(*) FROM {history} h WHERE h.history_type = '+'"
             f" AND NOT EXISTS (SELECT 1 FROM {table} a WHERE a.id = h.id)"
             f" AND NOT EXISTS (SELECT 1 FROM {history} d WHERE d.id = h.id AND d.history_type = '-')",
         )
         if table in NAMED:
             yield (
-                f"rows of {table} that are not what their latest record says",
+                f"rows of {table} that differ from their latest history record",
                 f"SELECT count(*) FROM {table} a JOIN {history} h ON h.history_id ="
                 f" (SELECT max(history_id) FROM {history} WHERE id = a.id) WHERE h.name <> a.name",
             )
@@ -83,8 +83,8 @@ def questions() -> Iterator[tuple[str, str]]:
 
 
 def broken_rules(query: Query, *, is_sqlite: bool) -> list[str]:
-    """A line for each rule that doesn't hold."""
-    found = [f"{number} {what}" for what, sql in questions() if (number := query(sql)[0][0])]
-    if is_sqlite and (said := query("PRAGMA integrity_check")) != [("ok",)]:
-        found.append(f"SQLite's integrity check: {said}")
+    """Return a line for each broken rule."""
+    found = [f"{number} {what}" for what, sql in rules() if (number := query(sql)[0][0])]
+    if is_sqlite and (problems := query("PRAGMA integrity_check")) != [("ok",)]:
+        found.append(f"SQLite's integrity check: {problems}")
     return found

@@ -1,4 +1,4 @@
-"""Faults of a PostgreSQL server: gone, back, locked, full of connections."""
+"""Cause faults of a PostgreSQL server: stopped, restarted, locked, out of connections."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from threading import Event, Thread
 import psycopg
 
 from tests.benchmarks.load.client import Address
-from tests.chaos.clients import BUSY, Client, client_of, document, told, writing
+from tests.chaos.clients import BUSY, Client, client_of, document, format_statuses, writing
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground
 from tests.clusters.servers import Server
 
-# What a request may take while the server is away, and what one that waits for a lock may.
+# Seconds that a request may take while the server is stopped, and while it waits for a lock.
 AWAY_WITHIN, LOCKED_WITHIN = 6.0, 4.0
 AT_ONCE = 16
 OPEN = "service_types?page[size]=1"
 
 
 def at_once(ground: Ground, address: Address, number: int = AT_ONCE) -> list[Client]:
-    """So many ask at the same moment."""
+    """Send so many requests at the same moment."""
     clients = [client_of(ground, address) for _ in range(number)]
     with ThreadPoolExecutor(number) as threads:
         list(threads.map(lambda client: client.get(OPEN), clients))
@@ -32,15 +32,15 @@ def at_once(ground: Ground, address: Address, number: int = AT_ONCE) -> list[Cli
 
 
 @contextmanager
-def asking(clients: list[Client], ask: Callable[[Client], object]) -> Iterator[None]:
-    """Within it, each of the clients asks again and again."""
+def repeating(clients: list[Client], send: Callable[[Client], object]) -> Iterator[None]:
+    """Let each client send requests repeatedly."""
     over = Event()
 
-    def go_on(client: Client) -> None:
+    def repeat(client: Client) -> None:
         while not over.is_set():
-            ask(client)
+            send(client)
 
-    threads = [Thread(target=go_on, args=(client,)) for client in clients]
+    threads = [Thread(target=repeat, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
     try:
@@ -52,11 +52,11 @@ def asking(clients: list[Client], ask: Callable[[Client], object]) -> Iterator[N
 
 
 def restarted_under_load(ground: Ground, server: Server, away: float = 2) -> Findings:
-    """While it is away, 503 or success; as soon as it is back, success, and nobody restarts the web."""
+    """While it is stopped, 503 or success; as soon as it is back, success without a restart of the web."""
     findings = Findings(f"PostgreSQL: restarted under 8 writers, away for {away:g} s")
     with ground.served() as web:
         readers = [client_of(ground, web.address) for _ in range(4)]
-        with writing(ground, web.address) as crowd, asking(readers, lambda client: client.get(OPEN)):
+        with writing(ground, web.address) as crowd, repeating(readers, lambda client: client.get(OPEN)):
             time.sleep(1.5)
             server.stop()
             time.sleep(away)
@@ -66,23 +66,23 @@ def restarted_under_load(ground: Ground, server: Server, away: float = 2) -> Fin
             time.sleep(3)
         everybody = [*crowd.outcomes, *(outcome for client in readers for outcome in client.outcomes)]
         refused = [outcome for outcome in everybody if outcome.status == BUSY]
-        late = [outcome for outcome in refused if outcome.asked_at > back]
+        late = [outcome for outcome in refused if outcome.sent_at > back]
         findings.promise(first == 200, f"the first request after the return: {first}")
-        findings.promise(bool(refused), "nobody noticed that it was away")
+        findings.promise(bool(refused), "no request failed while it was stopped")
         crowd.report(findings)
         statuses = Counter(outcome.status for outcome in everybody)
-        findings.figures["answers"] = told(statuses)
+        findings.figures["answers"] = format_statuses(statuses)
         findings.broken += [fault for client in readers for fault in client.faults]
-        findings.promise(statuses.keys() <= {200, 201, 204, BUSY}, f"answers: {told(statuses)}")
-        findings.promise(not late, f"{len(late)} were refused that asked when it was back")
-        last = max((outcome.asked_at + outcome.seconds for outcome in refused), default=back)
+        findings.promise(statuses.keys() <= {200, 201, 204, BUSY}, f"answers: {format_statuses(statuses)}")
+        findings.promise(not late, f"{len(late)} requests failed after it was back")
+        last = max((outcome.sent_at + outcome.seconds for outcome in refused), default=back)
         findings.within(1, max(0.0, last - back), "last 503 after the return")
     return findings
 
 
 def restarted_while_idle(ground: Ground, server: Server) -> Findings:
-    """Every process keeps connections that are dead by then: nobody is told of it."""
-    findings = Findings(f"PostgreSQL: restarted while nobody asks, then {AT_ONCE} at once")
+    """Every process has dead connections after a restart: no request fails because of them."""
+    findings = Findings(f"PostgreSQL: restarted while idle, then {AT_ONCE} at once")
     with ground.served() as web:
         for _ in range(4):
             at_once(ground, web.address)
@@ -92,15 +92,15 @@ def restarted_while_idle(ground: Ground, server: Server) -> Findings:
         alone.get(OPEN)
         clients = [alone, *at_once(ground, web.address)]
     statuses = Counter(status for client in clients for status in client.statuses.elements())
-    findings.figures["answers"] = told(statuses)
-    findings.promise(set(statuses) == {200}, f"answers: {told(statuses)}")
+    findings.figures["answers"] = format_statuses(statuses)
+    findings.promise(set(statuses) == {200}, f"answers: {format_statuses(statuses)}")
     findings.within(1, alone.longest, "first request")
     findings.within(2, max(client.longest for client in clients), "longest request")
     return findings
 
 
 def stopped(ground: Ground, server: Server, seconds: float = 20) -> Findings:
-    """The process says that it is alive and not ready; nobody waits for long; then all is as it was."""
+    """The process is alive and not ready, no request waits for long, and the server recovers."""
     findings = Findings(f"PostgreSQL: stopped for {seconds:g} s")
     with ground.served() as web:
         at_once(ground, web.address)
@@ -108,26 +108,28 @@ def stopped(ground: Ground, server: Server, seconds: float = 20) -> Findings:
         server.stop()
         begun = time.monotonic()
         alive, ready = client_of(ground, web.address), client_of(ground, web.address)
-        with asking(clients, lambda client: client.get(OPEN)):
+        with repeating(clients, lambda client: client.get(OPEN)):
             while time.monotonic() < begun + seconds:
                 alive.get("/healthz")
                 ready.get("/readyz")
         away = Counter(status for client in clients for status in client.statuses.elements())
         findings.figures |= {
-            "/healthz": told(alive.statuses),
-            "/readyz": told(ready.statuses),
-            "answers": told(away),
+            "/healthz": format_statuses(alive.statuses),
+            "/readyz": format_statuses(ready.statuses),
+            "answers": format_statuses(away),
         }
-        findings.promise(set(alive.statuses) == {200}, f"/healthz: {told(alive.statuses)}")
-        findings.promise(set(ready.statuses) == {BUSY}, f"/readyz: {told(ready.statuses)}")
-        findings.promise(set(away) == {BUSY}, f"answers: {told(away)}")
+        findings.promise(set(alive.statuses) == {200}, f"/healthz: {format_statuses(alive.statuses)}")
+        findings.promise(set(ready.statuses) == {BUSY}, f"/readyz: {format_statuses(ready.statuses)}")
+        findings.promise(set(away) == {BUSY}, f"answers: {format_statuses(away)}")
         findings.within(1, alive.longest, "longest /healthz")
         findings.within(AWAY_WITHIN, max(c.longest for c in [*clients, ready]), "longest request")
         server.start()
         back = time.monotonic()
         first = client_of(ground, web.address)
-        findings.promise(first.get(OPEN).status == 200, f"the first after it: {told(first.statuses)}")
-        # It tries again to connect every other second.
+        findings.promise(
+            first.get(OPEN).status == 200, f"the first after it: {format_statuses(first.statuses)}"
+        )
+        # The pool tries to connect every other second.
         findings.within(3, first.longest, "first request after the return")
         while first.get("/readyz").status != 200 and time.monotonic() < back + 20:
             time.sleep(0.05)
@@ -137,23 +139,23 @@ def stopped(ground: Ground, server: Server, seconds: float = 20) -> Findings:
 
 
 def row_held(ground: Ground, seconds: float = 10) -> Findings:
-    """Whoever needs a row that is locked is told to try again; nobody else notices."""
+    """Requests for a locked row get 503; others aren't affected."""
     findings = Findings(f"PostgreSQL: a row locked for {seconds:g} s")
     body = document("service_types", description="Changed")
     with ground.served() as web, psycopg.connect(ground.url) as holder:
         holder.execute("SELECT 1 FROM catalog_servicetype WHERE id = %s FOR UPDATE", [ground.service_type])
         end = time.monotonic() + seconds
         needy, others = client_of(ground, web.address), [client_of(ground, web.address) for _ in range(4)]
-        with asking(others, lambda client: client.get(f"service_types/{ground.service_type}")):
+        with repeating(others, lambda client: client.get(f"service_types/{ground.service_type}")):
             while time.monotonic() < end - LOCKED_WITHIN:
                 needy.patch(f"service_types/{ground.service_type}", json=body)
         holder.rollback()
-        refused, served = told(needy.statuses), Counter[int]()
+        refused, served = format_statuses(needy.statuses), Counter[int]()
         for client in others:
             served += client.statuses
-        findings.figures |= {"changes of it": refused, "others": told(served)}
+        findings.figures |= {"changes of it": refused, "others": format_statuses(served)}
         findings.promise(set(needy.statuses) == {BUSY}, f"changes of it: {refused}")
-        findings.promise(set(served) == {200}, f"others: {told(served)}")
+        findings.promise(set(served) == {200}, f"others: {format_statuses(served)}")
         findings.within(LOCKED_WITHIN, needy.longest, "longest change of it")
         findings.within(1, max(client.longest for client in others), "longest of the others")
         after = needy.patch(f"service_types/{ground.service_type}", json=body).status
@@ -163,7 +165,7 @@ def row_held(ground: Ground, seconds: float = 10) -> Findings:
 
 
 def connections_used_up(ground: Ground) -> Findings:
-    """Somebody else has all connections: 503, until they let go."""
+    """Another client has all connections: 503 until it closes them."""
     findings = Findings("PostgreSQL: all its connections taken by others")
     with ground.served() as web, ExitStack() as taken:
         first = client_of(ground, web.address)
@@ -171,8 +173,8 @@ def connections_used_up(ground: Ground) -> Findings:
         number = take_all(ground, taken)
         refused = at_once(ground, web.address, 4)
         statuses = Counter(status for client in refused for status in client.statuses.elements())
-        findings.figures |= {"connections taken": number, "while there are none": told(statuses)}
-        findings.promise(set(statuses) == {BUSY}, f"while there are none: {told(statuses)}")
+        findings.figures |= {"connections taken": number, "while there are none": format_statuses(statuses)}
+        findings.promise(set(statuses) == {BUSY}, f"while there are none: {format_statuses(statuses)}")
         findings.within(AWAY_WITHIN, max(client.longest for client in refused), "longest request")
         taken.close()
         begun = time.monotonic()
@@ -184,7 +186,7 @@ def connections_used_up(ground: Ground) -> Findings:
 
 
 def take_all(ground: Ground, taken: ExitStack) -> int:
-    """Connect until the server refuses, also instead of the web's own."""
+    """Connect until the server rejects connections, also in place of the web's own."""
     connections: list[psycopg.Connection] = []
     for _ in range(1_000):
         try:

@@ -1,4 +1,4 @@
-"""Faults of the web processes: many writers, workers that are killed, more work than can be done."""
+"""Cause faults of the web processes: many writers, killed workers, overload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from tests.benchmarks.load.client import Answer as WireAnswer
 from tests.benchmarks.load.client import Load, Outcome, Request
-from tests.chaos.clients import BUSY, NO_ANSWER, client_of, told, writing
+from tests.chaos.clients import BUSY, NO_ANSWER, client_of, format_statuses, writing
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground
 from tests.support.servers import Server
@@ -22,12 +22,12 @@ OPEN = "service_types?page[size]=1"
 
 
 def many_writers(ground: Ground, server: Server, seconds: float, *, name: str) -> Findings:
-    """Eight write at once: each gets what it asked for, however long it has to wait for the others."""
+    """Eight clients write at once: every write succeeds, however long it waits."""
     findings = Findings(f"{name}: 8 writers for {seconds:g} s")
     with writing(ground, server.address) as crowd:
         time.sleep(seconds)
     crowd.report(findings)
-    findings.promise(crowd.statuses.keys() <= {200, 201, 204}, f"answers: {told(crowd.statuses)}")
+    findings.promise(crowd.statuses.keys() <= {200, 201, 204}, f"answers: {format_statuses(crowd.statuses)}")
     times = sorted(outcome.seconds for outcome in crowd.outcomes)
     findings.figures["requests a second"] = round(len(times) / seconds)
     findings.within(2, times[len(times) * 99 // 100], "p99")
@@ -35,7 +35,7 @@ def many_writers(ground: Ground, server: Server, seconds: float, *, name: str) -
 
 
 def killed_workers(ground: Ground, seconds: float, *, name: str) -> Findings:
-    """A worker is killed again and again: what was acknowledged is there, and nothing is there by half."""
+    """Kill workers repeatedly: acknowledged rows are there, and no change is incomplete."""
     findings = Findings(f"{name}: a worker of 3 killed every {KILLED_EVERY} s for {seconds:g} s")
     begun = time.monotonic()
     with ground.served(workers=3) as server:
@@ -46,12 +46,12 @@ def killed_workers(ground: Ground, seconds: float, *, name: str) -> Findings:
                 time.sleep(KILLED_EVERY)
                 kills += kill(random.sample(server.workers, k=min(1, len(server.workers))))
         findings.figures["workers killed"] = kills
-        # On a machine that is so busy that a start takes longer, no worker can be back sooner.
+        # On a busy machine, a restart takes at least as long as the first start.
         limit = max(BACK_WITHIN, start)
         findings.within(limit, seconds_until_back(ground, server), "back after all were killed")
         findings.figures["first start"] = f"{start:.2f} s"
         crowd.report(findings)
-        findings.promise(crowd.statuses.keys() <= {NO_ANSWER, 200, 201, 204, BUSY}, "an answer unheard of")
+        findings.promise(crowd.statuses.keys() <= {NO_ANSWER, 200, 201, 204, BUSY}, "an unexpected status")
     return findings
 
 
@@ -63,7 +63,7 @@ def kill(pids: list[int]) -> int:
 
 
 def seconds_until_back(ground: Ground, server: Server) -> float:
-    """From the death of all workers until somebody answers again."""
+    """Kill all workers; return the seconds until a request succeeds."""
     kill(server.workers)
     begun = time.monotonic()
     client = client_of(ground, server.address)
@@ -73,7 +73,7 @@ def seconds_until_back(ground: Ground, server: Server) -> float:
 
 
 def overloaded(ground: Ground, seconds: float, *, name: str) -> Findings:
-    """Three times as many at once as there are threads: some may be sent away, none is failed."""
+    """Send three times as many requests at once as there are threads: 503 is allowed, 500 isn't."""
     workers, threads = 2, 8
     connections = 3 * workers * threads
     findings = Findings(f"{name}: {connections} at once for {seconds:g} s, {workers * threads} threads")
@@ -81,7 +81,7 @@ def overloaded(ground: Ground, seconds: float, *, name: str) -> Findings:
 
     def take(outcome: Outcome) -> None:
         statuses[outcome.answer.status if outcome.answer else NO_ANSWER] += 1
-        times.append(outcome.ended_at - outcome.asked_at)
+        times.append(outcome.ended_at - outcome.sent_at)
         if outcome.complaint:
             faults.append(outcome.complaint)
 
@@ -97,7 +97,7 @@ def overloaded(ground: Ground, seconds: float, *, name: str) -> Findings:
         findings.within(10, time.monotonic() - ended, "normal again after")
     times.sort()
     findings.figures |= {
-        "answers": told(statuses),
+        "answers": format_statuses(statuses),
         "requests a second": round(len(times) / seconds),
         "p50": f"{times[len(times) // 2]:.2f} s",
         "p99": f"{times[len(times) * 99 // 100]:.2f} s",
@@ -107,7 +107,7 @@ def overloaded(ground: Ground, seconds: float, *, name: str) -> Findings:
 
 
 def mix(ground: Ground) -> list[Request]:
-    """Four reads to a write."""
+    """Return four reads to a write."""
     head = f"Host: 127.0.0.1\r\nX-Auth-Token: {ground.tokens[0]}\r\n"
     body = b'{"data":{"type":"service_types","attributes":{"name":"One of too many"}}}'
     post = f"POST /api/v2/service_types HTTP/1.1\r\n{head}Content-Type: application/vnd.api+json\r\n"
@@ -123,5 +123,5 @@ def judge(answer: WireAnswer) -> str:
     if answer.status not in (200, 201, 429, BUSY):
         return f"{answer.status} {answer.body[:200]!r}"
     if answer.status == BUSY and b"\r\nretry-after: " not in answer.head.lower():
-        return "503 that doesn't say when to try again"
+        return "503 without Retry-After"
     return ""

@@ -1,4 +1,4 @@
-"""All faults of one kind after another, on ground that is prepared once."""
+"""Run all faults of one kind, on a database that is prepared once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sqlite(folder: Path, seconds: float) -> Iterator[Findings]:
 
 
 def disk(folder: Path, seconds: float) -> Iterator[Findings]:
-    """On a small file system where one may be made; with files that may not grow, everywhere."""
+    """Use a small file system if one can be mounted, and files that can't grow."""
     small, large = folder / "small", folder / "large"
     small.mkdir()
     large.mkdir()

@@ -1,4 +1,4 @@
-"""Faults of a SQLite file: its disk is full, or somebody else is writing."""
+"""Cause faults of an SQLite file: a full disk, another process that writes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tests.chaos.clients import BUSY, Client, client_of, document, told
+from tests.chaos.clients import BUSY, Client, client_of, document, format_statuses
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground
 from tests.support.api import Answer
@@ -20,13 +20,13 @@ from tests.support.servers import Server
 MEGABYTES = 4
 OPEN = "service_types?page[size]=1"
 MOST_WRITES = 400
-# One that fills pages soon.
+# Fills pages soon.
 LARGE = "x" * 20_000
 
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """A file system of a few megabytes at the folder, where it may be made; says whether it was."""
+    """Mount a file system of a few megabytes if possible; yield whether it is mounted."""
     mount = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(folder)]
     is_mounted = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0
     try:
@@ -37,7 +37,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 
 def fill(folder: Path) -> Callable[[], None]:
-    """Take all that is left on the disk; returns what gives it back."""
+    """Fill the disk; return a function that frees it."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -48,7 +48,7 @@ def fill(folder: Path) -> Callable[[], None]:
 
 
 def limit_files(server: Server) -> Callable[[], None]:
-    """Let the workers make no file longer than a few pages: as full a disk as one may make without rights."""
+    """Limit the workers' files to a few pages: simulates a full disk without root."""
     limits = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in server.workers}
     for pid, (_, hard) in limits.items():
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
@@ -61,13 +61,13 @@ def limit_files(server: Server) -> Callable[[], None]:
 
 
 def disk_full(ground: Ground, server: Server, *, is_small: bool) -> Findings:
-    """What can't be written is refused; what is there is read; freed, everything goes on as before."""
+    """Writes are rejected and reads succeed; with free space, everything works again."""
     findings = Findings(f"SQLite: {'the disk is full' if is_small else 'no file may grow'}")
     reader, writer = client_of(ground, server.address), client_of(ground, server.address)
     before = write(writer).status
     free = fill(ground.file.parent) if is_small else limit_files(server)
     try:
-        # The log may have room for some more within the pages that it has.
+        # The write-ahead log may have room in its existing pages.
         for _ in range(MOST_WRITES):
             if write(writer).status == BUSY:
                 break
@@ -78,8 +78,8 @@ def disk_full(ground: Ground, server: Server, *, is_small: bool) -> Findings:
         free()
     after = [write(writer).status for _ in range(8)]
     findings.figures |= {
-        "writes": told(writer.statuses),
-        "reads": told(reader.statuses),
+        "writes": format_statuses(writer.statuses),
+        "reads": format_statuses(reader.statuses),
         "longest write": f"{writer.longest:.2f} s",
     }
     findings.promise(before == 201, f"a write before: {before}")
@@ -91,10 +91,10 @@ def disk_full(ground: Ground, server: Server, *, is_small: bool) -> Findings:
 
 
 def held(ground: Ground, seconds: float = 6, timeout: int = 2) -> Findings:
-    """Somebody else writes for longer than anybody waits: writes are refused, reads go on."""
+    """Another process writes longer than the timeout: writes are rejected, reads succeed."""
     findings = Findings(f"SQLite: locked for {seconds:g} s, of which a write waits {timeout}")
     with ground.served(SQLITE_TIMEOUT=str(timeout)) as server:
-        # The use of this token was never noted: a read would do that, if it could.
+        # This token was never used: a read updates its last use, if it can.
         reader, writer = (
             Client(ground.tokens[1], address=f"127.0.0.1:{server.address[1]}"),
             client_of(ground, server.address),
@@ -106,9 +106,12 @@ def held(ground: Ground, seconds: float = 6, timeout: int = 2) -> Findings:
                 reader.get(OPEN)
                 write(writer)
             holder.execute("ROLLBACK")
-        findings.figures |= {"reads": told(reader.statuses), "writes": told(writer.statuses)}
-        findings.promise(set(reader.statuses) == {200}, f"reads: {told(reader.statuses)}")
-        findings.promise(set(writer.statuses) == {BUSY}, f"writes: {told(writer.statuses)}")
+        findings.figures |= {
+            "reads": format_statuses(reader.statuses),
+            "writes": format_statuses(writer.statuses),
+        }
+        findings.promise(set(reader.statuses) == {200}, f"reads: {format_statuses(reader.statuses)}")
+        findings.promise(set(writer.statuses) == {BUSY}, f"writes: {format_statuses(writer.statuses)}")
         findings.within(1, reader.longest, "longest read")
         findings.within(timeout + 1.5, writer.longest, "longest write")
         after = write(writer).status

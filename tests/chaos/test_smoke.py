@@ -1,4 +1,4 @@
-"""`python -m tests.chaos` in short: what may never happen doesn't. How long it takes isn't judged here."""
+"""Run a short `python -m tests.chaos`, without limits on time."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 
 
 def test_faults_of_a_sqlite_file_and_its_processes_lose_nothing(ground: Ground) -> None:
-    """In one test, so that the tests' own processes don't prepare the ground several times."""
+    """In one test, so that parallel test processes prepare the database once."""
     with ground.served() as server:
         found = [
             many_writers(ground, server, SECONDS, name="smoke"),
             sqlite.disk_full(ground, server, is_small=False),
         ]
     found.append(killed_workers(ground, SECONDS, name="smoke"))
-    assert [findings.title for findings in found if findings.broken] == [], told(found)
+    assert [findings.title for findings in found if findings.broken] == [], report_of(found)
 
 
-def told(found: list[Findings]) -> str:
+def report_of(found: list[Findings]) -> str:
     return "\n".join(line for findings in found for line in findings.lines())

@@ -1,4 +1,4 @@
-"""Sustained load: a real server, a mixture of reads and writes, and every answer checked.
+"""Load a real server with a mix of reads and writes, and check every response.
 
-`python -m tests.benchmarks.load sqlite` or `… postgresql` measures; the test here only sees that it works.
+`python -m tests.benchmarks.load sqlite` or `… postgresql` measures; the test here only checks that it works.
 """

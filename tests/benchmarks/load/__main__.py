@@ -1,7 +1,7 @@
-"""The command: `python -m tests.benchmarks.load sqlite|postgresql [--seconds N] [--connections N] …`.
+"""Run `python -m tests.benchmarks.load sqlite|postgresql [--seconds N] [--connections N] …`.
 
-Makes a database, fills it, loads it, tells what it found, and leaves nothing behind. Exit 1 where anything
-was wrong: an answer, what is in the database afterwards, a line in the server's log, or memory that grows.
+Create a database, fill it, load it, print the figures, and drop it. Exit with 1 if anything is wrong: a
+response, the rows afterwards, a line in the server's log, or memory that grows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.benchmarks.page import machine, write_section
 
 ROOT = Path(__file__).resolve().parents[3]
 LARGE, SMALL = "Large", ("Small 1", "Small 2", "Small 3")
-# A shorter run says little.
+# Shorter runs don't replace the section.
 LEAST_SECONDS = 60
 SECTION = """## Under load: {figures.database}
 
@@ -49,7 +49,7 @@ def read_arguments() -> argparse.Namespace:
         prog="python -m tests.benchmarks.load", description=__doc__.split("\n")[0]
     )
     parser.add_argument("database", choices=("sqlite", "postgresql"))
-    parser.add_argument("--seconds", type=float, default=60, help="that count, after the warm-up")
+    parser.add_argument("--seconds", type=float, default=60, help="measured, after the warm-up")
     parser.add_argument("--warm-up", type=float, default=5, help="seconds")
     parser.add_argument("--connections", type=int, default=8, choices=range(1, 51), metavar="N")
     parser.add_argument("--scale", type=int, default=100, help="the large organization, times that of seed")
@@ -63,7 +63,7 @@ def main() -> int:
         sys.exit(
             "What the processes use is read from /proc, which this machine doesn't have: run it on Linux."
         )
-    # So that what is begun is also ended when it is told to stop.
+    # Exit normally when terminated, so that everything is cleaned up.
     signal.signal(signal.SIGTERM, stop)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="load-")))
@@ -88,7 +88,7 @@ def stop(number: int, frame: object) -> NoReturn:
 
 
 def set_environment(url: str) -> None:
-    """As in production, but plain HTTP, as nothing stands before this server; and no replica."""
+    """Set the environment of production, with plain HTTP and without a replica."""
     os.environ.pop("REPLICA_URL", None)
     os.environ |= {
         "ENV_FILE": os.devnull,
@@ -99,7 +99,7 @@ def set_environment(url: str) -> None:
         "ALLOWED_HOSTS": "127.0.0.1",
         "HTTPS": "false",
         "DEBUG": "false",
-        # Counted like any, but never reached.
+        # Requests are counted, but the limits are never reached.
         "RATE_LIMIT_TOKEN": "1000000/10s",
         "RATE_LIMIT_ORGANIZATION": "1000000/10s",
     }
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace, url: str, folder: Path) -> int:
     import django
 
     django.setup()
-    # What knows models can be imported from here on.
+    # Modules with models can be imported from here on.
     from django.db import connection
 
     from productive.accounts.models import Organization

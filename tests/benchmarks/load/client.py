@@ -1,4 +1,4 @@
-"""Keep-alive connections, driven by one thread: each asks, waits for the whole answer, and asks again."""
+"""Drive keep-alive connections in one thread: each sends a request after each response."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
 
-# Seconds that an answer may take; longer than the server's own limits.
+# Seconds that a response may take; longer than the server's own limits.
 LONGEST = 30.0
-# Then a new connection, as proxies do. The idlest worker accepts it, so the load stays spread.
+# Then a new connection, as proxies do, so that the load stays spread over the workers.
 ANSWERS_PER_CONNECTION = 500
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 LAST_ANSWER = re.compile(rb"\r\nconnection: *close\r\n", re.IGNORECASE)
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What is sent, and `judge`, which says what is wrong with the answer: nothing, if all is well."""
+    """The bytes to send, and `judge`, which returns what is wrong with the response, or an empty string."""
 
     kind: str
     wire: bytes
@@ -37,37 +37,37 @@ class Request(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """A request that came to its end. Moments are seconds of `perf_counter`; no complaint is empty."""
+    """A request that has ended. Times are of `perf_counter`; without errors the complaint is empty."""
 
     request: Request
-    asked_at: float
+    sent_at: float
     ended_at: float
     complaint: str
     answer: Answer | None = None
 
 
 class BrokenAnswerError(Exception):
-    """What came is no whole answer."""
+    """The response is incomplete or invalid."""
 
 
 class Connection:
-    """A keep-alive connection with one request at a time on its way."""
+    """A keep-alive connection with one request in flight at a time."""
 
     def __init__(self, address: Address, answers_left: int = ANSWERS_PER_CONNECTION) -> None:
         self.socket = socket.create_connection(address, LONGEST)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.answers_left = answers_left
         self.request: Request
-        self.asked_at = 0.0
+        self.sent_at = 0.0
         self.received = bytearray()
 
-    def ask(self, request: Request) -> None:
-        self.request, self.asked_at = request, perf_counter()
+    def send(self, request: Request) -> None:
+        self.request, self.sent_at = request, perf_counter()
         self.received = bytearray()
         self.socket.sendall(request.wire)
 
     def receive(self) -> Answer | None:
-        """The answer, once all of it is there. Raise BrokenAnswerError where it can't become whole."""
+        """Return the response once it is complete. Raise BrokenAnswerError if it can't be completed."""
         count = self.socket.recv_into(_buffer)
         if not count:
             raise BrokenAnswerError(f"the connection was closed after {len(self.received)} bytes")
@@ -92,9 +92,9 @@ class Connection:
 
 
 class Load:
-    """A closed loop over some connections: as soon as one has its answer, it sends the next request.
+    """A closed loop: each connection sends its next request as soon as it has its response.
 
-    `next_request` says what; `take` is given every outcome; `every_second` the moment, about once a second.
+    `next_request` returns it; `take` is called with every outcome, `every_second` with the time.
     """
 
     def __init__(
@@ -109,25 +109,25 @@ class Load:
         self.selector = selectors.DefaultSelector()
 
     def run(self, connections: int, seconds: float) -> None:
-        """Send for so many seconds, then wait for the answers that are still to come.
+        """Send for so many seconds, then wait for the responses in flight.
 
-        Raise OSError where the server can't be reached at all.
+        Raise OSError if the server can't be reached at all.
         """
         end = perf_counter() + seconds
         tick = 0.0
         try:
             for number in range(connections):
-                # Not all of them are renewed at once.
+                # So that they aren't all renewed at once.
                 self.open(ANSWERS_PER_CONNECTION * (number + 1) // connections)
             while self.selector.get_map():
                 now = perf_counter()
                 if now >= tick:
                     tick = now + 1
-                    self.give_up_on_the_overdue(end)
+                    self.close_overdue(end)
                     if now < end:
                         self.every_second(now)
                 for key, _ in self.selector.select(0.2):
-                    self.go_on(key.data, end)
+                    self.receive(key.data, end)
             self.every_second(perf_counter())
         finally:
             for key in list(self.selector.get_map().values()):
@@ -137,9 +137,9 @@ class Load:
     def open(self, answers_left: int = ANSWERS_PER_CONNECTION) -> None:
         connection = Connection(self.address, answers_left)
         self.selector.register(connection.socket, selectors.EVENT_READ, connection)
-        connection.ask(self.next_request())
+        connection.send(self.next_request())
 
-    def go_on(self, connection: Connection, end: float) -> None:
+    def receive(self, connection: Connection, end: float) -> None:
         try:
             answer = connection.receive()
         except (BrokenAnswerError, OSError) as error:
@@ -152,28 +152,28 @@ class Load:
             complaint = request.judge(answer)
         except (ValueError, TypeError, LookupError) as error:
             complaint = f"can't be read: {error!r}"
-        self.take(Outcome(request, connection.asked_at, now, complaint, answer))
+        self.take(Outcome(request, connection.sent_at, now, complaint, answer))
         if now >= end or connection.answers_left <= 0:
             self.close(connection, end)
             return
         try:
-            connection.ask(self.next_request())
+            connection.send(self.next_request())
         except OSError as error:
             self.fail(connection, str(error), end)
 
     def fail(self, connection: Connection, complaint: str, end: float) -> None:
-        self.take(Outcome(connection.request, connection.asked_at, perf_counter(), complaint))
+        self.take(Outcome(connection.request, connection.sent_at, perf_counter(), complaint))
         self.close(connection, end)
 
     def close(self, connection: Connection, end: float) -> None:
-        """Close it; while there is time left, another takes its place."""
+        """Close the connection; open another while there is time left."""
         self.selector.unregister(connection.socket)
         connection.socket.close()
         if perf_counter() < end:
             self.open()
 
-    def give_up_on_the_overdue(self, end: float) -> None:
+    def close_overdue(self, end: float) -> None:
         due = perf_counter() - LONGEST
         for key in list(self.selector.get_map().values()):
-            if key.data.asked_at < due:
+            if key.data.sent_at < due:
                 self.fail(key.data, f"no whole answer within {LONGEST:g} seconds", end)

@@ -1,4 +1,4 @@
-"""What the answers and the samples say: rates, percentiles, memory; as a table and as JSON."""
+"""Compute rates, percentiles and memory from responses and samples."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any, NamedTuple
 from tests.benchmarks.load.client import Outcome
 
 MOST_ERRORS = 40
-# The median of the last quarter of a run may be so much over that of the second.
+# How much the median of the last quarter of a run may exceed that of the second.
 MOST_GROWTH = 0.05
-# Fewer samples, one a second, say nothing of growth. Nor do fewer requests: each thread of the server needs
-# some hundred until its share of memory has its size.
+# With fewer samples, one a second, growth can't be measured; nor with fewer requests, because each thread
+# of the server needs some hundred until its memory stops growing.
 LEAST_SAMPLES, LEAST_REQUESTS = 40, 5000
 
 
 class TooManyErrorsError(Exception):
-    """To go on would tell nothing new."""
+    """The run is given up because nearly every request fails."""
 
 
 class Row(NamedTuple):
-    """The requests of one kind: how many a second, and how long they took in milliseconds."""
+    """The requests of one kind: their rate a second, and their times in milliseconds."""
 
     requests: int
     per_second: float
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 class Tally:
-    """Takes every outcome; of those that ended between `begin` and `end` also the time that they took."""
+    """Count every outcome, and record the times of those that end between `begin` and `end`."""
 
     def __init__(self, kinds: Iterable[str], begin: float, end: float) -> None:
         self.begin, self.end = begin, end
@@ -45,7 +45,7 @@ class Tally:
         self.errors: list[str] = []
 
     def take(self, outcome: Outcome) -> None:
-        """Raise TooManyErrorsError where nearly nothing works."""
+        """Raise TooManyErrorsError if nearly every request fails."""
         kind = outcome.request.kind
         if outcome.complaint:
             self.wrong[kind] += 1
@@ -53,11 +53,11 @@ class Tally:
             if len(self.errors) >= MOST_ERRORS:
                 raise TooManyErrorsError
         elif self.begin <= outcome.ended_at < self.end:
-            milliseconds = (outcome.ended_at - outcome.asked_at) * 1000
+            milliseconds = (outcome.ended_at - outcome.sent_at) * 1000
             self.milliseconds[kind].append(milliseconds)
 
     def rows(self) -> dict[str, Row]:
-        """By kind, and of all."""
+        """Return the figures by kind, and of all."""
         everything = [time for times in self.milliseconds.values() for time in times]
         rows = {kind: self.row(times, self.wrong[kind]) for kind, times in self.milliseconds.items()}
         return {**rows, "all": self.row(everything, self.wrong.total())}
@@ -71,7 +71,7 @@ class Tally:
 
 
 def describe(outcome: Outcome) -> str:
-    """The request without its token, what is wrong, and how the answer begins."""
+    """Return the request without its token, the error, and the beginning of the response."""
     head, _, body = outcome.request.wire.partition(b"\r\n\r\n")
     line = head.partition(b"\r\n")[0].removesuffix(b" HTTP/1.1").decode()
     answer = "" if outcome.answer is None else outcome.answer.body[:300].decode(errors="replace")
@@ -80,7 +80,7 @@ def describe(outcome: Outcome) -> str:
 
 @dataclass
 class Sample:
-    """What the processes have used at a moment: CPU seconds until then, bytes in memory now."""
+    """The CPU seconds that the processes have used so far, and their memory in bytes."""
 
     moment: float
     generator: float
@@ -121,7 +121,7 @@ class Memory:
 
 
 class Reference(NamedTuple):
-    """`H`, what this machine can do at this moment: /healthz, which asks nothing of the database."""
+    """`H`, the reference: requests to /healthz, which doesn't use the database."""
 
     per_second: float
     cpu_milliseconds: float
@@ -129,7 +129,7 @@ class Reference(NamedTuple):
 
 @dataclass
 class Figures:
-    """All that one run tells; the reference before and after the load."""
+    """All figures of a run, with the reference before and after the load."""
 
     database: str
     assignments: int
@@ -147,17 +147,17 @@ class Figures:
 
     @property
     def ratio(self) -> float:
-        """Requests a second to those of the reference: what can be compared between machines."""
+        """Return the ratio of the rate to the reference, which can be compared between machines."""
         return self.tally.rows()["all"].per_second / mean(rate for rate, _ in self.reference)
 
     @property
     def cpu_milliseconds(self) -> float:
-        """Of the server, for one request: what a busy machine falsifies least."""
+        """Return the server's CPU time for a request, which a busy machine distorts least."""
         rate = self.tally.rows()["all"].per_second
         return self.shares()["server"] * 1000 / rate if rate else 0
 
     def shares(self) -> dict[str, float]:
-        """How many cores each kept busy on average; `others` is a PostgreSQL that runs here, and the rest."""
+        """Return how many cores each used on average; `others` includes PostgreSQL."""
         first, last = self.samples[0], self.samples[-1]
         seconds = last.moment - first.moment or 1
         generator, server, machine = (

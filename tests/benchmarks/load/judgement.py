@@ -1,4 +1,4 @@
-"""What is wrong with an answer, in words; nothing if all is well."""
+"""Check responses: return what is wrong, or an empty string."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from tests.benchmarks.load.client import Answer
 
-# Of so many pages one is read as a whole; the others are only looked at, which costs next to nothing.
+# One of so many pages is parsed; in the others only bytes are compared, which costs little.
 PARSED = 5
 ORGANIZATION = b'{"type":"organizations","id":"'
 
@@ -24,7 +24,7 @@ def expect(status: int, text: bytes, answer: Answer) -> str:
 
 
 class PageJudge:
-    """Of lists and single resources that one organization asks for; strangers are ids of all the others."""
+    """Check lists and single resources of an organization; `strangers` are the ids of all others."""
 
     def __init__(self, organization: int, strangers: Sequence[Ids]) -> None:
         self.owner = ORGANIZATION + b'%d"' % organization
@@ -44,7 +44,7 @@ class PageJudge:
         return "" if self.pages % PARSED else self.judge_document(orjson.loads(body))
 
     def judge_document(self, document: dict[str, Any]) -> str:
-        """Whether a page is as long as it says, has nothing twice, and nothing of another organization."""
+        """Check the length of a page, duplicates, and rows of other organizations."""
         data = document["data"]
         if isinstance(data, list):
             meta, ids = document["meta"], [resource["id"] for resource in data]

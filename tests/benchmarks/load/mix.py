@@ -1,4 +1,4 @@
-"""What is asked for, and how often: nine reads to a write, in one large organization and some small ones."""
+"""Build the mix of requests: nine reads to a write, in a large and some small organizations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.benchmarks.load.judgement import PageJudge, expect
 from tests.benchmarks.load.world import Pair, Pairs, Tenant, Values
 
 LARGE = 0.9  # of the requests go to the first organization
-# kind → of a hundred requests, and how the path is made up
+# kind → how many of a hundred requests, and how to build the path
 READS: dict[str, tuple[int, Callable[[Tenant, Random], str]]] = {
     "list of 30": (
         15,
@@ -70,7 +70,7 @@ KINDS = {kind: times for kind, (times, _) in READS.items()} | OTHERS | WRITES
 
 
 class Mix:
-    """Makes up requests, and keeps account of what was acknowledged. The same seed asks for the same."""
+    """Build requests and record what was acknowledged. The same seed gives the same requests."""
 
     def __init__(self, tenants: Sequence[Tenant], seed: int = 1) -> None:
         self.tenants, self.random = tenants, Random(seed)
@@ -87,7 +87,7 @@ class Mix:
         random = self.random
         tenant = self.tenants[0] if random.random() < LARGE else random.choice(self.tenants[1:])
         if not self.deck:
-            # Dealt from a hundred, so that any hundred in a row has the same share of each.
+            # Shuffled hundreds, so that every hundred has the same share of each kind.
             self.deck = [kind for kind, times in KINDS.items() for _ in range(times)]
             random.shuffle(self.deck)
         kind = self.deck.pop()
@@ -114,7 +114,7 @@ class Mix:
         return request(kind, tenant, "GET", path, partial(expect, 404, b'"errors"'))
 
     def make_or_delete(self, verb: str, tenant: Tenant, pairs: Pairs) -> Request:
-        """The other one where there is nothing left to make, or nothing to delete."""
+        """Create or delete a pair; do the other if nothing is left to create or delete."""
         if (verb == "create" and pairs.free) or not pairs.made:
             pair = self.take(pairs.free)
             return request(
@@ -165,7 +165,7 @@ class Mix:
         return "" if attributes[values.attribute] == value else "not the value that was sent"
 
     def take(self, items: list[Any]) -> Any:
-        """One of them at random, which is then no longer among them."""
+        """Remove and return a random item."""
         index = self.random.randrange(len(items))
         items[index], items[-1] = items[-1], items[index]
         return items.pop()

@@ -1,4 +1,4 @@
-"""One run on a database that is there: serve it, load it between two looks at the reference, judge it."""
+"""Serve a database, load it between two measurements of the reference, and check it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def load(
     warm_up: float,
     reference_seconds: float,
 ) -> Figures:
-    """Load two organizations or more, the first most of all; each needs rows, as the seed makes them.
+    """Load two organizations or more, the first most of all; each needs the rows of `seed`.
 
-    `database_url` is what the server is told; it must be the database that this process is connected to. The
-    server's log goes into the folder. Raise AssertionError if the server doesn't start.
+    `database_url` must name the database that this process is connected to. The server's log is written to
+    the folder. Raise AssertionError if the server doesn't start.
     """
     tenants = [tenant_of(organization, random.Random(1)) for organization in organizations]
     assignments = sum(
@@ -48,7 +48,7 @@ def load(
     }
     with gunicorn(environment, folder / "server.log", workers=WORKERS) as server:
         workers = server.workers
-        # The processes load what they need with their first requests.
+        # The processes import modules and connect with their first requests.
         refer(server, connections, reference_seconds / 3)
         before = refer(server, connections, reference_seconds)
         tally, samples = sustain(server, tenants, connections, warm_up, seconds)
@@ -79,7 +79,7 @@ def load(
 def sustain(
     server: Server, tenants: Sequence[Tenant], connections: int, warm_up: float, seconds: float
 ) -> tuple[Tally, list[Sample]]:
-    """The outcomes of the mixed load, and a sample for every second that counts."""
+    """Run the mix; return its outcomes and a sample for every second after the warm-up."""
     begin = perf_counter() + warm_up
     tally = Tally(KINDS, begin, begin + seconds)
     samples: list[Sample] = []
@@ -102,7 +102,7 @@ def sustain(
 
 
 def refer(server: Server, connections: int, seconds: float) -> Reference:
-    """Load /healthz. Raise RuntimeError where it isn't well."""
+    """Load /healthz. Raise RuntimeError if it fails."""
     outcomes: list[Outcome] = []
     request = Request("healthz", HEALTHZ, judge_healthz)
     start, used = perf_counter(), server.cpu_seconds()

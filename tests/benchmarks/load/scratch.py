@@ -1,4 +1,4 @@
-"""A database for one run and nothing else, on a PostgreSQL of this machine."""
+"""Create a database for one run on a PostgreSQL of this machine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 @contextmanager
 def scratch_database(url: str) -> Iterator[str]:
-    """The URL of a database that is made on the server of `url`, and dropped in the end.
+    """Create a database on the server of `url`, yield its URL, and drop it.
 
-    Raise ValueError for a server that isn't on this machine: what runs there may be what somebody works with.
+    Raise ValueError for a server that isn't on this machine, because it may be in use.
     """
     info = conninfo_to_dict(url)
     hosts = {host for name in ("host", "hostaddr") for host in str(info.get(name) or "").split(",") if host}
@@ -34,8 +34,8 @@ def scratch_database(url: str) -> Iterator[str]:
 
 
 def vacuum(url: str) -> None:
-    """What autovacuum would have done by the time that so many rows had come one by one."""
-    # Some catalogues are shared with databases that somebody else may be vacuuming.
+    """Do what autovacuum does while rows come one by one."""
+    # Others may be vacuuming the catalogs that all databases share.
     execute(url, sql.SQL("VACUUM (ANALYZE, SKIP_LOCKED)"))
 
 

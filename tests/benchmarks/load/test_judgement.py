@@ -1,4 +1,4 @@
-"""What is no good answer is told apart from one, whoever sends it; and figures are what they are called."""
+"""Check that wrong responses are recognized, and that figures are computed right."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROW = b'{"data":[{"id":"1","organization":{"data":%s}}}]}'
 
 @contextmanager
 def answering(raw: bytes) -> Iterator[Address]:
-    """A server that sends this to its only client as soon as it is asked, and closes the connection."""
+    """Serve one client: send it these bytes after its request, and close the connection."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -152,7 +152,7 @@ def test_tally_counts_what_ended_in_time_and_every_error() -> None:
 def test_memory_is_flat_if_the_last_quarter_is_like_the_second(
     last: int, count: int, requests: int, verdict: str
 ) -> None:
-    """What the workers take up at first, and one sample out of line, say nothing."""
+    """Ignore the growth at the start and single outliers."""
     quarter = count // 4
     sums = [50] * quarter + [100] * 2 * quarter + [last] * (quarter - 1) + [500]
     samples = [Sample(0, 0, 0, 0, {1: size - 20, 2: 20}) for size in sums]

@@ -1,4 +1,4 @@
-"""The load run finds nothing wrong with the server, and would find what is wrong with the data."""
+"""Check that a short load run finds no errors, and that wrong rows are found."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_short_load_finds_nothing_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_what_was_acknowledged_and_is_not_so_is_found() -> None:
+def test_rows_that_differ_from_what_was_acknowledged_are_found() -> None:
     [organization] = seeded("Large")
     tenant = tenant_of(organization, Random(1))
     assert list(tenant.broken_promises()) == []
@@ -64,10 +64,10 @@ def test_what_was_acknowledged_and_is_not_so_is_found() -> None:
     Person.objects.filter(pk=tenant.people[1]).update(title="Title 2")
 
     assert list(tenant.broken_promises()) == [
-        f"1 service_assignments were acknowledged and are not there, such as {lost}",
-        f"1 service_assignments are there that nobody was told of, such as {unknown.pk}",
+        f"1 service_assignments were acknowledged and don't exist, such as {lost}",
+        f"1 service_assignments exist without an acknowledgment, such as {unknown.pk}",
         f"1 project_assignments are other pairs, such as {moved}",
-        f"1 project_assignments lack a record of their making, such as {10**9}",
-        f"1 project_assignments lack a record of their end, such as {10**9}",
-        f"1 of Person have not the acknowledged title, such as {tenant.people[0]}",
+        f"1 project_assignments lack a history record of their creation, such as {10**9}",
+        f"1 project_assignments lack a history record of their deletion, such as {10**9}",
+        f"1 of Person don't have the acknowledged title, such as {tenant.people[0]}",
     ]

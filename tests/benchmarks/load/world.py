@@ -1,4 +1,4 @@
-"""What the load works on: the organizations, the assignments that it makes, and what must hold afterwards."""
+"""Keep the rows that the load uses, and check afterwards that they are as acknowledged."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from productive.database.history import history_of
 
 Pair = tuple[int, int]
 
-# Of one organization and one model: the pairs that are made and deleted in turn, so the data can't grow.
-# More than can be on their way, or lost with an error, at the same time.
+# Of one organization and model: pairs that are created and deleted in turn, so that the data doesn't grow.
+# More than can be in flight, or lost with an error, at the same time.
 PAIRS = 100
 
 
 @dataclass
 class Pairs:
-    """Assignments of one model in one organization, and exactly what the server has acknowledged of them.
+    """Assignments of a model in an organization, exactly as the server has acknowledged them.
 
     A pair whose request is on its way is neither free nor made: no two requests ever meet in one.
     """
@@ -42,7 +42,7 @@ class Pairs:
         return f"{self.partner}_assignments"
 
     def broken_promises(self) -> Iterator[str]:
-        """What was acknowledged and isn't so, or is so and wasn't; and rules of the data that don't hold."""
+        """Yield differences between acknowledged and real rows, and violated constraints."""
         columns = "person_id", f"{self.partner}_id"
         rows = self.model.objects.filter(organization=self.organization)
         there = {pk: (person, other) for pk, person, other in rows.values_list("pk", *columns)}
@@ -51,21 +51,24 @@ class Pairs:
             person__organization=F("organization"), **{f"{self.partner}__organization": F("organization")}
         )
         for wrong, what in (
-            (expected.keys() - there.keys(), "were acknowledged and are not there"),
-            (there.keys() - expected.keys(), "are there that nobody was told of"),
+            (expected.keys() - there.keys(), "were acknowledged and don't exist"),
+            (there.keys() - expected.keys(), "exist without an acknowledgment"),
             ({pk for pk in expected.keys() & there.keys() if expected[pk] != there[pk]}, "are other pairs"),
             (set(rows.exclude(own).values_list("pk", flat=True)), "link two organizations"),
-            (self.unlike_history("+", [*dict(self.made), *self.gone]), "lack a record of their making"),
-            (self.unlike_history("-", self.gone), "lack a record of their end"),
+            (
+                self.unlike_history("+", [*dict(self.made), *self.gone]),
+                "lack a history record of their creation",
+            ),
+            (self.unlike_history("-", self.gone), "lack a history record of their deletion"),
         ):
             if wrong:
                 yield f"{len(wrong)} {self.resource} {what}, such as {min(wrong)}"
         doubled = rows.values(*columns).annotate(times=Count("pk")).filter(times__gt=1).count()
         if doubled:
-            yield f"{doubled} pairs of {self.resource} are there more than once"
+            yield f"{doubled} pairs of {self.resource} are duplicates"
 
     def unlike_history(self, history_type: str, expected: list[int]) -> set[int]:
-        """Those of the expected with no such record, and others that have one; the seeded don't count."""
+        """Return expected ids without such a record, and unexpected ids with one, except seeded ones."""
         records = history_of(self.model).objects.filter(
             organization=self.organization, history_type=history_type
         )
@@ -75,11 +78,11 @@ class Pairs:
 
 @dataclass
 class Values:
-    """An attribute that is changed again and again, and the last acknowledged value of each row."""
+    """An attribute that is changed repeatedly, and its last acknowledged value in each row."""
 
     model: Any
     attribute: str
-    # Those with no change on its way.
+    # Rows without a change in flight.
     idle: list[int]
     acknowledged: dict[int, Any] = field(default_factory=dict)
 
@@ -87,14 +90,14 @@ class Values:
         there = dict(self.model.objects.filter(pk__in=self.acknowledged).values_list("pk", self.attribute))
         if unlike := [pk for pk, value in self.acknowledged.items() if there.get(pk) != value]:
             yield (
-                f"{len(unlike)} of {self.model.__name__} have not the acknowledged {self.attribute}, "
+                f"{len(unlike)} of {self.model.__name__} don't have the acknowledged {self.attribute}, "
                 f"such as {min(unlike)}"
             )
 
 
 @dataclass
 class Tenant:
-    """One organization as its integration knows it: the secret, and ids to ask for."""
+    """An organization as its integration knows it: the secret, and ids to request."""
 
     organization: int
     secret: str
@@ -105,11 +108,11 @@ class Tenant:
     project_pairs: Pairs
     preferences: Values
     titles: Values
-    # The whole pages of 30 in the list of service assignments as it was: nothing that comes changes these.
+    # Full pages of 30 service assignments at the start: new rows don't change these.
     pages: int
 
     def __post_init__(self) -> None:
-        # All that was ever its own, by type of resource.
+        # All ids it ever had, by type of resource.
         self.ids = {
             "people": set(self.people),
             "services": set(self.services),
@@ -124,7 +127,7 @@ class Tenant:
 
 
 def tenant_of(organization: Organization, random: Random) -> Tenant:
-    """Everything that requests need to be made up; makes a token."""
+    """Create a token and return everything that requests are built from."""
     _, secret = issue(organization, "Load")
     people, services, projects = (
         list(model.objects.owned_by(organization).values_list("pk", flat=True))

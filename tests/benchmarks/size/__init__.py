@@ -1,4 +1,4 @@
-"""Cost at any size: the same requests to organizations of very different sizes, beside one another.
+"""Measure the same requests in organizations of very different sizes, side by side.
 
-`make size` measures; the test here only sees that it works.
+`make size` measures; the test here only checks that it works.
 """

@@ -1,8 +1,8 @@
-"""Measures organizations of several sizes on SQLite and on PostgreSQL: `make size`.
+"""Measure organizations of several sizes on SQLite and PostgreSQL: `make size`.
 
-Scratch databases are made, filled and dropped, on PostgreSQL on the server that TEST_DATABASE_URL names,
-unless --database names one with such organizations. There a token and a person are added to each, and taken
-away again.
+Scratch databases are created, filled and dropped, on PostgreSQL on the server of TEST_DATABASE_URL, unless
+--database names one with such organizations. There, a token and a person are added to each organization and
+deleted again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.benchmarks.size.report import section, tables
 SERVER = "postgres://postgres@127.0.0.1:5432/postgres"
 VENDORS = ("sqlite", "postgresql")
 SIZES, SMALL_SIZES = [10_000, 1_000_000, 10_000_000], [200, 600]
-# SQLite has one writer at a time: who has more than this has outgrown it.
+# SQLite has one writer at a time: larger organizations use PostgreSQL.
 MOST_ON_SQLITE = 1_000_000
 SECONDS, FEWEST = 90, 5
 
@@ -49,12 +49,12 @@ def read_arguments() -> argparse.Namespace:
         "--database",
         action="append",
         metavar="URL",
-        help="a database to use and keep, once for each; organizations that aren't there are seeded",
+        help="a database to use and keep, may be repeated; missing organizations are created",
     )
     where.add_argument("--only", choices=VENDORS, help="a scratch database of this kind alone")
-    parser.add_argument("--keep", action="store_true", help="keep the scratch databases, and say where")
+    parser.add_argument("--keep", action="store_true", help="keep the scratch databases and print their URLs")
     parser.add_argument(
-        "--smoke", action="store_true", help="that it runs: tiny sizes; the page is left as it is"
+        "--smoke", action="store_true", help="only check that it runs: tiny sizes; the page isn't changed"
     )
     return parser.parse_args()
 
@@ -64,7 +64,7 @@ def vendor_of(url: str) -> str:
 
 
 def measured_on(url: str, sizes: Sequence[int], *, is_smoke: bool) -> dict[str, Any]:
-    """The figures of one database, from a process of its own. Exit where it fails: it has said why."""
+    """Measure one database in a separate process and return the figures. Exit if it fails."""
     if vendor_of(url) == "sqlite":
         sizes = [size for size in sizes if size <= MOST_ON_SQLITE]
     seeded = fill(url, sizes)
@@ -76,7 +76,7 @@ def measured_on(url: str, sizes: Sequence[int], *, is_smoke: bool) -> dict[str, 
         options = [f"--seconds={seconds}", f"--fewest={fewest}"]
         done = subprocess.run([sys.executable, *command, *options], env=environment(url), check=False)
         if done.returncode:
-            sys.exit("Nothing is measured.")
+            sys.exit("Measuring failed.")
         return {**json.loads(result.read_text()), "seeded": seeded, "load": load}
 
 
@@ -97,12 +97,16 @@ def main() -> None:
         sys.stdout.write(f"\n{tables(result)}\n")
         sys.stdout.flush()
     if arguments.smoke:
-        sys.stdout.write("\nIt runs, and the answers are right. So small, the figures mean nothing.\n")
+        sys.stdout.write(
+            "\nIt runs, and the responses are right. With so few rows the figures mean nothing.\n"
+        )
     elif set(results) == set(VENDORS):
         write_section("size", section([results[vendor] for vendor in VENDORS]))
         sys.stdout.write(f"\nWritten to {PAGE.parent.name}/{PAGE.name}\n")
     else:
-        sys.stdout.write(f"\n{PAGE.parent.name}/{PAGE.name} is left as it is: it tells of both databases.\n")
+        sys.stdout.write(
+            f"\n{PAGE.parent.name}/{PAGE.name} isn't changed: it needs the figures of both databases.\n"
+        )
 
 
 if __name__ == "__main__":

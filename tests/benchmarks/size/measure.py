@@ -1,4 +1,4 @@
-"""Measures one filled database, named by DATABASE_URL; `size` runs it in a process of its own."""
+"""Measure the filled database of DATABASE_URL; `size` runs this in a separate process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db import connection
 
-# Sets Django up.
 import productive.wsgi  # noqa: F401  (sets Django up, for the models that are imported next)
 from tests.benchmarks.measure import database
 
@@ -21,13 +20,13 @@ from tests.benchmarks.timing import alternated
 
 
 def measure(sizes: list[int], seconds: float, fewest: int) -> dict[str, Any]:
-    """What each request costs in each organization, in milliseconds; all of them asked in turn."""
+    """Return the milliseconds of each request in each organization, measured in turn."""
     names = [name_of(size) for size in sizes]
     organizations = [Organization.objects.get(name=name) for name in names]
     with tenants(organizations) as found:
         for tenant in found:
             tenant.check()
-        contenders = {name: tenant.asking() for name, tenant in zip(names, found, strict=True)}
+        contenders = {name: tenant.timed_requests() for name, tenant in zip(names, found, strict=True)}
         ms = alternated(contenders, seconds=seconds, fewest=fewest)
     return {
         "database": database(),

@@ -1,4 +1,4 @@
-"""The figures as tables, for a terminal and for the page alike."""
+"""Format the figures as tables, for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ FLAT, DEEP = 1.5, 3
 
 
 def section(results: Sequence[Mapping[str, Any]]) -> str:
-    """The whole section, in Markdown."""
+    """Return the section in Markdown."""
     measured = machine(*(result["database"] for result in results))
     return "\n\n".join([ABOUT.strip(), measured, *map(tables, results)])
 
 
 def tables(result: Mapping[str, Any]) -> str:
-    """What was measured on one database."""
+    """Return the tables of one database."""
     totals = result["totals"]
     smallest, *larger = totals
     head = ["", smallest, *(title for name in larger for title in (name, "÷")), "÷ first page"]
@@ -61,7 +61,7 @@ def row(
 
 
 def held(result: Mapping[str, Any]) -> list[str]:
-    """What the database holds, and how fast it came there."""
+    """Return lines about the size of the database and how fast it was filled."""
     seeded = result["seeded"]
     return [
         f"{result['bytes'] / 2**30:,.1f} GiB in all, with the history. The load average was "

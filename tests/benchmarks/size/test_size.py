@@ -1,4 +1,4 @@
-"""`make size` runs, and every answer is right; what its figures are is not for a gate to say."""
+"""Check that `make size` runs and that responses are right, whatever the figures."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def test_measuring_leaves_the_organization_as_it_was(organization: Organization)
     before = held()
     with tenants([organization]) as (tenant,):
         tenant.check()
-        assert [*tenant.asking()()] == WORKS
+        assert [*tenant.timed_requests()()] == WORKS
         assert held() == [number + 1 for number in before]
     assert held() == before
 
 
-def test_answer_that_is_not_exactly_what_is_there_is_refused(api: Api, organization: Organization) -> None:
+def test_response_that_differs_from_the_rows_is_rejected(api: Api, organization: Organization) -> None:
     made = ProjectAssignmentFactory.create_batch(3, organization=organization)
     ids = [assignment.pk for assignment in made]
     Request(PROJECTS, ids, 3).check(api)
@@ -76,7 +76,7 @@ def test_answer_that_is_not_exactly_what_is_there_is_refused(api: Api, organizat
 
 
 @pytest.mark.django_db
-def test_those_come_first_who_have_as_many_rows_as_is_usual_in_the_first_list() -> None:
+def test_ids_with_a_typical_number_of_rows_come_first() -> None:
     lists, people = [], []
     for numbers in ((2, 2, 1), (1, 2, 3)):
         owner = OrganizationFactory()

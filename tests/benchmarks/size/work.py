@@ -1,4 +1,4 @@
-"""What is asked of each organization: the same requests of all, each with what has to come of it."""
+"""Build the same requests for each organization, each with the expected response."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from tests.support.api import Api
 
 SERVICES, PROJECTS = "service_assignments", "project_assignments"
 MODELS: Mapping[str, Any] = {SERVICES: ServiceAssignment, PROJECTS: ProjectAssignment}
-# Different rows are asked for in turn, as many clients do: not one that is always at hand.
+# Different rows in turn, as with many clients: not one that is always cached.
 VARIANTS = 20
-# So many rows are looked at to find people and projects to ask for.
+# Rows in which people and projects to request are looked for.
 SAMPLE = 2_000
 PAGE = 30
-# As far down as somebody may go by number; where there are fewer pages, the last full one.
+# A page far down; if there are fewer, the last full one.
 DEEP = 30_000
 CREATE, DELETE = "create a project assignment", "delete it"
 
 
 class Request(NamedTuple):
-    """A GET, and the ids that have to come, in this order; of a list by number also the total."""
+    """A GET with the expected ids in order, and the total of a list by page number."""
 
     path: str
     ids: Sequence[int]
     total: int | None = None
 
     def check(self, api: Api) -> None:
-        """Raise AssertionError where the answer isn't exactly that."""
+        """Raise AssertionError unless the response is exactly that."""
         answer = api.get(self.path)
         assert answer.status == 200, answer
         ids = answer.ids if isinstance(answer.data, list) else [int(answer.data["id"])]
@@ -47,7 +47,7 @@ class Request(NamedTuple):
 
 
 class Listed:
-    """All that an organization has of one resource, and requests for parts of it."""
+    """All rows of a resource in an organization, and requests for parts of them."""
 
     def __init__(self, resource: str, organization: Organization) -> None:
         self.resource = resource
@@ -84,7 +84,7 @@ class Listed:
         return Request(f"{self.resource}/{pk}", [pk])
 
     def anywhere(self) -> list[int]:
-        """Some ids, from the beginning to the end, in no order."""
+        """Return ids from the whole list in random order."""
         ends = self.rows.aggregate(first=Min("id"), last=Max("id"))
         random = Random(1)
         return [
@@ -92,7 +92,7 @@ class Listed:
         ]
 
     def numbers_of(self, column: str) -> dict[int, int]:
-        """How many rows each of those has that `column` names in the midst of the list."""
+        """Return the number of rows by value of `column`, for values in the middle of the list."""
         start = max(self.total - SAMPLE, 0) // 2
         near = self.rows[start : start + SAMPLE].values_list(column, flat=True)
         rows = self.rows.order_by().filter(**{f"{column}__in": set(near)})
@@ -101,7 +101,7 @@ class Listed:
 
 @dataclass
 class Tenant:
-    """One organization with a token, a newcomer who is assigned to nothing yet, and what is asked."""
+    """An organization with a token, a person without assignments, and its requests."""
 
     api: Api
     totals: Mapping[str, int]
@@ -111,20 +111,20 @@ class Tenant:
     numbers: count[int] = field(default_factory=count)
 
     def check(self) -> None:
-        """Raise AssertionError where an answer isn't exactly what the database has."""
+        """Raise AssertionError unless every response has exactly the rows of the database."""
         for requests in self.reads.values():
             for request in requests:
                 request.check(self.api)
 
-    def asking(self) -> Callable[[], dict[str, float]]:
-        """Ask for everything once, each time for other rows; the milliseconds by what was asked."""
+    def timed_requests(self) -> Callable[[], dict[str, float]]:
+        """Return a function that sends each request once, for other rows each time, and times it."""
         reads = {name: cycle(requests) for name, requests in self.reads.items()}
 
-        def ask() -> dict[str, float]:
-            told = {name: self.read(next(requests)) for name, requests in reads.items()}
-            return {**told, **self.write()}
+        def time_all() -> dict[str, float]:
+            milliseconds = {name: self.read(next(requests)) for name, requests in reads.items()}
+            return {**milliseconds, **self.write()}
 
-        return ask
+        return time_all
 
     def read(self, request: Request) -> float:
         milliseconds, answer = timed(lambda: self.api.get(request.path))
@@ -132,7 +132,7 @@ class Tenant:
         return milliseconds
 
     def write(self) -> dict[str, float]:
-        """Put the newcomer on a project, and take them off it again."""
+        """Create a project assignment and delete it."""
         project = self.projects[next(self.numbers) % len(self.projects)]
         resource = {
             "type": PROJECTS,
@@ -150,7 +150,7 @@ class Tenant:
 
 @contextmanager
 def tenants(organizations: Sequence[Organization]) -> Iterator[list[Tenant]]:
-    """Their tokens and newcomers are gone afterwards; the history of those stays, as of everybody."""
+    """Yield tenants; delete their tokens and persons afterwards. The history of those stays."""
     services = [Listed(SERVICES, organization) for organization in organizations]
     members = [Listed(PROJECTS, organization) for organization in organizations]
     choices = zip(
@@ -205,8 +205,9 @@ def first_page_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class Far:
-    """That something lies far down in a list: the first page of that list, and whether it is asked for by
-    its number. Then it may cost more the larger the organization is, but never much more than that page."""
+    """A request far down in a list: the first page of that list, and whether it is requested by page number.
+
+    By number it may cost more in a larger organization, but never much more than the first page."""
 
     near: str
     by_number: bool
@@ -224,7 +225,7 @@ FAR = {
 
 
 def alike(lists: Sequence[Listed], column: str) -> list[list[int]]:
-    """From each list some whom `column` names, with as many rows as is usual in the first list."""
+    """Return values of `column` in each list that have as many rows as is typical in the first list."""
     numbers = [rows.numbers_of(column) for rows in lists]
     usual = median_low(numbers[0].values())
     return [sorted(of, key=lambda pk: abs(of[pk] - usual))[:VARIANTS] for of in numbers]
