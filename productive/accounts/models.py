@@ -83,7 +83,7 @@ class Organization(Recorded):
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
-class OrganizationOwnedQuerySet(RecordedQuerySet[M_co], OwnedRowsQuerySet[M_co]):
+class OrganizationOwnedQuerySet(OwnedRowsQuerySet[M_co]):
     def owned_by(self, organization: Organization) -> Self:
         return self.filter_organizations([organization.pk], organization=organization)
 

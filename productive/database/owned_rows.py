@@ -13,6 +13,8 @@ from django.db import connections, models
 from django.db.models import F, Func, Q, Value
 from django.db.models.expressions import OrderBy
 
+from productive.database.history import RecordedQuerySet
+
 AnyQuerySet = TypeVar("AnyQuerySet", bound=models.QuerySet[Any, Any])
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
@@ -32,7 +34,7 @@ class OwnedRows(NamedTuple):
         return {"id": 1, "pk": 1, "-id": -1, "-pk": -1}.get(str(first), 0)
 
 
-class OwnedRowsQuerySet(models.QuerySet[M_co]):
+class OwnedRowsQuerySet(RecordedQuerySet[M_co]):
     """Carry `owned_rows` from the manager on, through the methods below and no others.
 
     A new queryset selects every row. A clone has no `owned_rows`, so that a method which isn't listed here

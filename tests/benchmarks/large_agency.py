@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F
 
 # As in manage.py: no time limits of web requests.
 os.environ.setdefault("STATEMENT_TIMEOUT_MS", "0")
@@ -30,7 +31,7 @@ from django.core.management.color import no_style
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Project, ServiceType
 from productive.accounts.models import Organization, Person
-from productive.database.history import change_set, record_all
+from productive.database.history import change_set, record_rows
 from productive.management.commands.seed import MODELS
 
 # All copies share the saved filters.
@@ -87,7 +88,7 @@ def multiply(organization: Organization, copies: int) -> None:
         for first in range(1, copies, at_once):
             last = min(first + at_once, copies) - 1
             run(statement, organization=organization.pk, highest=ids[-1], first=first, last=last)
-        record_all(rows.filter(id__gt=ids[-1]), model.history.model, made_at="created_at")
+        record_rows(rows.filter(id__gt=ids[-1]), "+", date=F("created_at"))
     for statement in connection.ops.sequence_reset_sql(no_style(), COPIED):
         run(statement)
 

@@ -20,6 +20,7 @@ from productive.admin.forms import label_of
 from productive.admin.preview import Difference
 from productive.database.moments import moment_of
 
+
 def verb(changed: Sequence[str], state: models.Model) -> str:
     moment = moment_of(type(state))
     if moment is not None and [*changed] == [moment.field]:

@@ -99,7 +99,7 @@ def sparse_fields(serializer_class: SerializerClass) -> Schema:
 def filters(base_filters: Mapping[str, Filter]) -> Iterator[Schema]:
     for name, a_filter in base_filters.items():
         if not isinstance(a_filter, Filter):  # one of django-filter itself
-            yield query(f"filter[{name}]", {"type": "string"}, a_filter.label or f"By {name}")
+            yield query_parameter(f"filter[{name}]", {"type": "string"}, a_filter.label or f"By {name}")
             continue
         needed = [f"filter[{other}]" for other in a_filter.needs(base_filters)]
         for operation in [each for each in OPERATIONS if a_filter.takes(each)]:

@@ -8,7 +8,6 @@ from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-
 # Of each index, on SQLite: without a limit it would read all of them.
 ROWS_LOOKED_AT = 1000
 

@@ -14,7 +14,7 @@ from assignments.models import Filter, ProjectAssignment, ServiceAssignment, Ser
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.management.commands.create_organization import format_errors
 from productive.accounts.models import Organization, Person
-from productive.database.history import change_set, record_all
+from productive.database.history import change_set, record_rows
 from productive.management import agency
 from productive.management.sample_data import SampleAgency
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
                 return
             SampleAgency(organization, random_seed).create(people, projects)
             for model in (Organization, *MODELS):
-                record_all(model.objects.owned_by(organization), model.history.model, made_at="created_at")
+                record_rows(model.objects.owned_by(organization), "+", date=F("created_at"))
         self.stdout.write(f"{organization} (organization {organization.pk})")
         for model in MODELS:
             count = model.objects.owned_by(organization).count()
