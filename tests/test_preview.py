@@ -18,6 +18,8 @@ from productive.admin.preview import (
     Outcome,
     Preview,
     carry_out,
+    grouped,
+    summary,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -80,6 +82,12 @@ def test_operation_that_others_prevent_is_refused(organization: Organization, er
     with pytest.raises(BusyError):
         carry_out(Rename("New", *errors))
     assert names() == {"Old"}
+
+
+def test_summary_counts_what_was_done_first() -> None:
+    outcomes = [Outcome.UNCHANGED, Outcome.CREATED, Outcome.REFUSED, Outcome.CREATED]
+    groups = grouped((outcome, Line("")) for outcome in outcomes)
+    assert summary(groups) == "2 created, 1 unchanged, 1 refused"
 
 
 LINES = [Line("Ana", ["because"], "Row 1", [Difference("Name", "A", "B")])]

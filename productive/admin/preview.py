@@ -160,8 +160,9 @@ def fields_of(value: Any) -> list[Any]:
 
 
 def summary(groups: Sequence[Group]) -> str:
-    """Return the counts of the groups: "2 created, 1 unchanged"."""
-    return ", ".join(f"{group.count} {group.outcome}" for group in groups if group.lines)
+    """Return the counts of the groups, what failed last: "2 created, 1 refused"."""
+    ordered = sorted(groups, key=lambda group: group.outcome is Outcome.REFUSED)
+    return ", ".join(f"{group.count} {group.outcome}" for group in ordered if group.lines)
 
 
 class Operation:
