@@ -69,13 +69,10 @@ INVALID_HEADER = {"code": "invalid_header", "title": "Invalid Header"}
 NUMBER_OR_CURSOR = "A page has a number or comes after another"
 UNKNOWN_CURSOR = "Page after '{}' is not one that a list in this order has"
 
-# What a serializer field says, by DRF's code for the fault. A field ignores the codes that it has no use for.
+# Messages of serializer fields by DRF's code; INVALID for every other code, and for Django's own messages.
 BLANK, INVALID, NOT_SUPPORTED = "can't be blank", "attribute is invalid", "attribute is not supported"
 FIELD_MESSAGES = {
     **dict.fromkeys(("required", "null", "blank"), BLANK),
-    **dict.fromkeys(
-        ("invalid", "datetime", "min_value", "max_value", "does_not_exist", "not_a_list"), INVALID
-    ),
     "max_length": "is too long (maximum is {max_length} characters)",
 }
 

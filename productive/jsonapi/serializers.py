@@ -12,6 +12,7 @@ from typing import Any, ClassVar, cast
 
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import models
+from django.utils.functional import Promise
 from rest_framework import fields
 from rest_framework.exceptions import ValidationError
 from rest_framework_json_api import serializers
@@ -110,7 +111,9 @@ class ModelSerializer(serializers.ModelSerializer):
 
     def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
         field_class, kwargs = super().build_field(field_name, info, model_class, nested_depth)
-        return field_class, {**kwargs, "error_messages": FIELD_MESSAGES}
+        if "validators" in kwargs:
+            kwargs["validators"] = [FieldValidator(validator) for validator in kwargs["validators"]]
+        return field_class, {**kwargs, "error_messages": error_messages(field_class)}
 
     def build_relational_field(self, field_name: str, relation_info: Any) -> Any:
         """To-many relationships and the organization itself are read only: what is sent back is ignored."""
@@ -222,6 +225,30 @@ class ModelSerializer(serializers.ModelSerializer):
         elif self.validated_data:
             record.save(update_fields=list(self.validated_data))
         return record
+
+
+class FieldValidator:
+    """Run a validator of a model field; replace Django's own message, and keep one of the model's."""
+
+    def __init__(self, validator: Any) -> None:
+        self.validator = validator
+        self.requires_context = getattr(validator, "requires_context", False)
+
+    def __call__(self, *args: Any) -> None:
+        try:
+            self.validator(*args)
+        except ModelValidationError as error:
+            # Django's own messages are translatable.
+            if any(isinstance(each.message, Promise) for each in getattr(error, "error_list", ())):
+                raise ValidationError(INVALID) from None
+            raise
+
+
+@cache
+def error_messages(field_class: type[fields.Field]) -> dict[str, str]:
+    """Return this API's messages for all codes that a class of fields has."""
+    codes = [code for each in field_class.__mro__ for code in getattr(each, "default_error_messages", ())]
+    return {**dict.fromkeys(codes, INVALID), **FIELD_MESSAGES}
 
 
 @cache

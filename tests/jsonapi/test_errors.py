@@ -10,15 +10,21 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.core.validators import MinLengthValidator, RegexValidator, validate_ipv4_address, validate_slug
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 from django.utils import timezone
+from rest_framework import fields
 
 from catalog.models import ServiceType
 from catalog.serializers import ServiceTypeSerializer
 from productive import urls
+from productive.accounts.models import Organization
+from productive.jsonapi.errors import BLANK, FIELD_MESSAGES, INVALID
+from productive.jsonapi.serializers import error_messages
 from productive.jsonapi.views import ReadOnlyViewSet
 from tests.support.api import CONTENT_TYPE, Answer, Api
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, ServiceTypeFactory
@@ -143,3 +149,41 @@ def test_key_that_another_request_holds_for_too_long_is_a_503(
     assert (refused.status, refused.error["code"]) == (503, "service_unavailable")
     assert refused.headers["Retry-After"] == "2"
     assert again().body == first.body
+
+
+def not_odd(value: str) -> None:
+    if len(value) % 2:
+        raise ValidationError("must have an even length")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("validator", "detail"),
+    [
+        (RegexValidator("^[a-z]+$"), "attribute is invalid"),
+        (MinLengthValidator(4), "attribute is invalid"),
+        (validate_slug, "attribute is invalid"),
+        (validate_ipv4_address, "attribute is invalid"),
+        (RegexValidator("^[a-z]+$", "must be lower-case letters"), "must be lower-case letters"),
+        (not_odd, "must have an even length"),
+    ],
+)
+def test_validator_of_a_model_field_answers_in_the_words_of_the_api(
+    validator: Any, detail: str, api: Api, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A validator's own message is kept; a message of Django's isn't."""
+    name = ServiceType._meta.get_field("name")
+    monkeypatch.setattr(name, "validators", [*name.validators, validator])
+    document = {"data": {"type": "service_types", "attributes": {"name": "A 1"}}}
+    answer = api.post("service_types", document)
+    assert answer.invalid == [("name", detail)]
+    monkeypatch.undo()
+    assert api.post("service_types", document).status == 201
+
+
+def test_every_message_of_a_serializer_field_is_one_of_this_api() -> None:
+    classes = [each for each in vars(fields).values() if isinstance(each, type)]
+    ours = {BLANK, INVALID, FIELD_MESSAGES["max_length"]}
+    for each in classes:
+        assert {*getattr(each, "default_error_messages", ())} <= {*error_messages(each)}
+        assert {*error_messages(each).values()} <= ours
