@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.db import models
 from django.http import QueryDict
 from rest_framework.request import Request
+from rest_framework_json_api.pagination import JsonApiPageNumberPagination
 
 from productive.database.owned_rows import along
 from productive.database.row_counts import total
@@ -21,7 +22,6 @@ from productive.jsonapi.records import read_rows
 
 PAGE_SIZE = 30
 MAX_PAGE_SIZE = 200
-PARAMETERS = ("page[number]", "page[after]", "page[size]")
 
 T = TypeVar("T")
 AnyQuerySet = models.QuerySet[Any, Any]
@@ -41,6 +41,7 @@ class Page:
 
     number: int
     size: int
+    max_size: int = MAX_PAGE_SIZE
 
     @property
     def offset(self) -> int:
@@ -80,7 +81,7 @@ class Page:
             "total_pages": pages,
             "total_count": total,
             "page_size": self.size,
-            "max_page_size": MAX_PAGE_SIZE,
+            "max_page_size": self.max_size,
         }
         return Contents(rows, links, meta)
 
@@ -95,6 +96,7 @@ class CursorPage:
 
     cursor: str
     size: int
+    max_size: int = MAX_PAGE_SIZE
 
     def read(self, queryset: AnyQuerySet, columns: Sequence[str]) -> Contents:
         """Raise CursorError unless the cursor is one of this order."""
@@ -120,7 +122,7 @@ class CursorPage:
         if len(rows) > self.size:
             cursors["next"] = cursor_at(terms, values_of(shown[-1]))
         links = {link: {"page[after]": cursor, "page[size]": self.size} for link, cursor in cursors.items()}
-        return Contents(shown, links, {"page_size": self.size, "max_page_size": MAX_PAGE_SIZE})
+        return Contents(shown, links, {"page_size": self.size, "max_page_size": self.max_size})
 
 
 def following(
@@ -133,38 +135,54 @@ def following(
     return [queryset.filter(condition) for condition in ranges_after(terms, values)] if values else [queryset]
 
 
-def page_of(params: QueryDict) -> Page | CursorPage:
-    """Return the page that the query parameters name. A larger size than the maximum becomes the maximum.
+class Pagination(JsonApiPageNumberPagination):
+    """Add to the package's pagination: cursors, errors for what isn't a page, links with the whole query.
 
-    Raise ParameterError for an invalid or unknown page parameter.
+    `paginate_queryset` isn't used: a page reads rows in the columns of a plan, not instances.
     """
-    for name in params:
-        if name.partition("[")[0] == "page" and name not in PARAMETERS:
-            raise ParameterError("invalid_page", name, name)
-    size = min(page_parameter(params, "page[size]", PAGE_SIZE), MAX_PAGE_SIZE)
-    cursor = only_value(params, "page[after]", "invalid_page")
-    if cursor is None:
-        return Page(page_parameter(params, "page[number]", 1), size)
-    if "page[number]" in params:
-        raise ParameterError("invalid_page", "", "page[number]", detail=NUMBER_OR_CURSOR)
-    return CursorPage(cursor, size)
+
+    page_size = PAGE_SIZE
+    max_page_size = MAX_PAGE_SIZE
+    cursor_query_param = "page[after]"
+
+    def get_page(self, request: Request) -> Page | CursorPage:
+        """Return the page that the request names. Raise ParameterError if it names none, or two."""
+        params = request.query_params
+        for name in params:
+            if name.partition("[")[0] == "page" and name not in self.query_params:
+                raise ParameterError("invalid_page", name, name)
+        size = self.get_page_size(request)
+        cursor = only_value(params, self.cursor_query_param, "invalid_page")
+        if cursor is None:
+            return Page(number_in(params, self.page_query_param, 1), size, self.max_page_size)
+        if self.page_query_param in params:
+            raise ParameterError("invalid_page", "", self.page_query_param, detail=NUMBER_OR_CURSOR)
+        return CursorPage(cursor, size, self.max_page_size)
+
+    def get_page_size(self, request: Request) -> int:
+        """Return the size, at most the maximum. Raise ParameterError if it isn't a number."""
+        size = number_in(request.query_params, self.page_size_query_param, self.page_size)
+        return min(size, self.max_page_size)
+
+    def get_links(self, request: Request, pages: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+        """Return each link: the request's query, with the parameters of the page that it leads to."""
+        query = [
+            (name, value)
+            for name, values in request.query_params.lists()
+            for value in values
+            if name not in self.query_params
+        ]
+        address = request.build_absolute_uri(request.path)
+        return {link: f"{address}?{urlencode([*query, *page.items()])}" for link, page in pages.items()}
+
+    @property
+    def query_params(self) -> tuple[str, ...]:
+        return self.page_query_param, self.cursor_query_param, self.page_size_query_param
 
 
-def page_parameter(params: QueryDict, name: str, default: int) -> int:
+def number_in(params: QueryDict, name: str, default: int) -> int:
     value = only_value(params, name, "invalid_page")
     number = default if value is None else parse_id(value)
     if number is None:
         raise ParameterError("invalid_page", str(value), name)
     return number
-
-
-def addresses(request: Request, links: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
-    """Return the URL of each link: the query of the request, then the page parameters of the link."""
-    query = [
-        (name, value)
-        for name, values in request.query_params.lists()
-        for value in values
-        if name not in PARAMETERS
-    ]
-    address = request.build_absolute_uri(request.path)
-    return {link: f"{address}?{urlencode([*query, *page.items()])}" for link, page in links.items()}

@@ -22,7 +22,7 @@ from productive.jsonapi.errors import ApiError, HeaderError
 from productive.jsonapi.etags import is_matched, tags_of
 from productive.jsonapi.filters import FilterSet
 from productive.jsonapi.idempotency import REPLAYED, Created, idempotent
-from productive.jsonapi.pagination import Contents, CursorPage, Page, addresses, page_of
+from productive.jsonapi.pagination import Contents, CursorPage, Page, Pagination
 from productive.jsonapi.parameters import include_tree, sparse_fields
 from productive.jsonapi.parsers import ResourceObject, parse_id
 from productive.jsonapi.records import by_id, find_record, owned, resource_type
@@ -45,6 +45,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     http_method_names = ["get", "post", "patch", "delete", "head"]
     serializer_class: type[ModelSerializer]
     filterset_class: type[django_filters.FilterSet] = FilterSet
+    pagination_class = Pagination
     # wire name → columns, besides `id`; None where the list has one order only
     sorts: ClassVar[Mapping[str, tuple[str, ...]] | None] = {}
     schema = AutoSchema()
@@ -84,8 +85,9 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     @read_only
     def list(self, request: Request, **kwargs: Any) -> Response:
         plan = self.plan()
-        rows, pages, meta = self.read_page(plan, page_of(request.query_params))
-        links = addresses(request, pages)
+        pagination: Any = self.paginator
+        rows, pages, meta = self.read_page(plan, pagination.get_page(request))
+        links = pagination.get_links(request, pages)
         document = {**self.data_and_included(plan, rows), "links": links, "meta": meta}
         return represent(request, document, self.organization.pk)
 

@@ -25,7 +25,7 @@ from productive.accounts.models import Organization, Person
 from productive.jsonapi.cursors import MAX_CURSOR
 from productive.jsonapi.errors import ApiError, ParameterError
 from productive.jsonapi.filter_backends import FilterBackend
-from productive.jsonapi.pagination import MAX_PAGE_SIZE, CursorPage, Page, page_of
+from productive.jsonapi.pagination import MAX_PAGE_SIZE, CursorPage, Page, Pagination
 from productive.jsonapi.parsers import ABSENT, MAX_ID, JSONParser, ResourceObject, parse_day, parse_id
 from productive.jsonapi.renderers import MEDIA_TYPE
 from tests.support.api import Answer, Api
@@ -323,7 +323,7 @@ def test_filters_find_what_they_say(api: Api, organization: Organization) -> Non
     )
 )
 def test_any_page_is_one_or_is_refused(pairs: list[tuple[str, str]]) -> None:
-    page, code = refused(page_of, QueryDict(spelled(pairs)))
+    page, code = refused(Pagination().get_page, SimpleNamespace(query_params=QueryDict(spelled(pairs))))
     if page is None:
         assert code == "invalid_page"
         return
