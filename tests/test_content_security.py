@@ -1,4 +1,4 @@
-"""What a page may load and run: nothing that stands in the page itself, nothing from elsewhere."""
+"""Test that pages run no inline scripts and load nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tests.support.factories import DealFactory, OrganizationFactory, PersonFact
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 POLICY = "Content-Security-Policy"
-NOTHING = "default-src 'none'; frame-ancestors 'none'"
-# Scripts that stand in the page, and handlers that stand in its tags.
+DENY_ALL = "default-src 'none'; frame-ancestors 'none'"
+# Inline scripts and event handlers.
 INLINE = re.compile(
     r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|<[a-z][^>]*\son[a-z]+=|javascript:", re.IGNORECASE
 )
-ELSEWHERE = re.compile(r'(?:src|href)="(?:https?:)?//')
+OTHER_HOST = re.compile(r'(?:src|href)="(?:https?:)?//')
 
 
-def test_admin_runs_its_own_files_only() -> None:
+def test_admin_loads_its_own_files_only() -> None:
     answers = [Client().get(reverse("admin:login")), superuser().get(reverse("admin:index"))]
     policies = [dict(part.split(" ", 1) for part in answer.headers[POLICY].split("; ")) for answer in answers]
     assert (
@@ -48,11 +48,11 @@ def test_admin_runs_its_own_files_only() -> None:
     )
 
 
-def test_everything_else_may_load_nothing(api: Api) -> None:
+def test_other_responses_load_nothing(api: Api) -> None:
     answers = [api.get(path) for path in ("/api/v2/people", "/api/v2/people/1", "/api/v2/nothing", "/api")]
-    assert [answer.headers[POLICY] for answer in answers] == [NOTHING] * 4
+    assert [answer.headers[POLICY] for answer in answers] == [DENY_ALL] * 4
     pages = [Client().get(path) for path in ("/", "/healthz", "/nothing")]
-    assert [page.headers[POLICY] for page in pages] == [NOTHING] * 3
+    assert [page.headers[POLICY] for page in pages] == [DENY_ALL] * 3
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_everything_else_may_load_nothing(api: Api) -> None:
         url(Person, "export"),
     ],
 )
-def test_no_page_needs_what_the_policy_forbids(address: str) -> None:
+def test_page_complies_with_the_policy(address: str) -> None:
     organization = OrganizationFactory()
     PersonFactory(organization=organization)
     page = superuser().get(address, follow=True)
     text = page.content.decode()
-    assert (page.status_code, INLINE.findall(text), ELSEWHERE.findall(text)) == (200, [], [])
+    assert (page.status_code, INLINE.findall(text), OTHER_HOST.findall(text)) == (200, [], [])
 
 
-def test_page_with_lines_needs_nothing_that_the_policy_forbids() -> None:
+def test_page_with_inlines_complies_with_the_policy() -> None:
     text = superuser().get(url(Deal, "change", DealFactory().pk)).content.decode()
-    assert (INLINE.findall(text), ELSEWHERE.findall(text)) == ([], [])
+    assert (INLINE.findall(text), OTHER_HOST.findall(text)) == ([], [])
