@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from hmac import new as hmac
 from secrets import token_urlsafe
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth import models as auth_models
@@ -21,9 +21,10 @@ from django.utils import timezone
 
 from productive.accounts.idempotency import IdempotencyKey
 from productive.database.constraints import UniqueTogether
-from productive.database.history import History, Recorded, RecordedQuerySet
+from productive.database.history import History
 from productive.database.moments import Moment
 from productive.database.owned_rows import OwnedRowsQuerySet
+from productive.database.recorded import M_co, Recorded, RecordedQuerySet
 from productive.database.signals import changed
 from productive.database.timeouts import short_lock_timeout
 
@@ -78,9 +79,6 @@ class Organization(Recorded):
     def today(self) -> date:
         """Return the current date in the organization's time zone."""
         return timezone.localdate(timezone=self.zone)
-
-
-M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
 class OrganizationOwnedQuerySet(OwnedRowsQuerySet[M_co]):

@@ -1,8 +1,8 @@
 """Record who changed what, when and through what; simple_history stores the entries.
 
-An entry is written in the transaction of its change, outlives the object and contains no secret. `Recorded`
-is the base of all recorded models. simple_history alone writes one INSERT for each row of a cascade, doesn't
-record rows whose foreign key is set to null, and records saves that change nothing.
+An entry is written in the transaction of its change, outlives the object and contains no secret. Recorded
+models inherit from `Recorded` (recorded.py). simple_history alone writes one INSERT for each row of a
+cascade, doesn't record rows whose foreign key is set to null, and records saves that change nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from getpass import getuser
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
-from django.db import connections, models, router, transaction
+from django.db import connections, models
 from django.db.models import F, Value
 from django.utils import timezone
 from simple_history.models import HistoricalChanges, HistoricalRecords, ModelDelta
@@ -28,9 +28,6 @@ from productive.database.signals import changed
 
 MAX_VIA_LENGTH = 300
 BATCH = 1000
-
-M_co = TypeVar("M_co", bound=models.Model, covariant=True)
-
 
 # --- Who made a change, and what belongs together -------------------------------------------------
 
@@ -181,7 +178,7 @@ class History(HistoricalRecords):
 
 
 def is_recorded(model: Any) -> bool:
-    return issubclass(model, Recorded)
+    return hasattr(model._meta, "simple_history_manager_attribute")
 
 
 def history_of(model: Any) -> Any:
@@ -220,7 +217,7 @@ def comparable(field: Any, value: Any) -> Any:
     return field.to_python(value)
 
 
-# --- Recorded models ------------------------------------------------------------------------------
+# --- Recording ------------------------------------------------------------------------------------
 
 
 class Deletion:
@@ -243,61 +240,6 @@ def deletion_of(origin: Any) -> Deletion | None:
     """Return the deletion that `origin`, the argument of Django's signals, has begun."""
     deletion: Deletion | None = getattr(origin, "deletion", None)
     return deletion
-
-
-class RecordedQuerySet(models.QuerySet[M_co]):
-    """Like Django, bulk_create(), bulk_update() and update() call no save(): call `record()` after them."""
-
-    deletion: Deletion | None = None
-
-    def delete(self) -> Any:
-        """Delete the rows, and record them with what is deleted or set to null because of them."""
-        self.deletion = Deletion()
-        try:
-            return super().delete()
-        finally:
-            self.deletion = None
-
-    # As Django's: a template must not call it, and a manager doesn't have it.
-    delete.alters_data = True  # type: ignore[attr-defined]
-    delete.queryset_only = True  # type: ignore[attr-defined]
-
-    def update_recorded(self, **values: Any) -> int:
-        """Update the rows and record each as changed, in two statements. Return the number of rows."""
-        self._for_write = True
-        history, now = history_of(self.model), timezone.now()
-        with transaction.atomic(using=self.db, savepoint=False):
-            record_rows(self.select_for_update(of=("self",)), "~", date=now, **values)
-            # Update what was recorded: by now, other rows can match the conditions.
-            entries = history._default_manager.filter(change_set=current_change_set(), history_date=now)
-            return self.model._default_manager.filter(pk__in=entries.values("id")).update(**values)
-
-    update_recorded.alters_data = True  # type: ignore[attr-defined]
-
-
-class Recorded(models.Model):
-    """A model whose changes are recorded. Each subclass declares `history = History()`."""
-
-    # The field with the id of the organization that a row belongs to; None if it belongs to none.
-    owner: ClassVar[str | None] = None
-    deletion: Deletion | None = None
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save and record in one transaction. `History.post_save` writes the entry."""
-        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using, savepoint=False):
-            super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> Any:
-        """Delete, and record this with what is deleted or set to null because of it."""
-        self.deletion = Deletion()
-        try:
-            return super().delete(*args, **kwargs)
-        finally:
-            self.deletion = None
 
 
 def record(model: Any, rows: Iterable[Any], history_type: str) -> None:

@@ -13,10 +13,9 @@ from django.db import connections, models
 from django.db.models import F, Func, Q, Value
 from django.db.models.expressions import OrderBy
 
-from productive.database.history import RecordedQuerySet
+from productive.database.recorded import M_co, RecordedQuerySet
 
 AnyQuerySet = TypeVar("AnyQuerySet", bound=models.QuerySet[Any, Any])
-M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
 class OwnedRows(NamedTuple):

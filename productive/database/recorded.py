@@ -1,0 +1,67 @@
+"""Base classes of recorded models: their saves, deletions and bulk updates leave entries in the history."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+from django.db import models, router, transaction
+from django.utils import timezone
+
+from productive.database.history import Deletion, current_change_set, history_of, record_rows
+
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
+
+
+class RecordedQuerySet(models.QuerySet[M_co]):
+    """Like Django, bulk_create(), bulk_update() and update() call no save(): call `record()` after them."""
+
+    deletion: Deletion | None = None
+
+    def delete(self) -> Any:
+        """Delete the rows, and record them with what is deleted or set to null because of them."""
+        self.deletion = Deletion()
+        try:
+            return super().delete()
+        finally:
+            self.deletion = None
+
+    # As Django's: a template must not call it, and a manager doesn't have it.
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def update_recorded(self, **values: Any) -> int:
+        """Update the rows and record each as changed, in two statements. Return the number of rows."""
+        self._for_write = True
+        history, now = history_of(self.model), timezone.now()
+        with transaction.atomic(using=self.db, savepoint=False):
+            record_rows(self.select_for_update(of=("self",)), "~", date=now, **values)
+            # Update what was recorded: by now, other rows can match the conditions.
+            entries = history._default_manager.filter(change_set=current_change_set(), history_date=now)
+            return self.model._default_manager.filter(pk__in=entries.values("id")).update(**values)
+
+    update_recorded.alters_data = True  # type: ignore[attr-defined]
+
+
+class Recorded(models.Model):
+    """A model whose changes are recorded. Each subclass declares `history = History()`."""
+
+    # The field with the id of the organization that a row belongs to; None if it belongs to none.
+    owner: ClassVar[str | None] = None
+    deletion: Deletion | None = None
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save and record in one transaction. `History.post_save` writes the entry."""
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using, savepoint=False):
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        """Delete, and record this with what is deleted or set to null because of it."""
+        self.deletion = Deletion()
+        try:
+            return super().delete(*args, **kwargs)
+        finally:
+            self.deletion = None
