@@ -22,6 +22,7 @@ from assignments.models import Filter, ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.database.history import Change
+from productive.database.row_counts import RowCount
 from tests.support.api import CONTENT_TYPE, MEDIA_TYPE, Answer, Api
 from tests.support.factories import (
     ApiTokenFactory,
@@ -1381,11 +1382,11 @@ def send(api: Api, request: Bad | Careless) -> Answer:
 
 
 def all_rows() -> Rows:
-    """Every row of every table, by model and id; but for the history, which follows from the others."""
+    """Every row of every table, by model and id, but for history and row counts: they follow from the others."""
     models = [
         model
         for model in apps.get_models()
-        if model._meta.app_label not in ("auth", "contenttypes") and not issubclass(model, Change)
+        if model._meta.app_label not in ("auth", "contenttypes") and not issubclass(model, Change | RowCount)
     ]
     return {
         (model, row[model._meta.pk.attname]): row for model in models for row in model._base_manager.values()
