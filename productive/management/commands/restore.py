@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from productive.accounts.models import Organization, User
+from productive.database.row_counts import RowCount
 from productive.database.signals import restored
 from productive.management.backups import (
     TRANSIENT_TABLES,
@@ -105,7 +106,8 @@ class Command(BaseCommand):
 
     def models(self) -> list[Any]:
         tables = self.tables()
-        return [model for model in apps.get_models() if model._meta.db_table in tables]
+        models = [model for model in apps.get_models() if not issubclass(model, RowCount)]
+        return [model for model in models if model._meta.db_table in tables]
 
     def count(self, model: Any) -> int:
         with connection.cursor() as cursor:
