@@ -1,4 +1,4 @@
-"""The admin of who may work on what."""
+"""The admin of assignments and saved filters."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ admin.site.overview = overview  # type: ignore[attr-defined]
 
 
 class PairAdmin(OrganizationOwnedAdmin):
-    """Pairs of a person and something else, found by whatever either of them is found by."""
+    """The admin of records that join a person and another record."""
 
-    # Its foreign keys.
+    # The two foreign keys.
     sides: ClassVar[list[str]]
-    # The columns open what the pair joins; its date opens the pair itself.
+    # The other columns link to the joined records.
     list_display_links = ["created_at"]
     ordering = ["-id"]
 
@@ -42,7 +42,7 @@ class PairAdmin(OrganizationOwnedAdmin):
         return [*self.sides]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Each word is looked for among the few records that the many pairs join, not in every pair."""
+        """Search each word in the joined records, which are fewer than pairs."""
         words = list(smart_split(search_term))
         if "\x00" in search_term or len(search_term) > 255 or len(words) > 20:
             return queryset.none(), False

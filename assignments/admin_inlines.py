@@ -1,4 +1,4 @@
-"""Assignments on the pages of what they join: added and taken away where people are."""
+"""Inlines with assignments, for the admins of all apps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def standing(record: Archivable | None) -> str:
 
 
 class PersonLine(PairInline):
-    """People, of a service, a project or a service type."""
+    """Assign people to a service, project or service type."""
 
     fields = ["person", "status"]
     readonly_fields = ["status"]
@@ -111,7 +111,7 @@ class ServiceTypesOfPerson(PairInline):
 
 
 class BudgetsOfProject(LineInline):
-    """Only to be seen, as links."""
+    """Show the budgets of a project, as links; read-only."""
 
     model = Deal
     fields = ["link", "date", "end_date", "state"]
@@ -138,9 +138,9 @@ def assignees_field(people: Any) -> RecordsField:
 
 
 class ServiceLineForm(LineForm):
-    """A service of a budget with the people who are assigned to it.
+    """A form for a service of a budget and the people who are assigned to it.
 
-    Only what was added and taken away on this page is written: whom a colleague assigned meanwhile stays.
+    Only assignments that were added or removed on this page are written, to keep concurrent changes.
     """
 
     assignees = assignees_field(Person.objects.none())
@@ -165,7 +165,10 @@ class ServiceLineForm(LineForm):
         return cleaned
 
     def compare_assignees(self) -> None:
-        """With those that the page showed; what can't be is told at the field."""
+        """Compare the people with those that the page showed.
+
+        Errors of the model are added to the field.
+        """
         wanted = {person.pk: person for person in self.cleaned_data.get("assignees", ())}
         shown = {int(pk) for pk in self.cleaned_data.get("shown", "").split(",") if is_id(pk)}
         self.added = [person for pk, person in wanted.items() if pk not in shown]
@@ -190,7 +193,10 @@ class ServiceLineForm(LineForm):
 
 
 class ServicesOfBudget(LineInline):
-    """The services of a budget, each with its assignees. To delete one, its own page asks first."""
+    """Edit the services of a budget and their assignees.
+
+    Services are deleted on their own pages.
+    """
 
     model = Service
     form = ServiceLineForm
@@ -206,7 +212,7 @@ class ServicesOfBudget(LineInline):
         sees = assignments.has_view_permission(request)
         if not sees:
             return [*fields]
-        # Who is assigned is what the page is opened for.
+        # The assignees come early: most users open the page for them.
         return [*fields[:2], "assignees", *fields[2:], "shown"]
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
@@ -214,7 +220,7 @@ class ServicesOfBudget(LineInline):
         own = admin.site.get_model_admin(Person).get_queryset(request)
         assignments = admin.site.get_model_admin(ServiceAssignment)
         field = formset.form.base_fields["assignees"] = assignees_field(own)
-        # What is read most gets the room.
+        # The widest columns for the longest values.
         field.widget.attrs["style"] = "min-width: 18rem"
         if "name" in formset.form.base_fields:
             formset.form.base_fields["name"].widget.attrs["style"] = "min-width: 12rem"

@@ -9,7 +9,7 @@ from productive.jsonapi.filters import Filter, FilterSet, IdFilter, QueryFilter,
 
 
 class PairFilter(IdFilter):
-    """The people or the services of which all pairs are judged. One side at least is required."""
+    """Ids of people or services to pair; at least one side is required."""
 
     can_be_negated = False
 

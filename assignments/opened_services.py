@@ -1,4 +1,4 @@
-"""The header that names the services which a request has opened to a whole project."""
+"""The header that names services which a request has opened to all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ OPENED = {
 
 
 class OpenedServicesViewSet(ModelViewSet):
-    """Warn in a header of services that lose their last assignee, which opens them to the whole project."""
+    """Name in a header the services that lose their last assignee.
+
+    Without assignees, a service is open to all members of the project.
+    """
 
     answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"destroy": OPENED}
 

@@ -1,4 +1,4 @@
-"""Filters that apply the tracking rule, for the filter sets of people, services and decisions."""
+"""Filters that apply the tracking rule, for several filter sets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DayField(forms.DateField):
 
 
 class DayFilter(Qualifier, django_filters.DateFilter):
-    """A calendar day, YYYY-MM-DD; without one it is today in the organization's time zone."""
+    """A day, YYYY-MM-DD; by default today in the organization's time zone."""
 
     field_class = DayField
     value_schema = {"type": "string", "format": "date"}
@@ -59,7 +59,7 @@ class KindFilter(Qualifier, django_filters.TypedChoiceFilter):
 
 
 class TrackingFilter(IdFilter):
-    """Ids on the other side of the tracking rule, on the day and for the kind that `on` and `kind` say."""
+    """Ids on the other side of the tracking rule, for `on` and `kind`."""
 
     def describe(self, name: str) -> str:
         return Filter.describe(self, name)
@@ -75,7 +75,7 @@ class TrackingFilter(IdFilter):
 
 
 def day_and_kind(filterset: Any) -> tuple[date, Kind]:
-    """Return the day and the kind of a valid filter set, by default today and time."""
+    """Return the day and the kind of a filter set; default: today and time."""
     cleaned = filterset.form.cleaned_data
     on, kind = (only_value(cleaned.get(name)) for name in ("on", "kind"))
     return on or filterset.request.auth.organization.today(), kind or Kind.TIME

@@ -70,9 +70,9 @@ class FilterViewSet(ModelViewSet):
 
 
 class TrackingDecisionViewSet(ReadOnlyViewSet):
-    """The tracking rule, applied to every pair of the people and the services that are asked for.
+    """Apply the tracking rule to all pairs of filtered people and services.
 
-    The token, the one side, the other side with its number, and one query for a thousand pairs.
+    Queries: the token, each side (one with its count), and one for a thousand pairs.
     """
 
     serializer_class = TrackingDecisionSerializer
@@ -119,7 +119,7 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
     def rows(
         self, plan: Plan, pairs: Sequence[tuple[Person, Service]], on: date, kind: Kind
     ) -> Sequence[Row]:
-        """The decisions in the plan's columns, with those of the records that are included."""
+        """Return the decisions in the plan's columns, included records among them."""
         included = {
             "person": related_columns(plan, "person__", self.people(), {p.pk for p, _ in pairs}),
             "service": related_columns(plan, "service__", self.services(), {s.pk for _, s in pairs}),
@@ -129,7 +129,7 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
             values = columns_of(decision)
             for name, pk in (("person", person.pk), ("service", service.pk)):
                 values |= included[name].get(pk, {})
-            # A record that was deleted meanwhile is shown as none.
+            # A record that has been deleted since is shown as null.
             rows.append([values.get(column) for column in plan.columns])
         return rows
 
@@ -138,9 +138,9 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
 
 
 def pairs_on(page: Page | CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]) -> Contents:
-    """The page's part of all pairs, each of the outer with each of the inner.
+    """Return a page of all pairs of an outer and an inner record.
 
-    The inner side is one that the client listed, so all of it is read; of the outer only what is needed.
+    The inner records are those that the client listed, so all are read; of the outer, those of the page.
     """
     if isinstance(page, CursorPage):
         return pairs_after(page, outer, inner)
@@ -152,14 +152,17 @@ def pairs_on(page: Page | CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]
     outers = list(outer.annotate(number=Subquery(counted))[first : last + 1])
     number = outers[0].number if outers else outer.count()
     total = len(inners) * number
-    # None where the page was past the end as it was read, whatever has come since.
+    # Empty for a page past the end, even if records have been added since.
     positions = range(page.offset, min(page.offset + page.size, total)) if outers else ()
     pairs = [(outers[i // len(inners) - first], inners[i % len(inners)]) for i in positions]
     return page.contents(pairs, total)
 
 
 def pairs_after(page: CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]) -> Contents:
-    """The same by cursor, which is the ids of the last pair: its outer record may have pairs left."""
+    """Return the pairs after a cursor, which has the ids of the last pair.
+
+    Its outer record may have more pairs.
+    """
     terms = [Term(side.model._meta.label_lower, side.model._meta.pk, False, False) for side in (outer, inner)]
     last = tuple(page.values(terms) or (0, 0))
     inners = list(inner)
@@ -182,7 +185,7 @@ def columns_of(decision: Decision) -> dict[str, Any]:
 def related_columns(
     plan: Plan, prefix: str, queryset: QuerySet[Any], ids: Iterable[int]
 ) -> dict[int, dict[str, Any]]:
-    """The plan's columns of an included relationship, by the related record's id."""
+    """Return the plan's columns of an included relationship by id."""
     columns = [column for column in plan.columns if column.startswith(prefix)]
     if not columns:
         return {}

@@ -1,4 +1,4 @@
-"""The admin of what is offered and sold."""
+"""The admin of service types, projects, budgets and services."""
 
 from __future__ import annotations
 
@@ -160,13 +160,16 @@ class ServiceAdmin(OrganizationOwnedAdmin):
     inlines = [admin_inlines.AssigneesOfService]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """With what its label and the list show: once anything is selected, a list selects no more."""
+        """Select what the label and the list show.
+
+        `list_select_related` has no effect on a queryset that selects already.
+        """
         rows = super().get_queryset(request)
         return rows.select_related("deal__project", "service_type", "organization")
 
     @staticmethod
     def label(service: Service) -> str:
-        """Many budgets have a service of the same name."""
+        """Name the budget, too: many budgets have a service of the same name."""
         return f"{service} · {service.deal}"
 
     def complete(self, rows: list[Service]) -> None:

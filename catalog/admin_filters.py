@@ -12,7 +12,7 @@ from catalog.models import Deal, Service
 from productive.admin.filters import ChoiceFilter, MomentFilter
 
 CLOSED = "closed"
-# To whom a service is open, in words and the theme's colours.
+# To whom a service is open: label and color of the theme.
 ACCESS: dict[str, tuple[str, str]] = {
     Access.OPEN: ("Everybody on the project", "success"),
     Access.OPEN_NOBODY_ASSIGNED: ("Everybody, as nobody is assigned", "warning"),
@@ -24,7 +24,7 @@ ACCESS_COLOURS = dict(ACCESS.values())
 
 
 def give_access(services: list[Service]) -> None:
-    """Give each of the services `access`, in words: one query for all."""
+    """Set `access`, a label, on each service, with one query."""
     states = access_of([service.pk for service in services])
     for service in services:
         going_on = service.deal.closed_at is None and service.deal.project.archived_at is None
@@ -38,7 +38,10 @@ class ClosedFilter(MomentFilter):
 
 
 class AccessFilter(ChoiceFilter):
-    """As the column says it: a service on which nothing goes on any more is closed, whoever is assigned."""
+    """Filter by the label in the list.
+
+    A service that isn't in use is closed, whoever is assigned.
+    """
 
     title, parameter_name = "open to", "access"
 

@@ -90,7 +90,7 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
     def name(self, person: Person) -> str:
         return str(person)
 
-    # Who signs in as whom decides who sees what: staff read it.
+    # The user decides what a person sees, so for staff it is read-only.
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         user = ["user"] if signed_in(request).is_superuser else []
         return [*super().get_fields(request, obj), *user]
@@ -101,7 +101,7 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
 
 
 def given_to(user: User) -> dict[str, str]:
-    """The user's groups and the rights given to them alone, in words."""
+    """Return the user's groups and own permissions as texts."""
     rights = [permission.name for permission in user.user_permissions.order_by("name")]
     groups = user.groups.order_by("name").values_list("name", flat=True)
     return {"groups": ", ".join(groups), "rights": ", ".join(rights)}
@@ -115,12 +115,15 @@ def note(user: User, told: str) -> None:
 
 
 def rights_of(user: User) -> models.QuerySet[Permission]:
-    """What was given to the user or to their groups, whether or not they may sign in now."""
+    """Return the permissions of the user, also if inactive, and of groups."""
     return Permission.objects.filter(Q(user=user) | Q(group__user=user))
 
 
 class PersonWithoutLogin(RecordField):
-    """One who is about to get a login: locked when it is checked, so that nobody gives them another one."""
+    """Choose a person without a login, and lock the row.
+
+    Without the lock, two requests could each add a login.
+    """
 
     def to_python(self, value: Any) -> Any:
         person = super().to_python(value)
@@ -131,10 +134,10 @@ class PersonWithoutLogin(RecordField):
 
 @admin.register(User)
 class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
-    """Staff manage the logins of people of their organizations, if these work nowhere else.
+    """Let staff manage the users of people of their organizations.
 
-    Superusers and what makes one are out of their sight. A login that opens another organization too, or
-    that has rights which they lack, they can only look at: setting its password would give them both.
+    Staff don't see superusers or their permissions. A user who belongs to another organization, too, or has
+    permissions that they lack is read-only for them: setting the password would give them both.
     """
 
     can_undo = False
@@ -174,7 +177,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         form.base_fields["person"] = PersonWithoutLogin(
             self.people_without_login(request),
-            # Django asks for a relation to what is offered; any to a person will do.
+            # The widget needs a relation to Person; any will do.
             widget=Autocomplete(Person._meta.related_objects[0].field, self.admin_site),
             required=not signed_in(request).is_superuser,
             help_text="Active, and without a login so far. The login opens this person's organization.",
@@ -193,7 +196,10 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
             person.save(update_fields=["user"])
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Rights are no columns of the user, so that the change of them is recorded in words."""
+        """Record changes of permissions as text.
+
+        The history of users has no columns for them.
+        """
         before = given_to(form.instance)
         super().save_related(request, form, formsets, change)
         after = given_to(form.instance)
@@ -220,7 +226,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
             fieldsets.insert(-1, ("Permissions", {"fields": rights}))
         return fieldsets
 
-    # It deletes the log of what the user did, wherever that was. Staff switch the user off instead.
+    # Deleting a user deletes their admin log of all organizations. Staff deactivate the user instead.
     has_delete_permission = for_superusers
 
 
@@ -229,7 +235,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(SturdyAdmin, auth_admin.GroupAdmin):
-    """Groups are shared by all organizations and give rights: they are the superusers' business."""
+    """Let superusers manage groups, which are shared by all organizations."""
 
     menu, icon, place = "Administration", "shield_person", 1
     has_view_permission = has_add_permission = for_superusers

@@ -1,4 +1,4 @@
-"""The admin of whatever an organization owns: staff find only what is of theirs."""
+"""Base classes for the admin of records that an organization owns."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from productive.web.request_state import state_of
 
 
 def signed_in(request: HttpRequest) -> User:
-    """The user of an admin request: the admin answers nobody else."""
+    """Return the user of an admin request, who is always signed in."""
     return cast(User, request.user)
 
 
 def for_superusers(_: Any, request: HttpRequest, obj: Any = None) -> bool:
-    """A permission that staff can't be given."""
+    """Allow superusers only; the permission of staff has no effect."""
     return signed_in(request).is_superuser
 
 
@@ -38,15 +38,15 @@ def organizations_of(request: HttpRequest) -> list[Organization]:
 
 
 class OrganizationOwnedAdmin(SturdyAdmin):
-    """The admin of what belongs to an organization. Staff find only their own; superusers find all.
+    """Limit staff to the records of their organizations; superusers find all.
 
-    The organization is a field of every form, so that the model's rules are asked with it, but it can be
-    chosen only when a record is added, by superusers and by staff who work in several. Staff of one don't see
-    it: theirs is filled in.
+    The organization is a field of every form, because the model's validation needs it. It can be chosen only
+    when a record is added, by superusers and by staff of several organizations; for others it is hidden and
+    filled in.
     """
 
     owner = ["organization"]
-    # Part of the form, so that the model may blame them, but never changed once the record exists.
+    # Fields of the form, for the errors of the model, that can't be changed once the record exists.
     fixed_fields = ["organization"]
     list_select_related: ClassVar[list[str]] = []
     readonly_fields = ["created_at"]
@@ -74,7 +74,10 @@ class OrganizationOwnedAdmin(SturdyAdmin):
         return is_member and super().has_add_permission(request)
 
     def zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
-        """An organization's days are those of its own zone."""
+        """Return the condition for the records of each time zone.
+
+        A day of a record is one of its organization's time zone.
+        """
         everybody = signed_in(request).is_superuser
         theirs = defaultdict(list)
         for organization in Organization.objects.all() if everybody else organizations_of(request):
@@ -111,7 +114,7 @@ class OrganizationOwnedAdmin(SturdyAdmin):
             fixed |= {*self.owner}
         for name in fixed & form.base_fields.keys():
             field = form.base_fields[name]
-            # A disabled field takes its initial value, whatever is posted.
+            # A disabled field ignores posted values.
             field.disabled = True
             field.widget = field.widget.widget
             if name == "organization" and not change:
@@ -129,7 +132,7 @@ class OrganizationOwnedAdmin(SturdyAdmin):
         return self.owner if several else []
 
     def ownership(self, request: HttpRequest) -> dict[str, Any]:
-        """What an import or an export is told of whose records there are."""
+        """Return keyword arguments about organizations for import and export."""
         return {"organizations": organizations_of(request), "shows_owner": bool(self.shown_owner(request))}
 
 

@@ -1,6 +1,6 @@
-"""The API's error format: one table of statuses, one of query-string faults, one exception handler.
+"""The API's error documents.
 
-Every answer under /api/ that is not 2xx is a document
+Every response under /api/ with a status of 400 or more is a document
 `{"errors": [{"status", "code", "title", "detail", "source"?}]}`.
 """
 
@@ -65,7 +65,7 @@ PARAMETERS = {
     "invalid_page": ("Invalid Page", "Page '{}' is not a whole number from 1"),
 }
 INVALID_HEADER = {"code": "invalid_header", "title": "Invalid Header"}
-# What else `invalid_page` says.
+# Other details of `invalid_page`.
 NUMBER_OR_CURSOR = "A page has a number or comes after another"
 UNKNOWN_CURSOR = "Page after '{}' is not one that a list in this order has"
 
@@ -81,7 +81,10 @@ NEVER_CACHED = {"Cache-Control": "no-store"}
 
 
 class ApiError(APIException):
-    """An answer other than 2xx: its row of STATUSES, with a detail and other members where these help."""
+    """An error of a row of STATUSES.
+
+    `members` are more members of the error object.
+    """
 
     headers: Mapping[str, str] = {}
 
@@ -92,7 +95,7 @@ class ApiError(APIException):
 
 
 class HeaderError(ApiError):
-    """A header of the request that can't be read (400), or that what is there contradicts."""
+    """An invalid header (400), or one that contradicts the stored state."""
 
     def __init__(self, status: int, header: str, detail: str | None = None) -> None:
         words = INVALID_HEADER if status == 400 else {}
@@ -100,9 +103,9 @@ class HeaderError(ApiError):
 
 
 class ParameterError(ApiError):
-    """400: something in the query string. `value` is what the client wrote, `parameter` where.
+    """An invalid query parameter (400).
 
-    `detail` is said instead of what its row of PARAMETERS says.
+    `value` is put into the detail of the row of PARAMETERS, or into `detail`.
     """
 
     def __init__(self, code: str, value: str, parameter: str, *, detail: str | None = None) -> None:
@@ -114,8 +117,10 @@ class ParameterError(ApiError):
 
 
 class TooManyRequestsError(ApiError):
-    """429: more than `limit` requests in `period` seconds. The next are served from the moment `ends_at`
-    (seconds since 1970), in `wait` seconds."""
+    """More than `limit` requests in `period` seconds (429).
+
+    The limit ends at `ends_at` (seconds since 1970), which is in `wait` seconds.
+    """
 
     def __init__(self, limit: int, period: int, ends_at: float, wait: float) -> None:
         super().__init__(429, limit=limit, period=period)
@@ -129,8 +134,10 @@ def error_object(status: int, *, source: Mapping[str, str] | None = None, **memb
 
 
 def invalid_attributes(detail: Any) -> Iterator[dict[str, Any]]:
-    """One error object a message, in the order of the fields. Pointers have no leading slash, and point
-    into the attributes for relationships too: so the recorded documents do."""
+    """Yield an error object per message, in the order of the fields.
+
+    As in the recorded documents, pointers have no leading slash, and name attributes for relationships too.
+    """
     if not isinstance(detail, Mapping):
         detail = {NON_FIELD_ERRORS: detail}
     for name, messages in detail.items():
@@ -145,7 +152,7 @@ def in_use(error: RestrictedError) -> str:
 
 
 def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
-    """The status and the error objects that tell a client of the exception."""
+    """Return the status and the error objects for an exception."""
     match exc:
         case ValidationError():
             return 422, list(invalid_attributes(exc.detail))
@@ -156,15 +163,15 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
             return status, [error_object(status, detail=str(exc.detail), **exc.members)]
         case APIException() if exc.status_code in STATUSES:  # DRF's own: 401, 403, 405, 415
             return exc.status_code, [error_object(exc.status_code)]
-        case UnreadablePostError():  # the client went away in the middle of its body
+        case UnreadablePostError():  # The client closed the connection within the body.
             return 400, [error_object(400)]
-        case SuspiciousOperation():  # Django's limits: too many parameters, a host that isn't ours
+        case SuspiciousOperation():  # Django's limits: too many parameters, an unknown host.
             return 400, [error_object(400)]
         case Http404():
             return 404, [error_object(404)]
         case DjangoPermissionDenied():
             return 403, [error_object(403)]
-        case IntegrityError():  # a rule of the database that no validation told: refused, and nothing written
+        case IntegrityError():  # A constraint that no validation checks: nothing is written.
             return 409, [error_object(409)]
         case OperationalError() | InterfaceError():
             return 503, [error_object(503)]
@@ -172,7 +179,7 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
-    """DRF's hook: every exception of an API view becomes an error document."""
+    """Return an error document for any exception of an API view."""
     status, errors = errors_of(exc)
     if status in (409, 500, 503) and not isinstance(exc, APIException):
         logger.error("%s at %r", status, context["request"].path, exc_info=exc)
@@ -186,7 +193,10 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
 
 
 def outside_the_views(status: int) -> Callable[..., HttpResponse]:
-    """A `handler404` or its like for urls.py: an error document under /api/, Django's own page elsewhere."""
+    """Return a `handler404` or similar, with error documents under /api/.
+
+    Elsewhere, the response is Django's page.
+    """
     pages: dict[int, Callable[..., HttpResponse]] = {
         400: defaults.bad_request,
         403: defaults.permission_denied,

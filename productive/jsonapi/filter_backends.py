@@ -1,4 +1,4 @@
-"""Read `filter[…]` and `sort` of the query string; reject what the view doesn't declare."""
+"""Read `filter[…]` and `sort`; reject what the view doesn't declare."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from productive.jsonapi.parameters import only_value
 
 
 class FilterParameter(NamedTuple):
-    """A query parameter that filters; `text` is the parameter as the client wrote it."""
+    """A filter and operation, and the query parameter that names them."""
 
     name: str
     operation: str
@@ -38,14 +38,17 @@ class FilterData(MultiValueDict[str, str]):
 
 
 class FilterBackend(DjangoFilterBackend):
-    """Add operations, lists (`filter[id][]=1`) and this API's errors to the package's filter backend."""
+    """Add operations, lists (`filter[id][]=1`) and this API's errors."""
 
     filter_regex = re.compile(
         r"filter\[(?P<name>[^\[\]]*)\](?:\[(?P<operation>[^\[\]\d][^\[\]]*)\])?(?P<list>\[\d*\])?"
     )
 
     def get_filterset(self, request: Request, queryset: AnyQuerySet, view: Any) -> Any:
-        """Return the valid filter set, or None without filters. Raise ParameterError for an invalid one."""
+        """Return the filter set, or None without filters.
+
+        Raise ParameterError if it isn't valid.
+        """
         declared = getattr(self.get_filterset_class(view, queryset), "base_filters", {})
         if not any(map(is_filter, request.query_params)) and not any(map(is_required, declared.values())):
             return None
@@ -61,7 +64,7 @@ class FilterBackend(DjangoFilterBackend):
         return {"data": data, "queryset": queryset, "request": request, "filter_keys": keys}
 
     def read(self, params: QueryDict) -> FilterData:
-        """Return the form's data. Raise ParameterError for a parameter that has no meaning or two."""
+        """Return the form's data; raise ParameterError for ambiguous parameters."""
         data = FilterData()
         lists: set[str] = set()
         for parameter, values in params.lists():
@@ -87,7 +90,10 @@ class FilterBackend(DjangoFilterBackend):
     def _validate_filter(
         self, keys: Collection[FilterParameter], filterset_class: type[django_filters.FilterSet] | None
     ) -> None:
-        """Raise ParameterError for a filter or operation that isn't declared, or lacks a filter it needs."""
+        """Raise ParameterError for undeclared filters and operations.
+
+        Also for a filter without another one that it needs.
+        """
         known: Mapping[str, django_filters.Filter] = getattr(filterset_class, "base_filters", {})
         names = {key.name for key in keys}
         for name, operation, parameter in keys:
@@ -113,7 +119,7 @@ def is_required(each: django_filters.Filter) -> bool:
 
 
 def check_stock_filters(filterset: Any) -> None:
-    """Raise ParameterError where a filter of django-filter itself would ignore a value."""
+    """Raise ParameterError for values that django-filter would ignore."""
     for name, each in filterset.filters.items():
         values = [] if isinstance(each, Filter) else filterset.data.getlist(name)
         takes_many = len(values) < 2 or getattr(each.field.widget, "allow_multiple_selected", False)
@@ -134,7 +140,7 @@ def first_error(filterset: Any) -> ParameterError:
 
 
 class OrderingFilter(filters.OrderingFilter):
-    """Add to the package's: a view's `sorts`, of one or more columns; the id as the last; an order of nulls.
+    """Add sorts of several columns, the id as the last, an order of nulls.
 
     The id has the direction of the sort before it, so that one index gives the order forwards and backwards.
     Without `sort`, the order is that of the model.
@@ -173,7 +179,7 @@ def sorts_of(view: Any) -> dict[str, tuple[str, ...]]:
 
 
 def order(model: type[models.Model], column: str, *, descending: bool) -> OrderBy:
-    """Order nulls as the largest values on every database, as PostgreSQL's indexes have them."""
+    """Order nulls as the largest values, as PostgreSQL's indexes do."""
     nulls = model._meta.get_field(column).null
     if descending:
         return F(column).desc(nulls_first=nulls or None)

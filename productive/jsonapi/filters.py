@@ -1,4 +1,4 @@
-"""Filters: django-filter's, each with operations (`filter[name][contains]=x`) and lists of values.
+"""Filters of django-filter with operations and lists of values.
 
 A filter set declares a filter in one line. It may also declare any filter of django-filter itself; clients
 then send `filter[name]=x`. `filter_backends` reads the query string.
@@ -44,7 +44,7 @@ class Condition(NamedTuple):
 
 
 def key_of(name: str, operation: str) -> str:
-    """Return the form's key for a filter and operation: `name`, `name__contains`."""
+    """Return the form's key for an operation: `name`, `name__contains`."""
     return name if operation == "eq" else f"{name}{LOOKUP_SEP}{operation}"
 
 
@@ -61,7 +61,7 @@ class ConditionsWidget(forms.Widget):
 
 
 class ConditionsField(forms.Field):
-    """Clean the values of each operation, one by one, with the field that django-filter has for one value."""
+    """Clean the values of each operation with django-filter's own field."""
 
     def __init__(self, parent: Filter, value_field: forms.Field) -> None:
         super().__init__(required=False, label="", widget=ConditionsWidget(parent.all_operations()))
@@ -133,7 +133,7 @@ class Filter(django_filters.Filter):
         return (getdoc(self) or "").partition("\n\n")[0]
 
     def needs(self, filters: Mapping[str, django_filters.Filter]) -> list[str]:
-        """Return the names of the filters of which one must come with this one; for most filters none."""
+        """Return names of filters of which one must be sent with this one."""
         return []
 
     def condition(self, operation: str, values: list[Any]) -> Q:
@@ -149,7 +149,7 @@ class Filter(django_filters.Filter):
 
 
 class TextFilter(Filter, django_filters.CharFilter):
-    """Filter by a text, compared exactly or by a part of it without case; a comma belongs to the text."""
+    """Filter by a text or, ignoring case, a part of it; commas don't split."""
 
     operations = TEXT_OPERATIONS
     splits_at_commas = False
@@ -164,7 +164,7 @@ class TextFilter(Filter, django_filters.CharFilter):
 
 
 class QueryFilter(TextFilter):
-    """Search several columns or expressions for a part of a text, without case."""
+    """Search columns or expressions for a part of a text, ignoring case."""
 
     operations = {"eq": "icontains"}
 
@@ -190,7 +190,7 @@ class QueryFilter(TextFilter):
 
 
 class IdField(forms.IntegerField):
-    """Accept ids only as this API writes them: no sign, space, leading zero or digit of another script."""
+    """Accept ids only in the spelling in which this API writes them."""
 
     def to_python(self, value: Any) -> int:
         number = parse_id(value)
@@ -200,7 +200,7 @@ class IdField(forms.IntegerField):
 
 
 class IdFilter(Filter, django_filters.NumberFilter):
-    """Filter by ids of related records; the path to them (`deal__project_id`) reaches one record at most."""
+    """Filter by ids of related records, of which a row has one at most."""
 
     field_class = IdField
     operations = {"eq": "in"}
@@ -225,7 +225,7 @@ class OwnIdFilter(IdFilter):
 
 
 class MemberFilter(IdFilter):
-    """Filter by ids of related records; the path to them may reach many records."""
+    """Filter by ids of related records, of which a row may have many."""
 
     def condition(self, operation: str, values: list[int]) -> Q:
         # A subquery, not a join: a record that is related to two of them is still one row.
@@ -234,7 +234,7 @@ class MemberFilter(IdFilter):
 
 
 class ChoiceFilter(Filter, django_filters.ChoiceFilter):
-    """Filter by conditions that have a number each: `{"1": ("active", Q(archived_at=None))}`."""
+    """Filter by conditions: `{"1": ("active", Q(archived_at=None))}`."""
 
     def __init__(self, conditions: Mapping[str, tuple[str, Q]]) -> None:
         super().__init__(choices=[(value, meaning) for value, (meaning, _) in conditions.items()])

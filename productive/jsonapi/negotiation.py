@@ -1,4 +1,4 @@
-"""Choose the parser by the content type, and one renderer for every response."""
+"""Choose the parser by the content type, and always one renderer."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def following(
 
 
 class Pagination(JsonApiPageNumberPagination):
-    """Add to the package's pagination: cursors, errors for what isn't a page, links with the whole query.
+    """Add cursors, strict numbers, and links that keep the whole query.
 
     `paginate_queryset` isn't used: a page reads rows in the columns of a plan, not instances.
     """
@@ -146,7 +146,7 @@ class Pagination(JsonApiPageNumberPagination):
     cursor_query_param = "page[after]"
 
     def get_page(self, request: Request) -> Page | CursorPage:
-        """Return the page that the request names. Raise ParameterError if it names none, or two."""
+        """Return the page of the request; raise ParameterError if it isn't one."""
         params = request.query_params
         for name in params:
             if name.partition("[")[0] == "page" and name not in self.query_params:
@@ -160,12 +160,15 @@ class Pagination(JsonApiPageNumberPagination):
         return CursorPage(cursor, size, self.max_page_size)
 
     def get_page_size(self, request: Request) -> int:
-        """Return the size, at most the maximum. Raise ParameterError if it isn't a number."""
+        """Return the size, cut to the maximum.
+
+        Raise ParameterError if it isn't a number.
+        """
         size = number_in(request.query_params, self.page_size_query_param, self.page_size)
         return min(size, self.max_page_size)
 
     def get_links(self, request: Request, pages: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
-        """Return each link: the request's query, with the parameters of the page that it leads to."""
+        """Return links with the request's query and each page's parameters."""
         query = [
             (name, value)
             for name, values in request.query_params.lists()

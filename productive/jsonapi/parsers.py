@@ -1,4 +1,4 @@
-"""Bytes in: strict JSON, then the shape of a JSON:API document, before anything looks at a field."""
+"""Parse request bodies: strict JSON, then a JSON:API document."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from productive.jsonapi.renderers import MEDIA_TYPE, JSONRenderer
 
 ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 MAX_ID = 2**63 - 1
-# Far more than any real document has, far less than what Python's stack or the writer's can take.
+# More than documents need, and less than the stack of Python or of orjson can take.
 MAX_DEPTH = 64
 MAX_DISCARDED, DISCARDED_AT_ONCE = 16_000_000, 64_000
-# Each one that a resource doesn't have is an error of its own in the answer, ten times as long as itself.
+# Each unknown member adds an error object, which is ten times as long, to the response.
 MAX_MEMBERS = 1_000
 
 
 def parse_id(value: object) -> int | None:
-    """The number that an id on the wire stands for, or None where the text is none.
+    """Return the number of an id, or None if the value isn't an id.
 
-    `int()` would do for a valid one, and would also take " 1", "+1", "1_0" and digits of other scripts.
+    `int()` also accepts " 1", "+1", "1_0" and digits of other scripts.
     """
     if isinstance(value, str) and ID.fullmatch(value) and (number := int(value)) <= MAX_ID:
         return number
@@ -39,7 +39,10 @@ def parse_id(value: object) -> int | None:
 
 
 def parse_day(value: object) -> date | None:
-    """The calendar day that YYYY-MM-DD names, or None. Python alone reads 20261123 and 2026-W48-1 as well."""
+    """Return the day of a YYYY-MM-DD, or None.
+
+    `fromisoformat` also accepts 20261123 and 2026-W48-1.
+    """
     try:
         day = date.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -66,7 +69,7 @@ class ResourceObject:
 
 
 class JSONParser(parsers.JSONParser):
-    """Add to the package's parser strict checks of the body, and keep attributes and relationships apart."""
+    """Add strict checks; keep attributes and relationships apart."""
 
     media_type = MEDIA_TYPE
     renderer_class = JSONRenderer
@@ -91,7 +94,9 @@ class JSONParser(parsers.JSONParser):
         return self.parse_data(document, parser_context)
 
     def parse_data(self, result: Any, parser_context: Any) -> ResourceObject | dict[str, Any]:
-        """Return the resource object, or the document if it has none: an action doesn't need one.
+        """Return the resource object, or the document if it has none.
+
+        An action such as `archive` doesn't need one.
 
         Raise ApiError 400 if the document has another shape.
         """
@@ -124,7 +129,7 @@ class JSONParser(parsers.JSONParser):
 
 
 def check_length(request: Request) -> None:
-    """Raise ApiError 413 for a body over the limit, once it is read and discarded.
+    """Raise ApiError 413 for a body over the limit; read it all first.
 
     A client that is still sending would see the connection reset instead of the response.
     """
@@ -148,18 +153,21 @@ def check_media_type(media_type: str, encoding: str) -> None:
 
 
 def check_storable(document: Any) -> None:
-    """Refuse NUL, which PostgreSQL can't keep, and nesting that would overflow a stack later on."""
+    """Raise ApiError 400 for NUL characters and for deep nesting.
+
+    PostgreSQL can't store NUL; deep nesting overflows the stack.
+    """
     level = [document]
     for _ in range(MAX_DEPTH):
         children: list[Any] = []
         for value in level:
             if isinstance(value, str):
-                refuse_nul(value)
+                check_nul(value)
             elif isinstance(value, list):
                 children += value
             elif isinstance(value, dict):
                 for key in value:
-                    refuse_nul(key)
+                    check_nul(key)
                 children += value.values()
         if not children:
             return
@@ -167,7 +175,7 @@ def check_storable(document: Any) -> None:
     raise ApiError(400, f"The document is nested more than {MAX_DEPTH} levels deep")
 
 
-def refuse_nul(text: str) -> None:
+def check_nul(text: str) -> None:
     if "\0" in text:
         raise ApiError(400, "A string in the document has a NUL character")
 
@@ -182,7 +190,10 @@ def members(data: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def linkage_of(name: str, relationship: Any) -> Any:
-    """Return the relationship's linkage, or ABSENT. Raise ApiError 400 for anything else."""
+    """Return the relationship's linkage, or ABSENT.
+
+    Raise ApiError 400 for anything else.
+    """
     where = f"data.relationships.{name}"
     if not isinstance(relationship, dict):
         raise ApiError(400, f"'{where}' must be an object")

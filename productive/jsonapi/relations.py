@@ -1,4 +1,4 @@
-"""Relationships as a client writes them."""
+"""Related fields of serializers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from productive.jsonapi.records import find_record, resource_type
 
 
 class RelatedField(ResourceRelatedField):
-    """A to-one relationship: a resource identifier in, the related record of the own organization out.
+    """Add tenancy: only records of the organization are found.
 
-    One that is unknown, malformed or another organization's is refused with the same words.
+    An unknown or malformed identifier and one of another organization get the same error.
     """
 
     def get_queryset(self) -> models.QuerySet[Any]:

@@ -1,4 +1,4 @@
-"""Bytes out: one media type, whatever a client says that it accepts; none that the client has already."""
+"""Write responses: JSON:API documents, compressed documents and 304."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from productive.jsonapi.etags import known_tags, tags_of
 
 MEDIA_TYPE = "application/vnd.api+json"
 CONTENT_TYPE = f"{MEDIA_TYPE}; charset=utf-8"
-# What fits into one packet anyway isn't made smaller.
+# A smaller body fits into one packet.
 COMPRESSED_FROM = 1_400
-# The level that costs least: what the others would save of a page of 200 is less than 500 bytes.
+# The fastest level: the others save less than 500 bytes of a page of 200 records.
 GZIP_LEVEL, GZIP_FORMAT = 1, 31
 GZIP = re.compile(r"(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q=(?P<weight>[0-9.]+)\s*)?(?:,|$)", re.IGNORECASE)
 
@@ -28,7 +28,7 @@ def dump(document: Mapping[str, Any]) -> bytes:
 
 
 def represent(request: Request, document: Mapping[str, Any], organization: int) -> Response:
-    """The answer to a GET, with its ETag; 304 without a body where the client has just this already."""
+    """Return the response to a GET, or 304 if the client has the document."""
     body = dump(document)
     tags = tags_of(body, organization)
     headers = {"Vary": "Accept-Encoding"}
@@ -54,7 +54,7 @@ def compress(body: bytes) -> bytes:
 
 
 class JSONRenderer(renderers.JSONRenderer):
-    """Add to the package's renderer documents that are bytes already, and this API's error documents."""
+    """Add documents that are bytes already, and this API's errors."""
 
     media_type = MEDIA_TYPE
     charset = "utf-8"
@@ -76,5 +76,5 @@ class JSONRenderer(renderers.JSONRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Keep the order of the errors, which the package would sort by their pointers."""
+        """Keep the order of the errors; the package sorts them by pointer."""
         return dump(data)

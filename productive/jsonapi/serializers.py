@@ -1,7 +1,7 @@
-"""Serializers: the one declaration of a resource's attributes and relationships.
+"""Serializers declare a resource's attributes and relationships.
 
-`Meta.fields` gives their names and order. Writing goes through the serializer, which asks the model; reading
-is compiled from the same declaration by `documents`.
+`Meta.fields` gives their names and order. The serializer validates and saves; `documents` compiles reading
+from the same declaration.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from productive.jsonapi.relations import RelatedField
 
 
 class CharField(fields.CharField):
-    """Text. A number or a boolean is not text that somebody forgot to quote."""
+    """Accept strings only: DRF's field also accepts numbers."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -34,7 +34,7 @@ class CharField(fields.CharField):
 
 
 class EmailField(CharField, fields.EmailField):
-    """An address. An empty one is none: several people may be without."""
+    """Store a blank address as null, since addresses are unique."""
 
     def run_validation(self, data: Any = fields.empty) -> Any:
         is_blank = isinstance(data, str) and not data.strip()
@@ -42,7 +42,7 @@ class EmailField(CharField, fields.EmailField):
 
 
 class DateField(fields.DateField):
-    """A calendar day, in the one spelling that it is written in."""
+    """Accept YYYY-MM-DD only."""
 
     def to_internal_value(self, data: Any) -> date:
         day = parse_day(data)
@@ -52,7 +52,7 @@ class DateField(fields.DateField):
 
 
 class BooleanField(fields.BooleanField):
-    """true or false; not one of the many spellings that an HTML form may send."""
+    """Accept true and false only, not the values of HTML forms."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -61,7 +61,7 @@ class BooleanField(fields.BooleanField):
 
 
 class IdField(fields.IntegerField):
-    """The id of another record as an attribute: a number, or the same digits in a string."""
+    """Accept the id of another record as a number or as a string."""
 
     def to_internal_value(self, data: Any) -> int:
         number = parse_id(str(data) if type(data) is int else data)
@@ -71,9 +71,9 @@ class IdField(fields.IntegerField):
 
 
 class ModelSerializer(serializers.ModelSerializer):
-    """A resource, of the type that its model's name gives.
+    """Add strict fields and validation by the model.
 
-    The context must name the `organization` that the client acts for.
+    The context must have the `organization`.
     """
 
     instance: Any
@@ -87,7 +87,7 @@ class ModelSerializer(serializers.ModelSerializer):
         models.DateField: DateField,
         models.PositiveBigIntegerField: IdField,
     }
-    # Related model → its serializer, for `include`. Every relationship can be included, so none is listed.
+    # Model → its serializer, for `include`: every relationship can be included.
     by_model: ClassVar[dict[type[models.Model], type[ModelSerializer]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -97,17 +97,20 @@ class ModelSerializer(serializers.ModelSerializer):
     # --- declaration ---
 
     def get_field_names(self, declared_fields: Any, info: Any) -> Any:
-        """Of what is written, only what came and what has to come: each field costs as much as a query."""
+        """When writing, build only fields that were sent or are required.
+
+        Each field costs as much time as a query.
+        """
         names = super().get_field_names(declared_fields, info)
         sent = getattr(self, "initial_data", None)
         if not isinstance(sent, ResourceObject):
             return names
-        came = {*sent.attributes, *sent.relationships}
-        came |= {name.removesuffix("_id") for name in sent.attributes}
+        names_sent = {*sent.attributes, *sent.relationships}
+        names_sent |= {name.removesuffix("_id") for name in sent.attributes}
         if not self.partial:
             serializer_class: Any = type(self)
-            came |= required_names(serializer_class)
-        return [name for name in names if name in came]
+            names_sent |= required_names(serializer_class)
+        return [name for name in names if name in names_sent]
 
     def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
         field_class, kwargs = super().build_field(field_name, info, model_class, nested_depth)
@@ -116,12 +119,12 @@ class ModelSerializer(serializers.ModelSerializer):
         return field_class, {**kwargs, "error_messages": error_messages(field_class)}
 
     def build_relational_field(self, field_name: str, relation_info: Any) -> Any:
-        """To-many relationships and the organization itself are read only: what is sent back is ignored."""
+        """Make to-many relationships and the organization read-only."""
         field = relation_info.model_field
         if relation_info.to_many or field_name == "organization":
             kwargs = {"many": True} if relation_info.to_many else {}
             return self.serializer_related_field, {**kwargs, "read_only": True}
-        if not isinstance(field, models.ForeignKey):  # a soft reference: written through its id column
+        if not isinstance(field, models.ForeignKey):  # A soft reference, stored in its id attribute.
             queryset = relation_info.related_model._default_manager.all()
             return self.serializer_related_field, {
                 "queryset": queryset,
@@ -139,7 +142,10 @@ class ModelSerializer(serializers.ModelSerializer):
     # --- writing ---
 
     def to_internal_value(self, data: ResourceObject) -> dict[str, Any]:
-        """Attributes and relationships under one roof: a foreign key may come as either, or as both alike."""
+        """Merge attributes and relationships, and validate.
+
+        A foreign key may be sent as either, or as both if they are equal.
+        """
         values, errors = self.merge(data)
         try:
             values = super().to_internal_value(values)
@@ -184,10 +190,10 @@ class ModelSerializer(serializers.ModelSerializer):
         }
 
     def resolve_soft_references(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Store a soft reference that came as a relationship in the attribute that holds its id.
+        """Store a soft reference in the attribute that holds its id.
 
-        An included one is shown as null where its id is no row here; sent back, that is no contradiction.
-        Null beside the id of a row is one.
+        If no row has that id, the relationship is shown as null; a client may send that null back. Null
+        beside the id of an existing row is an error.
         """
         for name in [name for name in values if is_soft(self.Meta.model, name)]:
             related = values.pop(name)
@@ -202,7 +208,7 @@ class ModelSerializer(serializers.ModelSerializer):
         return values
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Ask the model. The record that it judged is the one that is saved."""
+        """Validate with the model, on the instance that is saved."""
         record: Any = self.instance or self.Meta.model(organization=self.context["organization"])
         for name, value in attrs.items():
             setattr(record, name, value)
@@ -218,7 +224,10 @@ class ModelSerializer(serializers.ModelSerializer):
         return attrs
 
     def save(self, **kwargs: Any) -> models.Model:
-        """Write the record, or only its columns that came: another client's change to the rest stands."""
+        """Save the record; when updating, only the fields that were sent.
+
+        Concurrent changes of other fields are kept.
+        """
         record: models.Model = self.instance
         if record._state.adding:
             record.save(force_insert=True)
@@ -228,7 +237,10 @@ class ModelSerializer(serializers.ModelSerializer):
 
 
 class FieldValidator:
-    """Run a validator of a model field; replace Django's own message, and keep one of the model's."""
+    """Run a validator of a model field; replace a message of Django's.
+
+    A message that the model declares is kept.
+    """
 
     def __init__(self, validator: Any) -> None:
         self.validator = validator

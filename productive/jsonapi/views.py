@@ -1,4 +1,7 @@
-"""Views: what every resource does. A room adds three attributes: its serializer, its filters, its sorts."""
+"""Viewsets of JSON:API resources.
+
+A subclass declares its serializer, its filter set and its sorts.
+"""
 
 from __future__ import annotations
 
@@ -33,29 +36,32 @@ from productive.jsonapi.serializers import ModelSerializer
 T = TypeVar("T")
 Rows = Sequence[Row]
 
-# A lost race is told apart from a real conflict by trying again: the winner's row is visible then.
+# A retry tells a lost race from a real conflict: it sees the row that won.
 TRIES = 3
 DEADLOCK_OR_SERIALIZATION = {"40P01", "40001"}
 IF_MATCH = "If-Match"
 
 
 class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
-    """List and retrieve, compiled: a page is rows → bytes."""
+    """List and retrieve records.
+
+    Documents are compiled from rows, without serializers or instances per record.
+    """
 
     http_method_names = ["get", "post", "patch", "delete", "head"]
     serializer_class: type[ModelSerializer]
     filterset_class: type[django_filters.FilterSet] = FilterSet
     pagination_class = Pagination
-    # wire name → columns, besides `id`; None where the list has one order only
+    # Name in `sort` → columns, besides `id`. None: the list can't be sorted.
     sorts: ClassVar[Mapping[str, tuple[str, ...]] | None] = {}
     schema = AutoSchema()
-    # For the API's document: member of `resource_metas` → JSON Schema; action → header → what it says
+    # For the OpenAPI document: member of `resource_metas` → JSON Schema; action → header → description.
     resource_meta: ClassVar[Mapping[str, Any]] = {}
     answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
-            # Not redirected: by then the token has crossed the network in the clear, and nobody would notice.
+            # Not redirected: the client would go on sending its token in the clear.
             raise ApiError(403, "This API is served over HTTPS only")
         super().initial(request, *args, **kwargs)
 
@@ -67,13 +73,13 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return self.owned(self.serializer_class.Meta.model)
 
     def owned(self, model: Any) -> models.QuerySet[Any, Any]:
-        """The organization's own records: for this request there are no others."""
+        """Return the records of the organization of the request's token."""
         owner: Any = type(self.organization)
         return owned(model, owner, self.organization.pk).all()
 
     @property
     def organization(self) -> Any:
-        """The organization of the request's token."""
+        """Return the organization of the request's token."""
         token: Any = self.request.auth
         return token.organization
 
@@ -96,7 +102,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return represent(request, self.document(self.plan(), self.pk()), self.organization.pk)
 
     def document(self, plan: Plan, pk: Any) -> dict[str, Any]:
-        """The document of one record, as the database has it. Raise ApiError 404 where it is not there."""
+        """Return the document of one record; raise ApiError 404 without one."""
         rows = self.read_one(plan, pk)
         if not rows:
             raise ApiError(404)
@@ -109,14 +115,14 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         pk = plan.root.pk
         if metas := self.resource_metas([row[pk] for row in rows]):
             for resource, row in zip(data, rows, strict=True):
-                if row[pk] in metas:  # else it was deleted meanwhile
+                if row[pk] in metas:  # Else the record has been deleted since.
                     resource["meta"] = metas[row[pk]]
         if self.request.query_params.get("include"):
             return {"data": data, "included": list(writer.included.values())}
         return {"data": data}
 
     def read_page(self, plan: Plan, page: Page | CursorPage) -> Contents:
-        """The page's rows, in the plan's columns, and what its links and its meta object say."""
+        """Return the page's rows in the plan's columns, its links and its meta."""
         return page.read(self.filter_queryset(self.get_queryset()), plan.columns)
 
     def read_one(self, plan: Plan, pk: Any) -> Rows:
@@ -125,7 +131,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return by_id(model, owner, plan.columns).rows(self.organization.pk, pk)
 
     def resource_metas(self, ids: Sequence[Any]) -> Mapping[Any, dict[str, Any]]:
-        """By id, the meta object of each resource of the primary data; most resources have none."""
+        """Return the meta objects of resources by id; by default none."""
         return {}
 
     def pk(self) -> Any:
@@ -136,7 +142,10 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
 
 
 class ModelViewSet(ReadOnlyViewSet):
-    """Also create, update, delete. Each is one transaction, rendered before it commits."""
+    """Also create, update and delete, each in one transaction.
+
+    The transaction includes rendering the response.
+    """
 
     def create(self, request: Request, **kwargs: Any) -> Response:
         plan, resource = self.plan(), self.resource_object()
@@ -180,21 +189,25 @@ class ModelViewSet(ReadOnlyViewSet):
             raise ApiError(409, "The id of the resource is not the one in the address")
 
     def written(self, document: bytes, **kwargs: Any) -> Response:
-        """The answer to a write, with the tag that a GET of the record with the same query had when
-        this was written."""
+        """Return the response to a write with the ETag of a GET.
+
+        The tag is that of a GET with the same query.
+        """
         response = Response(document, **kwargs)
         response.headers["ETag"] = tags_of(document, self.organization.pk)[""]
         return response
 
     def locked(self, pk: int) -> models.Model:
-        """The record, held until the transaction ends. Raise ApiError 404, or 412 where it isn't the state
-        that the client's If-Match names."""
+        """Return the record, locked until the transaction ends.
+
+        Raise ApiError 404 if it doesn't exist, 412 if the client's If-Match names another state.
+        """
         record = find_record(self.serializer_class.Meta.model, self.organization, pk, lock=True)
         if record is None:
             raise ApiError(404)
         if_match = self.request.headers.get(IF_MATCH)
         if if_match is not None:
-            # Only now, when nobody else can change it any more.
+            # After the lock: no other transaction can change the record now.
             document = dump(self.document(self.plan(), pk))
             if not is_matched(if_match, tags_of(document, self.organization.pk)):
                 raise HeaderError(412, IF_MATCH)
@@ -212,7 +225,7 @@ class ModelViewSet(ReadOnlyViewSet):
 
 
 def verb(name: str) -> Any:
-    """`PATCH …/<name>`: call the model's method of that name and answer with the record."""
+    """Return an action `PATCH …/<name>` that calls the method of the model."""
 
     def act(self: ModelViewSet, request: Request, **kwargs: Any) -> Response:
         plan, pk = self.plan(), self.pk()
@@ -230,9 +243,9 @@ def verb(name: str) -> Any:
 
 
 def in_transaction(change: Callable[[], T]) -> T:
-    """Run it in a transaction; where another request won a race meanwhile, run it again.
+    """Run a change in a transaction, again if another request won a race.
 
-    The second run's validation sees what the winner wrote, and refuses with the words of the rule.
+    The validation of the second run sees the row that won, and rejects the request with the rule's message.
     """
     for left in reversed(range(TRIES)):
         try:
@@ -245,14 +258,14 @@ def in_transaction(change: Callable[[], T]) -> T:
 
 
 def is_lost_race(error: Exception) -> bool:
-    if isinstance(error, RestrictedError):  # Django's own refusal, before the database was asked
+    if isinstance(error, RestrictedError):  # Raised by Django before any query.
         return False
     sqlstate = getattr(error.__cause__, "sqlstate", None)
     return isinstance(error, IntegrityError) or sqlstate in DEADLOCK_OR_SERIALIZATION
 
 
 class UnknownRoute(APIView):
-    """Whatever else is asked for under /api/."""
+    """Answer 404 for every other path under /api/."""
 
     authentication_classes = ()
     permission_classes = ()
