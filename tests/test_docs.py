@@ -12,7 +12,7 @@ from django.core.management import get_commands
 from assignments.access import Access
 from assignments.tracking import ALLOWANCES, REFUSALS
 from productive.accounts.authentication import TokenScheme
-from productive.accounts.idempotency import KEPT_FOR
+from productive.accounts.idempotency import LIFETIME
 from productive.jsonapi.errors import INVALID_HEADER, PARAMETERS, STATUSES
 from productive.jsonapi.filters import MAX_VALUES
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
@@ -57,7 +57,7 @@ def test_numbers_in_the_api_guide_are_the_codes_own() -> None:
     for sentence in (
         f"A page has {PAGE_SIZE} records, or the number in `page[size]`, up to {MAX_PAGE_SIZE}.",
         f"up to {MAX_VALUES} values",
-        f"again within {KEPT_FOR // timedelta(hours=1)} hours",
+        f"again within {LIFETIME // timedelta(hours=1)} hours",
     ):
         assert sentence in " ".join(API.split())
 

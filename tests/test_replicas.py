@@ -31,9 +31,9 @@ def gone(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[Replica]:
     replica.start = 0
     monkeypatch.setattr(replicas, "the_replica", replica)
     monkeypatch.setattr(reads, "hooks", reads.ReadHooks())
-    replicas.connect()
     # The query for tokens is compiled once; here it has an annotation more.
-    monkeypatch.setattr(TOKENS, "compiled", {})
+    monkeypatch.setattr(TOKENS, "statements", {})
+    replicas.connect()
     yield replica
     signals.changed.disconnect(dispatch_uid=replicas.__name__)
     connections[REPLICA].close()

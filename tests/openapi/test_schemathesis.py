@@ -28,8 +28,8 @@ pytestmark = pytest.mark.any_database
 
 # One test for each resource, so that several processes can share them.
 RESOURCES = [tag["name"] for tag in document()["tags"]]
-# Outside `make fuzz`, only this is tested with all edge cases of their schemas; the others with examples.
-WITH_EDGE_CASES = ["service_assignments"]
+# Outside `make fuzz`, only these are tested with all edge cases of their schemas; the others with examples.
+WITH_EDGE_CASES = ["service_assignments", "tracking_decisions"]
 # For each operation and each phase.
 EXAMPLES = 10 if FUZZ else 2
 
