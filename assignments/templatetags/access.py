@@ -1,7 +1,7 @@
-"""What the pages of lower rooms show of the assignments: their templates ask, their code doesn't know.
+"""Template tags that show access on the admin pages of people and services.
 
-The theme draws a widget while it is imported, and Django then imports all tags: they import the page only
-when they are drawn, for it imports the theme.
+The imports of `access_check` are inside the functions: it imports the theme, which renders a widget while it
+is imported, and Django then imports all template tags.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ register = template.Library()
 
 @register.inclusion_tag("admin/access_list.html", takes_context=True)
 def access_list(context: Any, record: Any) -> dict[str, Any]:
-    """What this person can track on today, or who can track on this service."""
+    """List what a person can track on today, or who can track on a service."""
     from assignments.access_check import list_for, may_check
 
     request = context["request"]
@@ -30,7 +30,7 @@ def access_list(context: Any, record: Any) -> dict[str, Any]:
 
 @register.simple_tag(takes_context=True)
 def access_url(context: Any, **asked: int) -> str:
-    """Where the Access check answers for this person or service; nowhere for those whom it doesn't."""
+    """Return the URL of the Access check, or "" without permission."""
     from assignments.access_check import may_check
 
     return f"{reverse('access_check')}?{urlencode(asked)}" if may_check(context["request"]) else ""
