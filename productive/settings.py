@@ -1,4 +1,4 @@
-"""Settings. Every knob is an environment variable with a safe default; README lists them in one table.
+"""Settings. Each is an environment variable with a safe default; docs/operating.md lists all.
 
 A `.env` file beside manage.py may hold them too; the environment wins over the file.
 """

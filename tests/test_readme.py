@@ -1,4 +1,4 @@
-"""The README is true: its requests work as printed, its tables say what the code says."""
+"""Run the examples of README and docs, and compare their tables with the code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from tests.support.servers import ROOT, empty_environment, free_port, wait_for_p
 
 pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
 
-README = (ROOT / "README.md").read_text()
+README, ADMIN, API, OPERATING, TRACKING = (
+    (ROOT / page).read_text()
+    for page in ("README.md", "docs/admin.md", "docs/api.md", "docs/operating.md", "docs/tracking.md")
+)
 
 
 def test_every_request_works_as_printed(tmp_path: Path) -> None:
@@ -37,7 +40,10 @@ def test_every_request_works_as_printed(tmp_path: Path) -> None:
     try:
         wait_for_port(port)
         (token,) = re.findall(r"^Token +(prd_\S+)", log.read_text(), re.MULTILINE)
-        (script,) = (b for b in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "api/v2/deals" in b)
+        blocks = re.findall(r"```bash\n(.*?)```", API, re.DOTALL)
+        (script,) = (block for block in blocks if "api/v2/deals" in block)
+        # README's own request, after the line that sets the token.
+        script += re.findall(r"^curl .*\n", README, re.MULTILINE)[0]
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script.replace("127.0.0.1:8000", f"127.0.0.1:{port}")],
             env={"PATH": os.environ["PATH"], "TOKEN": token},
@@ -53,8 +59,8 @@ def test_every_request_works_as_printed(tmp_path: Path) -> None:
 
 
 def rows(heading: str) -> dict[str, list[str]]:
-    """A table of the README by its first column's first word, the other columns as they stand."""
-    table = README[README.index(f"| {heading} |") :].split("\n\n")[0]
+    """Return a table of docs/api.md by the first word of the first column."""
+    table = API[API.index(f"| {heading} |") :].split("\n\n")[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
     return {re.findall(r"`([^`]+)`", first)[0]: rest for first, *rest in cells}
 
@@ -75,25 +81,30 @@ def test_table_of_resources_says_what_the_code_says(resource: str) -> None:
 def test_table_of_settings_names_every_variable_that_is_read() -> None:
     source = (ROOT / "productive/settings.py").read_text()
     read = set(re.findall(r"env(?:\.\w+)?\(\s*[\"']([A-Z_]+)", source)) | {"ENV_FILE", "WEB_CONCURRENCY"}
-    table = README[README.index("| variable |") :].split("\n\n")[0]
+    table = OPERATING[OPERATING.index("| variable |") :].split("\n\n")[0]
     documented = {
         name for line in table.splitlines()[2:] for name in re.findall(r"`([A-Z_]{4,})`", line.split("|")[1])
     }
     assert documented == read
 
 
+def test_readme_names_every_resource() -> None:
+    listed = README[README.index("Resources: ") :].split("\n\n")[0]
+    assert {*re.findall(r"`(\w+)`", listed)} == {*rows("resource")}
+
+
 def test_table_of_commands_names_every_command_of_ours() -> None:
     rooms = ("productive", "catalog", "assignments")
     ours = {name for name, app in get_commands().items() if app.startswith(rooms)}
-    documented = set(re.findall(r"^\| `manage\.py (\w+)", README, re.MULTILINE))
+    documented = set(re.findall(r"^\| `manage\.py (\w+)", OPERATING, re.MULTILINE))
     assert ours <= documented
 
 
 @pytest.mark.django_db
 def test_example_of_the_tracking_rule_comes_out_as_printed() -> None:
     """But for days and years, which the sample data counts from today."""
-    (command,) = re.findall(r"manage\.py (explain_tracking .*)", README.split("## Commands")[0])
-    printed = README[README.index(f"{command}\n```\n\n```\n") :].split("```\n")[2].removesuffix("```")
+    (command,) = re.findall(r"manage\.py (explain_tracking .*)", TRACKING)
+    printed = TRACKING[TRACKING.index(f"{command}\n```\n\n```\n") :].split("```\n")[2].removesuffix("```")
     call_command("seed", stdout=StringIO())
     first = Service.objects.order_by("pk")[0].pk
     name, *arguments = command.split()
@@ -108,6 +119,7 @@ def test_example_of_the_tracking_rule_comes_out_as_printed() -> None:
 
 
 def test_pictures_are_there_and_light_enough_to_look_at() -> None:
-    pictures = [ROOT / path for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)]
+    pictures = [ROOT / "docs" / path for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", ADMIN)]
+    assert "](docs/images/dashboard.png)" in README
     assert {*pictures} == {*(ROOT / "docs/images").glob("*.png")}
     assert [picture.name for picture in pictures if picture.stat().st_size > 200_000] == []

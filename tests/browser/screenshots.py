@@ -1,4 +1,4 @@
-"""The pictures of the README: `make screenshots` takes them anew. Not a test, so not collected as one."""
+"""Take the pictures of docs/admin.md (`make screenshots`). Not a test, so not collected as one."""
 
 from __future__ import annotations
 

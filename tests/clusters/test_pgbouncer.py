@@ -133,7 +133,7 @@ def test_a_writer_reads_its_own_writes(cluster: Cluster, address: str) -> None:
 
 
 def test_timeouts_are_those_of_the_role(cluster: Cluster, urls: list[str]) -> None:
-    """As the README says: start-up options are what PgBouncer refuses."""
+    """As docs/operating.md says: start-up options are what PgBouncer refuses."""
     cluster.primary.execute("ALTER ROLE postgres IN DATABASE productive SET lock_timeout = '7s'")
     try:
         installation = cluster.installation(REPLICA_URL="", PGBOUNCER="true")
