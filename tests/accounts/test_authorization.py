@@ -215,8 +215,10 @@ def test_revocation_holds_at_once_for_every_process(transactional_db: None, serv
             token.revoke()
             revoked = time.monotonic()
             wait_for_all(401)
+            later = api.get("organizations").status
         finally:
             is_over.set()
         answers = [answer for client in clients for answer in client.result()]
     assert {status for _, status in answers} == {200, 401}
-    assert {status for begun, status in answers if begun > revoked} == {401}
+    # Each process may have rejected the token before `revoke()` returned, and then not answered again.
+    assert {later, *(status for begun, status in answers if begun > revoked)} == {401}
