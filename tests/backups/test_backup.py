@@ -79,7 +79,8 @@ def test_restore_brings_back_every_row(token: ApiToken, file: Path, monkeypatch:
     assert not session.exists(session.session_key)
     if connection.vendor == "postgresql":
         recorded = {organization for organization, position in contents()["accounts_last_write"]}
-        assert recorded == {*Organization.objects.values_list("pk", flat=True)}
+        # Organizations that are gone may have a row there, too.
+        assert recorded >= {*Organization.objects.values_list("pk", flat=True)}
     assert_works(token, last)
 
 

@@ -49,7 +49,9 @@ TEXTS = {
 # Of one statement. PostgreSQL keeps each row in memory until the statement's foreign keys are checked.
 ROWS_AT_ONCE = 100_000
 COPY = """
-WITH RECURSIVE copies (copy) AS (SELECT %(first)s UNION ALL SELECT copy + 1 FROM copies WHERE copy < %(last)s)
+WITH RECURSIVE copies (copy) AS (
+    SELECT CAST(%(first)s AS bigint) UNION ALL SELECT copy + 1 FROM copies WHERE copy < %(last)s
+)
 INSERT INTO {table} ({columns})
 SELECT {values} FROM copies CROSS JOIN {table}
  WHERE organization_id = %(organization)s AND id <= %(highest)s

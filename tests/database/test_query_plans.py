@@ -313,7 +313,7 @@ def test_page_of_an_organization_apart_reads_its_own_rows_alone(
             cursor.execute(
                 f"""
                 INSERT INTO accounts_person (id, organization_id, created_at, first_name, last_name)
-                SELECT {FIRST} + n, %s, now(), 'First', 'Last' FROM generate_series(%s, %s) n
+                SELECT {FIRST} + n, %s, now(), 'First', 'Last' FROM generate_series(%s::int, %s::int) n
                 """,  # noqa: S608
                 [owner, *ids],
             )
@@ -323,7 +323,7 @@ def test_page_of_an_organization_apart_reads_its_own_rows_alone(
                 f"""
                 INSERT INTO assignments_projectassignment
                     (id, organization_id, created_at, person_id, project_id)
-                SELECT {FIRST} + n, %s, now(), {FIRST} + n, %s FROM generate_series(%s, %s) n
+                SELECT {FIRST} + n, %s, now(), {FIRST} + n, %s FROM generate_series(%s::int, %s::int) n
                 """,  # noqa: S608
                 [owner, project, *ids],
             )
