@@ -148,7 +148,7 @@ def person_object(row: Any, zone: ZoneInfo, relationships: orjson.Fragment) -> d
 
 @endpoint
 def service_assignments(request: HttpRequest, token: ApiToken) -> HttpResponse:
-    rows_of = ServiceAssignment.objects.filter(organization_id=token.organization_id)
+    rows_of = ServiceAssignment.objects.owned_by(token.organization)
     owner = {"data": {"type": "organizations", "id": str(token.organization_id)}}
     zone = token.organization.zone
 
@@ -261,7 +261,7 @@ def project_assignment_document(row: Any, organization: Any) -> dict[str, Any]:
 def project_assignments(request: HttpRequest, token: ApiToken) -> HttpResponse:
     if request.method == "POST":
         return create_project_assignment(request, token)
-    rows_of = ProjectAssignment.objects.filter(organization_id=token.organization_id)
+    rows_of = ProjectAssignment.objects.owned_by(token.organization)
     owner = {"data": {"type": "organizations", "id": str(token.organization_id)}}
     zone = token.organization.zone
 
