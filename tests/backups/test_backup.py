@@ -58,6 +58,10 @@ def nothing_changes(file: Path) -> Iterator[None]:
 
 def test_restore_brings_back_every_row(token: ApiToken, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("builtins.input", lambda prompt: "yes")
+    if connection.vendor == "postgresql":
+        # No model has this table, so no flush empties it after other tests.
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM accounts_last_write")
     before, last = rows(), ProjectAssignment.objects.latest("pk")
     assert run("backup", file) == f"{file}: {file.stat().st_size:,} bytes, verified\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -79,8 +83,7 @@ def test_restore_brings_back_every_row(token: ApiToken, file: Path, monkeypatch:
     assert not session.exists(session.session_key)
     if connection.vendor == "postgresql":
         recorded = {organization for organization, position in contents()["accounts_last_write"]}
-        # Organizations that are gone may have a row there, too.
-        assert recorded >= {*Organization.objects.values_list("pk", flat=True)}
+        assert recorded == {*Organization.objects.values_list("pk", flat=True)}
     assert_works(token, last)
 
 
