@@ -13,7 +13,7 @@ from django.db import OperationalError, connections
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import Person
 from productive.database import reads, replicas, signals
-from productive.database.replicas import REPLICA, Replica, Router, note_when_committed
+from productive.database.replicas import REPLICA, Replica, ReplicaRouter, note_when_committed
 from tests.support.api import Api
 
 pytestmark = pytest.mark.each_database
@@ -41,7 +41,7 @@ def gone(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[Replica]:
 
 
 def test_reads_go_to_the_replica_only_where_a_request_says_so() -> None:
-    router: Any = Router()
+    router: Any = ReplicaRouter()
     here = [router.db_for_read(Person), router.db_for_write(Person)]
     token = replicas._reads_from.set(REPLICA)
     try:
@@ -57,7 +57,7 @@ def test_reads_go_to_the_replica_only_where_a_request_says_so() -> None:
 def test_reads_within_a_transaction_are_its_own() -> None:
     token = replicas._reads_from.set(REPLICA)
     try:
-        assert Router().db_for_read(Person) == "default"
+        assert ReplicaRouter().db_for_read(Person) == "default"
     finally:
         replicas._reads_from.reset(token)
 

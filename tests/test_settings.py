@@ -98,7 +98,7 @@ def test_replica_is_waited_for_less_than_the_primary_and_is_like_it_otherwise() 
     )
     assert (sorted(both), routers, sorted(one), none) == (
         ["default", "replica"],
-        ["productive.database.replicas.Router"],
+        ["productive.database.replicas.ReplicaRouter"],
         ["default"],
         [],
     )

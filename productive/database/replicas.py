@@ -88,7 +88,7 @@ def sqlstate(error: Error) -> str | None:
     return getattr(error.__cause__, "sqlstate", None)
 
 
-class Router:
+class ReplicaRouter:
     """Route reads within `Replica.reading()` and outside of transactions to the replica."""
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str:
