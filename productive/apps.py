@@ -1,8 +1,7 @@
-"""The groups that exist from the start, and what they may do."""
+"""Create the groups Operations and Read only, with their permissions, after each `migrate`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.apps import AppConfig
@@ -13,30 +12,30 @@ from django.db.models.signals import post_migrate
 
 from productive.database import replicas
 
-ROOMS = ("accounts", "catalog", "assignments")
+APP_LABELS = ("accounts", "catalog", "assignments")
 
-# Operations see the tokens and add none: what opens the API is an administrator's matter.
+# Only administrators add API tokens, because a token gives access to the API.
 ADMINISTERED = ("accounts.apitoken",)
 VIEWED = ("accounts.organization", "accounts.user")
 
-# model label: actions
-Rights = dict[str, tuple[str, ...]]
+# Model label → actions.
+Actions = dict[str, tuple[str, ...]]
 
 
-def rights_of_groups() -> dict[str, Rights]:
-    """Return the rights of each group: every model whose records belong to an organization is worked with."""
+def group_permissions() -> dict[str, Actions]:
+    """Return the permissions of each group: these cover every model that an organization owns."""
     from productive.accounts.models import OrganizationOwned
 
     owned = [
         model._meta.label_lower for model in installed.get_models() if issubclass(model, OrganizationOwned)
     ]
-    worked_with = [label for label in owned if label not in ADMINISTERED]
+    editable = [label for label in owned if label not in ADMINISTERED]
     return {
         "Operations": {
-            **dict.fromkeys(worked_with, ("view", "add", "change", "delete")),
+            **dict.fromkeys(editable, ("view", "add", "change", "delete")),
             **dict.fromkeys((*VIEWED, *ADMINISTERED), ("view",)),
         },
-        "Read only": dict.fromkeys((*worked_with, *VIEWED), ("view",)),
+        "Read only": dict.fromkeys((*editable, *VIEWED), ("view",)),
     }
 
 
@@ -44,35 +43,36 @@ class ProductiveConfig(AppConfig):
     name = "productive"
 
     def ready(self) -> None:
-        # Rights are rows that exist only once everything is migrated: no migration could give them.
-        # It is sent once for each app with models; the first of the rooms stands for all.
-        first = installed.get_app_config(ROOMS[0])
-        post_migrate.connect(give_rights, sender=first, dispatch_uid="productive.give_rights")
+        # Not in a migration: Django creates the permissions after all migrations. It sends `post_migrate`
+        # once for each app with models, so connect to one of them.
+        sender = installed.get_app_config(APP_LABELS[0])
+        post_migrate.connect(create_groups, sender=sender, dispatch_uid="productive.create_groups")
         replicas.connect()
 
 
-def give_rights(verbosity: int, using: str, apps: Any = installed, **kwargs: Any) -> None:
-    """Fill a group that is new, and add to one that exists only the rights that are new.
+def create_groups(verbosity: int, using: str, apps: Any = installed, **kwargs: Any) -> None:
+    """Create missing groups, and add only new permissions to existing ones.
 
-    Whatever an administrator took from a group stays taken.
+    A permission that an administrator removed from a group is not added again.
     """
     try:
         group_model, permission_model = apps.get_model("auth.Group"), apps.get_model("auth.Permission")
     except LookupError:
-        return  # taken back to before there were any
+        return  # `migrate` reversed the migrations that create these models.
     permissions = permission_model.objects.using(using)
-    known = set(permissions.values_list("pk", flat=True))
-    for room in ROOMS:
-        # Django does so too, one app at a time and later than this.
-        create_permissions(installed.get_app_config(room), verbosity=verbosity, using=using, apps=apps)
-    for name, rights in rights_of_groups().items():
+    existing = set(permissions.values_list("pk", flat=True))
+    for label in APP_LABELS:
+        # Django does this too, but only after this receiver, and for one app at a time.
+        create_permissions(installed.get_app_config(label), verbosity=verbosity, using=using, apps=apps)
+    for name, actions in group_permissions().items():
         group, created = group_model.objects.using(using).get_or_create(name=name)
-        meant = permissions.filter(Q(*conditions(rights), _connector=Q.OR))
-        group.permissions.add(*(meant if created else meant.exclude(pk__in=known)))
+        granted = permissions.filter(Q(*permission_filters(actions), _connector=Q.OR))
+        group.permissions.add(*(granted if created else granted.exclude(pk__in=existing)))
 
 
-def conditions(rights: Rights) -> Iterator[Q]:
-    for label, actions in rights.items():
-        app, model = label.split(".")
-        codenames = [f"{action}_{model}" for action in actions]
-        yield Q(content_type__app_label=app, codename__in=codenames)
+def permission_filters(actions: Actions) -> list[Q]:
+    return [
+        Q(content_type__app_label=app, codename__in=[f"{action}_{model}" for action in names])
+        for label, names in actions.items()
+        for app, model in [label.split(".")]
+    ]

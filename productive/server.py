@@ -1,7 +1,6 @@
-"""How gunicorn serves: `gunicorn --config python:productive.server productive.wsgi`.
+"""Configure gunicorn: `gunicorn --config python:productive.server productive.wsgi`.
 
-Threads, not processes alone, so that a slow client holds a thread and not a process. The number of processes
-is WEB_CONCURRENCY.
+WEB_CONCURRENCY is the number of processes. Each has threads, so that a slow client doesn't occupy a process.
 """
 
 import os
@@ -10,13 +9,13 @@ from productive.web.logs import logging_config
 
 worker_class = "gthread"
 threads = 8
-# Enough for a filter with some thousand ids. gunicorn answers a longer line itself, in plain text.
+# Enough for a filter with some thousand ids. gunicorn rejects a longer request line itself, in plain text.
 limit_request_line = 8190
 graceful_timeout = 30
-# Whether a proxy's word on HTTPS is believed is for TRUST_PROXY to say, not for where it connects from.
+# TRUST_PROXY decides whether to trust X-Forwarded-Proto, not the address of the proxy.
 forwarded_allow_ips = ""
-# It would lie in the home directory of whoever starts it, and nothing here uses it.
+# gunicorn would create the socket in the user's home directory, and nothing here uses it.
 control_socket_disable = True
-# Not from the settings: what is loaded here, a reload of the processes (SIGHUP) would keep. And without an
-# access log, as the application writes a line for each request.
+# Not from the settings, which gunicorn would not reload on SIGHUP if this module imported them. There is no
+# access log, because the application logs each request.
 logconfig_dict = logging_config(os.environ.get("LOG_FORMAT", "json"), "INFO")

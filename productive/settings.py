@@ -1,6 +1,6 @@
-"""Settings. Each is an environment variable with a safe default; docs/operating.md lists all.
+"""Settings, read from environment variables. docs/operating.md lists them, with their defaults.
 
-A `.env` file beside manage.py may hold them too; the environment wins over the file.
+A `.env` file beside manage.py can set them, too; the environment overrides it.
 """
 
 import logging
@@ -24,7 +24,7 @@ env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")))
 
 DEBUG = env.bool("DEBUG", default=False)
 
-# Accepted only with DEBUG on, so that nobody can run it in production by accident.
+# Accepted only with DEBUG, so that it can't be used in production by accident.
 DEVELOPMENT_KEY = "development-only-" + "not-a-secret-" * 4
 SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_KEY if DEBUG else "")
 if not DEBUG and (len(SECRET_KEY) < 50 or SECRET_KEY == DEVELOPMENT_KEY):
@@ -34,7 +34,8 @@ if not DEBUG and (len(SECRET_KEY) < 50 or SECRET_KEY == DEVELOPMENT_KEY):
         "To try the system on this machine, run `make demo`: it writes a .env with a key of its own. "
         "For development, set DEBUG=true."
     )
-# Mixed into every token's digest. A name of its own, so that SECRET_KEY can be changed and tokens live on.
+# Part of the digest of every API token. A separate setting, so that SECRET_KEY can change and tokens stay
+# valid.
 TOKEN_PEPPER = env.str("TOKEN_PEPPER", default="") or SECRET_KEY
 if not DEBUG and len(TOKEN_PEPPER) < 50:
     raise ImproperlyConfigured("TOKEN_PEPPER is shorter than 50 characters")
@@ -53,7 +54,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "axes",
     "simple_history",
-    # The look's templates come before those that they replace.
+    # Before the apps whose templates it overrides.
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
@@ -70,7 +71,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "productive.web.request_state.RequestStateMiddleware",
     "productive.web.request_log.RequestLogMiddleware",
-    # Before all that may answer by itself, so that its answers have these headers, too.
+    # Before every middleware that can return a response itself, so that this response has these headers.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "productive.web.content_security.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -107,16 +108,16 @@ TEMPLATES = [
 # --- Database -------------------------------------------------------------------------------------
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR}/productive.sqlite3")}
-# A PostgreSQL server that streams from that of DATABASE_URL; what the API reads may come from it.
+# A streaming replica of DATABASE_URL, which the API can read from.
 if env.str("REPLICA_URL", default=""):
     DATABASES["replica"] = {**env.db_url("REPLICA_URL"), "TEST": {"MIRROR": "default"}}
-    DATABASE_ROUTERS = ["productive.database.replicas.Router"]
+    DATABASE_ROUTERS = ["productive.database.replicas.ReplicaRouter"]
     if {_database["ENGINE"] for _database in DATABASES.values()} != {"django.db.backends.postgresql"}:
         raise ImproperlyConfigured(
             "REPLICA_URL needs PostgreSQL: it and DATABASE_URL must both begin with postgres://"
         )
-# Behind it each transaction may run on another connection of the server's, so nothing may outlast one. And it
-# takes no start-up options: the timeouts are then the role's.
+# Behind PgBouncer, each transaction can run on another server connection, so no state can outlast it. It
+# accepts no start-up options, so the timeouts must be set for the database role.
 PGBOUNCER = env.bool("PGBOUNCER", default=False)
 _pool_size = env.int("DATABASE_POOL_SIZE", default=10)
 for _alias, _database in DATABASES.items():
@@ -125,8 +126,8 @@ for _alias, _database in DATABASES.items():
         DATA_DIR.mkdir(exist_ok=True)
         # Opening the file takes longer than most queries, so each thread keeps it open for a while.
         _database["CONN_MAX_AGE"] = 60
-        # Readers never wait (WAL); a writer takes its lock at BEGIN, where it can wait, instead of failing
-        # when it upgrades; FULL means that an acknowledged write survives a kill and a power cut.
+        # WAL: readers never wait. IMMEDIATE: a writer locks at BEGIN, where it can wait; a transaction that
+        # begins by reading could fail at its first write. FULL: a committed write survives a power failure.
         _options.setdefault("transaction_mode", "IMMEDIATE")
         _options.setdefault("timeout", env.int("SQLITE_TIMEOUT", default=20))
         _options.setdefault("init_command", "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
@@ -136,12 +137,12 @@ for _alias, _database in DATABASES.items():
         _database["CONN_HEALTH_CHECKS"] = True
         _database["DISABLE_SERVER_SIDE_CURSORS"] = PGBOUNCER
         _options.setdefault("connect_timeout", 3)
-        # Whoever can't read from the replica reads from the primary instead, so nobody waits for it for long.
-        # A pool that goes on trying to connect does so ever more seldom, and is late when the server is back.
+        # If the replica fails, the primary is read, so wait for it only briefly. Stop reconnecting as soon: a
+        # pool doubles its pauses, and would notice late that the server is back.
         _seconds = 1 if _alias == "replica" else 4
-        # A server that vanished without a word is given up.
+        # How long to wait for a server that no longer responds.
         _options.setdefault("tcp_user_timeout", 3_000 if _alias == "replica" else 4_000)
-        # Values travel apart from the statement, so that the server can keep the plan of a statement.
+        # Send parameters separately, so that the server can reuse the plan of a statement.
         _options.setdefault("server_side_binding", True)
         _options.setdefault("cursor_factory", Cursor)
         if _pool_size:
@@ -160,10 +161,10 @@ for _alias, _database in DATABASES.items():
         raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# The history has indexes of its own, which end in the date.
+# `database.history` declares its own indexes, which include the date.
 SIMPLE_HISTORY_DATE_INDEX = False
 
-# --- People ---------------------------------------------------------------------------------------
+# --- Users ----------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -181,18 +182,18 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# Five failures lock that user name for that address; counted in the database, so by all processes together.
+# Five failed sign-ins lock a user name for an IP address. All processes count them, in the database.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-# Whoever keeps trying isn't kept out for longer.
+# Attempts during a lockout don't extend it.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "productive.accounts.sign_in.locked_out"
 AXES_CLIENT_IP_CALLABLE = "productive.web.client_address.client_address"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
-# A new token's secret is told in a message. It must not travel in a cookie.
+# A message shows the secret of a new token, which must not be stored in a cookie.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # --- Language and time ----------------------------------------------------------------------------
@@ -207,23 +208,23 @@ FORMAT_MODULE_PATH = "productive.formats"
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
-with suppress(OSError):  # a read-only disk is fine: the files are then served from the packages
+with suppress(OSError):  # On a read-only disk, the files of the packages are served.
     STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
-# Serves the packages' own files, so that the admin looks right before anybody ran collectstatic.
+# Serve the files of the packages, so that the admin works before `collectstatic`.
 WHITENOISE_USE_FINDERS = True
 
-# Django's, behind one that refuses what would fill the disk.
+# Django's handlers, after one that limits the size of uploads.
 FILE_UPLOAD_HANDLERS = [
     "productive.admin.spreadsheets.uploads.UploadLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
-# --- The admin's look -----------------------------------------------------------------------------
+# --- The admin's theme ----------------------------------------------------------------------------
 
 UNFOLD = {
     "SITE_TITLE": "Productive",
@@ -246,7 +247,7 @@ UNFOLD = {
             "300": "oklch(82% .095 200)",
             "400": "oklch(75% .11 202)",
             "500": "oklch(66% .11 205)",
-            # White on it has a contrast of more than 4.5 to 1.
+            # White text on this has a contrast of more than 4.5 to 1.
             "600": "oklch(50% .09 208)",
             "700": "oklch(44% .08 210)",
             "800": "oklch(38% .065 212)",
@@ -257,12 +258,13 @@ UNFOLD = {
     "SIDEBAR": {"command_search": True, "show_search": False, "show_all_applications": False},
 }
 
-# --- Transport ------------------------------------------------------------------------------------
+# --- Security -------------------------------------------------------------------------------------
 
-# On unless DEBUG: plain HTTP is redirected (admin) or refused (API), cookies are sent over TLS only.
+# On unless DEBUG: the admin redirects plain HTTP, the API rejects it, and cookies are sent over TLS only.
 HTTPS = env.bool("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
-# The API refuses it: a redirect would come after the token has crossed the network. Its description has none.
+# The API rejects plain HTTP instead: with a redirect, the client would keep sending its token unencrypted.
+# Its documentation needs no token, so it is redirected.
 SECURE_REDIRECT_EXEMPT = [r"^api/(?!v2/(?:docs|openapi\.json)$)", r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
@@ -308,7 +310,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["productive.jsonapi.schema.operations.complete_document"],
     "SORT_OPERATION_PARAMETERS": False,
     "SERVE_AUTHENTICATION": [],
-    # From drf_spectacular_sidecar, so from this host.
+    # From drf_spectacular_sidecar, so that nothing is loaded from other hosts.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {
         "deepLinking": True,

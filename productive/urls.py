@@ -1,4 +1,4 @@
-"""Every address: the admin, the API of each room, and what a load balancer asks."""
+"""URLs of the admin and of the API. `web.health` serves the health checks."""
 
 from django.contrib import admin
 from django.templatetags.static import static

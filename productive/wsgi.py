@@ -1,4 +1,4 @@
-"""The WSGI entry point: Django's own, with requests that a hostile header can't break before any view."""
+"""The WSGI application: Django's, which invalid headers can't crash before any view."""
 
 import os
 from io import BytesIO
@@ -11,16 +11,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "productive.settings")
 
 
 class Request(WSGIRequest):
-    """A request whose text is UTF-8, whatever its Content-Type claims.
+    """A request that is decoded as UTF-8; the charset in its Content-Type is ignored.
 
-    Django decodes the query string with the charset that the client names, before the first middleware
-    runs: `rot13` there ends in a bare 500. The API's parser looks at the charset itself and answers 415.
+    Django decodes the query string with this charset before any middleware runs, so `rot13` would raise an
+    exception outside of all error handlers. The API's parser checks the charset and returns 415.
     """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
             self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
-        except (LookupError, ValueError):  # an encoded parameter in an encoding that doesn't exist
+        except (LookupError, ValueError):  # A parameter has an unknown encoding.
             meta["CONTENT_TYPE"] = "invalid"
             self.content_type, self.content_params = "invalid", {}
 
@@ -29,8 +29,8 @@ class Application(WSGIHandler):
     request_class = Request
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        # The API knows tokens alone: read, a malformed cookie would be answered with a new one. And Django
-        # reads \000 as the NUL that PostgreSQL refuses in the session's look-up.
+        # The API uses no cookies, and a response to a malformed one would set a new one. Elsewhere, Django
+        # decodes \000 to NUL, which PostgreSQL rejects when Django looks up the session.
         if environ.get("PATH_INFO", "").startswith("/api/") or "\\000" in environ.get("HTTP_COOKIE", ""):
             environ.pop("HTTP_COOKIE", None)
         if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
@@ -39,7 +39,10 @@ class Application(WSGIHandler):
 
 
 def read_chunked_body(environ: dict[str, Any]) -> None:
-    """Give a body that came in chunks the length that Django goes by; one byte over the limit is enough."""
+    """Read a chunked body and set its CONTENT_LENGTH, which Django requires.
+
+    Stop at one byte more than API_MAX_BODY_BYTES: the API rejects any longer body.
+    """
     from django.conf import settings
 
     body = environ["wsgi.input"].read(settings.API_MAX_BODY_BYTES + 1)
