@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from assignments.tracking_filters import DayFilter, KindFilter
-from productive.jsonapi.filters import Filter, FilterSet, IdFilter, QueryFilter, TextFilter
+from productive.jsonapi.filters import FilterSet, IdFilter, OperationFilter, QueryFilter, TextFilter
 
 
 class PairFilter(IdFilter):
@@ -14,7 +14,7 @@ class PairFilter(IdFilter):
     can_be_negated = False
 
     def describe(self, name: str) -> str:
-        return Filter.describe(self, name)
+        return OperationFilter.describe(self, name)
 
 
 class TrackingDecisionFilterSet(FilterSet):

@@ -29,7 +29,7 @@ class OpenedServicesViewSet(ModelViewSet):
     Without assignees, a service is open to all members of the project.
     """
 
-    answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"destroy": OPENED}
+    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"destroy": OPENED}
 
     def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
         """Return the assignments that the request may remove."""

@@ -13,13 +13,13 @@ from django.db.models import QuerySet
 
 from assignments.access import Access, in_state
 from assignments.tracking import Kind, trackable_by, who_may_track
-from productive.jsonapi.filters import Condition, Filter, IdFilter
+from productive.jsonapi.filters import Condition, IdFilter, OperationFilter
 from productive.jsonapi.parsers import parse_day
 
 AnyQuerySet = QuerySet[Any, Any]
 
 
-class Qualifier(Filter):
+class Qualifier(OperationFilter):
     """A value that a tracking filter uses. It filters nothing by itself."""
 
     can_be_negated = False
@@ -62,7 +62,7 @@ class TrackingFilter(IdFilter):
     """Ids on the other side of the tracking rule, for `on` and `kind`."""
 
     def describe(self, name: str) -> str:
-        return Filter.describe(self, name)
+        return OperationFilter.describe(self, name)
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
         for operation, ids in value or ():
@@ -101,7 +101,7 @@ class MayTrackFilter(TrackingFilter):
         return who_may_track(qs, ids, on, kind)
 
 
-class AccessFilter(Filter, django_filters.TypedChoiceFilter):
+class AccessFilter(OperationFilter, django_filters.TypedChoiceFilter):
     """States of `access`."""
 
     value_schema = {"type": "string", "enum": [*Access]}

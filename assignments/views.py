@@ -44,7 +44,10 @@ DECISION_ID = re.compile(r"(\d+)-(\d+)-(time|expense)-(\S+)", re.ASCII)
 class ServiceAssignmentViewSet(OpenedServicesViewSet):
     serializer_class = ServiceAssignmentSerializer
     filterset_class = ServiceAssignmentFilterSet
-    answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"destroy": OPENED, "partial_update": OPENED}
+    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "destroy": OPENED,
+        "partial_update": OPENED,
+    }
 
     def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
         return self.owned(ServiceAssignment).filter(pk=self.pk())

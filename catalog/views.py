@@ -4,29 +4,29 @@ from typing import Any, ClassVar
 from assignments.access import Access, access_of
 from catalog.filters import DealFilterSet, ProjectFilterSet, ServiceFilterSet, ServiceTypeFilterSet
 from catalog.serializers import DealSerializer, ProjectSerializer, ServiceSerializer, ServiceTypeSerializer
-from productive.jsonapi.views import ModelViewSet, verb
+from productive.jsonapi.views import ModelViewSet, model_action
 
 
 class ServiceTypeViewSet(ModelViewSet):
     serializer_class = ServiceTypeSerializer
     filterset_class = ServiceTypeFilterSet
-    archive = verb("archive")
-    restore = verb("restore")
+    archive = model_action("archive")
+    restore = model_action("restore")
 
 
 class ProjectViewSet(ModelViewSet):
     serializer_class = ProjectSerializer
     filterset_class = ProjectFilterSet
     sorts = {"name": ("name",), "created_at": ("created_at",)}
-    archive = verb("archive")
-    restore = verb("restore")
+    archive = model_action("archive")
+    restore = model_action("restore")
 
 
 class DealViewSet(ModelViewSet):
     serializer_class = DealSerializer
     filterset_class = DealFilterSet
-    close = verb("close")
-    open = verb("open")
+    close = model_action("close")
+    open = model_action("open")
 
 
 class ServiceViewSet(ModelViewSet):

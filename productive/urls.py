@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from assignments.access_check import access_check
-from productive.jsonapi.errors import outside_the_views
+from productive.jsonapi.errors import error_handler
 from productive.jsonapi.schema.views import DocumentView, SwaggerView
 from productive.jsonapi.views import UnknownRoute
 
@@ -23,7 +23,7 @@ urlpatterns = [
     re_path(r"^api(/|$)", UnknownRoute.as_view()),
 ]
 
-handler400 = outside_the_views(400)
-handler403 = outside_the_views(403)
-handler404 = outside_the_views(404)
-handler500 = outside_the_views(500)
+handler400 = error_handler(400)
+handler403 = error_handler(403)
+handler404 = error_handler(404)
+handler500 = error_handler(500)

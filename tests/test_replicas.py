@@ -13,7 +13,7 @@ from django.db import OperationalError, connections
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import Person
 from productive.database import reads, replicas, signals
-from productive.database.replicas import REPLICA, Replica, ReplicaRouter, note_when_committed
+from productive.database.replicas import REPLICA, Replica, ReplicaRouter, save_positions_on_commit
 from tests.support.api import Api
 
 pytestmark = pytest.mark.each_database
@@ -93,5 +93,5 @@ def test_a_fault_of_the_clients_is_no_fault_of_the_replicas(gone: Replica, api: 
 def test_whoever_made_a_change_that_cannot_be_noted_is_told() -> None:
     """But not in the words of the error, which may look like a lost race."""
     with pytest.raises(OperationalError, match="Committed, but not noted") as told:
-        note_when_committed([2**63])
+        save_positions_on_commit([2**63])
     assert told.value.__cause__ is None

@@ -48,7 +48,7 @@ def test_role_that_owns_nothing_is_enough(api: Api, organization: Organization) 
         assert api.get("project_assignments").json["meta"]["total_count"] == 0
         with connection.cursor() as cursor:
             for _ in range(2):
-                cursor.execute(replicas.NOTE, [[organization.pk]])
+                cursor.execute(replicas.SAVE_POSITIONS, [[organization.pk]])
             cursor.execute("SELECT count(position) FROM accounts_last_write")
             assert cursor.fetchone() == (1,)
 

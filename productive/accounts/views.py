@@ -4,7 +4,7 @@ from assignments.models import ServiceAssignment
 from assignments.opened_services import OpenedServicesViewSet
 from productive.accounts.filters import PersonFilterSet
 from productive.accounts.serializers import OrganizationSerializer, PersonSerializer
-from productive.jsonapi.views import ReadOnlyViewSet, verb
+from productive.jsonapi.views import ReadOnlyViewSet, model_action
 
 
 class OrganizationViewSet(ReadOnlyViewSet):
@@ -19,8 +19,8 @@ class PersonViewSet(OpenedServicesViewSet):
         "email": ("email",),
         "created_at": ("created_at",),
     }
-    archive = verb("archive")
-    restore = verb("restore")
+    archive = model_action("archive")
+    restore = model_action("restore")
 
     def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
         return self.owned(ServiceAssignment).filter(person=self.pk())

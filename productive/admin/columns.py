@@ -20,7 +20,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from productive.admin.forms import label_of
-from productive.database.row_counts import part, total
+from productive.database.row_counts import count_rows, read_slice
 
 LINK = '<a class="text-primary-600 hover:underline dark:text-primary-500" href="{}">{}</a>'
 
@@ -103,7 +103,7 @@ class Paginator(paginator.Paginator):
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return total(rows)
+        return count_rows(rows)
 
 
 class Page(ChangeList):
@@ -114,7 +114,7 @@ class Page(ChangeList):
         page: Any = self.result_list
         if self.page_num > 1 and page.query.is_sliced:
             # What is skipped to get there is passed over by id, without the records that it refers to.
-            found = part(self.queryset, ["pk"], page.query.low_mark, page.query.high_mark)
+            found = read_slice(self.queryset, ["pk"], page.query.low_mark, page.query.high_mark)
             page = self.queryset.filter(pk__in=[pk for (pk,) in found])
         rows = list(page)
         self.result_list = rows

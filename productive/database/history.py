@@ -27,7 +27,7 @@ from productive.database.query_cache import CompiledQuery, insert
 from productive.database.signals import changed
 
 MAX_VIA_LENGTH = 300
-BATCH = 1000
+ENTRIES_PER_INSERT = 1000
 
 # --- Who made a change, and what belongs together -------------------------------------------------
 
@@ -259,7 +259,7 @@ def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
     if len(entries) == 1:  # by far the most frequent
         insert(entries[0])
     else:
-        history._default_manager.bulk_create(entries, batch_size=BATCH)
+        history._default_manager.bulk_create(entries, batch_size=ENTRIES_PER_INSERT)
     if model.owner:
         owner = model._meta.get_field(model.owner).attname
         changed.send(model, organizations={getattr(entry, owner) for entry in entries})

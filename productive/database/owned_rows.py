@@ -82,7 +82,7 @@ def owned_rows(queryset: models.QuerySet[Any, Any]) -> OwnedRows | None:
     return rows
 
 
-def along(queryset: AnyQuerySet, direction: int, after: int | None = None) -> AnyQuerySet:
+def scan_by_id(queryset: AnyQuerySet, direction: int, after: int | None = None) -> AnyQuerySet:
     """Return what follows the id `after` in a queryset ordered by id in this direction.
 
     All rows of one organization are read along the index (organization, id). PostgreSQL may assume that

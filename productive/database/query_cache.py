@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from django.db import connections, models, router
 
-Rows = models.QuerySet[Any, tuple[Any, ...]]
+ValuesQuerySet = models.QuerySet[Any, tuple[Any, ...]]
 
 # Placeholders for values while the SQL is compiled. No other parameter of a query has such a value.
-NUMBER, TEXT = 2**62, "placeholder of value {}"
+NUMBER_PLACEHOLDER, TEXT_PLACEHOLDER = 2**62, "placeholder of value {}"
 
 
 class Statement(NamedTuple):
@@ -39,11 +39,14 @@ class CompiledQuery:
     the type of its example, int or str. It is never None, for which Django writes another query.
     """
 
-    def __init__(self, model: type[models.Model], build: Callable[..., Rows], *examples: int | str) -> None:
+    def __init__(
+        self, model: type[models.Model], build: Callable[..., ValuesQuerySet], *examples: int | str
+    ) -> None:
         self.model, self.build = model, build
         self.types = [*map(type, examples)]
         self.placeholders = [
-            NUMBER + i if isinstance(example, int) else TEXT.format(i) for i, example in enumerate(examples)
+            NUMBER_PLACEHOLDER + i if isinstance(example, int) else TEXT_PLACEHOLDER.format(i)
+            for i, example in enumerate(examples)
         ]
         # By database alias.
         self.statements: dict[str, Statement] = {}

@@ -49,24 +49,26 @@ OPEN_SECONDS = 5
 STATEMENT_TIMEOUT, UNDEFINED_TABLE = "57014", "42P01"
 
 # Where the next record of the log goes: behind every commit, including those not yet flushed to disk.
-WRITTEN = "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
+INSERT_POSITION = "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
 # Null on a server that isn't a replica, or was promoted.
-REPLAYED = """
+REPLAY_POSITION = """
 SELECT CASE WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint END
 """
 # In order, so that two of these never deadlock. The update computes the position again once it holds the lock
 # of the row, so that the last writer's is never the smaller one. The commit doesn't wait for the disk.
-NOTE = f"""
+SAVE_POSITIONS = f"""
 WITH settings AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO accounts_last_write (organization_id, position)
-SELECT organization_id, {WRITTEN} FROM unnest(%s::bigint[]) AS organization_id, settings ORDER BY 1
-ON CONFLICT (organization_id) DO UPDATE SET position = {WRITTEN}
+SELECT organization_id, {INSERT_POSITION} FROM unnest(%s::bigint[]) AS organization_id, settings ORDER BY 1
+ON CONFLICT (organization_id) DO UPDATE SET position = {INSERT_POSITION}
 """  # noqa: S608
-NOTED = "(SELECT position FROM accounts_last_write WHERE organization_id = accounts_apitoken.organization_id)"
+LAST_WRITE_POSITION = (
+    "(SELECT position FROM accounts_last_write WHERE organization_id = accounts_apitoken.organization_id)"
+)
 
 # Where the request of this thread reads, and the organizations whose next commit has to be noted.
 _reads_from: ContextVar[str] = ContextVar("reads_from", default=PRIMARY)
-_unnoted: ContextVar[set[int] | None] = ContextVar("unnoted", default=None)
+_unsaved: ContextVar[set[int] | None] = ContextVar("unsaved", default=None)
 
 
 def is_configured() -> bool:
@@ -77,10 +79,10 @@ def connect() -> None:
     """Connect the signals, and set the read hooks if there is a replica. Called once at start."""
     if connections[PRIMARY].vendor == "postgresql":
         # Also without REPLICA_URL: a backup can be restored by a process that lacks it.
-        signals.restored.connect(note_when_committed, dispatch_uid=__name__)
+        signals.restored.connect(save_positions_on_commit, dispatch_uid=__name__)
     if is_configured():
-        signals.changed.connect(note_when_committed, dispatch_uid=__name__)
-        reads.hooks.token_annotations["noted_position"] = noted_position()
+        signals.changed.connect(save_positions_on_commit, dispatch_uid=__name__)
+        reads.hooks.token_annotations["last_write_position"] = last_write_position()
         reads.hooks.run = read_from_replica
 
 
@@ -107,39 +109,39 @@ class ReplicaRouter:
 # --- Noting what was written ----------------------------------------------------------------------
 
 
-def note_when_committed(organizations: Iterable[int], **kwargs: Any) -> None:
+def save_positions_on_commit(organizations: Iterable[int], **kwargs: Any) -> None:
     """Note the position of these organizations as soon as the transaction is committed."""
-    unnoted = _unnoted.get()
-    if unnoted is None:
-        _unnoted.set(unnoted := set())
-    unnoted.update(organizations)
-    transaction.on_commit(note)
+    unsaved = _unsaved.get()
+    if unsaved is None:
+        _unsaved.set(unsaved := set())
+    unsaved.update(organizations)
+    transaction.on_commit(save_positions)
 
 
-def note() -> None:
+def save_positions() -> None:
     """Note all changes of a commit at once: the first call leaves nothing to the others.
 
     Raise OperationalError if it fails: the client must not take the change for done, because other clients
     may not see it yet. The original error is not raised, because it can look like a lost race, and the
     request would be tried again.
     """
-    unnoted = _unnoted.get()
-    if not unnoted:
+    unsaved = _unsaved.get()
+    if not unsaved:
         return
-    organizations = sorted(unnoted)
-    unnoted.clear()
+    organizations = sorted(unsaved)
+    unsaved.clear()
     try:
         with connections[PRIMARY].cursor() as cursor:
-            cursor.execute(NOTE, [organizations])
+            cursor.execute(SAVE_POSITIONS, [organizations])
     except Error as error:
         if sqlstate(error) == UNDEFINED_TABLE:  # in a migration before the one that creates the table
             return
         raise OperationalError(f"Committed, but not noted for readers of the replica: {error}") from None
 
 
-def noted_position() -> RawSQL:
+def last_write_position() -> RawSQL:
     """Return an annotation of API tokens: the position of the token's organization, or null."""
-    return RawSQL(NOTED, [], output_field=models.BigIntegerField(null=True))  # noqa: S611
+    return RawSQL(LAST_WRITE_POSITION, [], output_field=models.BigIntegerField(null=True))  # noqa: S611
 
 
 # --- Reading --------------------------------------------------------------------------------------
@@ -181,7 +183,7 @@ class Replica:
         replayed = -1 if settings.PGBOUNCER else self.replayed.get(connection.connection, -1)
         if replayed < needed:
             with connection.cursor() as cursor:
-                cursor.execute(REPLAYED)
+                cursor.execute(REPLAY_POSITION)
                 (row,) = cursor.fetchone()
             replayed = self.replayed[connection.connection] = -1 if row is None else row
         self.open_until = None
@@ -190,7 +192,7 @@ class Replica:
     def start_position(self) -> int:
         if self.start is None:
             with connections[PRIMARY].cursor() as cursor:
-                cursor.execute(f"SELECT {WRITTEN}")
+                cursor.execute(f"SELECT {INSERT_POSITION}")
                 (self.start,) = cursor.fetchone()
         return self.start
 
@@ -222,7 +224,7 @@ def read_from_replica(token: Any, read: Callable[[], T]) -> T:
     """
     if the_replica.is_available():
         try:
-            with the_replica.reading(token.noted_position) as is_current:
+            with the_replica.reading(token.last_write_position) as is_current:
                 if is_current:
                     return read()
         except Error as error:

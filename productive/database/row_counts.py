@@ -19,7 +19,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models.expressions import RawSQL
 
-from productive.database.owned_rows import along, owned_rows
+from productive.database.owned_rows import owned_rows, scan_by_id
 
 # 8,192 ids a block: ten million rows have 1,200 counts, on PostgreSQL up to SHARDS times as many, and at most
 # 8,192 rows are skipped within a block.
@@ -252,7 +252,7 @@ def select_counts(queryset: models.QuerySet[Any, Any], sql: str, *params: int) -
         return found
 
 
-def total_of(model: Any, organization: int) -> RawSQL | None:
+def total_expression(model: Any, organization: int) -> RawSQL | None:
     """Return an expression for how many rows the organization has, or None if these aren't counted."""
     counts = row_count_of(model)
     if counts is None:
@@ -262,13 +262,13 @@ def total_of(model: Any, organization: int) -> RawSQL | None:
     return RawSQL(sql, [organization], output_field=models.BigIntegerField())  # noqa: S611
 
 
-def total(queryset: models.QuerySet[Any, Any]) -> int:
+def count_rows(queryset: models.QuerySet[Any, Any]) -> int:
     """Return `queryset.count()`, from the counts where the database keeps them."""
     found = select_counts(queryset, "SELECT coalesce(sum(number), 0) FROM {counts}")
     return queryset.count() if found is None else int(found[0])
 
 
-def part(
+def read_slice(
     queryset: models.QuerySet[Any, Any], columns: Sequence[str], start: int, stop: int
 ) -> Sequence[tuple[Any, ...]]:
     """Return `list(queryset.values_list(*columns)[start:stop])` without skipping `start` rows one by one."""
@@ -293,4 +293,4 @@ def part(
         block, before = map(int, found)
         after = (block << BLOCK_BITS) - 1 if rows.direction > 0 else (block + 1) << BLOCK_BITS
         start, stop = start - before, stop - before
-    return list(along(queryset, rows.direction, after).values_list(*columns)[start:stop])
+    return list(scan_by_id(queryset, rows.direction, after).values_list(*columns)[start:stop])

@@ -27,7 +27,7 @@ def validate_change(record: models.Model, changed: Iterable[str]) -> None:
     """
     changed, errors = set(changed), dict[str, Any]()
     for model, _ in record.get_constraints():
-        columns = columns_of(model, changed)
+        columns = field_columns(model, changed)
         for constraint, constrained in columns_by_constraint(model):
             if not constrained.isdisjoint(columns):
                 try:
@@ -49,16 +49,16 @@ def columns_in(model: type[models.Model], constraint: BaseConstraint) -> set[str
     For a constraint of an unknown class, return all columns of the model.
     """
     if isinstance(constraint, SameOrganization):
-        return columns_of(model, ("organization", constraint.field))
+        return field_columns(model, ("organization", constraint.field))
     if isinstance(constraint, models.CheckConstraint):
         return columns_read(model, constraint.condition)
     if isinstance(constraint, models.UniqueConstraint):
         read = columns_read(model, *constraint.expressions, constraint.condition or Q())
-        return columns_of(model, constraint.fields) | read
+        return field_columns(model, constraint.fields) | read
     return {field.attname for field in model._meta.concrete_fields}
 
 
-def columns_of(model: type[models.Model], names: Iterable[str]) -> set[str]:
+def field_columns(model: type[models.Model], names: Iterable[str]) -> set[str]:
     """Return the columns of fields, which `names` has as `service` or as `service_id`."""
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     return {part.attname for field in fields for part in getattr(field, "local_related_fields", (field,))}

@@ -1,4 +1,4 @@
-"""Cursors: read and write the place where a page ended, and select the rows after it.
+"""Read and write cursors, and select the rows after a cursor.
 
 A cursor holds the values of the last row in the columns of the order. So the rows before it aren't read
 again, and it stays valid if the row is deleted. The database compares the values, by its own collation.
@@ -94,7 +94,7 @@ def values_at(terms: Sequence[Term], cursor: str) -> list[Any]:
     try:
         match orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))):
             case [order, *written] if order == order_of(terms):
-                values = [read(term, value) for term, value in zip(terms, written, strict=True)]
+                values = [parse_value(term, value) for term, value in zip(terms, written, strict=True)]
             case _:
                 raise CursorError(cursor)
     except (ValueError, OverflowError):
@@ -109,7 +109,7 @@ def order_of(terms: Sequence[Term]) -> str:
     return ",".join(map(str, terms))
 
 
-def read(term: Term, value: Any) -> Any:
+def parse_value(term: Term, value: Any) -> Any:
     """Return the value of a column. Raise ValueError or OverflowError if a column can't have it."""
     if value is None and term.nullable:
         return None
@@ -133,24 +133,24 @@ def ranges_after(terms: Sequence[Term], values: Sequence[Any]) -> list[Q]:
     """
     first, *others = terms
     if values[0] is None:
-        nulls = first.is_null() & after(others, values[1:])
+        nulls = first.is_null() & rows_after(others, values[1:])
         return [nulls, first.is_null(False)] if first.descending else [nulls]
-    beyond = after([replace(first, nullable=False), *others], values)
+    beyond = rows_after([replace(first, nullable=False), *others], values)
     return [beyond, first.is_null()] if first.nullable and not first.descending else [beyond]
 
 
-def after(terms: Sequence[Term], values: Sequence[Any]) -> Q:
+def rows_after(terms: Sequence[Term], values: Sequence[Any]) -> Q:
     """Return a condition for the rows after the values, which begins with a comparison if possible."""
-    length = comparable(terms, values)
+    length = comparable_length(terms, values)
     if length == len(terms):
-        return compare(terms, "<" if terms[0].descending else ">", values)
+        return comparison(terms, "<" if terms[0].descending else ">", values)
     exactly = one_by_one(terms, values)
     if not length:
         return exactly
-    return compare(terms[:length], "<=" if terms[0].descending else ">=", values) & exactly
+    return comparison(terms[:length], "<=" if terms[0].descending else ">=", values) & exactly
 
 
-def comparable(terms: Sequence[Term], values: Sequence[Any]) -> int:
+def comparable_length(terms: Sequence[Term], values: Sequence[Any]) -> int:
     """Return how many of the first columns can be compared together.
 
     These have the same direction, and no null comes after their values.
@@ -162,7 +162,7 @@ def comparable(terms: Sequence[Term], values: Sequence[Any]) -> int:
     return len(terms)
 
 
-def compare(terms: Sequence[Term], operator: str, values: Sequence[Any]) -> Q:
+def comparison(terms: Sequence[Term], operator: str, values: Sequence[Any]) -> Q:
     """Compare the columns of these terms with as many of the values."""
     constants = [Value(value, term.field) for term, value in zip(terms, values, strict=False)]
     return compared([term.column for term in terms], operator, constants)

@@ -146,7 +146,7 @@ def invalid_attributes(detail: Any) -> Iterator[dict[str, Any]]:
             yield error_object(422, detail=str(message), source={"pointer": f"data/attributes/{pointer}"})
 
 
-def in_use(error: RestrictedError) -> str:
+def restricted_message(error: RestrictedError) -> str:
     users = list(error.restricted_objects)
     return f"is used by {len(users)} {users[0]._meta.verbose_name_plural}; archive it instead"
 
@@ -157,7 +157,7 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
         case ValidationError():
             return 422, list(invalid_attributes(exc.detail))
         case RestrictedError():
-            return 422, list(invalid_attributes({NON_FIELD_ERRORS: in_use(exc)}))
+            return 422, list(invalid_attributes({NON_FIELD_ERRORS: restricted_message(exc)}))
         case ApiError():
             status = exc.status_code
             return status, [error_object(status, detail=str(exc.detail), **exc.members)]
@@ -192,7 +192,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     return response
 
 
-def outside_the_views(status: int) -> Callable[..., HttpResponse]:
+def error_handler(status: int) -> Callable[..., HttpResponse]:
     """Return a `handler404` or similar, with error documents under /api/.
 
     Elsewhere, the response is Django's page.

@@ -17,7 +17,7 @@ from rest_framework_json_api import filters
 from rest_framework_json_api.django_filters import DjangoFilterBackend
 
 from productive.jsonapi.errors import ParameterError
-from productive.jsonapi.filters import AnyQuerySet, Filter, key_of
+from productive.jsonapi.filters import AnyQuerySet, OperationFilter, key_of
 from productive.jsonapi.parameters import only_value
 
 
@@ -101,10 +101,10 @@ class FilterBackend(DjangoFilterBackend):
                 continue
             if name not in known:
                 raise ParameterError("unsupported_filter", name, parameter)
-            if not isinstance(known[name], Filter) or not known[name].takes(operation):
+            if not isinstance(known[name], OperationFilter) or not known[name].takes(operation):
                 raise ParameterError("unsupported_filter", f"{name}[{operation}]", parameter)
         for name, _, parameter in keys:
-            needed = known[name].needs(known) if isinstance(known.get(name), Filter) else []
+            needed = known[name].needs(known) if isinstance(known.get(name), OperationFilter) else []
             if needed and names.isdisjoint(needed):
                 message = f"{name} without {' or '.join(needed)}"
                 raise ParameterError("unsupported_filter", message, parameter)
@@ -121,7 +121,7 @@ def is_required(each: django_filters.Filter) -> bool:
 def check_stock_filters(filterset: Any) -> None:
     """Raise ParameterError for values that django-filter would ignore."""
     for name, each in filterset.filters.items():
-        values = [] if isinstance(each, Filter) else filterset.data.getlist(name)
+        values = [] if isinstance(each, OperationFilter) else filterset.data.getlist(name)
         takes_many = len(values) < 2 or getattr(each.field.widget, "allow_multiple_selected", False)
         if "" in values or not takes_many:
             parameter = filterset.data.parameters[name].text

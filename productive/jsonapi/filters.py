@@ -63,7 +63,7 @@ class ConditionsWidget(forms.Widget):
 class ConditionsField(forms.Field):
     """Clean the values of each operation with django-filter's own field."""
 
-    def __init__(self, parent: Filter, value_field: forms.Field) -> None:
+    def __init__(self, parent: OperationFilter, value_field: forms.Field) -> None:
         super().__init__(required=False, label="", widget=ConditionsWidget(parent.all_operations()))
         self.parent, self.value_field = parent, value_field
 
@@ -95,7 +95,7 @@ def invalid_value(value: str, operation: str) -> ValidationError:
     )
 
 
-class Filter(django_filters.Filter):
+class OperationFilter(django_filters.Filter):
     """Add operations and lists of values to a filter of django-filter.
 
     Subclasses name that filter as their second base class. `operations` maps an operation to a lookup.
@@ -148,7 +148,7 @@ class Filter(django_filters.Filter):
         return qs
 
 
-class TextFilter(Filter, django_filters.CharFilter):
+class TextFilter(OperationFilter, django_filters.CharFilter):
     """Filter by a text or, ignoring case, a part of it; commas don't split."""
 
     operations = TEXT_OPERATIONS
@@ -189,7 +189,7 @@ class QueryFilter(TextFilter):
         return reduce(or_, (Q(**{f"{name}__icontains": value}) for name in names for value in values))
 
 
-class IdField(forms.IntegerField):
+class IdFormField(forms.IntegerField):
     """Accept ids only in the spelling in which this API writes them."""
 
     def to_python(self, value: Any) -> int:
@@ -199,10 +199,10 @@ class IdField(forms.IntegerField):
         return number
 
 
-class IdFilter(Filter, django_filters.NumberFilter):
+class IdFilter(OperationFilter, django_filters.NumberFilter):
     """Filter by ids of related records, of which a row has one at most."""
 
-    field_class = IdField
+    field_class = IdFormField
     operations = {"eq": "in"}
     value_schema = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
 
@@ -233,7 +233,7 @@ class MemberFilter(IdFilter):
         return Q(pk__in=rows.values("pk"))
 
 
-class ChoiceFilter(Filter, django_filters.ChoiceFilter):
+class ChoiceFilter(OperationFilter, django_filters.ChoiceFilter):
     """Filter by conditions: `{"1": ("active", Q(archived_at=None))}`."""
 
     def __init__(self, conditions: Mapping[str, tuple[str, Q]]) -> None:
@@ -272,6 +272,6 @@ class FilterSet(django_filters.FilterSet):
 
 
 def is_used(name: str, each: django_filters.Filter, data: Mapping[str, Any]) -> bool:
-    if isinstance(each, Filter):
+    if isinstance(each, OperationFilter):
         return any(key_of(name, operation) in data for operation in each.all_operations())
     return name in data or each.extra["required"]

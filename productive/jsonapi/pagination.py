@@ -12,8 +12,8 @@ from django.http import QueryDict
 from rest_framework.request import Request
 from rest_framework_json_api.pagination import JsonApiPageNumberPagination
 
-from productive.database.owned_rows import along
-from productive.database.row_counts import total
+from productive.database.owned_rows import scan_by_id
+from productive.database.row_counts import count_rows
 from productive.jsonapi.cursors import Term, cursor_at, ranges_after, terms_of, values_at
 from productive.jsonapi.errors import NUMBER_OR_CURSOR, ParameterError
 from productive.jsonapi.parameters import only_value
@@ -56,7 +56,7 @@ class Page:
         """Return the number of all rows. The last page shows it; else it is counted."""
         if len(rows) < self.size and (rows or self.number == 1):
             return self.offset + len(rows)
-        return total(queryset)
+        return count_rows(queryset)
 
     def read(self, queryset: AnyQuerySet, columns: Sequence[str]) -> Contents:
         rows, known = self.rows(queryset, columns)
@@ -106,7 +106,7 @@ class CursorPage:
         names = [*columns, *(term.column for term in terms if term.column not in columns)]
         places = [names.index(term.column) for term in terms]
         rows: list[Any] = []
-        for found in following(queryset, terms, values):
+        for found in querysets_after(queryset, terms, values):
             if len(rows) <= self.size:
                 rows += found.values_list(*names)[: self.size + 1 - len(rows)]
         return self.contents(rows, terms, lambda row: [row[place] for place in places])
@@ -125,13 +125,13 @@ class CursorPage:
         return Contents(shown, links, {"page_size": self.size, "max_page_size": self.max_size})
 
 
-def following(
+def querysets_after(
     queryset: AnyQuerySet, terms: Sequence[Term], values: Sequence[Any] | None
 ) -> Sequence[AnyQuerySet]:
     """Return the rows after these values, or all rows, as one queryset for each range of an index."""
     if terms[0].column == "id":
         direction = -1 if terms[0].descending else 1
-        return [along(queryset, direction, values[0] if values else None)]
+        return [scan_by_id(queryset, direction, values[0] if values else None)]
     return [queryset.filter(condition) for condition in ranges_after(terms, values)] if values else [queryset]
 
 

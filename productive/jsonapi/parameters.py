@@ -14,7 +14,7 @@ from productive.jsonapi.serializers import ModelSerializer
 
 # Each level may be a join, or a query for all records of the level above.
 MAX_INCLUDE_DEPTH = 5
-FIELDS = re.compile(r"fields\[([^\[\]]*)\]")
+FIELDS_PARAMETER = re.compile(r"fields\[([^\[\]]*)\]")
 
 
 def only_value(params: QueryDict, name: str, code: str) -> str | None:
@@ -59,7 +59,7 @@ def sparse_fields(params: QueryDict) -> SparseFields:
     for parameter in params:
         if parameter != "fields" and not parameter.startswith("fields["):
             continue
-        match = FIELDS.fullmatch(parameter)
+        match = FIELDS_PARAMETER.fullmatch(parameter)
         serializer = serializer_of(match[1]) if match else None
         if serializer is None:
             raise ParameterError("unsupported_field", match[1] if match else parameter, parameter)

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from django.db import models, router
 from rest_framework_json_api.utils import get_resource_type_from_model
 
-from productive.database.owned_rows import along, owned_rows
+from productive.database.owned_rows import owned_rows, scan_by_id
 from productive.database.query_cache import CompiledQuery
-from productive.database.row_counts import FAR, part, row_count_of, total_of
+from productive.database.row_counts import FAR, read_slice, row_count_of, total_expression
 
 M = TypeVar("M", bound=models.Model)
 
@@ -53,8 +53,8 @@ def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> CompiledQuery:
     def build(organization: int) -> models.QuerySet[Any, Any]:
         records = model.objects.owned_by(owner(pk=organization))
         if records.owned_rows.direction:
-            records = along(records, records.owned_rows.direction)
-        total = total_of(model, organization)
+            records = scan_by_id(records, records.owned_rows.direction)
+        total = total_expression(model, organization)
         return records.values_list(*columns, *([] if total is None else [total]))
 
     return CompiledQuery(model, build, 1)
@@ -72,20 +72,20 @@ def read_rows(
     is_default = rows and rows.ordering == tuple(model._meta.ordering)
     organizations = rows.organizations if rows and is_default else None
     if organizations is None or len(organizations) != 1 or start > FAR:
-        return part(queryset, columns, start, stop), None
+        return read_slice(queryset, columns, start, stop), None
     owner: Any = model._meta.get_field("organization").related_model
     found = in_order(model, owner, columns).rows(*organizations, part=slice(start, stop))
     return found, found[0][-1] if found and row_count_of(model) else None
 
 
 @lru_cache(maxsize=256)
-def columns_of(model: type[models.Model]) -> tuple[str, ...]:
+def column_names(model: type[models.Model]) -> tuple[str, ...]:
     return tuple(field.attname for field in model._meta.concrete_fields)
 
 
 def find_record(model: type[M], organization: models.Model, pk: int, *, lock: bool = False) -> M | None:
     """Return the organization's record, or None. With `lock`, lock it until the transaction ends."""
-    columns = columns_of(model)
+    columns = column_names(model)
     for row in by_id(model, type(organization), columns, lock=lock).rows(organization.pk, pk):
         record = model.from_db(router.db_for_write(model), columns, row)
         if "organization_id" in columns:

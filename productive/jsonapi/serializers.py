@@ -174,7 +174,7 @@ class ModelSerializer(serializers.ModelSerializer):
                 errors[name] = [NOT_SUPPORTED]
             elif linkage is ABSENT:
                 continue
-            elif name in values and not names_the_same(values[name], linkage):
+            elif name in values and not is_same_record(values[name], linkage):
                 errors[name] = [INVALID]
             else:
                 values[name] = linkage
@@ -195,7 +195,7 @@ class ModelSerializer(serializers.ModelSerializer):
         If no row has that id, the relationship is shown as null; a client may send that null back. Null
         beside the id of an existing row is an error.
         """
-        for name in [name for name in values if is_soft(self.Meta.model, name)]:
+        for name in [name for name in values if is_soft_reference(self.Meta.model, name)]:
             related = values.pop(name)
             attribute = self.Meta.model._meta.get_field(name).from_fields[-1]
             pk = None if related is None else related.pk
@@ -277,12 +277,12 @@ def is_foreign_key(field: fields.Field | None) -> bool:
     return isinstance(field, RelatedField)
 
 
-def is_soft(model: type[models.Model], name: str) -> bool:
+def is_soft_reference(model: type[models.Model], name: str) -> bool:
     field = model._meta.get_field(name)
     return isinstance(field, models.ForeignObject) and not isinstance(field, models.ForeignKey)
 
 
-def names_the_same(attribute: Any, linkage: Any) -> bool:
+def is_same_record(attribute: Any, linkage: Any) -> bool:
     if attribute is None or not isinstance(linkage, dict):
         return attribute is None and linkage is None
     return attribute["id"] == linkage.get("id")

@@ -57,7 +57,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     schema = AutoSchema()
     # For the OpenAPI document: member of `resource_metas` → JSON Schema; action → header → description.
     resource_meta: ClassVar[Mapping[str, Any]] = {}
-    answer_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
@@ -224,7 +224,7 @@ class ModelViewSet(ReadOnlyViewSet):
         return serializer.save().pk
 
 
-def verb(name: str) -> Any:
+def model_action(name: str) -> Any:
     """Return an action `PATCH …/<name>` that calls the method of the model."""
 
     def act(self: ModelViewSet, request: Request, **kwargs: Any) -> Response:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 
-SECONDS = {"s": 1, "min": 60, "h": 3600}
+UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600}
 RATE = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,4})?(s|min|h)", re.ASCII)
 OFF = ("", "off")
 
@@ -33,4 +33,4 @@ def parse_rate(setting: str, text: str) -> Rate | None:
             f"{setting} must be a number of requests and a time in s, min or h, such as 100/10s, or off"
         )
     limit, times, unit = match.groups()
-    return Rate(int(limit), int(times or 1) * SECONDS[unit])
+    return Rate(int(limit), int(times or 1) * UNIT_SECONDS[unit])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 NAME = "Studio Maestral"
-TIME_ZONE = "Europe/Zagreb"
+AGENCY_TIME_ZONE = "Europe/Zagreb"
 EMAIL_DOMAIN = "agency.example"
 
 

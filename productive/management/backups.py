@@ -235,7 +235,7 @@ def first_bytes(path: Path) -> bytes:
 
 
 @contextmanager
-def published(path: Path, *, overwrite: bool) -> Iterator[Path]:
+def atomic_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a temporary file that replaces `path` once it is complete and on the disk."""
     if path.exists() and not overwrite:
         raise CommandError(f"{path} exists already: --force replaces it.")

@@ -55,10 +55,10 @@ def violations() -> Iterator[str]:
 def dangling_links(model: Any) -> Iterator[str]:
     for field in model._meta.concrete_fields:
         if field.many_to_one and field.db_constraint:
-            targets = rows_of(field.related_model).filter(
+            targets = all_rows(field.related_model).filter(
                 **{field.target_field.attname: OuterRef(field.attname)}
             )
-            linked = rows_of(model).filter(**{f"{field.name}__isnull": False})
+            linked = all_rows(model).filter(**{f"{field.name}__isnull": False})
             yield from violation(
                 linked.exclude(Exists(targets)), f"have a {field.verbose_name} that doesn't exist"
             )
@@ -68,8 +68,8 @@ def links_across_organizations(model: Any) -> Iterator[str]:
     for constraint in model._meta.constraints:
         if isinstance(constraint, SameOrganization):
             field: Any = model._meta.get_field(constraint.field)
-            others = rows_of(field.related_model).exclude(organization=OuterRef("organization"))
-            linked = rows_of(model).filter(Exists(others.filter(pk=OuterRef(field.attname))))
+            others = all_rows(field.related_model).exclude(organization=OuterRef("organization"))
+            linked = all_rows(model).filter(Exists(others.filter(pk=OuterRef(field.attname))))
             yield from violation(linked, f"have a {field.verbose_name} of another organization")
 
 
@@ -79,12 +79,12 @@ def duplicates(model: Any) -> Iterator[str]:
         if isinstance(constraint, UniqueTogether):
             parts = constraint.expressions or [F(name) for name in constraint.fields]
             named = {f"part_{number}": part for number, part in enumerate(parts)}
-            groups = rows_of(model).values(**named).filter(**{f"{name}__isnull": False for name in named})
+            groups = all_rows(model).values(**named).filter(**{f"{name}__isnull": False for name in named})
             repeated = groups.annotate(times=Count("pk")).filter(times__gt=1)
             yield from violation(repeated, f"are duplicates, against {constraint.name}")
 
 
-def rows_of(model: Any) -> models.QuerySet[Any, Any]:
+def all_rows(model: Any) -> models.QuerySet[Any, Any]:
     rows: models.QuerySet[Any, Any] = model._base_manager.order_by()
     return rows
 

@@ -25,7 +25,7 @@ FIRST_STARTED, LAST_STARTED = 720, 30
 LONG_AGO = 175
 
 OFFERED = (agency.MANAGEMENT, *agency.DISCIPLINES)
-DISCIPLINES = {discipline.name: discipline for discipline in (*OFFERED, *agency.RETIRED_DISCIPLINES)}
+DISCIPLINES_BY_NAME = {discipline.name: discipline for discipline in (*OFFERED, *agency.RETIRED_DISCIPLINES)}
 
 # By person, by service type. Budget n has restrictions n % 4 and schedule n % 9: the first four budgets show
 # every pair of restrictions on a budget that is open today, the first nine every schedule.
@@ -124,7 +124,7 @@ class SampleAgency:
         return model(organization=self.organization, **values, created_at=self.moment(age))
 
     def service_types(self) -> Iterator[ServiceType]:
-        for name, discipline in DISCIPLINES.items():
+        for name, discipline in DISCIPLINES_BY_NAME.items():
             age = FOUNDED - self.between(1, 20)
             row = self.new(ServiceType, name=name, description=discipline.description, age=age)
             if discipline not in OFFERED:
@@ -253,7 +253,7 @@ class SampleAgency:
         sold: set[str] = set()
         for position in range(total):
             service_type = self.service_type(budget, position, last=position == total - 1)
-            offer = DISCIPLINES[service_type.name].services
+            offer = DISCIPLINES_BY_NAME[service_type.name].services
             if unrestricted and position == 1:
                 service_type, offer = self.manager_type, agency.EXPENSES
             name = self.pick([name for name in offer if name not in sold] or [f"{offer[0]} {position + 1}"])

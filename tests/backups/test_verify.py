@@ -17,7 +17,7 @@ from django.db import connection
 
 from assignments.models import ServiceAssignment
 from productive.accounts.models import ApiToken
-from productive.database.row_counts import CreateRowCountTriggers, total
+from productive.database.row_counts import CreateRowCountTriggers, count_rows
 from tests.backups.conftest import repeating, run
 from tests.support.factories import PersonFactory, ServiceAssignmentFactory
 
@@ -64,7 +64,7 @@ def assert_repaired(row: ServiceAssignment, message: str) -> None:
     assert run("verify", repair_counts=True) == f"Repaired: {message}\n{FINE}"
     assert run("verify", repair_counts=True) == FINE
     rows = ServiceAssignment.objects.owned_by(row.organization)
-    assert total(rows) == rows.count()
+    assert count_rows(rows) == rows.count()
 
 
 def test_wrong_count_is_found_and_repaired(row: ServiceAssignment) -> None:
@@ -72,7 +72,7 @@ def test_wrong_count_is_found_and_repaired(row: ServiceAssignment) -> None:
     number, owner = rows.count(), row.organization_id
     ServiceAssignmentFactory()
     execute(f"UPDATE {COUNTS} SET number = number + 3 WHERE organization_id = %s", owner)  # noqa: S608
-    assert total(rows) == number + 3
+    assert count_rows(rows) == number + 3
     whose = f"service assignments of organization {owner}"
     assert_repaired(row, f"there are {number} {whose}, counted as {number + 3}")
     execute(f"UPDATE {COUNTS} SET block = block + 1 WHERE organization_id = %s", owner)  # noqa: S608

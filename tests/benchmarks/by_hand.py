@@ -30,7 +30,7 @@ from django.views.decorators.csrf import csrf_exempt
 from assignments.models import ProjectAssignment, ServiceAssignment
 from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken
-from productive.database.row_counts import total as total_of
+from productive.database.row_counts import count_rows
 
 CONTENT_TYPE = "application/vnd.api+json; charset=utf-8"
 NOT_INCLUDED = {"meta": {"included": False}}
@@ -84,7 +84,7 @@ def page(
         rows_of = rows_of.filter(person_id=person)
     first = (number - 1) * size
     rows = list(rows_of.order_by("id").values_list(*columns)[first : first + size])
-    total = first + len(rows) if 0 < len(rows) < size else total_of(rows_of)
+    total = first + len(rows) if 0 < len(rows) < size else count_rows(rows_of)
     pages = -(-total // size)
     last = max(pages, 1)
     query = urlencode([(name, value) for name, value in request.GET.items() if not name.startswith("page[")])

@@ -35,8 +35,8 @@ from productive.jsonapi.filters import (
     NUMBER_OPERATIONS,
     TEXT_OPERATIONS,
     ChoiceFilter,
-    Filter,
     IdFilter,
+    OperationFilter,
     TextFilter,
 )
 from productive.jsonapi.records import by_id, in_order
@@ -234,7 +234,7 @@ def filters(resource: str) -> Iterator[str]:
                 yield f"{resource}?{with_it}filter[{name}][{operation}]={value}"
 
 
-def values_for(name: str, each: Filter) -> list[Any]:
+def values_for(name: str, each: OperationFilter) -> list[Any]:
     match each:
         case ChoiceFilter():
             return [*each.conditions]

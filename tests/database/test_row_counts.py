@@ -18,10 +18,10 @@ from productive.database.row_counts import (
     BLOCK_BITS,
     CreateRowCountTriggers,
     RowCount,
+    count_rows,
     missing_triggers,
-    part,
+    read_slice,
     row_count_of,
-    total,
 )
 from productive.jsonapi.records import read_rows
 from tests.support.factories import (
@@ -82,7 +82,7 @@ def test_every_write_is_counted(model: Any) -> None:
     model.objects.filter(pk=rows[1].pk).update(person=PersonFactory(organization=own))
     model.objects.filter(pk__in=[rows[2].pk, rows[6].pk]).delete()
     rows[3].person.delete()
-    assert [total(model.objects.owned_by(each)) for each in (own, other)] == [2, 2]
+    assert [count_rows(model.objects.owned_by(each)) for each in (own, other)] == [2, 2]
     assert stored(model) == counted(model)
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE id = %s", [rows[7].pk])  # noqa: S608
@@ -106,7 +106,7 @@ def test_ignored_conflict_is_not_counted() -> None:
     same = ProjectAssignment(organization=organization, project=row.project, person=row.person)
     ProjectAssignment.objects.bulk_create([same], ignore_conflicts=True)
     assert stored(ProjectAssignment) == counted(ProjectAssignment)
-    assert total(ProjectAssignment.objects.all()) == 1
+    assert count_rows(ProjectAssignment.objects.all()) == 1
 
 
 def test_row_with_a_new_id_moves_to_its_block() -> None:
@@ -210,14 +210,14 @@ def test_total_is_the_count(narrow: Any, is_known: bool, django_assert_num_queri
     queryset = narrow(ProjectAssignment.objects, own)
     queryset = queryset if isinstance(queryset, QuerySet) else queryset.all()
     assert (owned_rows(queryset) is not None) is is_known
-    assert total(queryset) == queryset.count()
+    assert count_rows(queryset) == queryset.count()
 
 
 def test_total_reads_no_row(django_assert_num_queries: Any) -> None:
     own = OrganizationFactory()
     create(own, *range(1, 30))
     with django_assert_num_queries(1) as queries:
-        assert total(ProjectAssignment.objects.owned_by(own)) == 29
+        assert count_rows(ProjectAssignment.objects.owned_by(own)) == 29
     assert '"assignments_projectassignment"' not in queries[0]["sql"]
 
 
@@ -238,12 +238,15 @@ def test_part_equals_the_slice(order: str) -> None:
     rows = ProjectAssignment.objects.owned_by(own).order_by(order)
     everything = list(rows.values_list("id", "person"))
     if order == "-watched":
-        assert list(part(rows, ["id", "person"], 3, 9)) == everything[3:9]
+        assert list(read_slice(rows, ["id", "person"], 3, 9)) == everything[3:9]
         return
     before = 0 if order.startswith("-") else absent
     for start in range(0, 20, 3):
         for stop in (start + 1, start + 5, start + 30):
-            assert list(part(rows, ["id", "person"], before + start, before + stop)) == everything[start:stop]
+            assert (
+                list(read_slice(rows, ["id", "person"], before + start, before + stop))
+                == everything[start:stop]
+            )
 
 
 def test_reversed_queryset_begins_with_the_last_rows() -> None:
@@ -259,4 +262,4 @@ def test_services_are_not_counted() -> None:
     ServiceFactory.create_batch(2, organization=organization)
     services = ServiceFactory._meta.model.objects.owned_by(organization)
     assert row_count_of(services.model) is None
-    assert total(services) == 2
+    assert count_rows(services) == 2

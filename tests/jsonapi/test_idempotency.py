@@ -22,7 +22,7 @@ from catalog.models import ServiceType
 from productive.accounts.idempotency import LIFETIME, IdempotencyKey
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.database.history import Change
-from productive.database.replicas import note_when_committed
+from productive.database.replicas import save_positions_on_commit
 from productive.database.signals import changed
 from tests.support.api import Answer, Api, SocketApi
 from tests.support.concurrency import at_once
@@ -382,11 +382,11 @@ def test_requests_to_two_processes_create_one_record(socket_api: SocketApi) -> N
 @pytest.fixture
 def with_replica() -> Iterator[None]:
     """Note writes for the readers of a replica. It is never read here."""
-    changed.connect(note_when_committed)
+    changed.connect(save_positions_on_commit)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM accounts_last_write")
     yield
-    changed.disconnect(note_when_committed)
+    changed.disconnect(save_positions_on_commit)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM accounts_last_write")
 

@@ -89,7 +89,7 @@ def test_required_stock_filter_must_be_sent(api: Api, monkeypatch: pytest.Monkey
 
 
 def test_stock_filter_is_described() -> None:
-    described = {each["name"]: each for each in parameters.filters(ExtendedFilterSet.base_filters)}
+    described = {each["name"]: each for each in parameters.filter_parameters(ExtendedFilterSet.base_filters)}
     assert described["filter[longer_than]"]["description"] == "Longer names"
     assert described["filter[exact]"]["schema"] == {"type": "string"}
 

@@ -20,7 +20,7 @@ from productive.jsonapi.schema.resources import (
 )
 
 
-def response_resource(serializer_class: SerializerClass) -> Schema:
+def response_example(serializer_class: SerializerClass) -> Schema:
     members = {
         "attributes": attribute_examples(serializer_class),
         "relationships": {
@@ -32,7 +32,7 @@ def response_resource(serializer_class: SerializerClass) -> Schema:
     return {**identifier, **{name: member for name, member in members.items() if member}}
 
 
-def request_resource(serializer_class: SerializerClass, *, new: bool) -> Schema:
+def request_example(serializer_class: SerializerClass, *, new: bool) -> Schema:
     """Return a new record with all that it can have, or a change of one member."""
     writable, required = writable_fields(serializer_class), required_fields(serializer_class)
     values = {

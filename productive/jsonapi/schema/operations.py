@@ -103,27 +103,27 @@ class AutoSchema(SpectacularAutoSchema):
         if "{" in self.path:
             schema = resources.id_schema(self.serializer_class)
             found.append({"name": "id", "in": "path", "required": True, "schema": schema})
-        found += parameters.headers(self.method)
-        found += parameters.include(self.serializer_class)
+        found += parameters.header_parameters(self.method)
+        found += parameters.include_parameter(self.serializer_class)
         found += [self.sparse_fields(each) for each in reachable_serializers(self.serializer_class)]
         if self.action == "list":
-            found += parameters.filters(self.view.filterset_class.base_filters)
+            found += parameters.filter_parameters(self.view.filterset_class.base_filters)
             if self.view.sorts is not None:
-                found.append(parameters.sort(["id", *self.view.sorts]))
-            found += parameters.page()
+                found.append(parameters.sort_parameter(["id", *self.view.sorts]))
+            found += parameters.page_parameters()
         return found
 
     def sparse_fields(self, serializer_class: SerializerClass) -> Schema:
         name = f"fields_{type_of(serializer_class)}"
-        return self.component("parameters", name, lambda: parameters.sparse_fields(serializer_class))
+        return self.component("parameters", name, lambda: parameters.fields_parameter(serializer_class))
 
     def request_body(self) -> Schema | None:
         serializer_class = self.serializer_class
         if self.action in ("create", "partial_update"):
             new = self.action == "create"
             name = f"{'new' if new else 'changed'}_{self.type}"
-            schema = self.schema(name, lambda: resources.request_resource(serializer_class, new=new))
-            example = {"data": examples.request_resource(serializer_class, new=new)}
+            schema = self.schema(name, lambda: resources.request_schema(serializer_class, new=new))
+            example = {"data": examples.request_example(serializer_class, new=new)}
             return {"required": True, "content": responses.content(document_schema(schema), example)}
         if self.is_extra_action:
             id_schema = resources.nullable(resources.id_schema(serializer_class))
@@ -149,7 +149,7 @@ class AutoSchema(SpectacularAutoSchema):
 
     def success(self) -> Schema:
         _, description = ACTIONS.get(self.action, EXTRA_ACTION)
-        headers: Schema = dict(self.view.answer_headers.get(self.action, {}))
+        headers: Schema = dict(self.view.response_headers.get(self.action, {}))
         if self.action == "destroy":
             return {"204": responses.response(description, headers)}
         headers["ETag"] = responses.ETAG
@@ -194,11 +194,11 @@ class AutoSchema(SpectacularAutoSchema):
         name = type_of(serializer_class)
         return self.schema(
             f"{name}_with_meta" if metas else name,
-            lambda: resources.response_resource(serializer_class, metas),
+            lambda: resources.response_schema(serializer_class, metas),
         )
 
     def example(self) -> Schema:
-        example = examples.response_resource(self.serializer_class)
+        example = examples.response_example(self.serializer_class)
         metas = {name: schema["examples"][0] for name, schema in self.view.resource_meta.items()}
         return {**example, "meta": metas} if metas else example
 

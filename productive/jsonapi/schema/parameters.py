@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from productive.jsonapi.cursors import MAX_CURSOR
-from productive.jsonapi.filters import MAX_VALUES, NEGATIONS, Filter
+from productive.jsonapi.filters import MAX_VALUES, NEGATIONS, OperationFilter
 from productive.jsonapi.idempotency import MAX_LENGTH
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 from productive.jsonapi.parameters import MAX_INCLUDE_DEPTH
@@ -60,7 +60,7 @@ def query_parameter(name: str, schema: Mapping[str, Any], description: str, **me
     return parameter | members
 
 
-def headers(method: str) -> list[Schema]:
+def header_parameters(method: str) -> list[Schema]:
     return [
         {"name": name, "in": "header", "description": description, "schema": schema}
         for name, (methods, schema, description) in HEADERS.items()
@@ -71,7 +71,7 @@ def headers(method: str) -> list[Schema]:
 # --- of all operations ----------------------------------------------------------------------------
 
 
-def include(serializer_class: SerializerClass) -> list[Schema]:
+def include_parameter(serializer_class: SerializerClass) -> list[Schema]:
     paths = sorted(include_paths(serializer_class), key=lambda path: path.count("."))
     if not paths:
         return []
@@ -86,7 +86,7 @@ def include_paths(serializer_class: SerializerClass, depth: int = MAX_INCLUDE_DE
             yield f"{name}.{path}"
 
 
-def sparse_fields(serializer_class: SerializerClass) -> Schema:
+def fields_parameter(serializer_class: SerializerClass) -> Schema:
     resource_type, names = type_of(serializer_class), list(serializer_class.Meta.fields)
     schema = {"type": "array", "items": {"type": "string", "enum": names}}
     description = f"The attributes and relationships of `{resource_type}` to return; by default all"
@@ -96,9 +96,9 @@ def sparse_fields(serializer_class: SerializerClass) -> Schema:
 # --- of lists -------------------------------------------------------------------------------------
 
 
-def filters(base_filters: Mapping[str, Filter]) -> Iterator[Schema]:
+def filter_parameters(base_filters: Mapping[str, OperationFilter]) -> Iterator[Schema]:
     for name, a_filter in base_filters.items():
-        if not isinstance(a_filter, Filter):  # one of django-filter itself
+        if not isinstance(a_filter, OperationFilter):  # one of django-filter itself
             yield query_parameter(f"filter[{name}]", {"type": "string"}, a_filter.label or f"By {name}")
             continue
         needed = [f"filter[{other}]" for other in a_filter.needs(base_filters)]
@@ -114,7 +114,7 @@ def filters(base_filters: Mapping[str, Filter]) -> Iterator[Schema]:
             yield query_parameter(f"filter[{name}]{suffix}", schema, description, **members)
 
 
-def filter_schema(a_filter: Filter, operation: str) -> Schema:
+def filter_schema(a_filter: OperationFilter, operation: str) -> Schema:
     value = dict(a_filter.value_schema)
     if a_filter.takes_one_value or not a_filter.splits_at_commas:
         return value
@@ -124,13 +124,13 @@ def filter_schema(a_filter: Filter, operation: str) -> Schema:
     return schema
 
 
-def sort(names: list[str]) -> Schema:
+def sort_parameter(names: list[str]) -> Schema:
     values = [f"{sign}{name}" for name in names for sign in ("", "-")]
     schema = {"type": "array", "items": {"type": "string", "enum": values}, "minItems": 1}
     return query_parameter("sort", schema, "The order of the list; with a minus, descending")
 
 
-def page() -> Iterator[Schema]:
+def page_parameters() -> Iterator[Schema]:
     # Without a schema default: Swagger UI would send it, also together with page[after].
     yield query_parameter(
         "page[number]", POSITIVE_INTEGER, "The page, from 1, which is the default. The response has a total"

@@ -21,17 +21,17 @@ SerializerClass = type[ModelSerializer]
 
 ID_STRING: Schema = {"type": "string", "pattern": f"^{ID.pattern}$", "examples": ["12"]}
 POSITIVE_INTEGER: Schema = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
-DATE_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$"
+DATE_TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$"
 # The database can't store NUL.
-TEXT, NOT_BLANK = r"^[^\u0000]*$", r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
-BLANK: Schema = {"type": "string", "pattern": r"^\s*$"}
+TEXT_PATTERN, NOT_BLANK_PATTERN = r"^[^\u0000]*$", r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+BLANK_STRING: Schema = {"type": "string", "pattern": r"^\s*$"}
 IGNORED = "Read only. A request may contain it, as in a response; it is ignored."
 
 # Type of a model field: schema and example of its values. The first match counts.
-FIELDS: tuple[tuple[type[models.Field[Any, Any]], Schema, Any], ...] = (
+FIELD_SCHEMAS: tuple[tuple[type[models.Field[Any, Any]], Schema, Any], ...] = (
     (
         models.DateTimeField,
-        {"type": "string", "format": "date-time", "pattern": DATE_TIME},
+        {"type": "string", "format": "date-time", "pattern": DATE_TIME_PATTERN},
         "2026-11-23T09:30:00.000+01:00",
     ),
     (models.DateField, {"type": "string", "format": "date"}, "2026-11-23"),
@@ -106,7 +106,7 @@ def description_and_example(serializer_class: SerializerClass, name: str) -> tup
         methods = " and ".join(f"`{verb}`" for verb in moment.verbs)
         return f"The moment it was {moment.done}; null while it is {moment.unset}. Changed by {methods}", None
     if field.default in (NOT_PROVIDED, None) or callable(field.default):
-        example = next(example for kind, _, example in FIELDS if isinstance(field, kind))
+        example = next(example for kind, _, example in FIELD_SCHEMAS if isinstance(field, kind))
     else:
         example = field.default
     description = CREATED_AT if name == "created_at" else str(field.help_text).rstrip(".")
@@ -123,7 +123,7 @@ def attribute_schema(serializer_class: SerializerClass, name: str) -> Schema:
     if name in declared:
         return dict(declared[name])
     field = model_field(serializer_class, name)
-    schema = next(schema for kind, schema, _ in FIELDS if isinstance(field, kind))
+    schema = next(schema for kind, schema, _ in FIELD_SCHEMAS if isinstance(field, kind))
     if isinstance(field, models.CharField) and field.max_length:
         schema = {**schema, "maxLength": field.max_length}
     return nullable(schema) if field.null else dict(schema)
@@ -141,9 +141,9 @@ def request_attribute(serializer_class: SerializerClass, name: str) -> Schema:
     schema = attribute_schema(serializer_class, name)
     column = model_field(serializer_class, name)
     if isinstance(column, models.EmailField) and column.null:
-        schema = {"anyOf": [schema, BLANK]}  # a blank address is stored as null
+        schema = {"anyOf": [schema, BLANK_STRING]}  # a blank address is stored as null
     elif isinstance(column, models.CharField | models.TextField):
-        schema["pattern"] = TEXT if field.allow_blank else NOT_BLANK
+        schema["pattern"] = TEXT_PATTERN if field.allow_blank else NOT_BLANK_PATTERN
     if isinstance(column, models.IntegerField):
         schema = {"anyOf": [schema, ID_STRING]}
     return described(schema, serializer_class, name)
@@ -233,7 +233,7 @@ def required_foreign_key(name: str) -> Schema:
 # --- resource objects -----------------------------------------------------------------------------
 
 
-def response_resource(serializer_class: SerializerClass, meta: Schema) -> Schema:
+def response_schema(serializer_class: SerializerClass, meta: Schema) -> Schema:
     """Return the schema of a resource object in a response; `fields[…]` may leave out members of it."""
     properties: Schema = {"type": {"const": type_of(serializer_class)}, "id": id_schema(serializer_class)}
     for member, names, schema_of in (
@@ -248,7 +248,7 @@ def response_resource(serializer_class: SerializerClass, meta: Schema) -> Schema
     return {"type": "object", "required": ["type", "id"], "properties": properties}
 
 
-def request_resource(serializer_class: SerializerClass, *, new: bool) -> Schema:
+def request_schema(serializer_class: SerializerClass, *, new: bool) -> Schema:
     """Return the schema of a resource object in a request, for a new record or for a change."""
     links = relationships(serializer_class)
     values = {name: request_attribute(serializer_class, name) for name in attributes(serializer_class)}

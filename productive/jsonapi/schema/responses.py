@@ -41,13 +41,13 @@ def header(description: str, *, required: bool = True, **schema: Any) -> Schema:
     return {"description": description, "required": required, "schema": {"type": "string", **schema}}
 
 
-SECONDS: Schema = {"type": "integer", "minimum": 0}
-RETRY_AFTER = header("Seconds to wait", **SECONDS)
+SECONDS_SCHEMA: Schema = {"type": "integer", "minimum": 0}
+RETRY_AFTER = header("Seconds to wait", **SECONDS_SCHEMA)
 ERROR_HEADERS: Mapping[int, Schema] = {
     401: {"WWW-Authenticate": header("The header to send the token in")},
     429: {
         "Retry-After": RETRY_AFTER,
-        "X-RateLimit-Reset": header("When the limit ends, in seconds since 1970", **SECONDS),
+        "X-RateLimit-Reset": header("When the limit ends, in seconds since 1970", **SECONDS_SCHEMA),
     },
     503: {"Retry-After": RETRY_AFTER},
 }

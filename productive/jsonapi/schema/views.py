@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 from productive.jsonapi.etags import known_tags
 from productive.jsonapi.renderers import JSONRenderer, dump
 
-MEDIA_TYPE = "application/vnd.oai.openapi+json"
+OPENAPI_MEDIA_TYPE = "application/vnd.oai.openapi+json"
 CACHE_CONTROL = "public, max-age=300"
 # Swagger UI's style sheet has its icons as data URLs.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -75,7 +75,7 @@ class DocumentView(APIView):
 
     def get(self, request: Request) -> HttpResponse:
         body, etag = serialized_document()
-        headers = {"Cache-Control": CACHE_CONTROL, "Content-Type": MEDIA_TYPE, "ETag": etag}
+        headers = {"Cache-Control": CACHE_CONTROL, "Content-Type": OPENAPI_MEDIA_TYPE, "ETag": etag}
         # In a compressed response, Django makes the tag a weak one.
         if not known_tags(request.headers.get("If-None-Match", "")).isdisjoint(("*", etag)):
             return HttpResponse(status=304, headers={**headers, "Vary": "Accept-Encoding"})

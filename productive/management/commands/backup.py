@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from productive.management.backups import kind_of_backup, published
+from productive.management.backups import atomic_file, kind_of_backup
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *, file: Path, force: bool, **options: Any) -> None:
         backup = kind_of_backup()
-        with published(file, overwrite=force) as partial:
+        with atomic_file(file, overwrite=force) as partial:
             backup.save(partial)
             backup.check(partial)
             if not backup.applied(partial):

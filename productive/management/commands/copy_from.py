@@ -22,7 +22,7 @@ from productive.database.row_counts import RowCount
 SOURCE, TARGET = "copied_from", "default"
 # In the order of their foreign keys. Sessions and failed sign-ins are not copied.
 APPS = ("auth", "accounts", "catalog", "assignments")
-BATCH_SIZE = 2000
+ROWS_PER_INSERT = 2000
 
 
 class Command(BaseCommand):
@@ -81,8 +81,8 @@ class Command(BaseCommand):
             if permission.natural_key() in ids
         }
         for model in copied:
-            rows, count = rows_of(model, permission_ids), 0
-            while batch := list(islice(rows, BATCH_SIZE)):
+            rows, count = source_rows(model, permission_ids), 0
+            while batch := list(islice(rows, ROWS_PER_INSERT)):
                 count += len(model._base_manager.using(TARGET).bulk_create(batch))
             self.stdout.write(f"{count:>9,} {model._meta.verbose_name_plural}")
         self.reset_sequences(copied)
@@ -135,10 +135,12 @@ def permissions(database: str) -> Any:
     return Permission.objects.using(database).select_related("content_type")
 
 
-def rows_of(model: type[models.Model], permission_ids: dict[int, int]) -> Iterator[models.Model]:
+def source_rows(model: type[models.Model], permission_ids: dict[int, int]) -> Iterator[models.Model]:
     """Yield the rows of the source, with the ids that permissions have in the target."""
     names = [field.attname for field in model._meta.concrete_fields]
-    for values in model._base_manager.using(SOURCE).order_by("pk").values_list(*names).iterator(BATCH_SIZE):
+    for values in (
+        model._base_manager.using(SOURCE).order_by("pk").values_list(*names).iterator(ROWS_PER_INSERT)
+    ):
         row = dict(zip(names, values, strict=True))
         if "permission_id" in row:
             if row["permission_id"] not in permission_ids:

@@ -33,7 +33,7 @@ ENVIRONMENT = {
 }
 
 
-def become_server(port: int) -> None:
+def exec_gunicorn(port: int) -> None:
     """Replace this process by gunicorn, so that stopping one stops the other. Never return."""
     connections.close_all()
     # manage.py lifts these limits for commands; the server needs those of the settings.
@@ -48,7 +48,7 @@ def become_server(port: int) -> None:
 
 class Command(BaseCommand):
     help = "Migrate, seed, create a login and an API token, and serve on this machine only."
-    serve = staticmethod(become_server)
+    serve = staticmethod(exec_gunicorn)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
@@ -90,7 +90,7 @@ class Command(BaseCommand):
             return Organization.objects.filter(name=agency.NAME)[0]
         organization = Organization.objects.first()
         if organization is None:
-            organization = Organization.objects.create(name="Demo", time_zone=agency.TIME_ZONE)
+            organization = Organization.objects.create(name="Demo", time_zone=agency.AGENCY_TIME_ZONE)
         return organization
 
     def create_login(self) -> str:

@@ -13,7 +13,7 @@ from django.db import connections
 
 # The key of an advisory lock that only this command takes.
 KEY = 7_063_842_915
-RETRY_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
 class Command(migrate.Command):
@@ -39,7 +39,7 @@ class Command(migrate.Command):
                 if not is_waiting:
                     self.stdout.write("Waiting for another process that runs migrate.")
                 is_waiting = True
-                time.sleep(RETRY_SECONDS)
+                time.sleep(POLL_SECONDS)
             try:
                 yield
             finally:
