@@ -1,4 +1,4 @@
-"""PostgreSQL connections: a check that costs no query, and prepared statements that survive migrations."""
+"""Check PostgreSQL connections, and prepare statements that can expire."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any, Self
 import psycopg
 from psycopg.errors import FeatureNotSupported
 
-# How long a connection that was cut silently, as by a firewall, may go unnoticed before it is used.
+# A connection that is cut silently, as by a firewall, is noticed at the latest after this time.
 TRUSTED_SECONDS = 30
 
 
 class PooledConnection(psycopg.Connection[Any]):
     """A connection that the pool checks without a query, most of the time.
 
-    A server that stops, restarts or ends a session says so on the socket. So the check sends a query only if
-    something has arrived on the socket or the last query was long ago.
+    A server that stops, restarts or ends a session closes the socket. So the check sends a query only if
+    something has arrived on the socket, or if the last query was more than TRUSTED_SECONDS ago.
     """
 
     _pool: Any = None
     checked_at = float("-inf")
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
-        """Run the pool's check, which is an empty query; other queries use cursors of their own.
+        """Run the empty query with which the pool checks a connection.
 
-        If one connection is dead, the server went away, and the others are dead, too. The pool would try them
-        one after another, with growing pauses, and give up after the third; so all of them are dropped.
+        If one connection is dead, the server has stopped, and the others are dead, too. The pool would try
+        them one by one, with growing pauses, and fail after the third; so drop all of them.
         """
         if query == "":
             now = time.monotonic()
@@ -43,10 +43,10 @@ class PooledConnection(psycopg.Connection[Any]):
 
 
 class Cursor(psycopg.Cursor[Any]):
-    """A cursor whose prepared statements survive a migration by another process.
+    """A cursor whose prepared statements survive a migration.
 
-    PostgreSQL rejects a prepared statement once one of its columns has another type. Outside a transaction,
-    the statement is then run again without its plan. Within one that is impossible, so none is prepared.
+    PostgreSQL rejects a prepared statement when the type of one of its columns has changed. Outside of a
+    transaction, prepare it again then. In a transaction this is impossible, so don't prepare any.
     """
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Self:
@@ -55,13 +55,13 @@ class Cursor(psycopg.Cursor[Any]):
         try:
             return super().execute(query, params, **kwargs)
         except FeatureNotSupported:
-            # psycopg then forgets which statements it has prepared.
+            # psycopg clears its own cache of prepared statements, too.
             super().execute("DEALLOCATE ALL")
             return super().execute(query, params, **kwargs)
 
 
 def is_silent(socket: int) -> bool:
-    """Return whether nothing has arrived on the socket, not even its end."""
+    """Return whether nothing has arrived on the socket, not even its close."""
     poller = poll()
     poller.register(socket, POLLIN)
     return not poller.poll(0)

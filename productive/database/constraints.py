@@ -1,4 +1,4 @@
-"""Database constraints whose violation is reported at one field of the record."""
+"""Constraints whose violation is reported at one field of the record."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from productive.database.query_cache import CompiledQuery
 
 
 class Blame:
-    """Mixin: report the violation at the field `blame` instead of at the whole record."""
+    """Mixin: report a violation at the field `blame`, not at the record."""
 
     def __init__(self, *args: Any, blame: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.blame = blame
 
     def validate(self, *args: Any, **kwargs: Any) -> None:
-        """Raise ValidationError({blame: [violation_error_message]}) if the instance violates it."""
+        """Raise ValidationError for the field `blame`."""
         try:
             super().validate(*args, **kwargs)  # type: ignore[misc]
         except ValidationError as error:
@@ -49,9 +49,10 @@ class UniqueTogether(Blame, models.UniqueConstraint):
         exclude: Any = None,
         using: str = DEFAULT_DB_ALIAS,
     ) -> None:
-        """Look for another row with the same values, with cached SQL if all of these are plain columns.
+        """Look for another row with the same values.
 
-        Everything else, the error included, is Django's own validation.
+        Use cached SQL if all of them are plain columns. Otherwise, and to raise the error, call Django's own
+        validation.
         """
         fields: list[Any] = [model._meta.get_field(name) for name in self.fields]
         values = [getattr(instance, field.attname) for field in fields]
@@ -63,14 +64,14 @@ class UniqueTogether(Blame, models.UniqueConstraint):
             and all(map(is_stored_unchanged, fields, values))
         ):
             found = rows_with(model, tuple(field.attname for field in fields), *map(type, values))
-            # A new record has no row yet: one with its id is another record.
+            # A record that is being added has no row yet, so a row with its id is another record.
             if all(pk == instance.pk and not instance._state.adding for (pk,) in found.rows(*values)):
                 return
         super().validate(model, instance, exclude, using)
 
 
-# The Python type that a column stores without conversion. Smaller integer fields are left out: the cache of
-# compiled SQL has no placeholder that fits them.
+# Model field → the Python type that it stores without conversion. Smaller integers are missing, because the
+# placeholder of `CompiledQuery` doesn't fit them.
 STORED_TYPES = {
     models.BigAutoField: int,
     models.BigIntegerField: int,
@@ -81,9 +82,9 @@ STORED_TYPES = {
 
 
 def is_stored_unchanged(field: Any, value: Any) -> bool:
-    """Return whether the value has the column's own type: neither True nor "1" is the number 1."""
+    """Return whether the value has the column's own type."""
     stored = STORED_TYPES.get(type(field.target_field if field.is_relation else field))
-    return type(value) is stored
+    return type(value) is stored  # True and "1" are not int.
 
 
 @lru_cache(maxsize=256)
@@ -104,12 +105,12 @@ class Check(Blame, models.CheckConstraint):
 class SameOrganization(BaseConstraint):
     """Restrict a foreign key to rows of the record's own organization.
 
-    This is a second foreign key in the database, (organization, field) → (organization, id). It rejects a
-    link across organizations from any program, and from bulk_create() and update().
+    This is a second foreign key in the database, (organization, field) → (organization, id). It rejects links
+    across organizations from any program, including bulk_create() and update().
 
-    PostgreSQL checks it with each statement, unlike Django's own foreign keys, which it checks at commit: if
-    the parent was deleted meanwhile, save() raises IntegrityError and can be retried. SQLite checks it at
-    commit, because a flush empties tables in any order; its writers never run at the same time.
+    PostgreSQL checks it immediately, so that save() raises IntegrityError, and can be retried, if the parent
+    was deleted in the meantime. Django's own foreign keys are checked at commit. SQLite checks this one at
+    commit, too, because a flush empties tables in any order; it never has two writers at the same time.
     """
 
     default_violation_error_message = "belongs to another organization"
@@ -125,7 +126,7 @@ class SameOrganization(BaseConstraint):
         exclude: Any = None,
         using: str = DEFAULT_DB_ALIAS,
     ) -> None:
-        """Raise ValidationError at the field if the related row belongs to another organization."""
+        """Raise ValidationError if the related row has another organization."""
         if exclude and self.field in exclude:
             return
         if None in (instance.organization_id, getattr(instance, f"{self.field}_id")):  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Share state between the parts of one request, or of one command, that have no request at hand."""
+"""Keep the state of a request for code that doesn't get it as an argument."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from uuid import UUID
 class RequestState:
     # None for a command.
     request: Any = None
-    # Shared by all recorded changes; None until the first of them.
+    # Set by the first recorded change; all later ones share it.
     change_set: UUID | None = None
-    # Organizations that the signed-in user works in; None until they are read.
+    # Organizations of the signed-in user; None until they are read.
     organizations: list[Any] | None = None
 
 
@@ -24,7 +24,7 @@ _current: ContextVar[RequestState] = ContextVar("request_state")
 
 
 def current_state() -> RequestState:
-    """Return the state of the current request; outside of requests, of the thread."""
+    """Return the state of the request or, outside of one, of the thread."""
     try:
         return _current.get()
     except LookupError:

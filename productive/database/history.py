@@ -1,8 +1,8 @@
-"""Record who changed what, when and through what; simple_history stores the entries.
+"""Record who changed what, when and how, with simple_history.
 
 An entry is written in the transaction of its change, outlives the object and contains no secret. Recorded
-models inherit from `Recorded` (recorded.py). simple_history alone writes one INSERT for each row of a
-cascade, doesn't record rows whose foreign key is set to null, and records saves that change nothing.
+models inherit from `Recorded` (recorded.py). Without this module, simple_history writes one INSERT for each
+row of a cascade, misses rows whose foreign key is set to null, and records saves that change nothing.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from productive.database.signals import changed
 MAX_VIA_LENGTH = 300
 ENTRIES_PER_INSERT = 1000
 
-# --- Who made a change, and what belongs together -------------------------------------------------
+# --- Change sets, users and sources ---------------------------------------------------------------
 
 
 def current_change_set() -> UUID:
-    """Return the id that all changes of the current request, or of the thread's commands, share."""
+    """Return the id that all changes of the request or command share."""
     state = current_state()
     if state.change_set is None:
         state.change_set = uuid4()
@@ -42,7 +42,7 @@ def current_change_set() -> UUID:
 
 @contextmanager
 def change_set() -> Iterator[UUID]:
-    """Record the changes within it as one change set. A request has one anyway."""
+    """Record all changes in this context as one change set."""
     state = current_state()
     before, state.change_set = state.change_set, uuid4()
     try:
@@ -52,13 +52,13 @@ def change_set() -> Iterator[UUID]:
 
 
 def current_user(**kwargs: Any) -> Any:
-    """Return the user of the current request; None for a command or an anonymous request."""
+    """Return the signed-in user of the current request, or None."""
     user = getattr(current_state().request, "user", None)
     return user if user is not None and user.is_authenticated else None
 
 
 def current_via() -> str:
-    """Return where a change comes from: the admin, the named API token, or a user's command line."""
+    """Return the source of a change, such as "admin" or "API: <token>"."""
     request = current_state().request
     if request is None:
         return command_line()
@@ -70,7 +70,7 @@ def current_via() -> str:
 def command_line() -> str:
     try:
         user = getuser()
-    except (KeyError, OSError):  # a user id without a name, as in a container
+    except (KeyError, OSError):  # The user id has no name, as in a container.
         return "command line"
     # The name comes from the environment and can contain any bytes.
     return f"command line ({user.encode(errors='replace').decode()})"[:MAX_VIA_LENGTH]
@@ -80,9 +80,9 @@ def command_line() -> str:
 
 
 class Change(HistoricalChanges, models.Model):
-    """Base of all entries: what they have besides the columns of their model."""
+    """Base class of all entries. They also have the columns of their model."""
 
-    # Shared by the changes of one request or command, so that they are shown and undone together.
+    # Changes of one request or command share it, and are shown and undone together.
     change_set = models.UUIDField(default=current_change_set, editable=False)
     via = models.CharField(max_length=MAX_VIA_LENGTH, default=current_via, editable=False)
 
@@ -98,7 +98,7 @@ class Change(HistoricalChanges, models.Model):
         included_fields: Iterable[str] | None = None,
         **kwargs: Any,
     ) -> ModelDelta:
-        """Compare all fields by default, also those that aren't editable, such as `archived_at`."""
+        """Compare all fields by default, also those that aren't editable."""
         if included_fields is None:
             included_fields = [field.name for field in self.tracked_fields]
         return super().diff_against(old_history, excluded_fields, included_fields, **kwargs)
@@ -116,34 +116,34 @@ class History(HistoricalRecords):
             excluded_fields=list(excluded_fields),
             get_user=current_user,
             history_id_field=models.BigAutoField(),
-            # Describes what no column shows, such as the permissions of a user.
+            # For changes that no column shows, such as the permissions of a user.
             history_change_reason_field=models.TextField(null=True),
             # A change is recorded even if its user is deleted at the same time.
             user_db_constraint=False,
         )
-        # Change overrides a method of HistoricalChanges, which the option `bases` would put before it.
+        # Not the option `bases`, which would put HistoricalChanges first; Change overrides its method.
         self.bases = (Change,)
 
     def fields_included(self, model: Any) -> list[models.Field]:
-        """Return the columns only: a join by other columns stores nothing of its own."""
+        """Return the fields with a column. A ForeignObject has none."""
         return [field for field in super().fields_included(model) if field.concrete]
 
     def copy_fields(self, model: Any) -> dict[str, Any]:
-        """Copy the fields without the model's indexes, and editable, which `diff_against` requires."""
+        """Copy the fields without indexes, and editable for `diff_against`."""
         fields: dict[str, Any] = super().copy_fields(model)
         for field in fields.values():
             field.db_index, field.editable = False, True
         return fields
 
     def get_meta_options(self, model: Any) -> dict[str, Any]:
-        """Index entries by object, organization and date, newest first, and by change set."""
+        """Index entries by object, organization, date and change set."""
         by_date = ["history_date", "history_id"]
         owners = dict.fromkeys(["id", model.owner or "id"])
         indexes = [*([owner, *by_date] for owner in owners), by_date, ["change_set"]]
         return {
             **super().get_meta_options(model),
             "indexes": [models.Index(fields=fields) for fields in indexes],
-            # A user who can view an object can view its history; nobody can change it.
+            # The permission to view an object includes its history. No permission allows changing it.
             "default_permissions": (),
         }
 
@@ -157,7 +157,7 @@ class History(HistoricalRecords):
         record(type(instance), [instance], history_type)
 
     def pre_delete(self, instance: Any, origin: Any = None, **kwargs: Any) -> None:
-        """Gather the row, and the rows whose foreign key to it is set to null."""
+        """Collect the row, and the rows whose foreign key to it is set to null."""
         super().pre_delete(instance, **kwargs)
         deletion = deletion_of(origin) or Deletion()
         deletion.add(instance, "-")
@@ -168,11 +168,11 @@ class History(HistoricalRecords):
                     setattr(row, name, None)
                     deletion.add(row, "~")
         if deletion is not deletion_of(origin):
-            # Deleted by a manager that doesn't gather: by one of Django's, or of a model that isn't recorded.
+            # The origin is a queryset or a model that isn't recorded, so it has no `deletion`.
             deletion.record()
 
     def post_delete(self, instance: Any, origin: Any = None, **kwargs: Any) -> None:
-        """Record the whole deletion with its first row: Django sends all `pre_delete` before any of these."""
+        """Record the whole deletion, after all `pre_delete` signals."""
         if deletion := deletion_of(origin):
             deletion.record()
 
@@ -182,12 +182,13 @@ def is_recorded(model: Any) -> bool:
 
 
 def history_of(model: Any) -> Any:
-    """Return the model of the entries. `model.history.model` builds a manager class each time."""
+    """Return the model of the entries."""
+    # `model.history.model` is slow: it creates a manager class.
     return vars(model)["history"].model
 
 
 def is_changed(instance: Any, fields: Iterable[Any], update_fields: frozenset[str] | None) -> bool:
-    """Return whether the saved ones of these fields differ from the latest entry."""
+    """Return whether the fields that were saved differ from the latest entry."""
     saved = [
         field
         for field in fields
@@ -211,8 +212,8 @@ def latest_entry(history: Any, names: tuple[str, ...]) -> CompiledQuery:
 
 
 def comparable(field: Any, value: Any) -> Any:
-    """Return the value as the database would return it. JSON tells true from 1, which Python doesn't."""
-    if isinstance(field, models.JSONField):
+    """Return the value as the database would return it."""
+    if isinstance(field, models.JSONField):  # As text, because 1 equals True in Python.
         return json.dumps(value, sort_keys=True)
     return field.to_python(value)
 
@@ -221,7 +222,7 @@ def comparable(field: Any, value: Any) -> Any:
 
 
 class Deletion:
-    """What one call of delete() deletes ("-") and sets to null ("~")."""
+    """Rows that a call of delete() deletes ("-") or sets to null ("~")."""
 
     def __init__(self) -> None:
         self.rows: dict[tuple[Any, str], dict[Any, models.Model]] = defaultdict(dict)
@@ -237,13 +238,13 @@ class Deletion:
 
 
 def deletion_of(origin: Any) -> Deletion | None:
-    """Return the deletion that `origin`, the argument of Django's signals, has begun."""
+    """Return the deletion of `origin`, an argument of Django's signals."""
     deletion: Deletion | None = getattr(origin, "deletion", None)
     return deletion
 
 
 def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
-    """Record rows in their state in memory: "+" created, "~" changed, "-" deleted."""
+    """Record rows in memory as created ("+"), changed ("~") or deleted ("-")."""
     history = history_of(model)
     now, names = timezone.now(), [field.attname for field in history.tracked_fields]
     entries = [
@@ -256,7 +257,7 @@ def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
         )
         for row in rows
     ]
-    if len(entries) == 1:  # by far the most frequent
+    if len(entries) == 1:  # The most frequent case.
         insert(entries[0])
     else:
         history._default_manager.bulk_create(entries, batch_size=ENTRIES_PER_INSERT)
@@ -266,9 +267,9 @@ def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
 
 
 def record_rows(rows: models.QuerySet[Any], history_type: str, *, date: Any, **values: Any) -> None:
-    """Record rows in their state in the database, in one INSERT … SELECT.
+    """Record rows with their values in the database, in one INSERT … SELECT.
 
-    `date` is a moment, or F() of the column that has it. `values` replaces columns.
+    `date` is a datetime, or F() of a column. `values` overrides columns.
     """
     model: Any = rows.model
     history = history_of(model)
@@ -288,7 +289,7 @@ def record_rows(rows: models.QuerySet[Any], history_type: str, *, date: Any, **v
     quote = connection.ops.quote_name
     names = ", ".join(quote(opts.get_field(name).column) for name in columns)
     with connection.cursor() as cursor:
-        # Names from the models, and the ORM's own statement: no part of it comes from outside.
+        # Safe from injection: only names of models and a statement of the ORM.
         cursor.execute(f"INSERT INTO {quote(opts.db_table)} ({names}) {select}", params)
     if model.owner and changed.has_listeners(model):
         owners = rows.order_by().values_list(model.owner, flat=True).distinct()

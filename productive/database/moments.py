@@ -1,4 +1,4 @@
-"""Moments since when a record is archived, closed or revoked; null while it isn't."""
+"""Times at which records were archived, closed or revoked."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from django.utils import timezone
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """What a model's nullable DateTimeField is called, and its only writes.
+    """A nullable DateTimeField: its name, its words, and its writes.
 
-    Declared once, as `moment` of the model. Its methods, bulk actions, filters, labels, change list and the
-    API's document read it.
+    A model declares it as `moment`. The model's methods, the admin and the API use it.
     """
 
     field: str
-    # What a record is while it is set ("archived") and while it is null ("active").
+    # The state of a record while the field is set ("archived"), and while it is null ("active").
     done: str
     unset: str
-    # What was done when it was cleared: "restored".
+    # The past participle for clearing it: "restored".
     undone: str
-    # The model's methods that set and clear it, which the API has too: "archive", "restore".
+    # The model's methods that set and clear it, which are also actions of the API: "archive", "restore".
     verbs: tuple[str, ...]
 
     @property
@@ -46,7 +45,7 @@ class Moment:
             record.save(update_fields=[self.field])
 
     def set_all(self, rows: Any) -> int:
-        """Set it for those rows that have none. Return their number."""
+        """Set it for the rows where it is null. Return their number."""
         return int(rows.filter(self.is_null).update_recorded(**{self.field: timezone.now()}))
 
     def clear_all(self, rows: Any) -> int:

@@ -1,7 +1,7 @@
-"""Querysets that know that they select all rows of an organization.
+"""Querysets that record whether they select all rows of organizations.
 
-How many these are is stored (`row_counts`), and an index has them in the order of their ids. The queryset
-notes the fact where it is built, as the value `owned_rows`; a filter drops it.
+The number of these rows is stored (`row_counts`), and an index has them in the order of their ids. A queryset
+with any other filter has no `owned_rows`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ AnyQuerySet = TypeVar("AnyQuerySet", bound=models.QuerySet[Any, Any])
 
 
 class OwnedRows(NamedTuple):
-    """All rows of these organizations, or of all organizations where None."""
+    """All rows of these organizations; None means all organizations."""
 
     organizations: list[int] | None
     ordering: tuple[Any, ...]
 
     @property
     def direction(self) -> int:
-        """1 if the rows are ordered by ascending id, -1 if by descending id, else 0."""
+        """Return 1 if ordered by ascending id, -1 if descending, else 0."""
         first = self.ordering[0] if self.ordering else None
         if isinstance(first, OrderBy):
             first = ("-" if first.descending else "") + getattr(first.expression, "name", "")
@@ -34,10 +34,10 @@ class OwnedRows(NamedTuple):
 
 
 class OwnedRowsQuerySet(RecordedQuerySet[M_co]):
-    """Carry `owned_rows` from the manager on, through the methods below and no others.
+    """Keep `owned_rows` through the methods below, and drop it in all others.
 
-    A new queryset selects every row. A clone has no `owned_rows`, so that a method which isn't listed here
-    costs speed at worst. Code that changes `query` in place bypasses this.
+    A new queryset selects every row. Since clones have no `owned_rows`, a method that is missing here only
+    costs speed. Code that changes `query` in place is not supported.
     """
 
     owned_rows: OwnedRows | None = None
@@ -48,7 +48,7 @@ class OwnedRowsQuerySet(RecordedQuerySet[M_co]):
             self.owned_rows = OwnedRows(None, tuple(model._meta.ordering))
 
     def filter_organizations(self, ids: list[int], **lookup: Any) -> Self:
-        """Filter by a lookup that selects all rows of the organizations with these ids."""
+        """Filter by a lookup that selects all rows of these organizations."""
         rows = self.filter(**lookup)
         if self.owned_rows and self.owned_rows.organizations is None:
             rows.owned_rows = self.owned_rows._replace(organizations=ids)
@@ -59,7 +59,7 @@ class OwnedRowsQuerySet(RecordedQuerySet[M_co]):
 
     def filter(self, *args: Any, **kwargs: Any) -> Self:
         rows = super().filter(*args, **kwargs)
-        # The admin's lists always filter, if only by an empty Q().
+        # The change lists of the admin always filter, at least by an empty Q().
         return rows if any(args) or kwargs else self._carry(rows)
 
     def select_related(self, *fields: Any) -> Self:
@@ -77,18 +77,22 @@ class OwnedRowsQuerySet(RecordedQuerySet[M_co]):
 
 
 def owned_rows(queryset: models.QuerySet[Any, Any]) -> OwnedRows | None:
-    """Return whose rows the queryset selects in full; None if it selects some of them or isn't known to."""
+    """Return the organizations whose rows the queryset selects in full.
+
+    Return None if that isn't known.
+    """
     rows: OwnedRows | None = getattr(queryset, "owned_rows", None)
     return rows
 
 
 def scan_by_id(queryset: AnyQuerySet, direction: int, after: int | None = None) -> AnyQuerySet:
-    """Return what follows the id `after` in a queryset ordered by id in this direction.
+    """Return the rows after the id `after`, in the order of their ids.
 
-    All rows of one organization are read along the index (organization, id). PostgreSQL may assume that
-    they are spread over the whole table, and pass over the rows of all others to find the first of them. It
-    doesn't if the order begins with the organization; but it drops a column that equals one value from the
-    order, so the condition is a range.
+    `direction` is 1 or -1, as in `OwnedRows`.
+
+    PostgreSQL may assume that the rows of one organization are spread over the whole table, and search them
+    in the rows of all organizations. It uses the index (organization, id) if the order begins with the
+    organization; but it drops a column that equals one value from the order, so the condition is a range.
     """
     rows = owned_rows(queryset)
     organizations = rows.organizations if rows else None
@@ -111,7 +115,7 @@ def scan_by_id(queryset: AnyQuerySet, direction: int, after: int | None = None) 
 
 
 def compared(columns: Sequence[str], operator: str, values: Sequence[Value]) -> Q:
-    """Return a condition such as (a, b) > (1, 2): one place in an index of these columns."""
+    """Return a condition such as (a, b) > (1, 2), which can use an index."""
     return Q(
         Func(
             Func(*map(F, columns), template="(%(expressions)s)"),

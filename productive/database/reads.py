@@ -1,4 +1,4 @@
-"""Where API requests read: the default database, unless the hooks say otherwise."""
+"""Let another module choose the database that API requests read from."""
 
 from __future__ import annotations
 
@@ -12,25 +12,21 @@ from django.db.models import Expression
 T = TypeVar("T")
 
 
-def read_here(token: Any, read: Callable[[], Any]) -> Any:
-    return read()
-
-
 @dataclass
 class ReadHooks:
-    """Set at start by a module that moves reads elsewhere, such as to a replica."""
+    """Hooks that another module can set at start."""
 
     # Expressions to annotate each API token with, by name.
     token_annotations: dict[str, Expression] = field(default_factory=dict)
     # Called with the request's token and the function that reads.
-    run: Callable[[Any, Callable[[], Any]], Any] = read_here
+    run: Callable[[Any, Callable[[], Any]], Any] = lambda token, read: read()
 
 
 hooks = ReadHooks()
 
 
 def read_only(method: Callable[..., T]) -> Callable[..., T]:
-    """Decorate a view's method that only reads, so that a hook can choose the database."""
+    """Decorate a view method that only reads, so that `hooks.run` runs it."""
 
     @wraps(method)
     def decorated(view: Any, *args: Any, **kwargs: Any) -> T:

@@ -1,4 +1,4 @@
-"""Base classes of recorded models: their saves, deletions and bulk updates leave entries in the history."""
+"""Base classes of models whose changes are recorded in the history."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
 class RecordedQuerySet(models.QuerySet[M_co]):
-    """Like Django, bulk_create(), bulk_update() and update() call no save(): call `record()` after them."""
+    """A queryset that records deletions; after bulk writes, call `record()`."""
 
     deletion: Deletion | None = None
 
     def delete(self) -> Any:
-        """Delete the rows, and record them with what is deleted or set to null because of them."""
+        """Delete and record the rows, and those that depend on them."""
         self.deletion = Deletion()
         try:
             return super().delete()
         finally:
             self.deletion = None
 
-    # As Django's: a template must not call it, and a manager doesn't have it.
+    # As in Django's queryset: templates can't call it, and managers don't have it.
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
 
     def update_recorded(self, **values: Any) -> int:
-        """Update the rows and record each as changed, in two statements. Return the number of rows."""
+        """Update the rows and record each as changed, in two statements.
+
+        Return the number of rows.
+        """
         self._for_write = True
         history, now = history_of(self.model), timezone.now()
         with transaction.atomic(using=self.db, savepoint=False):
             record_rows(self.select_for_update(of=("self",)), "~", date=now, **values)
-            # Update what was recorded: by now, other rows can match the conditions.
+            # Update the recorded rows, because other rows may match the conditions now.
             entries = history._default_manager.filter(change_set=current_change_set(), history_date=now)
             return self.model._default_manager.filter(pk__in=entries.values("id")).update(**values)
 
@@ -43,9 +46,9 @@ class RecordedQuerySet(models.QuerySet[M_co]):
 
 
 class Recorded(models.Model):
-    """A model whose changes are recorded. Each subclass declares `history = History()`."""
+    """A model whose changes are recorded, with a `history = History()`."""
 
-    # The field with the id of the organization that a row belongs to; None if it belongs to none.
+    # The field with the id of the organization; None if rows don't belong to one.
     owner: ClassVar[str | None] = None
     deletion: Deletion | None = None
 
@@ -53,13 +56,13 @@ class Recorded(models.Model):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save and record in one transaction. `History.post_save` writes the entry."""
+        """Save and record in one transaction; `History.post_save` records."""
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
         with transaction.atomic(using=using, savepoint=False):
             super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
-        """Delete, and record this with what is deleted or set to null because of it."""
+        """Delete and record the row, and those that depend on it."""
         self.deletion = Deletion()
         try:
             return super().delete(*args, **kwargs)

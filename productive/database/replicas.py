@@ -1,18 +1,20 @@
-"""Read from a replica of the database, named by REPLICA_URL, without showing anybody stale data.
+"""Read from a replica of the database without returning stale data.
 
-All writes, and all reads but those of the API's lists and records, go to the primary. A list or record is
-read from the replica once the replica has replayed everything that the request's organization wrote. How far
-that is, is a position in the primary's write-ahead log: it is noted after each commit with a change in the
-history, before the client gets its response, and the query for the API token fetches it.
+REPLICA_URL names the replica. All writes, and all reads but those of the API's lists and records, use the
+primary. A list or record is read from the replica if the replica has replayed all writes of the request's
+organization. After each commit with a change in the history, and before the client gets its response, the
+position of the primary's write-ahead log is saved for the organization. The query for the API token fetches
+this position.
 
-A note is missing if the process ends between the commit and the note, and lost if the primary's machine fails
-within a second of it: until the replica has caught up, a request can then return the state before.
+The position is missing if the process ends between the commit and saving it, and lost if the primary's
+machine fails within a second of saving it. Until the replica has caught up, a request can then return stale
+data.
 
-Notes stay true when a replica is promoted: a note lies behind its change in the log, so a server without the
-change has no note of it. In a dump that is restored into another server they mean nothing
-(docs/growing.md).
+Positions stay valid when a replica is promoted, because a position comes after its change in the log: a
+server that lacks the change lacks the position, too. A dump that is restored into another server must not
+contain positions (docs/growing.md).
 
-`connect()` plugs all of this in; no other module knows of it.
+`connect()` is the only function that other modules call.
 """
 
 from __future__ import annotations
@@ -48,14 +50,14 @@ PRIMARY, REPLICA = DEFAULT_DB_ALIAS, "replica"
 OPEN_SECONDS = 5
 STATEMENT_TIMEOUT, UNDEFINED_TABLE = "57014", "42P01"
 
-# Where the next record of the log goes: behind every commit, including those not yet flushed to disk.
+# The end of the log: after every commit, including those not yet flushed to disk.
 INSERT_POSITION = "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
-# Null on a server that isn't a replica, or was promoted.
+# Null on a server that isn't a replica, or no longer one.
 REPLAY_POSITION = """
 SELECT CASE WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint END
 """
-# In order, so that two of these never deadlock. The update computes the position again once it holds the lock
-# of the row, so that the last writer's is never the smaller one. The commit doesn't wait for the disk.
+# Ordered, so that two of these statements never deadlock. The update computes the position again after it
+# has locked the row, so that a position never decreases. The commit doesn't wait for the disk.
 SAVE_POSITIONS = f"""
 WITH settings AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO accounts_last_write (organization_id, position)
@@ -66,23 +68,22 @@ LAST_WRITE_POSITION = (
     "(SELECT position FROM accounts_last_write WHERE organization_id = accounts_apitoken.organization_id)"
 )
 
-# Where the request of this thread reads, and the organizations whose next commit has to be noted.
+# The alias of the database that this thread reads from.
 _reads_from: ContextVar[str] = ContextVar("reads_from", default=PRIMARY)
+# The organizations whose position is saved when the current transaction is committed.
 _unsaved: ContextVar[set[int] | None] = ContextVar("unsaved", default=None)
 
 
-def is_configured() -> bool:
-    return REPLICA in settings.DATABASES
-
-
 def connect() -> None:
-    """Connect the signals, and set the read hooks if there is a replica. Called once at start."""
+    """Connect the signals, and set the read hooks if there is a replica."""
     if connections[PRIMARY].vendor == "postgresql":
         # Also without REPLICA_URL: a backup can be restored by a process that lacks it.
         signals.restored.connect(save_positions_on_commit, dispatch_uid=__name__)
-    if is_configured():
+    if REPLICA in settings.DATABASES:
         signals.changed.connect(save_positions_on_commit, dispatch_uid=__name__)
-        reads.hooks.token_annotations["last_write_position"] = last_write_position()
+        # The position of the token's organization, or null.
+        position = RawSQL(LAST_WRITE_POSITION, [], output_field=models.BigIntegerField(null=True))  # noqa: S611
+        reads.hooks.token_annotations["last_write_position"] = position
         reads.hooks.run = read_from_replica
 
 
@@ -91,7 +92,10 @@ def sqlstate(error: Error) -> str | None:
 
 
 class ReplicaRouter:
-    """Route reads within `Replica.reading()` and outside of transactions to the replica."""
+    """Route reads in `Replica.reading()` to the replica.
+
+    Not in a transaction, which must see its own writes.
+    """
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str:
         return PRIMARY if connections[PRIMARY].in_atomic_block else _reads_from.get()
@@ -106,11 +110,11 @@ class ReplicaRouter:
         return db != REPLICA
 
 
-# --- Noting what was written ----------------------------------------------------------------------
+# --- Saving positions -----------------------------------------------------------------------------
 
 
 def save_positions_on_commit(organizations: Iterable[int], **kwargs: Any) -> None:
-    """Note the position of these organizations as soon as the transaction is committed."""
+    """Save the positions of organizations when the transaction commits."""
     unsaved = _unsaved.get()
     if unsaved is None:
         _unsaved.set(unsaved := set())
@@ -119,11 +123,12 @@ def save_positions_on_commit(organizations: Iterable[int], **kwargs: Any) -> Non
 
 
 def save_positions() -> None:
-    """Note all changes of a commit at once: the first call leaves nothing to the others.
+    """Save the positions of all changes of a commit.
 
-    Raise OperationalError if it fails: the client must not take the change for done, because other clients
-    may not see it yet. The original error is not raised, because it can look like a lost race, and the
-    request would be tried again.
+    Only the first call after the commit has any to save.
+
+    Raise OperationalError on failure: the client must not get a success, because other clients may not see
+    the change yet. The original error is not raised, because it can look like a lost race, which is retried.
     """
     unsaved = _unsaved.get()
     if not unsaved:
@@ -134,33 +139,33 @@ def save_positions() -> None:
         with connections[PRIMARY].cursor() as cursor:
             cursor.execute(SAVE_POSITIONS, [organizations])
     except Error as error:
-        if sqlstate(error) == UNDEFINED_TABLE:  # in a migration before the one that creates the table
+        if sqlstate(error) == UNDEFINED_TABLE:  # A migration runs before the one that creates the table.
             return
-        raise OperationalError(f"Committed, but not noted for readers of the replica: {error}") from None
-
-
-def last_write_position() -> RawSQL:
-    """Return an annotation of API tokens: the position of the token's organization, or null."""
-    return RawSQL(LAST_WRITE_POSITION, [], output_field=models.BigIntegerField(null=True))  # noqa: S611
+        raise OperationalError(
+            f"Committed, but the position for the replica was not saved: {error}"
+        ) from None
 
 
 # --- Reading --------------------------------------------------------------------------------------
 
 
 class Replica:
-    """What this process knows of the replica, with a circuit breaker for its failures."""
+    """The state of the replica in this process, with a circuit breaker."""
 
     def __init__(self) -> None:
-        # The furthest position seen on each connection. A replica never goes back, but its address can lead
-        # to another server, or to a new one: a connection can't.
+        # The highest position read on each connection, not on the replica: its address can change to
+        # another server, which may be behind.
         self.replayed: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
-        # The position when this process started. All earlier writes lie before it, noted or not.
+        # The position when this process started. It covers all earlier writes, whether saved or not.
         self.start: int | None = None
         self.open_until: float | None = None
         self.lock = Lock()
 
     def is_available(self) -> bool:
-        """Return whether to try the replica. After a failure, only one thread tries at a time."""
+        """Return whether to try the replica.
+
+        After a failure, one thread at a time tries.
+        """
         if self.open_until is None:
             return True
         with self.lock:
@@ -198,9 +203,10 @@ class Replica:
 
     @contextmanager
     def reading(self, position: int | None) -> Iterator[bool]:
-        """Read from the replica within it, if the replica has the position; yield whether it has.
+        """Read from the replica in this context if it has the position.
 
-        Behind PgBouncer each transaction can run on another server, so all of it is one transaction.
+        Yield whether it does. Behind PgBouncer, each transaction can run on another server, so the context is
+        one transaction.
         """
         with transaction.atomic(using=REPLICA) if settings.PGBOUNCER else nullcontext():
             if not self.has(position):
@@ -217,10 +223,10 @@ the_replica = Replica()
 
 
 def read_from_replica(token: Any, read: Callable[[], T]) -> T:
-    """Read from the replica if it is up to date for the token's organization, else from the primary.
+    """Read from the replica if it is up to date, else from the primary.
 
-    A replica that fails (it is down, it cancels a query that its replay conflicts with, it lacks a migration)
-    fails no request: the primary reads again. A statement timeout alone is final.
+    If the replica fails, read again from the primary. It can be down, lack a migration, or cancel a query
+    that conflicts with its replay. Raise only statement timeouts.
     """
     if the_replica.is_available():
         try:

@@ -1,8 +1,8 @@
-"""Exact row counts, kept by database triggers: totals and far pages without counting.
+"""Exact row counts, maintained by triggers, for totals and far pages.
 
-For each organization and each block of ids, a trigger adds up how many rows a table has, in the transaction
-that writes them. A total is the sum of some counts. A page far down a list begins in a block, which is found
-by adding up the counts of the blocks before it. Both cost as much for a thousand rows as for ten million.
+For each organization and each block of ids, a trigger counts the rows of a table, in the transaction that
+writes them. A total is the sum of these counts. The first row of a page with a high number is found by adding
+up the counts of the blocks before it. Both cost as much for a thousand rows as for ten million.
 
 To count the rows of a model, add a `RowCount` model and the operation `CreateRowCountTriggers`.
 """
@@ -21,36 +21,37 @@ from django.db.models.expressions import RawSQL
 
 from productive.database.owned_rows import owned_rows, scan_by_id
 
-# 8,192 ids a block: ten million rows have 1,200 counts, on PostgreSQL up to SHARDS times as many, and at most
-# 8,192 rows are skipped within a block.
+# 8,192 ids in a block: ten million rows have 1,200 counts (on PostgreSQL, up to SHARDS times as many), and an
+# OFFSET in a block is at most 8,192.
 BLOCK_BITS = 13
-# Up to this offset it is as fast to skip rows.
+# Up to this offset, OFFSET is as fast.
 FAR = 2**BLOCK_BITS
-# On PostgreSQL, how many counts a block may have: each transaction takes one that no other has locked, so
-# only the seventeenth concurrent writer may wait.
+# The number of counts of a block on PostgreSQL. Each transaction uses one that no other has locked, so only
+# the seventeenth concurrent writer may wait.
 SHARDS = 16
 
 
 class RowCount(models.Model):
-    """How many rows of the model `rows` an organization has in a block of ids, written by triggers alone.
+    """The number of rows of an organization in a block of ids.
 
-    The count of a block is the sum of its shards. A subclass sets `rows`, and its migration creates the
-    triggers; bulk_create, COPY and other programs are counted, too.
+    A subclass sets `rows`, the counted model, and its migration creates the triggers, which are the only
+    writers. They also count rows of bulk_create(), COPY and other programs. The count of a block is the sum
+    of its shards.
     """
 
     rows: ClassVar[type[models.Model]]
 
     pk = models.CompositePrimaryKey("organization_id", "block", "shard")
-    # No foreign key: it would be checked for each write, and the triggers have it from a row that has one.
+    # Not a foreign key, which would cost a check for each write: the counted row already has one.
     organization_id = models.BigIntegerField()
-    # id >> BLOCK_BITS
+    # id >> BLOCK_BITS.
     block = models.BigIntegerField()
     shard = models.SmallIntegerField()
     number = models.BigIntegerField()
 
     class Meta:
         abstract = True
-        # No page of the admin shows it.
+        # The admin doesn't show it.
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -67,8 +68,8 @@ FILL = (
     """,
 )
 
-# Row by row: SQLite has no statement triggers. An ON CONFLICT clause here would be overridden by that of the
-# statement that fires the trigger.
+# For each row, because SQLite has no statement triggers. Without ON CONFLICT, because the conflict clause of
+# the statement that fires the trigger would override it.
 SQLITE_ADD = """
     INSERT INTO %(counts)s (organization_id, block, shard, number)
     SELECT NEW.organization_id, NEW.id >> %(bits)s, 0, 0 WHERE NOT EXISTS (
@@ -92,7 +93,7 @@ SQLITE_CREATE = (
     """,
 )
 
-# In the order of the key, so that of two concurrent statements one waits for the other, without a deadlock.
+# Ordered by the key, so that two concurrent statements never deadlock.
 POSTGRESQL_ADD = """
     GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (organization_id, block, shard) DO UPDATE SET number = counts.number + excluded.number
@@ -129,7 +130,7 @@ END $$
 """  # noqa: S608
 POSTGRESQL_DROP = ("DROP FUNCTION IF EXISTS %(function)s CASCADE",)
 POSTGRESQL_CREATE = (
-    # Until the transaction ends, so that no row is written between the triggers and the first count.
+    # Lock the table, so that no row is written between creating the triggers and the first count.
     "LOCK TABLE %(table)s IN SHARE ROW EXCLUSIVE MODE",
     POSTGRESQL_FUNCTION,
     """
@@ -153,7 +154,7 @@ EVENTS = {
     "sqlite": ("inserted", "deleted", "moved"),
     "postgresql": ("inserted", "deleted", "moved", "truncated"),
 }
-# To recreate the triggers, and to drop them.
+# The statements that recreate the triggers and the counts, and those that drop the triggers.
 CREATE = {
     "sqlite": (*SQLITE_DROP, *SQLITE_CREATE, *FILL),
     "postgresql": (*POSTGRESQL_DROP, *POSTGRESQL_CREATE, *FILL),
@@ -170,11 +171,10 @@ def statements(connection: Any, templates: Sequence[str], rows: Any, counts: Any
 
 
 class CreateRowCountTriggers(Operation):
-    """Create the triggers that count the rows of a model into its `RowCount`, and count the present rows.
+    """Create the triggers of a `RowCount`, and count the existing rows.
 
-    SQLite rebuilds a table to alter it and drops its triggers with the old one. So a later migration that
-    alters the counted model ends with this operation again, which recreates the triggers. Otherwise `verify`
-    reports that they are missing, and test_row_counts fails. PostgreSQL keeps them.
+    To alter a table, SQLite creates a new one without the triggers. So a later migration that alters the
+    counted model must end with this operation, too. Otherwise, `verify` and test_row_counts fail.
     """
 
     reduces_to_sql = True
@@ -183,7 +183,7 @@ class CreateRowCountTriggers(Operation):
         self.model_name, self.row_count_name = model_name, row_count_name
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Models don't change."""
+        """Do nothing: the state of the models doesn't change."""
 
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
@@ -211,7 +211,7 @@ class CreateRowCountTriggers(Operation):
 
 
 def missing_triggers(connection: Any, counts: Any) -> set[str]:
-    """Return the names of the triggers that don't exist, or are disabled."""
+    """Return the names of the triggers that don't exist or are disabled."""
     existing = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s"
     table = counts.rows._meta.db_table
     if connection.vendor == "postgresql":
@@ -228,14 +228,14 @@ def missing_triggers(connection: Any, counts: Any) -> set[str]:
 
 @cache
 def row_count_of(model: Any) -> type[RowCount] | None:
-    """Return the model that counts the rows of this one, if there is one."""
+    """Return the model that counts the rows of this model, or None."""
     return next((counts for counts in RowCount.__subclasses__() if counts.rows is model), None)
 
 
 def select_counts(queryset: models.QuerySet[Any, Any], sql: str, *params: int) -> tuple[Any, ...] | None:
-    """Return the first row of `sql` on `{counts}`: the counts of the queryset's rows.
+    """Return the first row of `sql` on `{counts}`, or None.
 
-    Return None if the database doesn't keep them.
+    `{counts}` stands for the counts of the queryset's rows. None means that these aren't counted.
     """
     model: Any = queryset.model
     counts, rows = row_count_of(model), owned_rows(queryset)
@@ -253,17 +253,19 @@ def select_counts(queryset: models.QuerySet[Any, Any], sql: str, *params: int) -
 
 
 def total_expression(model: Any, organization: int) -> RawSQL | None:
-    """Return an expression for how many rows the organization has, or None if these aren't counted."""
+    """Return the number of the organization's rows as an expression.
+
+    Return None if they aren't counted.
+    """
     counts = row_count_of(model)
     if counts is None:
         return None
-    # The name of a model's table.
     sql = f'SELECT coalesce(sum(number), 0) FROM "{counts._meta.db_table}" WHERE organization_id = %s'  # noqa: S608
     return RawSQL(sql, [organization], output_field=models.BigIntegerField())  # noqa: S611
 
 
 def count_rows(queryset: models.QuerySet[Any, Any]) -> int:
-    """Return `queryset.count()`, from the counts where the database keeps them."""
+    """Return `queryset.count()`, from the stored counts if possible."""
     found = select_counts(queryset, "SELECT coalesce(sum(number), 0) FROM {counts}")
     return queryset.count() if found is None else int(found[0])
 
@@ -271,7 +273,10 @@ def count_rows(queryset: models.QuerySet[Any, Any]) -> int:
 def read_slice(
     queryset: models.QuerySet[Any, Any], columns: Sequence[str], start: int, stop: int
 ) -> Sequence[tuple[Any, ...]]:
-    """Return `list(queryset.values_list(*columns)[start:stop])` without skipping `start` rows one by one."""
+    """Return `list(queryset.values_list(*columns)[start:stop])`.
+
+    Use the stored counts instead of a high OFFSET.
+    """
     model: Any = queryset.model
     rows, after = owned_rows(queryset), None
     if rows is None or not rows.direction:

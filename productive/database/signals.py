@@ -1,9 +1,9 @@
-"""Signals about what is written. Receivers run within the transaction that writes."""
+"""Signals about changes, which receivers get within the transaction."""
 
 from django.dispatch import Signal
 
-# Records of the organizations with these ids were changed, or a repeated request returns an earlier change of
-# theirs. Arguments: `organizations`.
+# Sent when records change, and when a repeated request returns the response to an earlier change.
+# Arguments: `organizations`, the ids of their organizations.
 changed = Signal()
-# The whole database was replaced by a backup. Arguments: `organizations`, all that there are now.
+# Sent when a backup has replaced the database. Arguments: `organizations`, the ids of all organizations.
 restored = Signal()

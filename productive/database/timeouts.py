@@ -1,4 +1,4 @@
-"""Set how long a statement waits for a lock."""
+"""Context managers that set how long a statement waits for a lock."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SHORT_TIMEOUT_MS = 50
 
 @contextmanager
 def short_lock_timeout() -> Iterator[None]:
-    """On SQLite, wait at most 50 ms for a lock, for optional writes.
+    """Wait only briefly for a lock on SQLite, for optional writes.
 
-    SQLite locks the whole database, and waits for SQLITE_TIMEOUT by default. PostgreSQL locks rows, so
-    LOCK_TIMEOUT_MS applies there as usual.
+    SQLite locks the whole database, and waits for SQLITE_TIMEOUT by default. PostgreSQL locks single rows, so
+    LOCK_TIMEOUT_MS still applies.
     """
     if connection.vendor != "sqlite":
         yield

@@ -10,10 +10,10 @@ MAX_JSON_DEPTH = 64
 
 
 def validate_portable_json(value: Any) -> None:
-    """Raise ValidationError for JSON that a database or our encoder can't keep.
+    """Raise ValidationError for JSON that can't be stored or serialized.
 
-    PostgreSQL rejects NUL and NaN and normalizes numbers: 1e20 comes back as an integer. The encoder
-    (orjson) writes 64-bit integers and valid Unicode only, and limits the depth.
+    PostgreSQL rejects NUL and NaN, and returns 1e20 as an integer. orjson only supports 64-bit integers and
+    valid Unicode, and limits the depth.
     """
     level = [value]
     for _ in range(MAX_JSON_DEPTH):
