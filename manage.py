@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Administer the system from the command line: `manage.py help` lists the commands."""
+"""Run an administrative command; `manage.py help` lists them."""
 
 import os
 import sys

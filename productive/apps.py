@@ -1,4 +1,4 @@
-"""Create the groups Operations and Read only, with their permissions, after each `migrate`."""
+"""Create the default groups, with their permissions, after `migrate`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Actions = dict[str, tuple[str, ...]]
 
 
 def group_permissions() -> dict[str, Actions]:
-    """Return the permissions of each group: these cover every model that an organization owns."""
+    """Return the permissions of each group."""
     from productive.accounts.models import OrganizationOwned
 
     owned = [

@@ -1,6 +1,7 @@
-"""Configure gunicorn: `gunicorn --config python:productive.server productive.wsgi`.
+"""Configure gunicorn.
 
-WEB_CONCURRENCY is the number of processes. Each has threads, so that a slow client doesn't occupy a process.
+Run it as `gunicorn --config python:productive.server productive.wsgi`. WEB_CONCURRENCY is the number of
+processes. Each has threads, so that a slow client doesn't occupy a process.
 """
 
 import os

@@ -1,6 +1,7 @@
-"""Settings, read from environment variables. docs/operating.md lists them, with their defaults.
+"""Settings, read from environment variables.
 
-A `.env` file beside manage.py can set them, too; the environment overrides it.
+A `.env` file beside manage.py can set them, too; the environment overrides it. docs/operating.md lists them,
+with their defaults.
 """
 
 import logging

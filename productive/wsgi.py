@@ -1,4 +1,4 @@
-"""The WSGI application: Django's, which invalid headers can't crash before any view."""
+"""The WSGI application, protected against invalid headers."""
 
 import os
 from io import BytesIO
@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "productive.settings")
 
 
 class Request(WSGIRequest):
-    """A request that is decoded as UTF-8; the charset in its Content-Type is ignored.
+    """A request that ignores the charset of its Content-Type.
 
     Django decodes the query string with this charset before any middleware runs, so `rot13` would raise an
     exception outside of all error handlers. The API's parser checks the charset and returns 415.

@@ -15,7 +15,7 @@ from django.db.models.expressions import OrderBy
 
 from productive.database.recorded import M_co, RecordedQuerySet
 
-AnyQuerySet = TypeVar("AnyQuerySet", bound=models.QuerySet[Any, Any])
+QS = TypeVar("QS", bound=models.QuerySet[Any, Any])
 
 
 class OwnedRows(NamedTuple):
@@ -77,15 +77,12 @@ class OwnedRowsQuerySet(RecordedQuerySet[M_co]):
 
 
 def owned_rows(queryset: models.QuerySet[Any, Any]) -> OwnedRows | None:
-    """Return the organizations whose rows the queryset selects in full.
-
-    Return None if that isn't known.
-    """
+    """Return the organizations whose rows are all selected, if known."""
     rows: OwnedRows | None = getattr(queryset, "owned_rows", None)
     return rows
 
 
-def scan_by_id(queryset: AnyQuerySet, direction: int, after: int | None = None) -> AnyQuerySet:
+def scan_by_id(queryset: QS, direction: int, after: int | None = None) -> QS:
     """Return the rows after the id `after`, in the order of their ids.
 
     `direction` is 1 or -1, as in `OwnedRows`.

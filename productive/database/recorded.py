@@ -30,10 +30,7 @@ class RecordedQuerySet(models.QuerySet[M_co]):
     delete.queryset_only = True  # type: ignore[attr-defined]
 
     def update_recorded(self, **values: Any) -> int:
-        """Update the rows and record each as changed, in two statements.
-
-        Return the number of rows.
-        """
+        """Update and record the rows in two statements; return their number."""
         self._for_write = True
         history, now = history_of(self.model), timezone.now()
         with transaction.atomic(using=self.db, savepoint=False):

@@ -92,10 +92,7 @@ def sqlstate(error: Error) -> str | None:
 
 
 class ReplicaRouter:
-    """Route reads in `Replica.reading()` to the replica.
-
-    Not in a transaction, which must see its own writes.
-    """
+    """Route reads within `Replica.reading()`, but outside of transactions."""
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str:
         return PRIMARY if connections[PRIMARY].in_atomic_block else _reads_from.get()
@@ -162,10 +159,7 @@ class Replica:
         self.lock = Lock()
 
     def is_available(self) -> bool:
-        """Return whether to try the replica.
-
-        After a failure, one thread at a time tries.
-        """
+        """Return whether to try the replica; after a failure, in one thread."""
         if self.open_until is None:
             return True
         with self.lock:

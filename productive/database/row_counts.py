@@ -253,10 +253,7 @@ def select_counts(queryset: models.QuerySet[Any, Any], sql: str, *params: int) -
 
 
 def total_expression(model: Any, organization: int) -> RawSQL | None:
-    """Return the number of the organization's rows as an expression.
-
-    Return None if they aren't counted.
-    """
+    """Return an expression for the number of rows, or None if not counted."""
     counts = row_count_of(model)
     if counts is None:
         return None
@@ -273,10 +270,7 @@ def count_rows(queryset: models.QuerySet[Any, Any]) -> int:
 def read_slice(
     queryset: models.QuerySet[Any, Any], columns: Sequence[str], start: int, stop: int
 ) -> Sequence[tuple[Any, ...]]:
-    """Return `list(queryset.values_list(*columns)[start:stop])`.
-
-    Use the stored counts instead of a high OFFSET.
-    """
+    """Return `list(queryset.values_list(*columns)[start:stop])`, but faster."""
     model: Any = queryset.model
     rows, after = owned_rows(queryset), None
     if rows is None or not rows.direction:

@@ -1,7 +1,7 @@
 """Read and write cursors, and select the rows after a cursor.
 
-A cursor holds the values of the last row in the columns of the order. So the rows before it aren't read
-again, and it stays valid if the row is deleted. The database compares the values, by its own collation.
+A cursor has the values of the last row of a page, in the columns of the order. So the rows before it aren't
+read again, and it stays valid if the row is deleted. The database compares the values by its own collation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from productive.database.owned_rows import compared
 from productive.jsonapi.errors import UNKNOWN_CURSOR, ParameterError
 from productive.jsonapi.parsers import MAX_ID
 
-# A request line may be little longer, so no link could have a longer cursor.
+# A longer cursor wouldn't fit into a request line (see `limit_request_line`).
 MAX_CURSOR = 8_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -35,7 +35,7 @@ class CursorError(ParameterError):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One column of an order. Nulls are the largest values, as everywhere in this API."""
+    """A column of an order. Nulls are the largest values in this API."""
 
     column: str
     field: models.Field[Any, Any]
@@ -66,7 +66,7 @@ class Term:
 
 
 def terms_of(queryset: models.QuerySet[Any, Any]) -> list[Term]:
-    """Return the order of a queryset: expressions if the request has a sort, else the names of the model."""
+    """Return the order of the queryset, or else the model's ordering."""
     terms = []
     for key in queryset.query.order_by or queryset.model._meta.ordering or ():
         column, descending = (
@@ -88,7 +88,7 @@ def cursor_at(terms: Sequence[Term], values: Sequence[Any]) -> str:
 
 
 def values_at(terms: Sequence[Term], cursor: str) -> list[Any]:
-    """Return the values of a cursor. Raise CursorError unless `cursor_at` writes it for this order."""
+    """Return the values of a cursor, or raise CursorError."""
     if len(cursor) > MAX_CURSOR:
         raise CursorError(cursor)
     try:
@@ -99,7 +99,7 @@ def values_at(terms: Sequence[Term], cursor: str) -> list[Any]:
                 raise CursorError(cursor)
     except (ValueError, OverflowError):
         raise CursorError(cursor) from None
-    # Base64 and JSON have many spellings; `cursor_at` writes one.
+    # Base64 and JSON allow many spellings of the same values; `cursor_at` writes only one.
     if cursor_at(terms, values) != cursor:
         raise CursorError(cursor)
     return values
@@ -110,7 +110,7 @@ def order_of(terms: Sequence[Term]) -> str:
 
 
 def parse_value(term: Term, value: Any) -> Any:
-    """Return the value of a column. Raise ValueError or OverflowError if a column can't have it."""
+    """Return the value of a column, or raise ValueError or OverflowError."""
     if value is None and term.nullable:
         return None
     match term.field:
@@ -127,9 +127,10 @@ def parse_value(term: Term, value: Any) -> Any:
 
 
 def ranges_after(terms: Sequence[Term], values: Sequence[Any]) -> list[Q]:
-    """Return conditions for the rows after the values: one range of an index, or two for nulls and others.
+    """Return conditions for the rows after the values, one for each range.
 
-    Two ranges need two queries, in this order: no database reads both of them along an index in one.
+    If the first column is nullable, there may be two ranges: nulls and other values. They need two queries,
+    in this order, because no database uses an index for both in one query.
     """
     first, *others = terms
     if values[0] is None:
@@ -140,7 +141,8 @@ def ranges_after(terms: Sequence[Term], values: Sequence[Any]) -> list[Q]:
 
 
 def rows_after(terms: Sequence[Term], values: Sequence[Any]) -> Q:
-    """Return a condition for the rows after the values, which begins with a comparison if possible."""
+    """Return a condition for the rows after the values."""
+    # A comparison of tuples can use an index.
     length = comparable_length(terms, values)
     if length == len(terms):
         return comparison(terms, "<" if terms[0].descending else ">", values)
@@ -151,9 +153,9 @@ def rows_after(terms: Sequence[Term], values: Sequence[Any]) -> Q:
 
 
 def comparable_length(terms: Sequence[Term], values: Sequence[Any]) -> int:
-    """Return how many of the first columns can be compared together.
+    """Return how many of the first columns can be compared as tuples.
 
-    These have the same direction, and no null comes after their values.
+    They have the same direction, and no null comes after their values.
     """
     for length, (term, value) in enumerate(zip(terms, values, strict=True)):
         no_null = value is not None and (term.descending or not term.nullable)
@@ -163,7 +165,7 @@ def comparable_length(terms: Sequence[Term], values: Sequence[Any]) -> int:
 
 
 def comparison(terms: Sequence[Term], operator: str, values: Sequence[Any]) -> Q:
-    """Compare the columns of these terms with as many of the values."""
+    """Compare the columns of the terms with the values, as tuples."""
     constants = [Value(value, term.field) for term, value in zip(terms, values, strict=False)]
     return compared([term.column for term in terms], operator, constants)
 

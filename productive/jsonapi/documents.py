@@ -1,8 +1,8 @@
-"""Write documents from rows of columns, without a serializer, a model instance or a query for each row.
+"""Write documents from rows, without serializers and model instances.
 
-`compile_plan` turns a serializer, the include paths and the sparse fields into a `Plan`, once. The plan says
-which columns to fetch, how to write each value, and which to-many relationships need another query; included
-to-one relationships are joined.
+`compile_plan` compiles a serializer, the include paths and the sparse fields into a `Plan`, once. The plan
+has the columns to fetch, and the to-many relationships, which need another query each. Included to-one
+relationships are joined.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from productive.jsonapi.serializers import ModelSerializer
 
 Row = Sequence[Any]
 Resource = dict[str, Any]
-# ((name, subtree), …), sorted and hashable, to be the key of a cache
+# ((name, subtree), …), sorted and hashable for the cache of `compile_plan`.
 IncludeTree = tuple[tuple[str, "IncludeTree"], ...]
 SparseFields = tuple[tuple[str, frozenset[str]], ...]
 
-# Well below SQLite's limit of parameters.
+# SQLite limits the number of parameters.
 IDS_PER_QUERY = 10_000
 NOT_INCLUDED = {"meta": {"included": False}}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ToOne:
-    """An included to-one relationship. If the column `sentinel` is null, there is no related record."""
+    """An included to-one relationship: null if the column `sentinel` is."""
 
     name: str
     node: Node
@@ -42,7 +42,10 @@ class ToOne:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ToMany:
-    """An included to-many relationship: its through model, the foreign key to this side, the other's plan."""
+    """An included to-many relationship.
+
+    `source` is the foreign key of the through model to this side; `plan` is for the other side.
+    """
 
     name: str
     through: type[models.Model]
@@ -52,7 +55,7 @@ class ToMany:
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """One resource within a row: the position of its columns, and the members of its resource object."""
+    """One resource in a row: the position of its columns, and its members."""
 
     type: str
     pk: int
@@ -65,7 +68,7 @@ class Node:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """The columns to fetch for a page of resources, and the resources in a row.
+    """The columns to fetch for a page, and the resources in each row.
 
     `columns` are arguments of `values_list`. The first of `nodes` is the primary resource.
     """
@@ -85,7 +88,7 @@ class Plan:
 def compile_plan(
     serializer_class: type[ModelSerializer], include: IncludeTree = (), fields: SparseFields = ()
 ) -> Plan:
-    """Return the plan. `parameters` has checked that the names exist."""
+    """Return the plan. The names must exist; `parameters` checks them."""
     columns: list[str] = []
     nodes: list[Node] = []
     compile_node(serializer_class, include, dict(fields), "", columns, nodes)
@@ -136,7 +139,7 @@ def compile_related(
     prefix: str,
     source: str,
 ) -> Plan:
-    """Return the plan for a to-many relationship. Its last column is the id of the record on this side."""
+    """Return the plan of a to-many relationship, with this side's id last."""
     columns: list[str] = []
     nodes: list[Node] = []
     compile_node(target, include, fields, prefix, columns, nodes)
@@ -144,7 +147,7 @@ def compile_related(
 
 
 def through_model(relation: Any) -> tuple[type[models.Model], str, str]:
-    """Return the through model, and the names of its foreign keys to this side and to the other."""
+    """Return the through model and its foreign keys, this side's first."""
     forward: Any = relation if isinstance(relation, models.ManyToManyField) else relation.field
     near, far = forward.m2m_field_name(), forward.m2m_reverse_field_name()
     through = forward.remote_field.through
@@ -152,10 +155,9 @@ def through_model(relation: Any) -> tuple[type[models.Model], str, str]:
 
 
 def never_null(relation: Any) -> str:
-    """Return a column of the related model that is null only if the join found no row.
+    """Return a related column that is null only if no row was joined.
 
-    It isn't the id: Django takes that from the referring row, without a join, even if there is no row with
-    this id.
+    Not the id: Django reads it from the foreign key, without a join, even if no row has this id.
     """
     referred = {"id", *getattr(relation, "to_fields", ())}
     return next(
@@ -170,7 +172,7 @@ def never_null(relation: Any) -> str:
 
 @dataclass(slots=True)
 class DocumentWriter:
-    """Write the resource objects of one response, in the organization's time zone.
+    """Write the resource objects of a response, in a time zone.
 
     Each included resource is written once.
     """
@@ -179,7 +181,7 @@ class DocumentWriter:
     zone: ZoneInfo
     included: dict[tuple[str, Any], Resource] = field(default_factory=dict)
     primary: set[tuple[str, Any]] = field(default_factory=set)
-    # (to-many relationship, id on this side) → ids on the other side
+    # (to-many relationship, id on this side) → ids on the other side.
     linked: dict[tuple[ToMany, Any], list[Any]] = field(default_factory=lambda: defaultdict(list))
     written: set[tuple[Node, Any]] = field(default_factory=set)
 
@@ -197,24 +199,24 @@ class DocumentWriter:
         return [write(row) for row in rows]
 
     def fetch(self, relation: ToMany, ids: Iterable[Any]) -> None:
-        """Fetch the related records of these ids in one query, and note the linkage."""
-        root, wanted = relation.plan.root, sorted(ids)
-        for start in range(0, len(wanted), IDS_PER_QUERY):
+        """Fetch the related records of these ids, and store the linkage."""
+        root, sorted_ids = relation.plan.root, sorted(ids)
+        for start in range(0, len(sorted_ids), IDS_PER_QUERY):
             rows = list(
                 relation.through._default_manager.filter(
-                    **{f"{relation.source}__in": wanted[start : start + IDS_PER_QUERY]}
+                    **{f"{relation.source}__in": sorted_ids[start : start + IDS_PER_QUERY]}
                 )
                 .order_by(relation.source, "pk")
                 .values_list(*relation.plan.columns)
             )
             for row in rows:
                 self.linked[relation, row[-1]].append(row[root.pk])
-            fresh = list({row[root.pk]: row for row in rows}.values())
-            for row, resource in zip(fresh, self.resources(relation.plan, fresh), strict=True):
+            unique_rows = list({row[root.pk]: row for row in rows}.values())
+            for row, resource in zip(unique_rows, self.resources(relation.plan, unique_rows), strict=True):
                 self.include(root, row[root.pk], resource)
 
     def include(self, node: Node, pk: Any, resource: Resource) -> None:
-        """Add a resource once. If two include paths reach it, it has the linkage of both."""
+        """Add a resource once. It has the linkage of all its include paths."""
         key = (node.type, pk)
         if key in self.primary:
             return
@@ -227,14 +229,14 @@ class DocumentWriter:
             known["relationships"] = {**shown, **{n: r for n, r in more.items() if r is not NOT_INCLUDED}}
 
     def writer(self, node: Node) -> Callable[[Row], Resource]:
-        """Return a function that writes a row's resource object, and prepare what all rows share."""
-        kind, pk, first = node.type, node.pk, node.pk + 1
+        """Return a function that writes the resource object of a row."""
+        type_name, pk, first = node.type, node.pk, node.pk + 1
         names, moments, last = node.attributes, node.moments, node.pk + 1 + len(node.attributes)
         relationships = self.relationships(node)
         zone = self.zone
 
         def write(row: Row) -> Resource:
-            resource: Resource = {"id": str(row[pk]), "type": kind}
+            resource: Resource = {"id": str(row[pk]), "type": type_name}
             if names:
                 attributes = dict(zip(names, row[first:last], strict=True))
                 for name in moments:
@@ -248,7 +250,7 @@ class DocumentWriter:
         return write
 
     def relationships(self, node: Node) -> Callable[[Row], Any] | None:
-        """Return a function that writes a row's `relationships`, and includes the joined records."""
+        """Return a function that writes a row's relationships."""
         constant: dict[str, Any] = dict.fromkeys(node.relationships, NOT_INCLUDED)
         if "organization" in constant:
             constant["organization"] = {"data": {"type": "organizations", "id": str(self.organization_id)}}
@@ -264,10 +266,10 @@ class DocumentWriter:
                 if relation.name in shown:
                     shown[relation.name] = {"data": linkage}
             for many in node.to_many:
-                kind = many.plan.root.type
+                type_name = many.plan.root.type
                 if many.name in shown:
                     ids = self.linked.get((many, row[node.pk]), ())
-                    shown[many.name] = {"data": [{"type": kind, "id": str(pk)} for pk in ids]}
+                    shown[many.name] = {"data": [{"type": type_name, "id": str(pk)} for pk in ids]}
             return shown
 
         return write
@@ -275,7 +277,7 @@ class DocumentWriter:
     def joined(
         self, relation: ToOne, row: Row, write_related: Callable[[Row], Resource]
     ) -> dict[str, str] | None:
-        """Return the linkage of a to-one relationship, and include its record, which is in the same row."""
+        """Return the linkage of a to-one relationship; include its record."""
         if row[relation.sentinel] is None:
             return None
         node, pk = relation.node, row[relation.node.pk]

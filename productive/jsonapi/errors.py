@@ -26,7 +26,7 @@ from productive.web.logs import request_id
 
 logger = logging.getLogger(__name__)
 
-# status: code, title, detail
+# Status → code, title, detail.
 STATUSES = {
     400: ("malformed_document", "Malformed Document", "The request could not be understood"),
     401: ("unauthenticated", "Unauthenticated", "You are not authenticated"),
@@ -51,7 +51,7 @@ STATUSES = {
     503: ("service_unavailable", "Service Unavailable", "The service is busy; try again in a moment"),
 }
 
-# code: title, detail
+# Code → title, detail.
 PARAMETERS = {
     "unsupported_filter": ("Unsupported Filter", "Filter '{}' is not supported on this endpoint"),
     "unsupported_filter_value": (
@@ -69,7 +69,7 @@ INVALID_HEADER = {"code": "invalid_header", "title": "Invalid Header"}
 NUMBER_OR_CURSOR = "A page has a number or comes after another"
 UNKNOWN_CURSOR = "Page after '{}' is not one that a list in this order has"
 
-# Messages of serializer fields by DRF's code; INVALID for every other code, and for Django's own messages.
+# DRF's error code → message. INVALID replaces all other messages of Django and DRF.
 BLANK, INVALID, NOT_SUPPORTED = "can't be blank", "attribute is invalid", "attribute is not supported"
 FIELD_MESSAGES = {
     **dict.fromkeys(("required", "null", "blank"), BLANK),
@@ -81,10 +81,7 @@ NEVER_CACHED = {"Cache-Control": "no-store"}
 
 
 class ApiError(APIException):
-    """An error of a row of STATUSES.
-
-    `members` are more members of the error object.
-    """
+    """An error with a status of STATUSES and more members of the error object."""
 
     headers: Mapping[str, str] = {}
 
@@ -95,22 +92,22 @@ class ApiError(APIException):
 
 
 class HeaderError(ApiError):
-    """An invalid header (400), or one that contradicts the stored state."""
+    """An invalid header (400), or one that contradicts stored data."""
 
     def __init__(self, status: int, header: str, detail: str | None = None) -> None:
-        words = INVALID_HEADER if status == 400 else {}
-        super().__init__(status, detail, source={"header": header}, **words)
+        members = INVALID_HEADER if status == 400 else {}
+        super().__init__(status, detail, source={"header": header}, **members)
 
 
 class ParameterError(ApiError):
     """An invalid query parameter (400).
 
-    `value` is put into the detail of the row of PARAMETERS, or into `detail`.
+    `value` is formatted into `detail`; by default, into the detail of PARAMETERS.
     """
 
     def __init__(self, code: str, value: str, parameter: str, *, detail: str | None = None) -> None:
-        title, usual = PARAMETERS[code]
-        template = usual if detail is None else detail
+        title, default = PARAMETERS[code]
+        template = default if detail is None else detail
         shown = value if len(value) <= 100 else f"{value[:100]}…"
         source = {"parameter": parameter}
         super().__init__(400, template.format(shown), code=code, title=title, source=source)
@@ -119,7 +116,7 @@ class ParameterError(ApiError):
 class TooManyRequestsError(ApiError):
     """More than `limit` requests in `period` seconds (429).
 
-    The limit ends at `ends_at` (seconds since 1970), which is in `wait` seconds.
+    The limit ends at the Unix timestamp `ends_at`, which is in `wait` seconds.
     """
 
     def __init__(self, limit: int, period: int, ends_at: float, wait: float) -> None:
@@ -134,9 +131,9 @@ def error_object(status: int, *, source: Mapping[str, str] | None = None, **memb
 
 
 def invalid_attributes(detail: Any) -> Iterator[dict[str, Any]]:
-    """Yield an error object per message, in the order of the fields.
+    """Yield an error object for each message, in the order of the fields.
 
-    As in the recorded documents, pointers have no leading slash, and name attributes for relationships too.
+    As in Productive's API, pointers have no leading slash, and relationships have pointers to attributes.
     """
     if not isinstance(detail, Mapping):
         detail = {NON_FIELD_ERRORS: detail}
@@ -161,9 +158,9 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
         case ApiError():
             status = exc.status_code
             return status, [error_object(status, detail=str(exc.detail), **exc.members)]
-        case APIException() if exc.status_code in STATUSES:  # DRF's own: 401, 403, 405, 415
+        case APIException() if exc.status_code in STATUSES:  # Raised by DRF: 401, 403, 405, 415.
             return exc.status_code, [error_object(exc.status_code)]
-        case UnreadablePostError():  # The client closed the connection within the body.
+        case UnreadablePostError():  # The client closed the connection before the end of the body.
             return 400, [error_object(400)]
         case SuspiciousOperation():  # Django's limits: too many parameters, an unknown host.
             return 400, [error_object(400)]
@@ -171,7 +168,7 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
             return 404, [error_object(404)]
         case DjangoPermissionDenied():
             return 403, [error_object(403)]
-        case IntegrityError():  # A constraint that no validation checks: nothing is written.
+        case IntegrityError():  # No validation checks this constraint. Nothing was written.
             return 409, [error_object(409)]
         case OperationalError() | InterfaceError():
             return 503, [error_object(503)]
@@ -193,10 +190,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
 
 
 def error_handler(status: int) -> Callable[..., HttpResponse]:
-    """Return a `handler404` or similar, with error documents under /api/.
-
-    Elsewhere, the response is Django's page.
-    """
+    """Return a handler such as `handler404`, with documents under /api/."""
     pages: dict[int, Callable[..., HttpResponse]] = {
         400: defaults.bad_request,
         403: defaults.permission_denied,

@@ -1,4 +1,4 @@
-"""Read `filter[…]` and `sort`; reject what the view doesn't declare."""
+"""Read `filter[…]` and `sort`; reject those that aren't declared."""
 
 from __future__ import annotations
 
@@ -45,10 +45,7 @@ class FilterBackend(DjangoFilterBackend):
     )
 
     def get_filterset(self, request: Request, queryset: AnyQuerySet, view: Any) -> Any:
-        """Return the filter set, or None without filters.
-
-        Raise ParameterError if it isn't valid.
-        """
+        """Return the filter set, None without filters, or raise ParameterError."""
         declared = getattr(self.get_filterset_class(view, queryset), "base_filters", {})
         if not any(map(is_filter, request.query_params)) and not any(map(is_required, declared.values())):
             return None
@@ -90,10 +87,7 @@ class FilterBackend(DjangoFilterBackend):
     def _validate_filter(
         self, keys: Collection[FilterParameter], filterset_class: type[django_filters.FilterSet] | None
     ) -> None:
-        """Raise ParameterError for undeclared filters and operations.
-
-        Also for a filter without another one that it needs.
-        """
+        """Raise ParameterError for undeclared filters and operations."""
         known: Mapping[str, django_filters.Filter] = getattr(filterset_class, "base_filters", {})
         names = {key.name for key in keys}
         for name, operation, parameter in keys:
@@ -140,10 +134,10 @@ def first_error(filterset: Any) -> ParameterError:
 
 
 class OrderingFilter(filters.OrderingFilter):
-    """Add sorts of several columns, the id as the last, an order of nulls.
+    """Add sorts of several columns, and an order of nulls.
 
-    The id has the direction of the sort before it, so that one index gives the order forwards and backwards.
-    Without `sort`, the order is that of the model.
+    The id is the last column. It has the direction of the sort before it, so that one index gives the order
+    forwards and backwards. Without `sort`, the order is that of the model.
     """
 
     def get_ordering(self, request: Request, queryset: AnyQuerySet, view: Any) -> list[OrderBy] | None:

@@ -1,7 +1,7 @@
 """Filters of django-filter with operations and lists of values.
 
-A filter set declares a filter in one line. It may also declare any filter of django-filter itself; clients
-then send `filter[name]=x`. `filter_backends` reads the query string.
+A filter set can also declare filters of django-filter itself; clients then send `filter[name]=x`.
+`filter_backends` reads the query string.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from django.utils.datastructures import MultiValueDict
 from productive.database.moments import Moment
 from productive.jsonapi.parsers import MAX_ID, parse_id
 
-# Operations that exclude the rows which the operation they are mapped to finds.
+# Operation → the operation whose rows it excludes.
 NEGATIONS = {"not_eq": "eq", "not_contain": "contains"}
 # Operation → lookup.
 TEXT_OPERATIONS = {"eq": "exact", "contains": "icontains"}
 NUMBER_OPERATIONS = {"gt": "gt", "gt_eq": "gte", "lt": "lt", "lt_eq": "lte"}
 
-# Each value of most filters is a condition of its own. SQLite takes neither a thousand of them nor a very
-# long pattern.
+# For most filters, each value is a condition. SQLite rejects a thousand conditions, and very long patterns.
 MAX_VALUES, MAX_TEXT = 100, 10_000
 
 AnyQuerySet = models.QuerySet[Any, Any]
@@ -98,7 +97,7 @@ def invalid_value(value: str, operation: str) -> ValidationError:
 class OperationFilter(django_filters.Filter):
     """Add operations and lists of values to a filter of django-filter.
 
-    Subclasses name that filter as their second base class. `operations` maps an operation to a lookup.
+    It is the second base class of a subclass. `operations` maps operations to lookups.
     """
 
     operations: Mapping[str, str] = {"eq": "exact"}
@@ -110,7 +109,7 @@ class OperationFilter(django_filters.Filter):
     value_schema: Mapping[str, Any] = {"type": "string"}
 
     def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
-        # By default, django-filter makes a label from the model's fields for each request.
+        # By default, django-filter creates a label from the model's fields for each request.
         super().__init__(field_name=field_name, **{"label": "", **kwargs})
 
     @property
@@ -133,7 +132,7 @@ class OperationFilter(django_filters.Filter):
         return (getdoc(self) or "").partition("\n\n")[0]
 
     def needs(self, filters: Mapping[str, django_filters.Filter]) -> list[str]:
-        """Return names of filters of which one must be sent with this one."""
+        """Return the names of filters, of which a request needs one."""
         return []
 
     def condition(self, operation: str, values: list[Any]) -> Q:
@@ -190,7 +189,7 @@ class QueryFilter(TextFilter):
 
 
 class IdFormField(forms.IntegerField):
-    """Accept ids only in the spelling in which this API writes them."""
+    """Accept ids only as `parse_id` does."""
 
     def to_python(self, value: Any) -> int:
         number = parse_id(value)
@@ -228,7 +227,7 @@ class MemberFilter(IdFilter):
     """Filter by ids of related records, of which a row may have many."""
 
     def condition(self, operation: str, values: list[int]) -> Q:
-        # A subquery, not a join: a record that is related to two of them is still one row.
+        # Not a join, which would return a record once for each related record.
         rows = self.model._base_manager.filter(super().condition(operation, values))
         return Q(pk__in=rows.values("pk"))
 
@@ -264,7 +263,7 @@ class FilterSet(django_filters.FilterSet):
     def __init__(self, data: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
         if data is not None and not isinstance(data, MultiValueDict):
             data = MultiValueDict({key: v if isinstance(v, list) else [v] for key, v in data.items()})
-        # The base class copies each of `base_filters` and makes a form field of it.
+        # The base class copies each of `base_filters` and creates its form field.
         self.base_filters = {
             name: each for name, each in self.base_filters.items() if is_used(name, each, data or {})
         }

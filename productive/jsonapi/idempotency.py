@@ -1,7 +1,7 @@
-"""Support `Idempotency-Key`: a POST that is repeated returns the first response and has no effect.
+"""Support `Idempotency-Key`: a repeated POST returns the first response.
 
-Only successful responses are stored: a rejected request can be corrected and repeated with the same key. The
-token (`request.auth`) stores the response, and defines for how long.
+Only successful responses are stored, so a rejected request can be corrected and repeated with the same key.
+The token (`request.auth`) stores the response, and defines for how long.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Created(NamedTuple):
 
 
 def idempotent(request: Request, create: Callable[[], Created]) -> Callable[[], Created]:
-    """Wrap `create` so that it is only called if the key of the request is new.
+    """Wrap `create`, so that it is only called if the key is new.
 
     Raise HeaderError 400 if the key is not valid. Call the returned function in a transaction; it raises
     HeaderError 409 if the key was used for another request.

@@ -11,7 +11,7 @@ from productive.jsonapi.parsers import check_length
 
 
 class ContentNegotiation(BaseContentNegotiation):
-    """Never answer 406: clients send the Accept header of a browser, or none."""
+    """Never return 406: many clients send a browser's Accept, or none."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         content_type = request.content_type.partition(";")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""Paginate by number, with a total, or by cursor, without one; and write the links and the meta object."""
+"""Paginate by number, with a total, or by cursor, without one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
-from django.db import models
 from django.http import QueryDict
 from rest_framework.request import Request
 from rest_framework_json_api.pagination import JsonApiPageNumberPagination
@@ -16,6 +15,7 @@ from productive.database.owned_rows import scan_by_id
 from productive.database.row_counts import count_rows
 from productive.jsonapi.cursors import Term, cursor_at, ranges_after, terms_of, values_at
 from productive.jsonapi.errors import NUMBER_OR_CURSOR, ParameterError
+from productive.jsonapi.filters import AnyQuerySet
 from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
 from productive.jsonapi.records import read_rows
@@ -24,11 +24,10 @@ PAGE_SIZE = 30
 MAX_PAGE_SIZE = 200
 
 T = TypeVar("T")
-AnyQuerySet = models.QuerySet[Any, Any]
 
 
 class Contents(NamedTuple):
-    """The rows of a page, the query parameters of each link, and the meta object."""
+    """The rows of a page, the parameters of its links, and its meta."""
 
     rows: Sequence[Any]
     links: Mapping[str, Mapping[str, object]]
@@ -48,12 +47,13 @@ class Page:
         return (self.number - 1) * self.size
 
     def rows(self, queryset: AnyQuerySet, columns: Sequence[str]) -> tuple[Sequence[Any], int | None]:
-        """Return this page's rows, and the total if it is known. Beyond a bigint there are no rows."""
+        """Return the rows of this page, and the total if it is known."""
+        # A bigint can't be higher, so there are no rows.
         last = self.offset + self.size
         return ([], None) if last > MAX_ID else read_rows(queryset, tuple(columns), self.offset, last)
 
     def total(self, queryset: AnyQuerySet, rows: Sequence[Any]) -> int:
-        """Return the number of all rows. The last page shows it; else it is counted."""
+        """Return the number of all rows, counted unless this is the last page."""
         if len(rows) < self.size and (rows or self.number == 1):
             return self.offset + len(rows)
         return count_rows(queryset)
@@ -66,15 +66,15 @@ class Page:
         pages = -(-total // self.size)
         last = max(pages, 1)
         numbers = {"first": 1, "prev": self.number - 1, "next": self.number + 1, "last": last}
-        there = {"first", "last"}
+        names = {"first", "last"}
         if 1 < self.number <= last + 1:
-            there.add("prev")
+            names.add("prev")
         if self.number < last:
-            there.add("next")
+            names.add("next")
         links = {
             link: {"page[number]": number, "page[size]": self.size}
             for link, number in numbers.items()
-            if link in there
+            if link in names
         }
         meta = {
             "current_page": self.number,
@@ -90,8 +90,8 @@ class Page:
 class CursorPage:
     """The page after a cursor; the first one if the cursor is "".
 
-    It costs the same at any depth, as the rows before it are neither read nor counted. One row more than fits
-    is fetched, to know whether there is a next page.
+    Each page costs the same, because the rows before it are neither read nor counted. One more row than the
+    size is fetched, to find out whether there is a next page.
     """
 
     cursor: str
@@ -102,7 +102,7 @@ class CursorPage:
         """Raise CursorError unless the cursor is one of this order."""
         terms = terms_of(queryset)
         values = self.values(terms)
-        # The columns of the order come last, so that those of `columns` keep their places.
+        # After `columns`, whose positions mustn't change.
         names = [*columns, *(term.column for term in terms if term.column not in columns)]
         places = [names.index(term.column) for term in terms]
         rows: list[Any] = []
@@ -112,7 +112,7 @@ class CursorPage:
         return self.contents(rows, terms, lambda row: [row[place] for place in places])
 
     def values(self, terms: Sequence[Term]) -> list[Any] | None:
-        """Return the values of the last row of the page before; None for the first page."""
+        """Return the values of the cursor; None for the first page."""
         return values_at(terms, self.cursor) if self.cursor else None
 
     def contents(
@@ -128,7 +128,7 @@ class CursorPage:
 def querysets_after(
     queryset: AnyQuerySet, terms: Sequence[Term], values: Sequence[Any] | None
 ) -> Sequence[AnyQuerySet]:
-    """Return the rows after these values, or all rows, as one queryset for each range of an index."""
+    """Return the rows after the values, or all, as a queryset for each range."""
     if terms[0].column == "id":
         direction = -1 if terms[0].descending else 1
         return [scan_by_id(queryset, direction, values[0] if values else None)]
@@ -138,7 +138,7 @@ def querysets_after(
 class Pagination(JsonApiPageNumberPagination):
     """Add cursors, strict numbers, and links that keep the whole query.
 
-    `paginate_queryset` isn't used: a page reads rows in the columns of a plan, not instances.
+    `paginate_queryset` isn't used, because it reads instances, not rows in the columns of a plan.
     """
 
     page_size = PAGE_SIZE
@@ -146,7 +146,7 @@ class Pagination(JsonApiPageNumberPagination):
     cursor_query_param = "page[after]"
 
     def get_page(self, request: Request) -> Page | CursorPage:
-        """Return the page of the request; raise ParameterError if it isn't one."""
+        """Return the page, or raise ParameterError if it is invalid."""
         params = request.query_params
         for name in params:
             if name.partition("[")[0] == "page" and name not in self.query_params:
@@ -160,10 +160,7 @@ class Pagination(JsonApiPageNumberPagination):
         return CursorPage(cursor, size, self.max_page_size)
 
     def get_page_size(self, request: Request) -> int:
-        """Return the size, cut to the maximum.
-
-        Raise ParameterError if it isn't a number.
-        """
+        """Return the size, up to the maximum, or raise ParameterError."""
         size = number_in(request.query_params, self.page_size_query_param, self.page_size)
         return min(size, self.max_page_size)
 

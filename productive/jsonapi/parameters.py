@@ -12,16 +12,13 @@ from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.records import resource_type
 from productive.jsonapi.serializers import ModelSerializer
 
-# Each level may be a join, or a query for all records of the level above.
+# Each level costs a join, or a query for all records of the level above.
 MAX_INCLUDE_DEPTH = 5
 FIELDS_PARAMETER = re.compile(r"fields\[([^\[\]]*)\]")
 
 
 def only_value(params: QueryDict, name: str, code: str) -> str | None:
-    """Return the parameter's value, or None.
-
-    Raise ParameterError if it is given twice, or as a list (`include[]`).
-    """
+    """Return the value or None, or raise ParameterError for several values."""
     for other in params if "[" not in name else ():
         if other.startswith(f"{name}["):
             raise ParameterError(code, other, other)
@@ -32,7 +29,7 @@ def only_value(params: QueryDict, name: str, code: str) -> str | None:
 
 
 def include_tree(params: QueryDict, serializer_class: type[ModelSerializer]) -> IncludeTree:
-    """Return the paths of `include=a,b.c` as a tree. Raise ParameterError for an unknown relationship."""
+    """Return the paths of `include=a,b.c` as a tree, or raise ParameterError."""
     tree: dict[str, Any] = {}
     for path in (only_value(params, "include", "unsupported_include") or "").split(","):
         branch, serializer, names = tree, serializer_class, path.split(".")
@@ -54,7 +51,7 @@ def frozen(tree: dict[str, Any]) -> IncludeTree:
 
 
 def sparse_fields(params: QueryDict) -> SparseFields:
-    """Return the names of each `fields[type]=a,b`. Raise ParameterError for an unknown type or name."""
+    """Return the names of each `fields[type]=a,b`, or raise ParameterError."""
     shown: dict[str, frozenset[str]] = {}
     for parameter in params:
         if parameter != "fields" and not parameter.startswith("fields["):

@@ -21,7 +21,7 @@ from productive.jsonapi.renderers import MEDIA_TYPE, JSONRenderer
 
 ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 MAX_ID = 2**63 - 1
-# More than documents need, and less than the stack of Python or of orjson can take.
+# More than documents need, and less than the recursion limit of Python or orjson.
 MAX_DEPTH = 64
 MAX_DISCARDED, DISCARDED_AT_ONCE = 16_000_000, 64_000
 # Each unknown member adds an error object, which is ten times as long, to the response.
@@ -29,7 +29,7 @@ MAX_MEMBERS = 1_000
 
 
 def parse_id(value: object) -> int | None:
-    """Return the number of an id, or None if the value isn't an id.
+    """Return an id as a number, or None if the value isn't an id.
 
     `int()` also accepts " 1", "+1", "1_0" and digits of other scripts.
     """
@@ -39,7 +39,7 @@ def parse_id(value: object) -> int | None:
 
 
 def parse_day(value: object) -> date | None:
-    """Return the day of a YYYY-MM-DD, or None.
+    """Return a YYYY-MM-DD as a date, or None.
 
     `fromisoformat` also accepts 20261123 and 2026-W48-1.
     """
@@ -55,7 +55,7 @@ ABSENT: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class ResourceObject:
-    """The `data` of a document; its names and values are not checked yet.
+    """The `data` of a document, before validation.
 
     `relationships` maps names to linkage: None, an identifier, a list of identifiers, or ABSENT for a
     relationship without `data`. `document` is the whole document.
@@ -69,7 +69,7 @@ class ResourceObject:
 
 
 class JSONParser(parsers.JSONParser):
-    """Add strict checks; keep attributes and relationships apart."""
+    """Add strict checks; don't merge attributes and relationships."""
 
     media_type = MEDIA_TYPE
     renderer_class = JSONRenderer
@@ -80,7 +80,7 @@ class JSONParser(parsers.JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Raise ApiError 415 or 400 for a body that isn't an acceptable JSON text."""
+        """Return the parsed body. Raise ApiError 415 or 400 if it is invalid."""
         meta = (parser_context or {})["request"].META
         check_media_type(media_type or "", meta.get("HTTP_CONTENT_ENCODING", ""))
         body = stream.read()
@@ -96,9 +96,7 @@ class JSONParser(parsers.JSONParser):
     def parse_data(self, result: Any, parser_context: Any) -> ResourceObject | dict[str, Any]:
         """Return the resource object, or the document if it has none.
 
-        An action such as `archive` doesn't need one.
-
-        Raise ApiError 400 if the document has another shape.
+        An action such as `archive` doesn't need one. Raise ApiError 400 for an invalid document.
         """
         if not isinstance(result, dict):
             raise ApiError(400, "The document must be an object")
@@ -112,7 +110,7 @@ class JSONParser(parsers.JSONParser):
             raise ApiError(400, "'data.type' must be a string")
         if identity is not None and not isinstance(identity, str):
             raise ApiError(400, "'data.id' must be a string")
-        # Relationships first: their errors are the ones that are reported.
+        # Parse relationships first, because only the first error is reported.
         relationships = self.parse_relationships(data)
         return ResourceObject(kind, identity, self.parse_attributes(data), relationships, result)
 
@@ -129,9 +127,9 @@ class JSONParser(parsers.JSONParser):
 
 
 def check_length(request: Request) -> None:
-    """Raise ApiError 413 for a body over the limit; read it all first.
+    """Raise ApiError 413 for a body over the limit, but read it first.
 
-    A client that is still sending would see the connection reset instead of the response.
+    Otherwise, a client that is still sending gets a connection reset instead of the response.
     """
     if int(request.META.get("CONTENT_LENGTH") or 0) <= settings.API_MAX_BODY_BYTES:
         return
@@ -153,10 +151,7 @@ def check_media_type(media_type: str, encoding: str) -> None:
 
 
 def check_storable(document: Any) -> None:
-    """Raise ApiError 400 for NUL characters and for deep nesting.
-
-    PostgreSQL can't store NUL; deep nesting overflows the stack.
-    """
+    """Raise ApiError 400 for NUL, which can't be stored, or deep nesting."""
     level = [document]
     for _ in range(MAX_DEPTH):
         children: list[Any] = []
@@ -190,10 +185,7 @@ def members(data: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def linkage_of(name: str, relationship: Any) -> Any:
-    """Return the relationship's linkage, or ABSENT.
-
-    Raise ApiError 400 for anything else.
-    """
+    """Return the relationship's linkage or ABSENT, or raise ApiError 400."""
     where = f"data.relationships.{name}"
     if not isinstance(relationship, dict):
         raise ApiError(400, f"'{where}' must be an object")

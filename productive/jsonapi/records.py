@@ -1,4 +1,4 @@
-"""Compiled queries of most requests: one record of an organization, or its records in the default order."""
+"""Compiled queries for one record and for lists in the default order."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ M = TypeVar("M", bound=models.Model)
 
 @cache
 def resource_type(model: Any) -> str:
-    """Return the model's resource type; cached, as inflecting it is slow."""
+    """Return the model's resource type, cached because inflecting is slow."""
     name: str = get_resource_type_from_model(model)
     return name
 
 
 @lru_cache(maxsize=1024)
 def owned(model: Any, owner: Any, organization: int) -> models.QuerySet[Any, Any]:
-    """Return the organization's records as a queryset to clone. `owner` is the organization's model."""
+    """Return the organization's records as a queryset to clone."""
     rows: models.QuerySet[Any, Any] = model.objects.owned_by(owner(pk=organization))
     return rows
 
@@ -47,7 +47,7 @@ def by_id(model: Any, owner: Any, columns: tuple[str, ...], *, lock: bool = Fals
 def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> CompiledQuery:
     """Return the query for an organization's records in the default order.
 
-    If the database keeps their number, it is one more column at the end.
+    If their number is stored, it is one more column at the end.
     """
 
     def build(organization: int) -> models.QuerySet[Any, Any]:
@@ -63,9 +63,9 @@ def in_order(model: Any, owner: Any, columns: tuple[str, ...]) -> CompiledQuery:
 def read_rows(
     queryset: models.QuerySet[Any, Any], columns: tuple[str, ...], start: int, stop: int
 ) -> tuple[Sequence[Any], int | None]:
-    """Return `queryset.values_list(*columns)[start:stop]`, and the total if it comes with them.
+    """Return a slice of the rows, and the total if it comes with them.
 
-    A row may have more columns at the end.
+    A row may have one more column at the end.
     """
     model: Any = queryset.model
     rows = owned_rows(queryset)
@@ -84,7 +84,7 @@ def column_names(model: type[models.Model]) -> tuple[str, ...]:
 
 
 def find_record(model: type[M], organization: models.Model, pk: int, *, lock: bool = False) -> M | None:
-    """Return the organization's record, or None. With `lock`, lock it until the transaction ends."""
+    """Return the organization's record or None, locked if `lock` is true."""
     columns = column_names(model)
     for row in by_id(model, type(organization), columns, lock=lock).rows(organization.pk, pk):
         record = model.from_db(router.db_for_write(model), columns, row)

@@ -14,9 +14,9 @@ from productive.jsonapi.records import find_record, resource_type
 
 
 class RelatedField(ResourceRelatedField):
-    """Add tenancy: only records of the organization are found.
+    """Add tenancy: only find records of the organization.
 
-    An unknown or malformed identifier and one of another organization get the same error.
+    An unknown or malformed identifier, and one of another organization, get the same error.
     """
 
     def get_queryset(self) -> models.QuerySet[Any]:

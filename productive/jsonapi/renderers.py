@@ -16,7 +16,7 @@ from productive.jsonapi.etags import known_tags, tags_of
 
 MEDIA_TYPE = "application/vnd.api+json"
 CONTENT_TYPE = f"{MEDIA_TYPE}; charset=utf-8"
-# A smaller body fits into one packet.
+# A smaller body fits into one network packet.
 COMPRESSED_FROM = 1_400
 # The fastest level: the others save less than 500 bytes of a page of 200 records.
 GZIP_LEVEL, GZIP_FORMAT = 1, 31
@@ -28,7 +28,7 @@ def dump(document: Mapping[str, Any]) -> bytes:
 
 
 def represent(request: Request, document: Mapping[str, Any], organization: int) -> Response:
-    """Return the response to a GET, or 304 if the client has the document."""
+    """Return the response to a GET; 304 if the client has the document."""
     body = dump(document)
     tags = tags_of(body, organization)
     headers = {"Vary": "Accept-Encoding"}
@@ -54,7 +54,7 @@ def compress(body: bytes) -> bytes:
 
 
 class JSONRenderer(renderers.JSONRenderer):
-    """Add documents that are bytes already, and this API's errors."""
+    """Add documents that are already bytes, and this API's errors."""
 
     media_type = MEDIA_TYPE
     charset = "utf-8"

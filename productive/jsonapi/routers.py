@@ -1,10 +1,12 @@
+"""Routers of the API."""
+
 from typing import Any
 
 from rest_framework.routers import SimpleRouter
 
 
 class Router(SimpleRouter):
-    """Routes by plain paths, with or without a slash at the end."""
+    """A SimpleRouter whose URLs can end with or without a slash."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Serializers declare a resource's attributes and relationships.
 
-`Meta.fields` gives their names and order. The serializer validates and saves; `documents` compiles reading
-from the same declaration.
+`Meta.fields` has their names and order. A serializer only validates and saves; `documents` reads records,
+compiled from the same declaration.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class CharField(fields.CharField):
 
 
 class EmailField(CharField, fields.EmailField):
-    """Store a blank address as null, since addresses are unique."""
+    """Store a blank address as null, because addresses are unique."""
 
     def run_validation(self, data: Any = fields.empty) -> Any:
         is_blank = isinstance(data, str) and not data.strip()
@@ -71,10 +71,7 @@ class IdField(fields.IntegerField):
 
 
 class ModelSerializer(serializers.ModelSerializer):
-    """Add strict fields and validation by the model.
-
-    The context must have the `organization`.
-    """
+    """Validate with the model; the context must have `organization`."""
 
     instance: Any
     serializer_related_field = RelatedField
@@ -97,9 +94,9 @@ class ModelSerializer(serializers.ModelSerializer):
     # --- declaration ---
 
     def get_field_names(self, declared_fields: Any, info: Any) -> Any:
-        """When writing, build only fields that were sent or are required.
+        """When writing, only build the fields that are in the request or required.
 
-        Each field costs as much time as a query.
+        Building a field takes as long as a query.
         """
         names = super().get_field_names(declared_fields, info)
         sent = getattr(self, "initial_data", None)
@@ -124,7 +121,7 @@ class ModelSerializer(serializers.ModelSerializer):
         if relation_info.to_many or field_name == "organization":
             kwargs = {"many": True} if relation_info.to_many else {}
             return self.serializer_related_field, {**kwargs, "read_only": True}
-        if not isinstance(field, models.ForeignKey):  # A soft reference, stored in its id attribute.
+        if not isinstance(field, models.ForeignKey):  # A soft reference: the attribute with the id stores it.
             queryset = relation_info.related_model._default_manager.all()
             return self.serializer_related_field, {
                 "queryset": queryset,
@@ -144,7 +141,7 @@ class ModelSerializer(serializers.ModelSerializer):
     def to_internal_value(self, data: ResourceObject) -> dict[str, Any]:
         """Merge attributes and relationships, and validate.
 
-        A foreign key may be sent as either, or as both if they are equal.
+        A foreign key can be either, or both if they are equal.
         """
         values, errors = self.merge(data)
         try:
@@ -190,10 +187,10 @@ class ModelSerializer(serializers.ModelSerializer):
         }
 
     def resolve_soft_references(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Store a soft reference in the attribute that holds its id.
+        """Store a soft reference in the attribute with its id.
 
-        If no row has that id, the relationship is shown as null; a client may send that null back. Null
-        beside the id of an existing row is an error.
+        If no row has that id, responses show the relationship as null, and a client can send this null with
+        the id. Null with the id of an existing row is an error.
         """
         for name in [name for name in values if is_soft_reference(self.Meta.model, name)]:
             related = values.pop(name)
@@ -201,14 +198,14 @@ class ModelSerializer(serializers.ModelSerializer):
             pk = None if related is None else related.pk
             if values.setdefault(attribute, pk) == pk:
                 continue
-            own = self.fields[name].get_queryset()
-            sent_back = pk is None and values[attribute] == getattr(self.instance, attribute, None)
-            if not sent_back or own.filter(pk=values[attribute]).exists():
+            queryset = self.fields[name].get_queryset()
+            is_unchanged = pk is None and values[attribute] == getattr(self.instance, attribute, None)
+            if not is_unchanged or queryset.filter(pk=values[attribute]).exists():
                 raise ValidationError({name: [INVALID]})
         return values
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Validate with the model, on the instance that is saved."""
+        """Validate with the model, on the instance that is saved later."""
         record: Any = self.instance or self.Meta.model(organization=self.context["organization"])
         for name, value in attrs.items():
             setattr(record, name, value)
@@ -224,9 +221,9 @@ class ModelSerializer(serializers.ModelSerializer):
         return attrs
 
     def save(self, **kwargs: Any) -> models.Model:
-        """Save the record; when updating, only the fields that were sent.
+        """Save the record; when updating, only the fields of the request.
 
-        Concurrent changes of other fields are kept.
+        Concurrent changes of other fields are not overwritten.
         """
         record: models.Model = self.instance
         if record._state.adding:
@@ -237,10 +234,7 @@ class ModelSerializer(serializers.ModelSerializer):
 
 
 class FieldValidator:
-    """Run a validator of a model field; replace a message of Django's.
-
-    A message that the model declares is kept.
-    """
+    """Run a validator of a model field, but replace Django's own messages."""
 
     def __init__(self, validator: Any) -> None:
         self.validator = validator
@@ -250,7 +244,7 @@ class FieldValidator:
         try:
             self.validator(*args)
         except ModelValidationError as error:
-            # Django's own messages are translatable.
+            # Only Django's own messages are translatable.
             if any(isinstance(each.message, Promise) for each in getattr(error, "error_list", ())):
                 raise ValidationError(INVALID) from None
             raise
@@ -258,7 +252,7 @@ class FieldValidator:
 
 @cache
 def error_messages(field_class: type[fields.Field]) -> dict[str, str]:
-    """Return this API's messages for all codes that a class of fields has."""
+    """Return this API's messages for all error codes of a field class."""
     codes = [code for each in field_class.__mro__ for code in getattr(each, "default_error_messages", ())]
     return {**dict.fromkeys(codes, INVALID), **FIELD_MESSAGES}
 

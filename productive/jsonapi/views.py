@@ -1,6 +1,6 @@
 """Viewsets of JSON:API resources.
 
-A subclass declares its serializer, its filter set and its sorts.
+Subclasses declare a serializer, a filter set and sorts.
 """
 
 from __future__ import annotations
@@ -36,23 +36,20 @@ from productive.jsonapi.serializers import ModelSerializer
 T = TypeVar("T")
 Rows = Sequence[Row]
 
-# A retry tells a lost race from a real conflict: it sees the row that won.
+# A race can be lost more than once.
 TRIES = 3
 DEADLOCK_OR_SERIALIZATION = {"40P01", "40001"}
 IF_MATCH = "If-Match"
 
 
 class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
-    """List and retrieve records.
-
-    Documents are compiled from rows, without serializers or instances per record.
-    """
+    """List and retrieve records, without a serializer for each."""
 
     http_method_names = ["get", "post", "patch", "delete", "head"]
     serializer_class: type[ModelSerializer]
     filterset_class: type[django_filters.FilterSet] = FilterSet
     pagination_class = Pagination
-    # Name in `sort` → columns, besides `id`. None: the list can't be sorted.
+    # Name in `sort` → columns. `id` is always a sort. With None, the list can't be sorted.
     sorts: ClassVar[Mapping[str, tuple[str, ...]] | None] = {}
     schema = AutoSchema()
     # For the OpenAPI document: member of `resource_metas` → JSON Schema; action → header → description.
@@ -61,7 +58,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
-            # Not redirected: the client would go on sending its token in the clear.
+            # Don't redirect: the client would keep sending its token unencrypted.
             raise ApiError(403, "This API is served over HTTPS only")
         super().initial(request, *args, **kwargs)
 
@@ -102,7 +99,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return represent(request, self.document(self.plan(), self.pk()), self.organization.pk)
 
     def document(self, plan: Plan, pk: Any) -> dict[str, Any]:
-        """Return the document of one record; raise ApiError 404 without one."""
+        """Return the document of one record, or raise ApiError 404."""
         rows = self.read_one(plan, pk)
         if not rows:
             raise ApiError(404)
@@ -115,7 +112,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         pk = plan.root.pk
         if metas := self.resource_metas([row[pk] for row in rows]):
             for resource, row in zip(data, rows, strict=True):
-                if row[pk] in metas:  # Else the record has been deleted since.
+                if row[pk] in metas:  # It may have been deleted in the meantime.
                     resource["meta"] = metas[row[pk]]
         if self.request.query_params.get("include"):
             return {"data": data, "included": list(writer.included.values())}
@@ -131,7 +128,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return by_id(model, owner, plan.columns).rows(self.organization.pk, pk)
 
     def resource_metas(self, ids: Sequence[Any]) -> Mapping[Any, dict[str, Any]]:
-        """Return the meta objects of resources by id; by default none."""
+        """Return the meta objects of resources by id; by default, none."""
         return {}
 
     def pk(self) -> Any:
@@ -142,10 +139,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
 
 
 class ModelViewSet(ReadOnlyViewSet):
-    """Also create, update and delete, each in one transaction.
-
-    The transaction includes rendering the response.
-    """
+    """Also create, update and delete, each in one transaction."""
 
     def create(self, request: Request, **kwargs: Any) -> Response:
         plan, resource = self.plan(), self.resource_object()
@@ -189,10 +183,7 @@ class ModelViewSet(ReadOnlyViewSet):
             raise ApiError(409, "The id of the resource is not the one in the address")
 
     def written(self, document: bytes, **kwargs: Any) -> Response:
-        """Return the response to a write with the ETag of a GET.
-
-        The tag is that of a GET with the same query.
-        """
+        """Return the response to a write, with the ETag of an equal GET."""
         response = Response(document, **kwargs)
         response.headers["ETag"] = tags_of(document, self.organization.pk)[""]
         return response
@@ -200,14 +191,14 @@ class ModelViewSet(ReadOnlyViewSet):
     def locked(self, pk: int) -> models.Model:
         """Return the record, locked until the transaction ends.
 
-        Raise ApiError 404 if it doesn't exist, 412 if the client's If-Match names another state.
+        Raise ApiError 404 if it doesn't exist, and 412 if it has changed since the ETag in If-Match.
         """
         record = find_record(self.serializer_class.Meta.model, self.organization, pk, lock=True)
         if record is None:
             raise ApiError(404)
         if_match = self.request.headers.get(IF_MATCH)
         if if_match is not None:
-            # After the lock: no other transaction can change the record now.
+            # Compare after locking, so that no other transaction can change the record.
             document = dump(self.document(self.plan(), pk))
             if not is_matched(if_match, tags_of(document, self.organization.pk)):
                 raise HeaderError(412, IF_MATCH)
@@ -225,9 +216,9 @@ class ModelViewSet(ReadOnlyViewSet):
 
 
 def model_action(name: str) -> Any:
-    """Return an action `PATCH …/<name>` that calls the method of the model."""
+    """Return an action `PATCH …/<name>` that calls the model's method."""
 
-    def act(self: ModelViewSet, request: Request, **kwargs: Any) -> Response:
+    def view_method(self: ModelViewSet, request: Request, **kwargs: Any) -> Response:
         plan, pk = self.plan(), self.pk()
         if isinstance(request.data, ResourceObject):
             self.check_id(self.resource_object())
@@ -238,21 +229,21 @@ def model_action(name: str) -> Any:
 
         return self.written(in_transaction(call))
 
-    act.__name__ = name
-    return action(detail=True, methods=["patch"])(act)
+    view_method.__name__ = name
+    return action(detail=True, methods=["patch"])(view_method)
 
 
 def in_transaction(change: Callable[[], T]) -> T:
-    """Run a change in a transaction, again if another request won a race.
+    """Run a change in a transaction; retry it if it lost a race.
 
-    The validation of the second run sees the row that won, and rejects the request with the rule's message.
+    In the second run, validation finds the row of the other request, and raises the error of the rule.
     """
-    for left in reversed(range(TRIES)):
+    for retries in reversed(range(TRIES)):
         try:
             with transaction.atomic():
                 return change()
         except (IntegrityError, OperationalError) as error:
-            if not left or not is_lost_race(error):
+            if not retries or not is_lost_race(error):
                 raise
     raise AssertionError("unreachable")
 
@@ -265,7 +256,7 @@ def is_lost_race(error: Exception) -> bool:
 
 
 class UnknownRoute(APIView):
-    """Answer 404 for every other path under /api/."""
+    """Return 404 for every other path under /api/."""
 
     authentication_classes = ()
     permission_classes = ()

@@ -1,4 +1,4 @@
-"""Check requests against their limits. If the store is not available, no request is rejected."""
+"""Check requests against their limits, if the store is available."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from productive.limits.windows import Limit
 
 logger = logging.getLogger(__name__)
 
-# How long a store that has failed is not used. After that, one request of each process tries it.
+# How long to wait after a failure of the store. After that, one request of each process tries it.
 RETRY_SECONDS = 5
 # How often each process deletes the windows that have ended.
 PURGE_SECONDS = 600
 
 
 class Exceeded(NamedTuple):
-    """The rate that is exceeded, the Unix timestamp at which its window ends, and the seconds until then."""
+    """The exceeded rate, the Unix timestamp of its end, the seconds to wait."""
 
     rate: Rate
     ends_at: float
@@ -34,8 +34,8 @@ class Exceeded(NamedTuple):
 class Limiter:
     """Count requests in a store, behind a circuit breaker.
 
-    The circuit is open after the store has failed: requests are served without being counted, so a slow or
-    broken store does not delay each of them.
+    After the store has failed, the circuit is open: requests are not counted, so that a slow or broken store
+    doesn't delay all of them.
     """
 
     def __init__(self, store: Store) -> None:
@@ -46,7 +46,7 @@ class Limiter:
         self.lock = Lock()
 
     def count(self, limits: Sequence[Limit]) -> Exceeded | None:
-        """Count a request against its limits, and return the first that it exceeds, or None."""
+        """Count a request, and return the first limit that it exceeds, or None."""
         if self.is_open and not self.may_retry():
             return None
         now = time()
@@ -64,7 +64,7 @@ class Limiter:
         return None
 
     def open_circuit(self, error: Exception) -> None:
-        """Open the circuit. Log the first failure only, however long the store is not available."""
+        """Open the circuit, and log only the first failure."""
         with self.lock:
             is_first, self.is_open = not self.is_open, True
             self.open_until = monotonic() + RETRY_SECONDS
@@ -72,7 +72,7 @@ class Limiter:
             logger.warning("Rate limits are not enforced until their store is available again: %s", error)
 
     def may_retry(self) -> bool:
-        """Return True for one thread when the circuit has been open long enough."""
+        """Return True for one thread, RETRY_SECONDS after each failure."""
         with self.lock:
             if monotonic() < self.open_until:
                 return False

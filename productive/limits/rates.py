@@ -20,9 +20,9 @@ class Rate(NamedTuple):
 
 
 def parse_rate(setting: str, text: str) -> Rate | None:
-    """Return the rate that the text of a setting describes, or None if it is off.
+    """Return the rate of a setting, or None if it is off.
 
-    Raise ImproperlyConfigured, naming the setting, if the text is not a rate.
+    Raise ImproperlyConfigured, with the name of the setting, if the text is not a rate.
     """
     text = text.strip().lower()
     if text in OFF:

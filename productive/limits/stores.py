@@ -1,4 +1,4 @@
-"""Store the counts of requests: in a file beside SQLite, or in a table of PostgreSQL.
+"""Store the counts of requests, in an SQLite file or in PostgreSQL.
 
 A store counts a request against its limits in order, up to the first that it exceeds: a request that is
 rejected by the limit of its token does not count against its organization. Counts are exact across threads
@@ -28,7 +28,7 @@ class Store(ABC):
 
     @abstractmethod
     def count(self, limits: Sequence[Limit], now: float) -> list[Window]:
-        """Count a request against each limit up to the first that it exceeds, and return their windows."""
+        """Count a request up to the first limit it exceeds; return the windows."""
 
     @abstractmethod
     def purge(self, now: float) -> None:
@@ -51,20 +51,20 @@ CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class FileStore(Store):
-    """Count in an SQLite file of its own, for the processes of one machine.
+    """Count in a separate SQLite file, for the processes of one machine.
 
-    In the application's database each request would wait for the disk, and for other writers. This file is
-    synchronized at checkpoints only, once in some hundred requests.
+    In the application's database, each request would wait for the disk and for other writers. This file is
+    only synchronized at checkpoints, about once in some hundred requests.
     """
 
     errors = (sqlite3.Error, OSError)
-    # Seconds to wait for another thread or process. Each holds the lock for a few microseconds.
+    # Seconds to wait for another thread or process, which needs a few microseconds.
     TIMEOUT = 0.5
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # All threads share one connection. With one each, SQLite would make them wait by sleeping and
-        # polling, which is slower than this lock.
+        # All threads share one connection. With one for each, SQLite would sleep and poll, which is slower
+        # than this lock.
         self.lock = Lock()
         self.connection: sqlite3.Connection | None = None
 
@@ -87,7 +87,7 @@ class FileStore(Store):
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         if not self.lock.acquire(timeout=self.TIMEOUT):
-            raise TimeoutError("another thread holds the file of the rate limits")
+            raise TimeoutError("another thread has locked the file of the rate limits")
         try:
             connection = self.connection or self.connect()
             connection.execute("BEGIN IMMEDIATE")
@@ -127,7 +127,7 @@ class FileStore(Store):
             connection.close()
 
     def delete(self) -> None:
-        """Delete the file. If it is corrupt, counting from zero is good enough."""
+        """Delete a corrupt file; counting starts again from zero."""
         for suffix in ("", "-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
@@ -167,8 +167,8 @@ class PostgreSQLStore(Store):
             )
 
 
-# `windows.next_window` in SQL. `previous` is empty, or the limit before this one: the row is only written if
-# that limit is not exceeded.
+# `windows.next_window` in SQL. `previous` selects the limit before this one, so that the row is only written
+# if that limit is not exceeded.
 UPSERT = """
 w{index} AS (
     INSERT INTO accounts_rate_window AS stored (key, number, ends_at)

@@ -24,7 +24,7 @@ class Limit(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The number of requests so far, and the Unix timestamp at which the window ends."""
+    """The number of requests, and the Unix timestamp at which it ends."""
 
     number: int
     ends_at: float
@@ -34,10 +34,13 @@ class Window(NamedTuple):
 
 
 def next_window(window: Window | None, limit: Limit, now: float) -> Window:
-    """Return the window after one more request; `window` is the one before it, if any."""
+    """Return the window after one more request.
+
+    `window` is the current one, if there is one.
+    """
     maximum, period = limit.rate
-    # A window that ends later than that was started before the clock was set back. The clocks of two
-    # machines may differ by a period.
+    # If a window ends later than that, the clock was set back. The clocks of two machines may differ by up
+    # to a period.
     if window is None or not now < window.ends_at <= now + 2 * period:
         return Window(1, now + period)
     if limit.lockout and window.number == maximum:
@@ -46,9 +49,9 @@ def next_window(window: Window | None, limit: Limit, now: float) -> Window:
 
 
 def count_request(limits: Sequence[Limit], now: float, windows: dict[str, Window]) -> list[Window]:
-    """Count a request against each limit up to the first that it exceeds, and return their new windows.
+    """Count a request up to the first limit it exceeds; return the windows.
 
-    `windows` holds the current windows by key, and is updated.
+    `windows` has the current windows by key, and is updated.
     """
     counted: list[Window] = []
     for limit in limits:

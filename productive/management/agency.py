@@ -1,4 +1,4 @@
-"""Names and texts of the sample agency: disciplines, people, clients, saved filters."""
+"""Names and texts of the sample agency."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EMAIL_DOMAIN = "agency.example"
 
 
 class Discipline(NamedTuple):
-    """A kind of work: a service type, the titles of those who do it, and the services sold."""
+    """A service type, the job titles of its people, and its services."""
 
     name: str
     description: str
@@ -25,7 +25,7 @@ MANAGEMENT = Discipline(
     ("Project management",),
 )
 
-# In the order in which people are hired, over and over.
+# People are hired for them in turn.
 DISCIPLINES = (
     Discipline(
         "UX Design", "How it works before how it looks.",
@@ -85,7 +85,7 @@ DISCIPLINES = (
     ),
 )  # fmt: skip
 
-# Archived; older budgets still have services of these types.
+# Archived, but older budgets have services of these types.
 RETIRED_DISCIPLINES = (
     Discipline("Flash Development", "Banners and games, until 2020.", (), ("Animated banners", "Minigame")),
     Discipline("Print Design", "Now done by partners.", (), ("Brochure", "Annual report", "Trade fair wall")),
@@ -94,7 +94,7 @@ RETIRED_DISCIPLINES = (
     ),
 )
 
-# Billed to the client; nobody works on them.
+# Services that are billed without work.
 EXPENSES = ("Travel", "Stock photography", "Licences", "Hosting fees", "Printing")
 
 FIRST_NAMES = (

@@ -1,7 +1,7 @@
-"""Back up the database into one file: a copy of an SQLite database, or an archive of pg_dump.
+"""Back up the database to a file: a copy of SQLite, or a pg_dump.
 
-A backup is a consistent snapshot, taken while others write. A restore is one transaction: readers see the
-state before it or after it. Failures raise CommandError.
+A backup is a consistent snapshot; others can write at the same time. A restore is one transaction: readers
+see the state before it or after it. Failures raise CommandError.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from psycopg.pq import Conninfo
 
 Applied = set[tuple[str, str]]
 
-# Where Debian installs PostgreSQL's programs by version; most aren't in PATH.
+# Debian installs PostgreSQL's programs here, by version. Most of them aren't in PATH.
 VERSIONS = Path("/usr/lib/postgresql")
-# The server that restores decides who owns the tables and who may read them.
+# The role that restores owns the tables, and decides on their privileges.
 WITHOUT_ROLES = ("--no-owner", "--no-privileges")
-# Drop everything in the schema, also tables of a newer release that the archive doesn't have. Sequences and
+# Drop everything in the schema, including tables of a newer release that aren't in the archive. Sequences and
 # partitions are dropped with their table.
 DROP_EVERYTHING = """
 SET client_min_messages = warning;
@@ -62,8 +62,8 @@ BEGIN
     EXECUTE coalesce(commands, '');
 END $$;
 """
-# Not backed up: users who have signed out must not be signed in again, and positions in the log of the old
-# server mean nothing on another.
+# Not backed up: users who have signed out would be signed in again, and positions in the write-ahead log are
+# only valid on the same server.
 TRANSIENT_TABLES = ("django_session", "accounts_last_write")
 
 
@@ -76,7 +76,7 @@ class SQLiteFile:
     def save(self, path: Path) -> None:
         with command_errors(path), closing(sqlite3.connect(path)) as copy:
             connection.ensure_connection()
-            # All pages in one step: a write between two steps would restart it.
+            # Copy all pages in one step, because a write between two steps would restart the copy.
             connection.connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
             # Overwrite deleted rows, so that they can't be found in free pages.
@@ -103,9 +103,9 @@ class SQLiteFile:
         if path.samefile(connection.settings_dict["NAME"]):
             raise CommandError(f"{path} is the database itself.")
         with command_errors(path), closing(open_read_only(path)) as copy:
-            # One transaction of the live database: readers keep their snapshot.
+            # This is one transaction, so readers keep their snapshot.
             copy.backup(connection.connection)
-            # The backup is restored by now. If the disk is full, a later checkpoint succeeds.
+            # The backup is already restored. If the disk is full, a later checkpoint will succeed.
             with suppress(sqlite3.Error):
                 connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -134,7 +134,7 @@ class PostgreSQLArchive:
         self.run("pg_dump", "--format=custom", "--no-password", *WITHOUT_ROLES, *without, f"--file={path}")
 
     def check(self, path: Path) -> None:
-        """Read all of it, as a restore does."""
+        """Read the whole archive, as a restore does."""
         self.run("pg_restore", f"--file={os.devnull}", str(path))
 
     def applied(self, path: Path) -> Applied:
@@ -147,7 +147,7 @@ class PostgreSQLArchive:
         return {(line["app"], line["name"]) for line in lines}
 
     def load(self, path: Path) -> None:
-        """Replace everything in one transaction; commit only when the archive was read to its end."""
+        """Replace everything, and commit if the archive was read to its end."""
         restore = [self.program("pg_restore"), *WITHOUT_ROLES, "--file=-", str(path)]
         execute = [self.program("psql"), "--no-psqlrc", "--no-password", "--quiet", "--set=ON_ERROR_STOP=1"]
         with (
@@ -164,7 +164,7 @@ class PostgreSQLArchive:
         ):
             source: Any = reader.stdout
             target: Any = writer.stdin
-            with suppress(BrokenPipeError), target:  # psql has ended; its errors follow
+            with suppress(BrokenPipeError), target:  # psql failed, which is reported below.
                 target.write(DROP_EVERYTHING.encode())
                 shutil.copyfileobj(source, target)
                 if reader.wait() == 0:
@@ -176,7 +176,7 @@ class PostgreSQLArchive:
                 fail("pg_restore", content_of(read_errors))
 
     def run(self, name: str, *arguments: str) -> str:
-        """Return the output of the program. Its command line never has the user or the password."""
+        """Return the output of a program, called without secrets as arguments."""
         done = subprocess.run(  # noqa: S603
             [self.program(name), *arguments], env=self.environment(), capture_output=True, check=False
         )
@@ -185,9 +185,9 @@ class PostgreSQLArchive:
         return done.stdout.decode()
 
     def environment(self) -> dict[str, str]:
-        given = connection.get_connection_params()
+        options = connection.get_connection_params()
         names = {each.keyword.decode(): each.envvar for each in Conninfo.get_defaults() if each.envvar}
-        parameters = {names[key].decode(): str(value) for key, value in given.items() if key in names}
+        parameters = {names[key].decode(): str(value) for key, value in options.items() if key in names}
         return {**os.environ, **parameters}
 
     def program(self, name: str) -> str:
@@ -200,7 +200,7 @@ class PostgreSQLArchive:
             raise CommandError(f"There is no {name} on this machine. {package}")
         output = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
         version_of_program = re.search(r"\(PostgreSQL\) (\d+)", output)
-        # An older program can't read the server; an older server can't read the dump of a newer program.
+        # An older program can't dump the server, and the server can't restore the dump of a newer program.
         if version_of_program is None or int(version_of_program[1]) != version:
             raise CommandError(f"{found} is not of the server's version, PostgreSQL {version}. {package}")
         return found
@@ -221,7 +221,7 @@ def kind_of_backup() -> SQLiteFile | PostgreSQLArchive:
     if connection.vendor == "sqlite":
         return SQLiteFile()
     if settings.PGBOUNCER:
-        # The session settings of pg_dump and psql would stay on a pooled connection.
+        # The session settings of pg_dump and psql would persist on a pooled connection.
         raise CommandError("Unset PGBOUNCER, and let DATABASE_URL name the server itself.")
     return PostgreSQLArchive()
 
@@ -236,7 +236,7 @@ def first_bytes(path: Path) -> bytes:
 
 @contextmanager
 def atomic_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Yield a temporary file that replaces `path` once it is complete and on the disk."""
+    """Yield a temporary file that replaces `path` when it is complete."""
     if path.exists() and not overwrite:
         raise CommandError(f"{path} exists already: --force replaces it.")
     partial = None

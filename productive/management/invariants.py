@@ -1,4 +1,7 @@
-"""Find rows that violate what the database enforces, unless its checks were switched off."""
+"""Find rows that violate constraints of the database.
+
+Such rows can exist if the checks were switched off, or if the database is damaged.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from django.db.models import Count, Exists, F, OuterRef
 from productive.database.constraints import SameOrganization, UniqueTogether
 from productive.database.row_counts import CREATE, FILL, RowCount, missing_triggers, statements
 
-# By organization, the recorded and the real number of rows, if any block of ids differs.
+# The stored and the real number of rows of each organization with a wrong count in any block of ids.
 MISCOUNTED = """
 SELECT organization_id, sum(kept), sum(found) FROM (
     SELECT organization_id, block, sum(kept) AS kept, sum(found) AS found FROM (
@@ -41,7 +44,7 @@ class Miscounted(NamedTuple):
 
 
 def violations() -> Iterator[str]:
-    """Yield a line for each rule that is broken."""
+    """Yield a line for each constraint that is violated."""
     for model in apps.get_models(include_auto_created=True):
         if model._meta.managed and not model._meta.proxy:
             yield from dangling_links(model)
@@ -74,7 +77,7 @@ def links_across_organizations(model: Any) -> Iterator[str]:
 
 
 def duplicates(model: Any) -> Iterator[str]:
-    """Yield duplicates. The queries don't use the unique index, which may be the damaged part."""
+    """Yield duplicates, without the unique index, which may be damaged."""
     for constraint in model._meta.constraints:
         if isinstance(constraint, UniqueTogether):
             parts = constraint.expressions or [F(name) for name in constraint.fields]
@@ -100,7 +103,7 @@ def missing_triggers_of(counts: Any) -> Iterator[str]:
 
 
 def miscounted(counts: Any) -> list[Miscounted]:
-    """Compare in one statement: its snapshot has a row and its count together."""
+    """Compare in one statement, because its snapshot has a row with its count."""
     with connection.cursor() as cursor:
         (sql,) = statements(connection, [MISCOUNTED], counts.rows, counts)
         cursor.execute(sql)
@@ -109,9 +112,9 @@ def miscounted(counts: Any) -> list[Miscounted]:
 
 
 def recount() -> Iterator[str]:
-    """Correct wrong row counts, recreate missing triggers, and yield what was wrong.
+    """Correct row counts, recreate triggers, and yield the errors.
 
-    Writers of the table wait meanwhile.
+    Other writers of the table wait.
     """
     for counts in RowCount.__subclasses__():
         with transaction.atomic(), connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Sample data: a realistic agency in which every outcome of the tracking rule occurs.
+"""Create a realistic agency with every outcome of the tracking rule.
 
 An age is a number of days before today; a day in the future has a negative age. All draws come from one
 random generator, in the order of the methods of `SampleAgency`, so a seed always gives the same agency.
@@ -21,29 +21,29 @@ from productive.management import agency
 
 FOUNDED, FIRST_HIRED, LAST_HIRED = 1830, 1800, 20
 FIRST_STARTED, LAST_STARTED = 720, 30
-# People left and service types were archived within the last 150 days: older work may refer to them.
+# People left, and service types were archived, in the last 150 days, so older work can refer to them.
 LONG_AGO = 175
 
 OFFERED = (agency.MANAGEMENT, *agency.DISCIPLINES)
 DISCIPLINES_BY_NAME = {discipline.name: discipline for discipline in (*OFFERED, *agency.RETIRED_DISCIPLINES)}
 
-# By person, by service type. Budget n has restrictions n % 4 and schedule n % 9: the first four budgets show
-# every pair of restrictions on a budget that is open today, the first nine every schedule.
+# By person, by service type. Budget n has restrictions n % 4 and schedule n % 9. So the first four budgets
+# have all pairs of restrictions and are open today, and the first nine have all schedules.
 RESTRICTIONS = ((False, False), (True, False), (False, True), (True, True))
 BEGUN = 1
-# What people set on a project's page; most often nothing.
+# Settings of a project's page; most people have none.
 PREFERENCES = ({"tasks": {"group_by": "status"}}, {"budgets": {"show_closed": True}})
 PAGE = ("tasks_layout_id", "preferences", "watched")
 PAGES = list(product((None, None, 1, 2, 3), (None, None, *PREFERENCES), (None, None, True, False)))
 
 T = TypeVar("T")
-Row = TypeVar("Row", bound=OrganizationOwned)
-# Ages of the start, the end and the closing.
+OwnedModel = TypeVar("OwnedModel", bound=OrganizationOwned)
+# The ages of the start, the end and the closing.
 Schedule = tuple[int | None, int | None, int | None]
 
 
 class Employee(NamedTuple):
-    """A person, the age of their employment, and the service types that a team can use."""
+    """A person, the age of the employment, and the usable service types."""
 
     person: Person
     age: int
@@ -51,7 +51,10 @@ class Employee(NamedTuple):
 
 
 class Team(NamedTuple):
-    """A project and its members; `former` have left since, `idle` are on archived projects only."""
+    """A project and its members.
+
+    `former` members have left the agency; `idle` people are only on archived projects.
+    """
 
     project: Project
     age: int
@@ -71,7 +74,7 @@ class Budget(NamedTuple):
 
 
 class SampleAgency:
-    """Create an organization with its people, projects, budgets, services and assignments."""
+    """Create an organization with all its records."""
 
     def __init__(self, organization: Organization, random_seed: int) -> None:
         self.organization, self.today = organization, organization.today()
@@ -106,7 +109,7 @@ class SampleAgency:
         return combinations
 
     def pick(self, options: Sequence[T]) -> T:
-        # choice() would draw another agency than the one that README and its pictures show.
+        # Not choice(), which would create a different agency from the one in the screenshots.
         return self.random.choices(options)[0]
 
     def between(self, first: int, last: int) -> int:
@@ -120,7 +123,7 @@ class SampleAgency:
         opening = datetime.combine(self.day(age), time(8), self.organization.zone)
         return opening + timedelta(seconds=self.pick(range(9 * 60 * 60)))
 
-    def new(self, model: type[Row], *, age: int, **values: Any) -> Row:
+    def new(self, model: type[OwnedModel], *, age: int, **values: Any) -> OwnedModel:
         return model(organization=self.organization, **values, created_at=self.moment(age))
 
     def service_types(self) -> Iterator[ServiceType]:
@@ -132,7 +135,7 @@ class SampleAgency:
             yield row
 
     def people(self, names: list[tuple[str, ...]]) -> Iterator[Person]:
-        """One after the other is hired. Every 7th leaves; a few have no email or no title."""
+        """Yield people, hired one by one. Every 7th has left."""
         for number, (first_name, last_name) in enumerate(names):
             mailbox = f"{slugify(first_name)}.{slugify(last_name)}@{agency.EMAIL_DOMAIN}"
             age = FIRST_HIRED - (FIRST_HIRED - LAST_HIRED) * number // len(names)
@@ -151,28 +154,28 @@ class SampleAgency:
     def service_type_assignments(self, staff: list[Person]) -> Iterator[ServiceTypeAssignment]:
         """Assign service types, and divide the staff by role.
 
-        Every 12th leads projects and holds project management only. Some hold an archived type as well.
+        Every 12th person leads projects, and only has project management. Some also have an archived type.
         """
         for number, person in enumerate(staff):
             age, position = (self.today - person.created_at.date()).days, number % len(OFFERED)
-            held = [self.manager_type]
+            service_types = [self.manager_type]
             if position != 0:
                 learned = self.random.sample(self.maker_types, self.between(2, 4))
-                held = [*dict.fromkeys([self.maker_types[position - 1], *learned])]
+                service_types = [*dict.fromkeys([self.maker_types[position - 1], *learned])]
             role = "idle" if number % 24 == 9 else "maker" if position else "lead"
-            self.staff["former" if person.archived_at else role].append(Employee(person, age, held))
+            self.staff["former" if person.archived_at else role].append(Employee(person, age, service_types))
             if position != 0 and number % 3 == 1 and age > LONG_AGO + 10:
-                held = [*held, self.pick(self.retired_types)]
-            for held_type in held:
+                service_types = [*service_types, self.pick(self.retired_types)]
+            for service_type in service_types:
                 since = age - self.between(1, 10)
-                yield self.new(ServiceTypeAssignment, person=person, service_type=held_type, age=since)
+                yield self.new(ServiceTypeAssignment, person=person, service_type=service_type, age=since)
 
     def saved_filters(self) -> Iterator[Filter]:
         for name, params in agency.FILTERS.items():
             yield self.new(Filter, name=name, params=params, age=self.between(800, 1700))
 
     def team(self, name: str, number: int, projects: int) -> Team:
-        """Start a project with people who were there on that day. Every 8th is archived."""
+        """Create a project with people of its first day; archive every 8th."""
         age = FIRST_STARTED - (FIRST_STARTED - LAST_STARTED) * number // projects
         project = self.new(Project, name=name, age=age)
         project.project_number = f"{project.created_at.year}-{number + 1:03}"
@@ -189,9 +192,9 @@ class SampleAgency:
         )
 
     def choose(self, role: str, age: int, most: int) -> list[Employee]:
-        """Return some of those who were there on that day."""
-        there = [employee for employee in self.staff[role] if employee.age >= age]
-        return self.random.sample(there, min(len(there), most))
+        """Return some of those who were employed on that day."""
+        employed = [employee for employee in self.staff[role] if employee.age >= age]
+        return self.random.sample(employed, min(len(employed), most))
 
     def project_assignments(self, teams: list[Team]) -> Iterator[ProjectAssignment]:
         ids = [saved_filter.pk for saved_filter in self.filters]
@@ -217,7 +220,7 @@ class SampleAgency:
             if number % 5 in (0, 3):
                 sold.append((team, team.age * 2 // 3, "Support "))
         for number, (team, age, addition) in enumerate(sold):
-            # The budgets of archived projects are open, as if somebody forgot to close them.
+            # The budgets of archived projects are open, as if they had been forgotten.
             start, end, closed = self.schedules(age)[BEGUN if team.project.archived_at else number % 9]
             by_person, by_service_type = RESTRICTIONS[number % len(RESTRICTIONS)]
             deal = self.new(
@@ -246,8 +249,10 @@ class SampleAgency:
         return [running, begun, undated, running, closed_early, upcoming, ended, until, closed_late]
 
     def services(self, budget: Budget) -> Iterator[Service]:
-        """The first is the lead's, the others the makers'. On an unrestricted budget the next three have
-        tracking switched off: time, expenses, both."""
+        """Yield services: the first is the lead's, the others are the makers'.
+
+        On an unrestricted budget, tracking is switched off on the next three: time, expenses, both.
+        """
         unrestricted = not any(RESTRICTIONS[budget.number % len(RESTRICTIONS)])
         total = self.between(4, 6)
         sold: set[str] = set()
@@ -269,7 +274,7 @@ class SampleAgency:
             )
 
     def service_type(self, budget: Budget, position: int, *, last: bool) -> ServiceType:
-        """Return a type that a member holds; on old budgets the last is sometimes an archived one."""
+        """Return a service type of a member, sometimes an archived one."""
         if position == 0:
             return self.manager_type
         if last and budget.number % 3 == 0 and budget.age > LONG_AGO:
@@ -286,8 +291,10 @@ class SampleAgency:
                     yield self.new(ServiceAssignment, service=service, person=employee.person, age=age)
 
     def assignees(self, budget: Budget, position: int) -> list[Employee]:
-        """The lead on the first service. Restricted by person: nobody on the second, and on the third
-        only people who have left."""
+        """Return the lead for the first service, else a random choice.
+
+        Restricted by person, the second service has no assignees, and the third only people who have left.
+        """
         team, former = budget.team, budget.team.former if budget.age > LONG_AGO else []
         if position == 0:
             return [team.lead]

@@ -9,18 +9,19 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the address that our own proxy saw; without a proxy, the peer of the connection."""
+    """Return the address that our proxy added, or the peer's."""
     candidates = [request.META.get("REMOTE_ADDR", "")]
     if settings.TRUST_PROXY:
-        # The client may send entries of its own; the proxy appends the real one.
+        # The client can send any entries, but the proxy appends the real address.
         candidates.insert(0, request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip())
     return next((address for address in map(normalize, candidates) if address), None)
 
 
 def normalize(text: str) -> str | None:
-    """Return an address that a database can store, without a zone; None if the text is not an address.
+    """Return an address for the database, or None if it is invalid.
 
-    A server that listens on IPv6 sees IPv4 clients as mapped addresses; return those as IPv4.
+    An address has no zone. A server that listens on IPv6 sees IPv4 clients as mapped addresses; return those
+    as IPv4.
     """
     try:
         address = ip_address(text.partition("%")[0])

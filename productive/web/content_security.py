@@ -1,4 +1,4 @@
-"""Set the content security policy of every response: what it may load and run."""
+"""Set the Content-Security-Policy header of every response."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ADMIN = "; ".join(
 
 
 class ContentSecurityPolicyMiddleware:
-    """Let pages of the admin load their own files, and every other response nothing."""
+    """Let the admin load its own files, and other responses nothing."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Respond to the health checks of a load balancer: is the process alive, and is it ready."""
+"""Respond to health checks: is the process alive, and is it ready."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 class HealthCheckMiddleware:
     """Respond to `/healthz` and `/readyz`.
 
-    A middleware, because a load balancer uses the address of the machine, which is not an allowed host.
+    Not a view, because a load balancer sends the machine's address, which is not an allowed host.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        # True from the first time that no migration is pending; they are not checked again.
+        # Once this is true, migrations are not checked again.
         self.migrations_are_applied = False
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -29,7 +29,7 @@ class HealthCheckMiddleware:
         return self.get_response(request)
 
     def readyz(self) -> HttpResponse:
-        """Return 200 if the database responds and has all migrations of this code. It may have later ones."""
+        """Return 200 if the database responds and has at least all migrations."""
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")

@@ -14,12 +14,12 @@ from typing import Any
 # The ID of the request that the current thread handles.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
-# ASCII only, so that no data of a request is read as a line break, not even U+2028.
+# ASCII only, so that no value of a request contains a line break, such as U+2028.
 encode = json.JSONEncoder(default=str).encode
 
 
 class JSONFormatter(logging.Formatter):
-    """Format a record as one line of JSON, with its `fields` and its traceback, if any."""
+    """Format a record, its `fields` and its traceback as a line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         created = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
@@ -37,14 +37,14 @@ class JSONFormatter(logging.Formatter):
 
 
 class OnlyExceptions(logging.Filter):
-    """Drop what Django logs of rejected requests, which have a line of their own; keep tracebacks."""
+    """Drop records without a traceback: rejected requests, logged elsewhere."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return bool(record.exc_info)
 
 
 def logging_config(log_format: str, level: str) -> dict[str, Any]:
-    """Return the argument of `logging.config.dictConfig`. `log_format` is json or text."""
+    """Return the value of LOGGING. `log_format` is "json" or "text"."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -56,12 +56,12 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": log_format}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Django sets a level of its own here.
+            # Override the level that Django sets.
             "django": {"level": level},
             "django.request": {"filters": ["only exceptions"]},
-            # The line of the request says 400. This one would contain the host that the client sent.
+            # The request log has a line for these; this one would contain the host of the request.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
-            # Even with LOG_LEVEL=DEBUG: their debug lines contain template contexts and SQL parameters.
+            # Also with LOG_LEVEL=DEBUG, because debug records contain template contexts and SQL parameters.
             **{name: {"level": "INFO"} for name in ("django.template", "django.db.backends")},
             # Replace the handler and format of gunicorn; --log-level still sets its level.
             "gunicorn.error": {"handlers": [], "propagate": True},

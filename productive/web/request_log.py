@@ -29,7 +29,7 @@ HEALTH_CHECKS = frozenset({"/healthz", "/readyz"})
 
 
 class QueryTimer:
-    """Count the queries of a request and the seconds until the database returns their first rows."""
+    """Count the queries of a request and time them until their first rows."""
 
     def __init__(self) -> None:
         self.count, self.seconds = 0, 0.0
@@ -44,7 +44,10 @@ class QueryTimer:
 
 
 class RequestLogMiddleware:
-    """Give every response an ID and a log line. The outermost middleware, so no response misses them."""
+    """Give every response an ID and a log line.
+
+    Only RequestStateMiddleware may come before it, so that no response misses them.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -71,8 +74,8 @@ class RequestLogMiddleware:
 
 def get_request_id(request: HttpRequest) -> str:
     """Return the ID that our own proxy sent, or a new one."""
-    given = request.META.get("HTTP_X_REQUEST_ID", "") if settings.TRUST_PROXY else ""
-    return given if VALID_ID.fullmatch(given) else uuid4().hex
+    proxy_id = request.META.get("HTTP_X_REQUEST_ID", "") if settings.TRUST_PROXY else ""
+    return proxy_id if VALID_ID.fullmatch(proxy_id) else uuid4().hex
 
 
 def log_level(request: HttpRequest, response: HttpResponse) -> int:
@@ -84,13 +87,13 @@ def log_level(request: HttpRequest, response: HttpResponse) -> int:
 def log_fields(
     request: HttpRequest, response: HttpResponse, seconds: float, queries: QueryTimer
 ) -> dict[str, Any]:
-    """Return what to log of the request, without a query.
+    """Return the fields to log, without a database query.
 
-    The query string, the headers and the bodies are left out: they may contain secrets.
+    They don't include the query string, the headers and the bodies, which may contain secrets.
     """
-    # The API view sets it.
+    # Set by API views.
     token = getattr(request, "auth", None)
-    # A rejected request has changed nothing.
+    # A rejected request has no changes.
     change_set = state_of(request).change_set if response.status_code < 400 else None
     return {
         "method": request.method,

@@ -1,4 +1,4 @@
-"""Give each request one typed object for what its parts share: `request.state`."""
+"""Share state between the parts of a request, in `request.state`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def state_of(request: HttpRequest) -> RequestState:
 
 
 class RequestStateMiddleware:
-    """Give each request its state. First of all middleware, because the request log reads it."""
+    """Set `request.state`. First middleware, because the request log reads it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Days and hours as they are written in most of the world: 31 Dec 2026, 14:05."""
+"""Dates as day, month and year, and times of 24 hours: 31 Dec 2026, 14:05."""
 
 DATE_FORMAT = "j M Y"
 TIME_FORMAT = "H:i"

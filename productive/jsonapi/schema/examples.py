@@ -33,7 +33,7 @@ def response_example(serializer_class: SerializerClass) -> Schema:
 
 
 def request_example(serializer_class: SerializerClass, *, new: bool) -> Schema:
-    """Return a new record with all that it can have, or a change of one member."""
+    """Return a new record with all its members, or a change of one member."""
     writable, required = writable_fields(serializer_class), required_fields(serializer_class)
     values = {
         name: value

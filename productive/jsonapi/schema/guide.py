@@ -1,4 +1,4 @@
-"""Introduce the API in the OpenAPI document; `docs/api.md` has the long version."""
+"""Introduce the API in the OpenAPI document, shorter than docs/api.md."""
 
 from productive.jsonapi.filters import MAX_VALUES
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE

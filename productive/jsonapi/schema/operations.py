@@ -1,4 +1,4 @@
-"""Describe the API's operations as OpenAPI, from each view's serializer, filters, sorts and actions."""
+"""Describe the API's operations as OpenAPI, as its views declare them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from productive.jsonapi.schema.guide import GUIDE
 from productive.jsonapi.schema.resources import Schema, SerializerClass, reachable_serializers, type_of
 from productive.jsonapi.serializers import ModelSerializer
 
-# Action: its summary, and the description of its response.
+# Action → its summary, and the description of its response.
 ACTIONS = {
     "list": ("List {plural}", "A page of the list"),
     "retrieve": ("Retrieve {one}", "The record"),
@@ -30,7 +30,7 @@ EXTRA_ACTION = ("{action} {one}", "The changed record")
 
 
 class AutoSchema(SpectacularAutoSchema):
-    """drf-spectacular's, for JSON:API: it describes documents instead of serializer fields."""
+    """Describe JSON:API documents instead of serializer fields."""
 
     view: Any
 
@@ -143,7 +143,7 @@ class AutoSchema(SpectacularAutoSchema):
         return {**self.success(), **{str(status): self.error(status) for status in sorted(errors)}}
 
     def is_restricted(self) -> bool:
-        """Whether records of another model can prevent the deletion."""
+        """Return whether other records can prevent the deletion."""
         relations = self.model._meta.related_objects
         return any(relation.on_delete in (models.RESTRICT, models.PROTECT) for relation in relations)
 
@@ -189,7 +189,7 @@ class AutoSchema(SpectacularAutoSchema):
         return responses.content(schema, example)
 
     def resource(self, serializer_class: SerializerClass) -> Schema:
-        """Return the schema of a resource; only primary data has the meta object that the view adds."""
+        """Return a resource's schema; only primary data has the view's meta."""
         metas = self.view.resource_meta if serializer_class is self.serializer_class else {}
         name = type_of(serializer_class)
         return self.schema(
@@ -203,7 +203,7 @@ class AutoSchema(SpectacularAutoSchema):
         return {**example, "meta": metas} if metas else example
 
     def included(self) -> Schema:
-        """Return the schema of `included`, which a response has only if the request has `include`."""
+        """Return the schema of `included`, if the resource has relationships."""
         found = reachable_serializers(self.serializer_class)
         if len(found) == 1:
             return {}
@@ -242,7 +242,7 @@ def with_article(noun: str) -> str:
 
 
 def complete_document(result: Schema, **kwargs: Any) -> Schema:
-    """Add the guide and the tags; remove the slash at the end of paths, as URLs of the API have none."""
+    """Add the guide and the tags; remove the slash at the end of paths."""
     models_by_type = {resource_type(model): model for model in ModelSerializer.by_model}
     tags = [
         {"name": name, "description": first_paragraph(model)}

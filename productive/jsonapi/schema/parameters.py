@@ -19,7 +19,7 @@ from productive.jsonapi.schema.resources import (
     type_of,
 )
 
-# Operation of a filter: how it compares. A filter without an operation means `eq`.
+# Operation of a filter → its description. A filter without an operation means `eq`.
 OPERATIONS = {
     "eq": "equals",
     "not_eq": "doesn't equal",
@@ -31,7 +31,7 @@ OPERATIONS = {
     "lt_eq": "is less than or equal to",
 }
 
-# Header: the methods that use it, its schema and its description.
+# Header → the methods that use it, its schema and its description.
 HEADERS: Mapping[str, tuple[tuple[str, ...], Schema, str]] = {
     "If-None-Match": (
         ("GET",),
@@ -55,7 +55,7 @@ HEADERS: Mapping[str, tuple[tuple[str, ...], Schema, str]] = {
 
 def query_parameter(name: str, schema: Mapping[str, Any], description: str, **members: Any) -> Schema:
     parameter: Schema = {"name": name, "in": "query", "description": description, "schema": dict(schema)}
-    if schema["type"] == "array":  # a,b,c
+    if schema["type"] == "array":  # As in a,b,c.
         parameter |= {"style": "form", "explode": False}
     return parameter | members
 
@@ -98,7 +98,7 @@ def fields_parameter(serializer_class: SerializerClass) -> Schema:
 
 def filter_parameters(base_filters: Mapping[str, OperationFilter]) -> Iterator[Schema]:
     for name, a_filter in base_filters.items():
-        if not isinstance(a_filter, OperationFilter):  # one of django-filter itself
+        if not isinstance(a_filter, OperationFilter):  # A filter of django-filter itself.
             yield query_parameter(f"filter[{name}]", {"type": "string"}, a_filter.label or f"By {name}")
             continue
         needed = [f"filter[{other}]" for other in a_filter.needs(base_filters)]
@@ -131,7 +131,7 @@ def sort_parameter(names: list[str]) -> Schema:
 
 
 def page_parameters() -> Iterator[Schema]:
-    # Without a schema default: Swagger UI would send it, also together with page[after].
+    # Without a default, which Swagger UI would send even with page[after].
     yield query_parameter(
         "page[number]", POSITIVE_INTEGER, "The page, from 1, which is the default. The response has a total"
     )

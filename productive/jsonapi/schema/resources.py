@@ -1,7 +1,7 @@
 """Describe resource objects, of responses and of requests, as JSON Schema.
 
-Everything follows from the serializer and its model. `Meta.about` of a serializer adds a description and an
-example for an attribute, and `Meta.schemas` the schema of one whose column doesn't imply it.
+The serializer and its model declare everything. In the serializer, `Meta.about` can add a description and an
+example of an attribute, and `Meta.schemas` its schema.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TEXT_PATTERN, NOT_BLANK_PATTERN = r"^[^\u0000]*$", r"^[^\u0000]*[^\s\u0000][^\u0
 BLANK_STRING: Schema = {"type": "string", "pattern": r"^\s*$"}
 IGNORED = "Read only. A request may contain it, as in a response; it is ignored."
 
-# Type of a model field: schema and example of its values. The first match counts.
+# (Type of a model field, schema and example of its values). The first match is used.
 FIELD_SCHEMAS: tuple[tuple[type[models.Field[Any, Any]], Schema, Any], ...] = (
     (
         models.DateTimeField,
@@ -54,7 +54,7 @@ def model_field(serializer_class: SerializerClass, name: str) -> Any:
 
 
 def serializer_fields(serializer_class: SerializerClass) -> dict[str, Any]:
-    """Return the fields for requests; a computed resource, whose model is abstract, has none."""
+    """Return the fields for requests; a computed resource has none."""
     serializer: Any = serializer_class
     return {} if serializer.Meta.model._meta.abstract else dict(serializer(context={}).fields)
 
@@ -81,7 +81,7 @@ def related_serializer(serializer_class: SerializerClass, name: str) -> Serializ
 
 
 def reachable_serializers(serializer_class: SerializerClass) -> list[SerializerClass]:
-    """Return the serializer, then those of all resources that `include` can add."""
+    """Return the serializer, and those that `include` can add."""
     found = [serializer_class]
     for each in found:
         found += [r for n in relationships(each) if (r := related_serializer(each, n)) not in found]
@@ -141,7 +141,7 @@ def request_attribute(serializer_class: SerializerClass, name: str) -> Schema:
     schema = attribute_schema(serializer_class, name)
     column = model_field(serializer_class, name)
     if isinstance(column, models.EmailField) and column.null:
-        schema = {"anyOf": [schema, BLANK_STRING]}  # a blank address is stored as null
+        schema = {"anyOf": [schema, BLANK_STRING]}  # A blank address is stored as null.
     elif isinstance(column, models.CharField | models.TextField):
         schema["pattern"] = TEXT_PATTERN if field.allow_blank else NOT_BLANK_PATTERN
     if isinstance(column, models.IntegerField):
@@ -153,7 +153,7 @@ def request_attribute(serializer_class: SerializerClass, name: str) -> Schema:
 
 
 def id_schema(serializer_class: SerializerClass) -> Schema:
-    """Return the schema of an id; that of a computed resource is composed of what it was computed for."""
+    """Return the schema of an id. That of a computed resource is composite."""
     if isinstance(serializer_class.Meta.model._meta.pk, models.CharField):
         return {"type": "string", **getattr(serializer_class.Meta, "schemas", {}).get("id", {})}
     return dict(ID_STRING)
@@ -169,7 +169,7 @@ def identifier_schema(related: SerializerClass, *, nullable: bool = False) -> Sc
 
 
 def is_always_linked(name: str) -> bool:
-    """Whether responses have the linkage of a relationship even if the request doesn't include it."""
+    """Return whether responses always have the linkage."""
     return name == "organization"
 
 
@@ -178,7 +178,7 @@ def response_relationship(serializer_class: SerializerClass, name: str) -> Schem
     if field.many_to_many or field.one_to_many:
         data: Schema = {"type": "array", "items": identifier_schema(related)}
     else:
-        # A record may be deleted while a resource is computed for it.
+        # The related record may be deleted while the resource is computed.
         is_computed = serializer_class.Meta.model._meta.abstract
         data = identifier_schema(related, nullable=field.null or is_computed)
     linkage = {"type": "object", "required": ["data"], "properties": {"data": data}}
@@ -234,7 +234,7 @@ def required_foreign_key(name: str) -> Schema:
 
 
 def response_schema(serializer_class: SerializerClass, meta: Schema) -> Schema:
-    """Return the schema of a resource object in a response; `fields[…]` may leave out members of it."""
+    """Return the schema of a resource in responses, without required members."""
     properties: Schema = {"type": {"const": type_of(serializer_class)}, "id": id_schema(serializer_class)}
     for member, names, schema_of in (
         ("attributes", attributes(serializer_class), response_attribute),
@@ -249,7 +249,7 @@ def response_schema(serializer_class: SerializerClass, meta: Schema) -> Schema:
 
 
 def request_schema(serializer_class: SerializerClass, *, new: bool) -> Schema:
-    """Return the schema of a resource object in a request, for a new record or for a change."""
+    """Return the schema of a resource object in a request."""
     links = relationships(serializer_class)
     values = {name: request_attribute(serializer_class, name) for name in attributes(serializer_class)}
     for name in foreign_keys(serializer_class):

@@ -1,4 +1,4 @@
-"""Describe the responses of all operations: error documents, headers and shared schemas."""
+"""Describe the responses: error documents, headers, shared schemas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from productive.jsonapi.renderers import MEDIA_TYPE
 from productive.jsonapi.schema.resources import Schema
 
 COMMON_ERRORS = (400, 401, 403, 429, 503)
-# Action of a viewset: the errors that it may return besides. "extra_action" is archive, restore and the like.
+# Action of a viewset → other errors that it can return. "extra_action" stands for archive, restore and so on.
 ACTION_ERRORS: Mapping[str, tuple[int, ...]] = {
     "list": (),
     "retrieve": (404,),
@@ -19,7 +19,7 @@ ACTION_ERRORS: Mapping[str, tuple[int, ...]] = {
     "destroy": (404, 409, 412),
     "extra_action": (404, 409, 412, 413, 415),
 }
-# Codes of errors besides the one that STATUSES has for the status.
+# Status → error codes besides the one in STATUSES.
 OTHER_CODES: Mapping[int, tuple[str, ...]] = {400: (*PARAMETERS, "invalid_header")}
 ERROR_DESCRIPTIONS = {
     400: "The body is not a JSON:API document, a query parameter is not supported, or a header is malformed",
@@ -71,7 +71,7 @@ def error_code(status: int) -> str:
 
 
 def error_document_schema(status: int) -> Schema:
-    """Return the schema of an error document; all errors in it have the same status."""
+    """Return the schema of an error document, whose errors share a status."""
     properties: Schema = {
         "status": {"const": str(status)},
         "code": {"type": "string", "enum": [error_code(status), *OTHER_CODES.get(status, ())]},

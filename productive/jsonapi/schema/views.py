@@ -1,4 +1,4 @@
-"""Serve the OpenAPI document, and Swagger UI to read it and to try requests.
+"""Serve the OpenAPI document, and Swagger UI to read and try it.
 
 Neither contains any record, so neither needs a token.
 """
@@ -24,7 +24,7 @@ from productive.jsonapi.renderers import JSONRenderer, dump
 
 OPENAPI_MEDIA_TYPE = "application/vnd.oai.openapi+json"
 CACHE_CONTROL = "public, max-age=300"
-# Swagger UI's style sheet has its icons as data URLs.
+# The icons in Swagger UI's style sheet are data URLs.
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -44,7 +44,7 @@ GENERATION = Lock()
 def document() -> dict[str, Any]:
     """Return the OpenAPI document, generated once in each process.
 
-    The lock is needed because a view's schema object is shared by all threads and describes one operation
+    The lock is needed because all threads share the schema object of a view, which describes one operation
     at a time.
     """
     with GENERATION:
@@ -76,14 +76,14 @@ class DocumentView(APIView):
     def get(self, request: Request) -> HttpResponse:
         body, etag = serialized_document()
         headers = {"Cache-Control": CACHE_CONTROL, "Content-Type": OPENAPI_MEDIA_TYPE, "ETag": etag}
-        # In a compressed response, Django makes the tag a weak one.
+        # Django's GZipMiddleware makes the tag of a compressed response weak.
         if not known_tags(request.headers.get("If-None-Match", "")).isdisjoint(("*", etag)):
             return HttpResponse(status=304, headers={**headers, "Vary": "Accept-Encoding"})
         return HttpResponse(body, headers=headers)
 
 
 class SwaggerView(SpectacularSwaggerSplitView):
-    """Serve Swagger UI from this host alone; reject other methods as the API does."""
+    """Serve Swagger UI from this host; reject methods as the API does."""
 
     http_method_names = ["get", "head"]
     schema = None

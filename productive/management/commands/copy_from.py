@@ -88,7 +88,7 @@ class Command(BaseCommand):
         self.reset_sequences(copied)
 
     def reset_sequences(self, copied: list[type[models.Model]]) -> None:
-        """Continue after the highest id of rows and of history, so that no id is used again."""
+        """Continue after the highest id, also of history; never reuse an id."""
         connection = connections[TARGET]
         statements = connection.ops.sequence_reset_sql(no_style(), copied)
         for model in filter(is_recorded, copied):
@@ -122,7 +122,7 @@ def settings_of(url: str) -> dict[str, Any]:
 
 
 def identity(name: str) -> tuple[str, ...]:
-    """Return what identifies the database, whatever its address."""
+    """Return the identity of the database, which can have several addresses."""
     connection = connections[name]
     if connection.vendor != "postgresql":
         return (connection.vendor,)
@@ -136,7 +136,7 @@ def permissions(database: str) -> Any:
 
 
 def source_rows(model: type[models.Model], permission_ids: dict[int, int]) -> Iterator[models.Model]:
-    """Yield the rows of the source, with the ids that permissions have in the target."""
+    """Yield the rows of the source, with permission ids of the target."""
     names = [field.attname for field in model._meta.concrete_fields]
     for values in (
         model._base_manager.using(SOURCE).order_by("pk").values_list(*names).iterator(ROWS_PER_INSERT)
@@ -144,6 +144,6 @@ def source_rows(model: type[models.Model], permission_ids: dict[int, int]) -> It
         row = dict(zip(names, values, strict=True))
         if "permission_id" in row:
             if row["permission_id"] not in permission_ids:
-                continue  # of a model that no longer exists
+                continue  # Its model no longer exists.
             row["permission_id"] = permission_ids[row["permission_id"]]
         yield model(**row)

@@ -1,4 +1,4 @@
-"""Start the system with sample data on a machine that has only the installed packages."""
+"""Start the system with sample data on a development machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from productive.management import agency
 
 HOST = "127.0.0.1"
 LOGIN, TOKEN = "admin", "Demo"
-# The environment wins. Only this machine can reach the server, so it needs no TLS and no rate limits.
+# The environment overrides these. Only this machine can reach the server, so it needs no TLS or rate limits.
 ENVIRONMENT = {
     "HTTPS": "false",
     "ALLOWED_HOSTS": "127.0.0.1,localhost",
@@ -34,7 +34,7 @@ ENVIRONMENT = {
 
 
 def exec_gunicorn(port: int) -> None:
-    """Replace this process by gunicorn, so that stopping one stops the other. Never return."""
+    """Replace this process by gunicorn, so that both stop together."""
     connections.close_all()
     # manage.py lifts these limits for commands; the server needs those of the settings.
     for limit in ("STATEMENT_TIMEOUT_MS", "LOCK_TIMEOUT_MS"):
@@ -102,7 +102,7 @@ class Command(BaseCommand):
         return f"{LOGIN}, password {password} (shown this once)"
 
     def create_token(self, organization: Organization) -> tuple[str, str]:
-        """Return the secret, or a placeholder for that of an existing token, and a text about it."""
+        """Return the secret, or a placeholder, and a text about the token."""
         if ApiToken.objects.owned_by(organization).filter(name=TOKEN, revoked_at=None).exists():
             command = f"manage.py issue_token --organization {organization.pk}"
             return "<secret>", f"exists already; for a new one: {command}"

@@ -1,4 +1,7 @@
-"""Run Django's `migrate`, one process at a time: machines that start together may each run it."""
+"""Run Django's `migrate`, but one process at a time.
+
+Several machines can run it when they start.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,10 @@ class Command(migrate.Command):
 
     @contextmanager
     def lock(self, alias: str) -> Iterator[None]:
-        """On PostgreSQL, wait until no other process migrates; then nothing is left to do.
+        """Wait until no other process migrates.
 
-        Not behind PgBouncer, where the lock would stay on a pooled connection. On SQLite the second process
-        may fail without having changed anything.
+        Only on PostgreSQL. Behind PgBouncer, the lock would stay on a pooled connection. On SQLite, the
+        second process may fail, but changes nothing.
         """
         connection = connections[alias]
         if connection.vendor != "postgresql" or settings.PGBOUNCER:
@@ -34,7 +37,7 @@ class Command(migrate.Command):
             return
         with connection.cursor() as cursor:
             is_waiting = False
-            # pg_advisory_lock() would wait no longer than LOCK_TIMEOUT_MS.
+            # Not pg_advisory_lock(), which LOCK_TIMEOUT_MS limits.
             while not self.call(cursor, "pg_try_advisory_lock"):
                 if not is_waiting:
                     self.stdout.write("Waiting for another process that runs migrate.")

@@ -8,8 +8,8 @@ from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-# Of each index, on SQLite: without a limit it would read all of them.
-ROWS_LOOKED_AT = 1000
+# The limit for each index on SQLite, which reads all rows by default.
+ANALYSIS_LIMIT = 1000
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         kept = [model for model in models if model._meta.managed and not model._meta.proxy]
         names = [model._meta.db_table for model in kept]
         with connection.cursor() as cursor:
-            # A backup of an older release that was just restored has fewer tables.
+            # After restoring a backup of an older release, some tables are missing.
             present = connection.introspection.table_names(cursor)
             tables = [connection.ops.quote_name(name) for name in names if name in present]
             if connection.vendor == "postgresql":
@@ -32,6 +32,6 @@ class Command(BaseCommand):
                 command = "ANALYZE" if connection.in_atomic_block else "VACUUM (ANALYZE)"
                 cursor.execute(f"{command} {', '.join(tables)}")
                 return
-            cursor.execute(f"PRAGMA analysis_limit = {ROWS_LOOKED_AT}")
+            cursor.execute(f"PRAGMA analysis_limit = {ANALYSIS_LIMIT}")
             for table in tables:
                 cursor.execute(f"ANALYZE {table}")

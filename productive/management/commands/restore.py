@@ -45,7 +45,7 @@ class Command(BaseCommand):
             self.confirm()
         backup.load(file)
         ContentType.objects.clear_cache()
-        # Backups have no rows of these, but files that were copied by other means do.
+        # Backups don't have these rows, but files that were copied by other means do.
         with transaction.atomic(), connection.cursor() as cursor:
             for table in {*TRANSIENT_TABLES}.intersection(self.tables()):
                 cursor.execute(f"DELETE FROM {table}")  # noqa: S608
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         return "Nothing was changed."
 
     def compare(self, applied: Applied) -> None:
-        """Raise CommandError if the backup is of another application or of a newer release."""
+        """Raise CommandError for another application or a newer release."""
         if not applied:
             raise CommandError("This is a backup of another application: it has no migrations.")
         migrations = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
@@ -111,7 +111,7 @@ class Command(BaseCommand):
 
     def count(self, model: Any) -> int:
         with connection.cursor() as cursor:
-            # Not by the model: its columns may differ in that release.
+            # Not with the ORM, because the columns may differ in that release.
             cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(model._meta.db_table)}")  # noqa: S608
             number: int = cursor.fetchone()[0]
         return number

@@ -22,7 +22,7 @@ MODELS: tuple[Any, ...] = (
     Person, ServiceType, ServiceTypeAssignment, Filter, Project, ProjectAssignment, Deal, Service,
     ServiceAssignment,
 )  # fmt: skip
-# Fewer don't show every outcome of the tracking rule; for more there are no names.
+# With fewer, outcomes of the tracking rule are missing; for more, there are not enough names.
 PEOPLE, PROJECTS = range(20, 1001), range(6, 481)
 
 
