@@ -1,4 +1,4 @@
-"""Provide a database with rows of every kind for these tests. Each test leaves it usable for the next."""
+"""Provide a database with rows of every kind; tests keep it usable."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(name: str, *arguments: Any, **options: Any) -> str:
 
 @contextmanager
 def repeating(tasks: list[Callable[[], None]]) -> Iterator[None]:
-    """Call each task again and again, in a thread of its own."""
+    """Call each task repeatedly, in its own thread."""
     done, failures = Event(), []
 
     def work(task: Callable[[], None]) -> None:

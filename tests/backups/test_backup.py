@@ -1,4 +1,4 @@
-"""Check that backups are complete, and that a backup that can't be restored changes nothing."""
+"""Test backups, and that a failed restore changes nothing."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def nothing_changes(file: Path) -> Iterator[None]:
     assert {path: path.read_bytes() for path in file.parent.iterdir()} == files
 
 
-def test_restore_brings_back_every_row(token: ApiToken, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restore_restores_every_row(token: ApiToken, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("builtins.input", lambda prompt: "yes")
     if connection.vendor == "postgresql":
-        # No model has this table, so no flush empties it after other tests.
+        # This table has no model, so a flush after other tests doesn't empty it.
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM accounts_last_write")
     before, last = rows(), ProjectAssignment.objects.latest("pk")
@@ -90,17 +90,17 @@ def test_restore_brings_back_every_row(token: ApiToken, file: Path, monkeypatch:
 def assert_works(token: ApiToken, last: ProjectAssignment) -> None:
     """Assert that the token reads all rows and creates one with a new id."""
     api, total = Api(token.name), ProjectAssignment.objects.owned_by(token.organization).count()
-    answer = api.get("project_assignments?page[size]=200")
-    assert answer.json["meta"]["total_count"] == len(answer.ids) == total
+    response = api.get("project_assignments?page[size]=200")
+    assert response.json["meta"]["total_count"] == len(response.ids) == total
     attributes = {
         "person_id": PersonFactory(organization=token.organization).pk,
         "project_id": ProjectFactory(organization=token.organization).pk,
     }
-    made = api.post(
+    created = api.post(
         "project_assignments", {"data": {"type": "project_assignments", "attributes": attributes}}
     )
-    assert made.status == 201
-    assert int(made.data["id"]) > last.pk
+    assert created.status == 201
+    assert int(created.data["id"]) > last.pk
     assert api.get("project_assignments").json["meta"]["total_count"] == total + 1
     assert run("verify") == "Every row keeps the rules.\n"
 
@@ -128,11 +128,11 @@ def test_backup_has_all_rows_that_were_acknowledged_before(
     def assign() -> None:
         project = ProjectFactory(organization=token.organization)
         attributes = {"person_id": people[len(acknowledged) % 300], "project_id": project.pk}
-        answer = Api(token.name).post(
+        response = Api(token.name).post(
             "project_assignments", {"data": {"type": "project_assignments", "attributes": attributes}}
         )
-        assert answer.status == 201, answer
-        acknowledged.append(int(answer.data["id"]))
+        assert response.status == 201, response
+        acknowledged.append(int(response.data["id"]))
         if len(acknowledged) > 20:
             ready.set()
 
@@ -162,21 +162,21 @@ def test_backup_has_all_rows_that_were_acknowledged_before(
 @sqlite
 def test_readers_read_during_a_restore(token: ApiToken, file: Path) -> None:
     run("backup", file)
-    answers: list[int] = []
+    responses: list[int] = []
 
     def read() -> None:
-        answers.append(Api(token.name).get("people?page[size]=200&include=service_types").status)
+        responses.append(Api(token.name).get("people?page[size]=200&include=service_types").status)
 
     with repeating([read, read]):
         for _ in range(5):
             Person.objects.update(title="changed")
             run("restore", file, yes=True)
             assert not Person.objects.filter(title="changed").exists()
-    assert {*answers} == {200}
+    assert {*responses} == {200}
 
 
 def test_older_backup_is_restored_and_migrated(token: ApiToken, file: Path) -> None:
-    """A table that only the newer release has is dropped."""
+    """A table of the newer release is dropped."""
     call_command("migrate", "catalog", "0001", verbosity=0)
     run("backup", file)
     call_command("migrate", verbosity=0)
@@ -332,7 +332,7 @@ def test_password_is_on_no_command_line(
 
 @postgresql
 def test_failed_restore_changes_nothing(token: ApiToken, file: Path) -> None:
-    """Other schemas are left as they are; here one is in the way."""
+    """It doesn't drop other schemas, one of which makes this restore fail."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA zoo; CREATE TABLE zoo.animals (name text)")
         run("backup", file)
@@ -343,7 +343,7 @@ def test_failed_restore_changes_nothing(token: ApiToken, file: Path) -> None:
 
 @postgresql
 def test_archive_that_is_truncated_after_the_check_changes_nothing(token: ApiToken, file: Path) -> None:
-    """As when the disk fails after the archive was checked: nothing may be committed."""
+    """For example, because the disk fails after the check."""
     run("backup", file)
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * 0.97)])
     with nothing_changes(file), pytest.raises(CommandError, match=r"pg_restore failed: .*end of file"):

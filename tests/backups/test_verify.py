@@ -1,4 +1,4 @@
-"""Check that `verify` finds rows that break a constraint, and corrects wrong row counts."""
+"""Test that `verify` finds violations, and corrects wrong row counts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def row(token: ApiToken) -> ServiceAssignment:
 
 @contextmanager
 def without_checks() -> Iterator[None]:
-    """Switch off foreign keys, and on PostgreSQL the counting triggers, as while loading a dump."""
+    """Disable foreign keys, and on PostgreSQL the triggers, as for a dump."""
     off, on = "PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys = ON"
     if connection.vendor == "postgresql":
         off, on = "SET session_replication_role = replica", "RESET session_replication_role"
@@ -59,7 +59,7 @@ def failures() -> list[str]:
 
 
 def assert_repaired(row: ServiceAssignment, message: str) -> None:
-    """Assert that `verify` finds this, repairs it, and then finds nothing."""
+    """Assert that `verify` finds and repairs this violation only."""
     assert failures() == [f"Wrong: {message}"]
     assert run("verify", repair_counts=True) == f"Repaired: {message}\n{FINE}"
     assert run("verify", repair_counts=True) == FINE
@@ -83,7 +83,7 @@ def test_change_without_triggers_is_found_and_repaired(row: ServiceAssignment) -
     rows = ServiceAssignment.objects.owned_by(row.organization)
     before = rows.count()
     if connection.vendor == "sqlite":
-        # REPLACE runs no trigger for the row it deletes.
+        # REPLACE doesn't run the trigger for the row that it deletes.
         table = "assignments_serviceassignment"
         execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} WHERE id = %s", row.pk)  # noqa: S608
         now, counted = before, before + 1
@@ -103,28 +103,28 @@ def test_change_without_triggers_is_found_and_repaired(row: ServiceAssignment) -
 def test_missing_trigger_is_found_and_recreated(row: ServiceAssignment) -> None:
     table = "" if connection.vendor == "sqlite" else "ON assignments_serviceassignment"
     execute(f"DROP TRIGGER {COUNTS}_inserted {table}")
-    said = "the triggers that count service assignments are missing"
-    assert_repaired(row, said)
+    message = "the triggers that count service assignments are missing"
+    assert_repaired(row, message)
     execute(f"DROP TRIGGER {COUNTS}_inserted {table}")
-    again = ServiceAssignmentFactory(organization=row.organization)
-    assert failures()[0] == f"Wrong: {said}"
+    duplicate = ServiceAssignmentFactory(organization=row.organization)
+    assert failures()[0] == f"Wrong: {message}"
     assert len(run("verify", repair_counts=True).splitlines()) == 3
-    again.delete()
+    duplicate.delete()
     assert run("verify") == FINE
 
 
 def test_counts_are_repaired_while_others_write(row: ServiceAssignment) -> None:
-    made: list[int] = []
+    created: list[int] = []
     ready = Event()
 
     def assign() -> None:
         person = PersonFactory(organization=row.organization)
-        made.append(
+        created.append(
             ServiceAssignment.objects.create(
                 organization=row.organization, service=row.service, person=person
             ).pk
         )
-        if len(made) > 5:
+        if len(created) > 5:
             ready.set()
 
     with repeating([assign, assign]):
@@ -155,16 +155,16 @@ def test_duplicate_is_found(row: ServiceAssignment, monkeypatch: pytest.MonkeyPa
     count_again = CreateRowCountTriggers("ServiceAssignment", "ServiceAssignmentRowCount")
     state: Any = SimpleNamespace(apps=apps)
     with monkeypatch.context() as patch:
-        # SQLite rebuilds the table with the constraints that the model has.
+        # SQLite creates a new table with the constraints of the model.
         patch.setattr(ServiceAssignment._meta, "constraints", [rule for rule in rules if rule is not pair])
         with connection.schema_editor() as editor:
             editor.remove_constraint(ServiceAssignment, pair)
             count_again.database_forwards("assignments", editor, state, state)
-        again = ServiceAssignment.objects.create(
+        duplicate = ServiceAssignment.objects.create(
             organization=row.organization, service=row.service, person=row.person
         )
     assert failures() == [f"Wrong: 1 service assignments are duplicates, against {pair.name}"]
-    again.delete()
+    duplicate.delete()
     with connection.schema_editor() as editor:
         editor.add_constraint(ServiceAssignment, pair)
         count_again.database_forwards("assignments", editor, state, state)

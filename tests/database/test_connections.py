@@ -1,4 +1,4 @@
-"""The pool lends no dead connection, and prepared statements survive a migration."""
+"""Test health checks of the pool, and prepared statements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def pool() -> Iterator[ConnectionPool[PooledConnection]]:
-    """A pool of one connection, as Django sets it up."""
+    """Return a pool of one connection, with Django's options."""
     params = connection.get_connection_params()
     with ConnectionPool(
         kwargs={**params, "autocommit": True, "cursor_factory": connections.Cursor},
@@ -33,28 +33,28 @@ def pool() -> Iterator[ConnectionPool[PooledConnection]]:
         yield pool
 
 
-def process_of(lent: PooledConnection) -> int:
-    return lent.info.backend_pid
+def pid_of(borrowed: PooledConnection) -> int:
+    return borrowed.info.backend_pid
 
 
-def end(process: int) -> None:
+def terminate(pid: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
         assert cursor.fetchone() == (True,)
 
 
-def test_connection_that_the_server_ended_is_not_lent(pool: Any) -> None:
-    with pool.connection() as lent:
-        first = process_of(lent)
-    with pool.connection() as lent:
-        assert process_of(lent) == first
-    end(first)
-    with pool.connection() as lent:
-        assert process_of(lent) != first
-        assert lent.execute("SELECT 1").fetchone() == (1,)
+def test_terminated_connection_is_not_returned(pool: Any) -> None:
+    with pool.connection() as borrowed:
+        first = pid_of(borrowed)
+    with pool.connection() as borrowed:
+        assert pid_of(borrowed) == first
+    terminate(first)
+    with pool.connection() as borrowed:
+        assert pid_of(borrowed) != first
+        assert borrowed.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_pool_rarely_sends_a_query_to_check_a_connection(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pool_rarely_checks_a_connection_with_a_query(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = []
     execute = psycopg.Connection.execute
 
@@ -74,7 +74,7 @@ def test_pool_rarely_sends_a_query_to_check_a_connection(pool: Any, monkeypatch:
     assert set(sent) == {("",)}
 
 
-def prepared() -> list[str]:
+def prepared_statements() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement FROM pg_prepared_statements")
         return [statement for (statement,) in cursor.fetchall()]
@@ -86,37 +86,37 @@ def test_frequent_statements_are_prepared_once(api: Api) -> None:
     threshold = connection.settings_dict["OPTIONS"]["prepare_threshold"]
     for _ in range(threshold + 1):
         assert api.get("people").status == 200
-    statements = prepared()
+    statements = prepared_statements()
     assert any('FROM "accounts_apitoken"' in statement for statement in statements)
     for _ in range(threshold):
         assert api.get("people").status == 200
-    assert {*prepared()} - {*statements} <= {"SELECT statement FROM pg_prepared_statements"}
+    assert {*prepared_statements()} - {*statements} <= {"SELECT statement FROM pg_prepared_statements"}
 
 
 def test_prepared_statement_survives_a_migration() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE prepared (name varchar(5))")
-        cursor.execute("INSERT INTO prepared VALUES ('a')")
+        cursor.execute("CREATE TABLE prepared_statements (name varchar(5))")
+        cursor.execute("INSERT INTO prepared_statements VALUES ('a')")
 
     def read() -> list[Any]:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT name FROM prepared WHERE name = %s", ["a"])
+            cursor.execute("SELECT name FROM prepared_statements WHERE name = %s", ["a"])
             return cursor.fetchall()
 
     try:
         for kind in ("varchar(6)", "text", "varchar(7)"):
             for _ in range(6):
                 assert read() == [("a",)]
-            assert any("FROM prepared WHERE" in statement for statement in prepared())
-            # In another process: psycopg notices the migrations of its own connection.
+            assert any("FROM prepared_statements WHERE" in statement for statement in prepared_statements())
+            # Use another connection: psycopg notices migrations on the same one.
             with psycopg.connect(database_url_of_tests()) as migrating:
-                migrating.execute(f"ALTER TABLE prepared ALTER name TYPE {kind}")
+                migrating.execute(f"ALTER TABLE prepared_statements ALTER name TYPE {kind}")
             with transaction.atomic():
                 assert read() == [("a",)]
             assert read() == [("a",)]
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("DROP TABLE prepared")
+            cursor.execute("DROP TABLE prepared_statements")
 
 
 def test_unsupported_statement_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""A compiled query returns the rows of its queryset, for any values and on any connection."""
+"""Test that a compiled query returns the rows of its queryset."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def named(organization: int, title: str) -> models.QuerySet[Person, Any]:
     return people.values_list("pk", "created_at", "archived_at", Concat("first_name", Value("!")))
 
 
-def test_rows_are_those_of_the_queryset(django_assert_num_queries: Any) -> None:
+def test_rows_equal_those_of_the_queryset(django_assert_num_queries: Any) -> None:
     designer, other = PersonFactory(title="Designer"), PersonFactory(title="Designer")
     PersonFactory(organization=designer.organization, title="Developer")
     query = CompiledQuery(Person, named, 1, "")
@@ -50,7 +50,7 @@ def test_datetimes_and_json_are_converted() -> None:
 
 
 def test_query_that_changes_a_value_is_rejected() -> None:
-    """Its SQL would have the changed placeholder."""
+    """The compiled SQL would have the changed placeholder."""
 
     def changed(pk: int) -> models.QuerySet[Person, Any]:
         return Person.objects.filter(pk=pk + 1).values_list("pk")
@@ -67,17 +67,17 @@ def test_values_of_other_types_than_the_examples_are_rejected(values: Any) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_query_keeps_no_connection() -> None:
+def test_query_has_no_reference_to_a_connection() -> None:
     """Several threads compile it at the same time, and end."""
     person = PersonFactory(title="Designer", archived_at="2026-01-01T00:00Z")
-    query, at_once = CompiledQuery(Person, named, 1, ""), Barrier(4)
+    query, barrier = CompiledQuery(Person, named, 1, ""), Barrier(4)
     found: list[Any] = []
     compiled_for: list[Any] = []
 
     def run() -> None:
         connection = connections["default"]
         compiled_for.append(ref(connection))
-        at_once.wait(10)
+        barrier.wait(10)
         try:
             found.extend(map(tuple, query.rows(person.organization_id, "Designer")))
         finally:

@@ -1,10 +1,10 @@
-"""PostgreSQL reads the rows of each request by an index, and in order without sorting all of them.
+"""Test that PostgreSQL uses indexes for all requests.
 
-The requests are generated from the router, the filter sets and the sorts, so that new ones are covered. The
-test sends each of them and runs its SELECTs again with EXPLAIN ANALYZE, which reports what was read.
+The requests are generated from the router, the filter sets and the sorts, so that new ones are covered. A
+test sends each of them, and runs its SELECTs again with EXPLAIN ANALYZE.
 
-A search within text (`contains`, `query`, their negations) reads the organization's rows by an index that
-begins with the organization, which is accepted. So is a filter that most rows match.
+A text search (`contains`, `query` and their negations) may read all rows of the organization, by an index
+that begins with the organization. So may a filter that most rows match.
 """
 
 from __future__ import annotations
@@ -48,24 +48,24 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 ORGANIZATIONS, OWN = 40, 20
 OPERATIONS = dict.fromkeys([*TEXT_OPERATIONS, *NUMBER_OPERATIONS, *NEGATIONS])
-SIZE, MOST_SORTED = 10, 250
-# The id of a record in each table of the organization; the next is 100 higher.
+SIZE, MAX_SORTED = 10, 250
+# The id of a record of the organization in each table. The next id is 100 higher.
 RECORD = 57 * 100 + OWN
-# Ids from here on are above those of the forty organizations.
+# Higher than all ids of the forty organizations.
 FIRST = 10_000_000
 
-# What may be read whole, by what the request asks for. These join most of the organization's services with
-# their budgets: as long as those are about all budgets that there are, reading the table is the cheaper way.
-WHOLE = {
+# Request → tables that it may scan sequentially. It joins most of the organization's services with their
+# budgets, which are most budgets in the table, so a scan is cheaper.
+SEQUENTIAL = {
     "services?filter[project_id][not_eq]": {"catalog_deal"},
     "services?filter[access][eq]": {"catalog_deal", "catalog_service"},
     "services?filter[access][not_eq]": {"catalog_deal", "catalog_service"},
 }
-# States of access that much of the organization is in have no index, so their order has none either.
+# Requests that may sort all rows, because states of access that many services have can't use an index.
 SORTED = "services?filter[access]"
 
-# An organization's rows: how many, and their columns. `o` is the organization, `n` the number of the row in
-# it. Ids are n * 100 + o: so one row can name another, and organizations grow side by side.
+# Table → the number of rows of an organization, their columns and values. `o` is the organization, and `n` is
+# the number of the row in it. Ids are n * 100 + o, so that rows of all organizations alternate.
 ROWS = {
     "accounts_person": (
         150,
@@ -116,7 +116,10 @@ ROWS = {
 
 @pytest.fixture(scope="module")
 def secret(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    """A token of one of forty organizations of one shape, four times as large as the others."""
+    """Return a token of the largest of forty organizations.
+
+    It has four times as many rows as the others.
+    """
     with django_db_blocker.unblock(), transaction.atomic():
         yield fill()
         transaction.set_rollback(True)
@@ -129,10 +132,10 @@ def api(secret: str, db: None) -> Api:
 
 def fill() -> str:
     with connection.cursor() as cursor:
-        # A busy machine may take longer to fill tables than a request may take.
+        # On a busy machine, filling the tables may exceed the timeout for requests.
         cursor.execute("SET LOCAL statement_timeout = 0")
-        # These tables are small: where rows are dear to find, PostgreSQL rightly reads them whole. What it
-        # does with large ones shows where rows are cheap to find, as in memory.
+        # These tables are so small that PostgreSQL scans them by default. With a low cost of random reads, it
+        # chooses the plans that it uses for large tables.
         cursor.execute("SET LOCAL random_page_cost = 1.1")
         cursor.execute(
             "INSERT INTO accounts_organization (id, name, time_zone, created_at)"
@@ -149,7 +152,7 @@ def fill() -> str:
             cursor.execute(statement)
             analyze(cursor)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        # Those that other tests make come after them.
+        # Other tests create rows with higher ids.
         for statement in connection.ops.sequence_reset_sql(no_style(), [Organization, *OWNED]):
             cursor.execute(statement)
         token = ApiTokenFactory(organization=Organization.objects.get(pk=OWN))
@@ -158,18 +161,19 @@ def fill() -> str:
 
 
 def analyze(cursor: Any) -> None:
-    """Analyze our tables by name: a transaction that analyzes shared catalogs makes other workers wait.
+    """Analyze our tables.
 
-    Without it, foreign keys to new rows are checked by a plan for a table that is nearly empty.
+    Foreign keys to new rows would otherwise be checked with a plan for an almost empty table. A transaction
+    that analyzes shared catalogs blocks other workers.
     """
     cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in [Organization, ApiToken, *OWNED])}")
 
 
 def plans(api: Api, path: str) -> list[Any]:
-    """Return the plan of each SELECT of a request after the one for its token, as it was executed."""
+    """Return the plans of the SELECTs of a request, but that for the token."""
     with CaptureQueriesContext(connection) as captured:
-        answer = api.get(path)
-    assert answer.status == 200, (path, answer)
+        response = api.get(path)
+    assert response.status == 200, (path, response)
     _, *statements = (query["sql"] for query in captured if query["sql"].startswith(("SELECT", "WITH")))
     found = []
     with connection.cursor() as cursor:
@@ -187,17 +191,17 @@ def nodes(plan: Any) -> Iterator[Any]:
 
 
 def returned(node: Any) -> int:
-    """Return how many rows a node returned."""
+    """Return the number of rows that a node returned."""
     return round(node["Actual Rows"] * node["Actual Loops"])
 
 
 def rows_read(node: Any) -> int:
-    """Return how many rows of its table a node read."""
+    """Return the number of rows that a node read from its table."""
     removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
     return returned(node) + round(removed * node["Actual Loops"])
 
 
-def read_whole(plan: Any) -> set[str]:
+def sequential_scans(plan: Any) -> set[str]:
     """Return the large tables that the plan reads without an index."""
     return {
         node["Relation Name"]
@@ -206,7 +210,7 @@ def read_whole(plan: Any) -> set[str]:
     }
 
 
-def most_sorted(plan: Any) -> int:
+def max_sorted(plan: Any) -> int:
     """Return the largest number of rows that one node sorted."""
     sorts = [node for node in nodes(plan) if node["Node Type"] in ("Sort", "Incremental Sort")]
     return max((returned(node["Plans"][0]) for node in sorts), default=0)
@@ -216,7 +220,7 @@ def most_sorted(plan: Any) -> int:
 
 
 def orders(resource: str) -> Iterator[str]:
-    """The default order, and each sort both ways."""
+    """Yield the default order, and each sort in both directions."""
     yield resource
     for sort in ("id", *RESOURCES[resource].sorts):
         yield f"{resource}?sort={sort}"
@@ -224,14 +228,16 @@ def orders(resource: str) -> Iterator[str]:
 
 
 def filters(resource: str) -> Iterator[str]:
-    """Each filter with each operation that it takes and with values that some records match."""
+    """Yield each filter with each operation, and values of existing records."""
     declared = SERVED[resource].filterset_class.base_filters
-    asking = next((name for name, each in declared.items() if isinstance(each, TrackingFilter)), "person_id")
+    tracking_filter = next(
+        (name for name, each in declared.items() if isinstance(each, TrackingFilter)), "person_id"
+    )
     for name, each in declared.items():
-        with_it = f"filter[{asking}]={RECORD}&" if isinstance(each, Qualifier) else ""
+        prefix = f"filter[{tracking_filter}]={RECORD}&" if isinstance(each, Qualifier) else ""
         for operation in filter(each.takes, OPERATIONS):
             for value in values_for(name, each):
-                yield f"{resource}?{with_it}filter[{name}][{operation}]={value}"
+                yield f"{resource}?{prefix}filter[{name}][{operation}]={value}"
 
 
 def values_for(name: str, each: OperationFilter) -> list[Any]:
@@ -250,7 +256,7 @@ def values_for(name: str, each: OperationFilter) -> list[Any]:
             return [RECORD]
         case IdFilter():
             return [RECORD, f"{RECORD},{RECORD + 100}"]
-    raise NotImplementedError(f"a value to ask the filter {name} for")
+    raise NotImplementedError(f"a value for the filter {name}")
 
 
 def records() -> Iterator[str]:
@@ -259,27 +265,27 @@ def records() -> Iterator[str]:
     yield f"tracking_decisions/{RECORD}-{RECORD}-time-2026-11-23"
 
 
-# --- the promises ---------------------------------------------------------------------------------
+# --- Tests ----------------------------------------------------------------------------------------
 
 
-def test_filters_and_records_are_found_by_an_index(api: Api) -> None:
-    """And no more is sorted than a filter selects: its index has an order of its own.
+def test_filters_and_records_use_an_index(api: Api) -> None:
+    """Only the selected rows are sorted: the index has another order.
 
-    The small tables are sorted whole rather than read in order: two hundred rows are nothing.
+    Sorting up to two hundred rows of a small table is cheap.
     """
     found = {}
     for path in (*records(), *(path for resource in SERVED for path in filters(resource))):
         page, *others = plans(api, path)
-        whole = set[str]().union(*map(read_whole, (page, *others)))
-        whole -= next((tables for start, tables in WHOLE.items() if path.startswith(start)), set())
-        rows = 0 if path.startswith(SORTED) else most_sorted(page)
-        if whole or rows > MOST_SORTED:
-            found[path] = whole, rows
+        scanned = set[str]().union(*map(sequential_scans, (page, *others)))
+        scanned -= next((tables for start, tables in SEQUENTIAL.items() if path.startswith(start)), set())
+        rows = 0 if path.startswith(SORTED) else max_sorted(page)
+        if scanned or rows > MAX_SORTED:
+            found[path] = scanned, rows
     assert found == {}
 
 
-def test_page_in_any_order_reads_its_own_rows_alone(api: Api) -> None:
-    """The first page, the one after it by cursor, and one by cursor from the middle of the organization."""
+def test_page_in_any_order_reads_only_its_rows(api: Api) -> None:
+    """Test the first two pages by cursor, and a later one."""
     found = {}
     for path in (path for name in RESOURCES if name != "organizations" for path in orders(name)):
         first = f"{path}{'&' if '?' in path else '?'}page[size]={SIZE}"
@@ -290,8 +296,8 @@ def test_page_in_any_order_reads_its_own_rows_alone(api: Api) -> None:
         for page in (first, f"{first}&page[after]=", after, far):
             plan = plans(api, page)[0]
             rows = max(rows_read(node) for node in nodes(plan) if node.get("Relation Name") in ROWS)
-            if rows > SIZE + 1 or most_sorted(plan):
-                found[page] = rows, most_sorted(plan)
+            if rows > SIZE + 1 or max_sorted(plan):
+                found[page] = rows, max_sorted(plan)
     assert found == {}
 
 
@@ -300,10 +306,10 @@ def test_page_in_any_order_reads_its_own_rows_alone(api: Api) -> None:
     [((1, 1000), (1001, 30000)), ((29001, 30000), (1, 29000))],
     ids=["last", "first"],
 )
-def test_page_of_an_organization_apart_reads_its_own_rows_alone(
+def test_page_reads_no_rows_of_other_organizations(
     db: None, other_ids: tuple[int, int], own_ids: tuple[int, int]
 ) -> None:
-    """Where all rows of the others come before its own, or after, none of them is passed over."""
+    """Test rows of another organization before and after its own."""
     own, other = ApiTokenFactory(), ApiTokenFactory()
     own.touch(own.created_at)
     with connection.cursor() as cursor:
@@ -336,14 +342,14 @@ def test_page_of_an_organization_apart_reads_its_own_rows_alone(
         for page in (first, f"{first}&page[number]=9", f"{first}&page[after]=", following(api, first)):
             plan = plans(api, page)[0]
             rows = [rows_read(node) for node in nodes(plan) if node.get("Relation Name") in ROWS]
-            if max(rows) > 9 * SIZE or most_sorted(plan):
-                found[page] = rows, most_sorted(plan)
+            if max(rows) > 9 * SIZE or max_sorted(plan):
+                found[page] = rows, max_sorted(plan)
     assert found == {}
 
 
 @pytest.mark.parametrize("resource", [name for name in RESOURCES if name != "organizations"])
-def test_generic_plan_uses_an_index_too(resource: str, api: Api) -> None:
-    """The plan of a prepared statement may be made without knowing the values."""
+def test_generic_plan_uses_an_index(resource: str, api: Api) -> None:
+    """PostgreSQL may plan a prepared statement without its values."""
     model = model_of(resource)
     queries = [TOKENS, by_id(model, Organization, ("id",)), in_order(model, Organization, ("id",))]
     for query in queries:
@@ -356,18 +362,18 @@ def test_generic_plan_uses_an_index_too(resource: str, api: Api) -> None:
             cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
             first, *parts = sql.split("%s")
             numbered = first + "".join(f"${number}{part}" for number, part in enumerate(parts, 1))
-            cursor.execute(f"PREPARE asked AS {numbered}")
-            execute = f"EXECUTE asked({', '.join(['%s'] * len(values))})"
-            # The server takes no parameters for EXECUTE.
+            cursor.execute(f"PREPARE statement AS {numbered}")
+            execute = f"EXECUTE statement({', '.join(['%s'] * len(values))})"
+            # The server doesn't accept parameters of EXECUTE.
             execute = connection.ops.compose_sql(execute, values)  # type: ignore[attr-defined]
             cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {execute}")
             ((plan,),) = cursor.fetchone()
-            cursor.execute("DEALLOCATE asked")
-        assert (read_whole(plan["Plan"]), most_sorted(plan["Plan"]) <= MOST_SORTED) == (set(), True), sql
+            cursor.execute("DEALLOCATE statement")
+        assert (sequential_scans(plan["Plan"]), max_sorted(plan["Plan"]) <= MAX_SORTED) == (set(), True), sql
 
 
 def following(api: Api, path: str) -> str:
-    """The next page by cursor."""
+    """Return the next page by cursor."""
     path = path if "page[after]" in path or "page%5Bafter%5D" in path else f"{path}&page[after]="
     address = urlsplit(api.get(path).json["links"]["next"])
     return f"{address.path}?{address.query}"

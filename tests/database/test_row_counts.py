@@ -1,4 +1,4 @@
-"""Row counts stay exact whatever writes the rows, and the triggers that keep them are there."""
+"""Test that row counts are exact, and that their triggers exist."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COUNTED = [ProjectAssignment, ServiceAssignment]
 
 
 def stored(model: Any) -> dict[tuple[int, int], int]:
-    """Return (organization, block) → number as stored, without zeros."""
+    """Return the stored numbers by (organization, block), without zeros."""
     counts: Any = row_count_of(model)
     rows = counts.objects.values_list("organization_id", "block").annotate(Sum("number"))
     return {(owner, block): number for owner, block, number in rows if number}
@@ -138,8 +138,8 @@ TRIGGERS = CreateRowCountTriggers("ProjectAssignment", "ProjectAssignmentRowCoun
 
 
 @pytest.mark.django_db(transaction=True)
-def test_migration_counts_the_present_rows() -> None:
-    """Backwards, rows are no longer counted; forwards, those written meanwhile are."""
+def test_migration_counts_the_existing_rows() -> None:
+    """Rows that are written without the triggers are counted later."""
     organization = OrganizationFactory()
     create(organization, 1, block(1))
     run(TRIGGERS, backwards=True)
@@ -154,8 +154,8 @@ def test_migration_counts_the_present_rows() -> None:
 
 
 @pytest.mark.parametrize("counts", RowCount.__subclasses__())
-def test_migrations_leave_every_trigger(counts: Any) -> None:
-    """SQLite drops them where a migration alters the table: that migration must recreate them."""
+def test_migrations_keep_every_trigger(counts: Any) -> None:
+    """A migration that alters the table must recreate SQLite's triggers."""
     assert missing_triggers(connection, counts) == set()
 
 
@@ -203,7 +203,7 @@ def test_triggers_are_recreated_after_a_table_was_rebuilt() -> None:
         (lambda rows, own: rows.owned_by(own).annotate(name=F("person__first_name")), False),
     ],
 )
-def test_total_is_the_count(narrow: Any, is_known: bool, django_assert_num_queries: Any) -> None:
+def test_count_rows_equals_count(narrow: Any, is_known: bool, django_assert_num_queries: Any) -> None:
     own = OrganizationFactory()
     create(own, 1, 2, 3, block(1))
     create(OrganizationFactory(), 4)
@@ -213,7 +213,7 @@ def test_total_is_the_count(narrow: Any, is_known: bool, django_assert_num_queri
     assert count_rows(queryset) == queryset.count()
 
 
-def test_total_reads_no_row(django_assert_num_queries: Any) -> None:
+def test_count_rows_reads_no_row(django_assert_num_queries: Any) -> None:
     own = OrganizationFactory()
     create(own, *range(1, 30))
     with django_assert_num_queries(1) as queries:
@@ -222,8 +222,8 @@ def test_total_reads_no_row(django_assert_num_queries: Any) -> None:
 
 
 @pytest.mark.parametrize("order", ["id", "-id", "pk", "-pk", "-watched"])
-def test_part_equals_the_slice(order: str) -> None:
-    """Some blocks are sparse, and rows of another organization are between them."""
+def test_read_slice_equals_the_slice(order: str) -> None:
+    """Some blocks have few rows, and rows of others are between them."""
     own, other = OrganizationFactory(), OrganizationFactory()
     chosen = random.Random(7)
     ids = [
@@ -231,21 +231,21 @@ def test_part_equals_the_slice(order: str) -> None:
     ]
     create(own, *ids)
     create(other, *(pk + 1 for pk in ids if pk + 1 not in ids))
-    # Counts alone: to create more rows than are skipped one by one would take long.
+    # Only create the count, because creating so many rows would take long.
     counts: Any = row_count_of(ProjectAssignment)
     counts.objects.create(organization_id=own.pk, block=0, shard=0, number=2 * 2**BLOCK_BITS)
     absent = 2 * 2**BLOCK_BITS
     rows = ProjectAssignment.objects.owned_by(own).order_by(order)
-    everything = list(rows.values_list("id", "person"))
+    all_values = list(rows.values_list("id", "person"))
     if order == "-watched":
-        assert list(read_slice(rows, ["id", "person"], 3, 9)) == everything[3:9]
+        assert list(read_slice(rows, ["id", "person"], 3, 9)) == all_values[3:9]
         return
     before = 0 if order.startswith("-") else absent
     for start in range(0, 20, 3):
         for stop in (start + 1, start + 5, start + 30):
             assert (
                 list(read_slice(rows, ["id", "person"], before + start, before + stop))
-                == everything[start:stop]
+                == all_values[start:stop]
             )
 
 
@@ -257,7 +257,7 @@ def test_reversed_queryset_begins_with_the_last_rows() -> None:
 
 
 def test_services_are_not_counted() -> None:
-    """A catalog has thousands of rows, not millions, and counting makes each write slower."""
+    """A catalog has thousands of rows, and counting slows each write down."""
     organization = OrganizationFactory()
     ServiceFactory.create_batch(2, organization=organization)
     services = ServiceFactory._meta.model.objects.owned_by(organization)

@@ -1,4 +1,4 @@
-"""Pages by cursor: every record once while records come and go, and nothing but real cursors is taken."""
+"""Test that pages by cursor have every record once, while rows change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOMENT = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 
 
 def orders(resource: str) -> Iterator[str]:
-    """The default, each sort both ways, and each two sorts in all their ways."""
+    """Yield the default order, each sort, and each pair of sorts."""
     sorts = [*RESOURCES[resource].sorts]
     yield ""
     for sort, sign in product(["id", *sorts], ("", "-")):
@@ -37,8 +37,8 @@ WALKED = [resource for resource in RESOURCES if resource != "organizations"]
 WALKS = [(resource, order) for resource in WALKED for order in orders(resource)]
 
 
-def vary(row: Any, random: Random) -> None:
-    """Give it values that others have too, of several scripts, or none where there need be none."""
+def set_random_values(row: Any, random: Random) -> None:
+    """Set values that other rows have, too, some of them null."""
     for column in ("name", "first_name", "last_name"):
         if hasattr(row, column):
             setattr(row, column, random.choice(["a", "A", "b", "ba", "č", "Ž", "%", "名"]))
@@ -48,50 +48,50 @@ def vary(row: Any, random: Random) -> None:
     row.save()
 
 
-def grown(resource: str, organization: Organization, count: int, random: Random) -> list[Any]:
+def create_rows(resource: str, organization: Organization, count: int, random: Random) -> list[Any]:
     rows = make(resource, organization, count)
     for row in rows:
-        vary(row, random)
+        set_random_values(row, random)
     return rows
 
 
 def pages(api: Api, path: str) -> Iterator[Answer]:
-    """Every page from the beginning, by the links to the next."""
+    """Yield every page, by the links to the next."""
     address = f"/api/v2/{path}&page[after]="
     while address:
-        answer = api.get(address)
-        assert answer.status == 200, answer
-        yield answer
-        parts = urlsplit(answer.json["links"].get("next", ""))
+        response = api.get(address)
+        assert response.status == 200, response
+        yield response
+        parts = urlsplit(response.json["links"].get("next", ""))
         address = parts.query and f"{parts.path}?{parts.query}"
 
 
-def cursor_in(answer: Answer) -> str:
-    """The cursor of the next page."""
-    (cursor,) = parse_qs(urlsplit(answer.json["links"]["next"]).query)["page[after]"]
+def cursor_in(response: Answer) -> str:
+    """Return the cursor of the next page."""
+    (cursor,) = parse_qs(urlsplit(response.json["links"]["next"]).query)["page[after]"]
     return cursor
 
 
 def cursor_of(*payload: Any) -> str:
-    """A cursor that a client has made up."""
+    """Return a cursor with these values."""
     return urlsafe_b64encode(orjson.dumps(payload)).rstrip(b"=").decode()
 
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize(("resource", "order"), WALKS)
-def test_walk_meets_every_record_once_while_others_come_and_go(
+def test_pages_have_each_record_once_while_records_change(
     resource: str, order: str, api: Api, organization: Organization
 ) -> None:
     random = Random(f"{resource} {order}")
-    rows = {row.pk: row for row in grown(resource, organization, 12, random)}
+    rows = {row.pk: row for row in create_rows(resource, organization, 12, random)}
     throughout, walked, known = {*rows}, [], {*rows}
     for page in pages(api, f"{resource}?page[size]=3{order}"):
         walked += page.ids
-        # Somebody deletes any record, and every other time the very one that the cursor stands at.
+        # Delete any record, and sometimes the one of the cursor.
         for pk in {random.choice([*rows]), *random.choice([page.ids[-1:], []])} & rows.keys():
             rows.pop(pk).delete()
             throughout.discard(pk)
-        for row in grown(resource, organization, 1, random):
+        for row in create_rows(resource, organization, 1, random):
             rows[row.pk] = row
             known.add(row.pk)
     assert len(walked) == len(set(walked))
@@ -120,16 +120,16 @@ def test_links_and_meta(api: Api, organization: Organization) -> None:
 
 
 def test_empty_list_has_a_first_page(api: Api, token: Any) -> None:
-    answer = api.get("people?page[after]=&page[size]=500").json
+    response = api.get("people?page[after]=&page[size]=500").json
     link = "http://testserver/api/v2/people?page%5Bafter%5D=&page%5Bsize%5D=200"
-    assert answer == {
+    assert response == {
         "data": [],
         "links": {"first": link},
         "meta": {"page_size": 200, "max_page_size": 200},
     }
 
 
-def test_filters_and_fields_hold_on_every_page(api: Api, organization: Organization) -> None:
+def test_filters_and_fields_apply_to_every_page(api: Api, organization: Organization) -> None:
     rows = ServiceFactory.create_batch(5, organization=organization, time_tracking_enabled=False)
     query = f"filter[id][not_eq]={rows[1].pk}&fields[services]=deal&include=deal&sort=-name&page[size]=2"
     walked = [page.json for page in pages(api, f"services?{query}")]
@@ -146,10 +146,10 @@ def test_filters_and_fields_hold_on_every_page(api: Api, organization: Organizat
 
 
 @pytest.mark.parametrize("resource", WALKED)
-def test_page_takes_one_query_after_the_token(
+def test_page_takes_one_query(
     resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
-    """The token, the page; its meta, where the resource has any; each to-many include. Nothing is counted."""
+    """Besides: the token, the meta object, and each to-many include."""
     make(resource, organization, 5)
     names = relationships_of(resource)
     to_many = [name for name in names if model_of(resource)._meta.get_field(name).many_to_many]
@@ -160,18 +160,18 @@ def test_page_takes_one_query_after_the_token(
             api.get(f"{resource}?page[size]=2&page[after]={cursor}&include={','.join(names)}")
 
 
-def test_page_that_reaches_into_the_nulls_takes_one_query_more(
+def test_page_across_the_border_of_nulls_takes_one_more_query(
     api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
-    """Those of one side of the border, then the rest of the page; a full page doesn't ask for the rest."""
+    """A full page doesn't need the second query."""
     for email in ("a@example.com", "b@example.com", "c@example.com", None, None, None, None):
         PersonFactory(organization=organization, email=email)
     for sort, counts in (("email", [2, 3, 2, 2]), ("-email", [2, 3, 3, 2])):
         address = f"/api/v2/people?sort={sort}&page[size]=2&page[after]="
         for count in counts:
             with django_assert_num_queries(count):
-                answer = api.get(address)
-            address = answer.json["links"].get("next", "").removeprefix("http://testserver")
+                response = api.get(address)
+            address = response.json["links"].get("next", "").removeprefix("http://testserver")
         assert address == ""
 
 
@@ -221,10 +221,10 @@ BAD_MOMENTS = {
     [("name", bad) for bad in BAD.values()] + [("created_at", bad) for bad in BAD_MOMENTS.values()],
     ids=[*BAD, *BAD_MOMENTS],
 )
-def test_cursor_that_no_link_holds_is_refused(sort: str, cursor: str, api: Api) -> None:
-    answer = api.get(f"projects?sort={sort}&page[after]={quote(cursor)}")
+def test_invalid_cursor_is_rejected(sort: str, cursor: str, api: Api) -> None:
+    response = api.get(f"projects?sort={sort}&page[after]={quote(cursor)}")
     shown = cursor if len(cursor) <= 100 else f"{cursor[:100]}…"
-    assert (answer.status, answer.error) == (
+    assert (response.status, response.error) == (
         400,
         invalid_page(f"Page after '{shown}' is not one that a list in this order has", "page[after]"),
     )
@@ -241,8 +241,8 @@ def invalid_page(detail: str, parameter: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("sort", ["name", "created_at", "id", "-id"])
-def test_made_up_cursor_of_the_right_shape_is_a_place_like_any_other(sort: str, api: Api, token: Any) -> None:
-    """The least and the greatest that a cursor can hold, wherever that is in the order."""
+def test_any_valid_values_are_a_cursor(sort: str, api: Api, token: Any) -> None:
+    """Test the lowest and the highest values that a cursor can have."""
     values = {
         "name": ["", "\U0010ffff" * 255, "'; --%s"],
         "created_at": [-62135596800000000, 253402300799999999],
@@ -253,9 +253,9 @@ def test_made_up_cursor_of_the_right_shape_is_a_place_like_any_other(sort: str, 
     for value in values.get(sort, [()]):
         for pk in (-(2**63) + 1, 0, 2**63 - 1):
             payload = (sort, pk) if value == () else (names[sort], value, pk)
-            answer = api.get(f"projects?sort={sort}&page[after]={cursor_of(*payload)}")
-            assert answer.status == 200
-            found.update(answer.ids)
+            response = api.get(f"projects?sort={sort}&page[after]={cursor_of(*payload)}")
+            assert response.status == 200
+            found.update(response.ids)
     assert found == {project.pk}
 
 
@@ -269,18 +269,18 @@ def test_made_up_cursor_of_the_right_shape_is_a_place_like_any_other(sort: str, 
         ("page[before]=", "Page 'page[before]' is not a whole number from 1", "page[before]"),
     ],
 )  # fmt: skip
-def test_page_that_means_two_things_or_nothing_is_refused(
+def test_ambiguous_or_unknown_page_parameter_is_rejected(
     query: str, detail: str, parameter: str, api: Api
 ) -> None:
-    answer = api.get(f"projects?{query}")
-    assert (answer.status, answer.error) == (400, invalid_page(detail, parameter))
+    response = api.get(f"projects?{query}")
+    assert (response.status, response.error) == (400, invalid_page(detail, parameter))
 
 
 @pytest.mark.parametrize("listed", ["service_id", "person_id"])
 def test_tracking_decisions_have_pages_by_cursor(
     listed: str, api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
-    """The token, the one side, the other, and one query for all pairs."""
+    """The token, both sides of the pairs, and one query for all pairs."""
     services = ServiceFactory.create_batch(3, organization=organization)
     people = PersonFactory.create_batch(4, organization=organization)
     ids = ",".join(str(row.pk) for row in (services if listed == "service_id" else people))
@@ -300,7 +300,7 @@ def test_tracking_decisions_have_pages_by_cursor(
     assert api.get("tracking_decisions?filter[person_id]=1000000000&page[after]=").data == []
 
 
-def test_tracking_decisions_go_on_where_a_deleted_pair_was(api: Api, organization: Organization) -> None:
+def test_tracking_decisions_continue_after_a_deleted_pair(api: Api, organization: Organization) -> None:
     services = ServiceFactory.create_batch(2, organization=organization)
     people = PersonFactory.create_batch(3, organization=organization)
     ids = ",".join(str(row.pk) for row in services)

@@ -1,4 +1,4 @@
-"""Documents: what is included, which fields are shown, how values are written."""
+"""Test includes, sparse fields and the format of values."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ def keys(resources: list[dict[str, Any]]) -> list[tuple[str, int]]:
     return sorted((resource["type"], int(resource["id"])) for resource in resources)
 
 
-def test_nested_include_brings_each_record_once(
+def test_nested_include_has_each_record_once(
     api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
-    """The token and one page: to-one relationships ride along, at any depth."""
+    """The token and the page, which joins to-one relationships."""
     project = ProjectFactory(organization=organization)
     deal = DealFactory(organization=organization, project=project)
     services = ServiceFactory.create_batch(2, organization=organization, deal=deal)
     assignments = [ServiceAssignmentFactory(organization=organization, service=s) for s in services]
     with django_assert_num_queries(2):
-        answer = api.get("service_assignments?include=service.deal.project,person").json
-    assert keys(answer["included"]) == sorted(
+        response = api.get("service_assignments?include=service.deal.project,person").json
+    assert keys(response["included"]) == sorted(
         [("projects", project.pk), ("deals", deal.pk)]
         + [("services", s.pk) for s in services]
         + [("people", a.person_id) for a in assignments]
     )
-    first = answer["data"][0]["relationships"]
+    first = response["data"][0]["relationships"]
     assert first["service"] == {"data": {"type": "services", "id": str(services[0].pk)}}
-    by_type = {resource["type"]: resource for resource in answer["included"]}
+    by_type = {resource["type"]: resource for resource in response["included"]}
     assert by_type["services"]["relationships"]["deal"] == {"data": {"type": "deals", "id": str(deal.pk)}}
     assert by_type["services"]["relationships"]["service_type"] == {"meta": {"included": False}}
     assert by_type["deals"]["relationships"]["project"]["data"]["id"] == str(project.pk)
-    assert list(answer) == ["data", "included", "links", "meta"]
+    assert list(response) == ["data", "included", "links", "meta"]
 
 
 def test_to_many_include_takes_one_query_and_shows_empty_lists(
@@ -63,25 +63,25 @@ def test_to_many_include_takes_one_query_and_shows_empty_lists(
     for person in people:
         ServiceTypeAssignmentFactory(organization=organization, service_type=busy, person=person)
     with django_assert_num_queries(3):
-        answer = api.get("service_types?include=assignees").json
-    shown = {r["id"]: r["relationships"]["assignees"] for r in answer["data"]}
+        response = api.get("service_types?include=assignees").json
+    shown = {r["id"]: r["relationships"]["assignees"] for r in response["data"]}
     assert shown == {
         str(busy.pk): {"data": [{"type": "people", "id": str(p.pk)} for p in people]},
         str(idle.pk): {"data": []},
     }
-    assert keys(answer["included"]) == [("people", p.pk) for p in people]
+    assert keys(response["included"]) == [("people", p.pk) for p in people]
 
 
-def test_include_that_leads_back_shows_primary_data_once(api: Api, organization: Organization) -> None:
+def test_circular_include_has_primary_data_once(api: Api, organization: Organization) -> None:
     person, colleague = PersonFactory.create_batch(2, organization=organization)
     service_type = ServiceTypeFactory(organization=organization)
-    for somebody in (person, colleague):
-        ServiceTypeAssignmentFactory(organization=organization, service_type=service_type, person=somebody)
-    answer = api.get(f"people/{person.pk}?include=service_types.assignees").json
-    assert keys(answer["included"]) == [("people", colleague.pk), ("service_types", service_type.pk)]
+    for each in (person, colleague):
+        ServiceTypeAssignmentFactory(organization=organization, service_type=service_type, person=each)
+    response = api.get(f"people/{person.pk}?include=service_types.assignees").json
+    assert keys(response["included"]) == [("people", colleague.pk), ("service_types", service_type.pk)]
 
 
-def test_record_that_two_paths_reach_shows_the_linkage_of_both(api: Api, organization: Organization) -> None:
+def test_record_of_two_include_paths_has_the_linkage_of_both(api: Api, organization: Organization) -> None:
     person = PersonFactory(organization=organization)
     service = ServiceFactory(organization=organization)
     ServiceTypeAssignmentFactory(organization=organization, service_type=service.service_type, person=person)
@@ -90,14 +90,14 @@ def test_record_that_two_paths_reach_shows_the_linkage_of_both(api: Api, organiz
         "person,service.service_type.assignees.service_types",
         "person.service_types,service.service_type.assignees",
     ):
-        answer = api.get(f"service_assignments?include={include}").json
-        (included,) = (r for r in answer["included"] if r["type"] == "people")
+        response = api.get(f"service_assignments?include={include}").json
+        (included,) = (r for r in response["included"] if r["type"] == "people")
         assert included["relationships"]["service_types"] == {
             "data": [{"type": "service_types", "id": str(service.service_type_id)}]
         }
 
 
-def test_include_works_on_the_answers_to_writes(api: Api, organization: Organization) -> None:
+def test_responses_to_writes_have_includes(api: Api, organization: Organization) -> None:
     project = ProjectFactory(organization=organization)
     relationships = {"project": {"data": {"type": "projects", "id": str(project.pk)}}}
     body = {"data": {"type": "deals", "attributes": {"name": "Website"}, "relationships": relationships}}
@@ -111,38 +111,36 @@ def test_include_works_on_the_answers_to_writes(api: Api, organization: Organiza
     assert api.post("deals?include=nothing", json=body).error["code"] == "unsupported_include"
 
 
-def test_saved_filter_is_shown_where_it_is_the_organizations_own(
-    api: Api, organization: Organization
-) -> None:
+def test_filter_of_another_organization_is_null(api: Api, organization: Organization) -> None:
     own, foreign = FilterFactory(organization=organization), FilterFactory()
     ids = {"default_filter_id": own.pk, "budgets_filter_id": foreign.pk, "deals_filter_id": 999_999}
     assignment = ProjectAssignmentFactory(organization=organization, **ids)
     names = "favorite_filter,budgets_favorite_filter,deals_favorite_filter,docs_favorite_filter"
-    answer = api.get(f"project_assignments/{assignment.pk}?include={names}").json
-    shown = {name: answer["data"]["relationships"][name] for name in names.split(",")}
+    response = api.get(f"project_assignments/{assignment.pk}?include={names}").json
+    shown = {name: response["data"]["relationships"][name] for name in names.split(",")}
     assert shown == {
         "favorite_filter": {"data": {"type": "filters", "id": str(own.pk)}},
         "budgets_favorite_filter": {"data": None},
         "deals_favorite_filter": {"data": None},
         "docs_favorite_filter": {"data": None},
     }
-    assert keys(answer["included"]) == [("filters", own.pk)]
-    assert {name: answer["data"]["attributes"][name] for name in ids} == ids
+    assert keys(response["included"]) == [("filters", own.pk)]
+    assert {name: response["data"]["attributes"][name] for name in ids} == ids
 
 
 def test_sparse_fields_choose_attributes_and_relationships(api: Api, organization: Organization) -> None:
     assignment = ServiceAssignmentFactory(organization=organization)
-    answer = api.get(
+    response = api.get(
         "service_assignments?include=person&fields[people]=last_name&fields[service_assignments]=person"
     )
-    assert answer.json["data"] == [
+    assert response.json["data"] == [
         {
             "id": str(assignment.pk),
             "type": "service_assignments",
             "relationships": {"person": {"data": {"type": "people", "id": str(assignment.person_id)}}},
         }
     ]
-    assert answer.json["included"] == [
+    assert response.json["included"] == [
         {
             "id": str(assignment.person_id),
             "type": "people",
@@ -164,15 +162,15 @@ def test_moments_are_in_the_organizations_time_zone() -> None:
         organization = OrganizationFactory(time_zone=zone)
         for moment in moments:
             ProjectFactory(organization=organization, created_at=moment)
-        answer = Api(ApiTokenFactory(organization=organization).name).get("projects")
-        assert [r["attributes"]["created_at"] for r in answer.data] == written
+        response = Api(ApiTokenFactory(organization=organization).name).get("projects")
+        assert [r["attributes"]["created_at"] for r in response.data] == written
 
 
-def test_json_attributes_come_back_as_they_were_sent(api: Api, organization: Organization) -> None:
+def test_json_attributes_are_stored_unchanged(api: Api, organization: Organization) -> None:
     assignment = ProjectAssignmentFactory(organization=organization)
     for preferences in ({"a": [1, 2.5, None, {"b": "č😀"}]}, [], "text", 0, False, None):
         body = {"data": {"type": "project_assignments", "attributes": {"preferences": preferences}}}
-        answer = api.patch(f"project_assignments/{assignment.pk}", json=body)
-        assert answer.data["attributes"]["preferences"] == preferences
+        response = api.patch(f"project_assignments/{assignment.pk}", json=body)
+        assert response.data["attributes"]["preferences"] == preferences
         assignment.refresh_from_db()
         assert assignment.preferences == preferences

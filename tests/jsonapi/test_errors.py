@@ -1,4 +1,4 @@
-"""What goes wrong behind a view is told without a word of its insides, and a busy database is no crash."""
+"""Test that errors don't contain internals, and lock timeouts."""
 
 from __future__ import annotations
 
@@ -64,80 +64,76 @@ handler400, handler404, handler500 = urls.handler400, urls.handler404, urls.hand
         (InterfaceError, 503, "service_unavailable"),
     ],
 )
-def test_failure_is_an_error_document_without_internals(
+def test_exception_is_an_error_document_without_internals(
     failure: type[Exception], status: int, code: str, api: Api
 ) -> None:
-    answer = api.get(failure.__name__)
-    assert (answer.status, answer.error["status"], answer.error["code"]) == (status, str(status), code)
-    assert answer.headers["Content-Type"] == CONTENT_TYPE
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert b"swordfish" not in answer.body
-    assert answer.headers.get("Retry-After") == ("2" if status == 503 else None)
+    response = api.get(failure.__name__)
+    assert (response.status, response.error["status"], response.error["code"]) == (status, str(status), code)
+    assert response.headers["Content-Type"] == CONTENT_TYPE
+    assert response.headers["Cache-Control"] == "no-store"
+    assert b"swordfish" not in response.body
+    assert response.headers.get("Retry-After") == ("2" if status == 503 else None)
 
 
 @pytest.mark.django_db
 @override_settings(ROOT_URLCONF=__name__)
-def test_failure_outside_the_api_views_is_a_document_under_api_and_a_page_elsewhere(api: Api) -> None:
-    answer = api.get("broken")
-    assert (answer.status, answer.error["code"]) == (500, "server_error")
+def test_exception_outside_of_api_views(api: Api) -> None:
+    response = api.get("broken")
+    assert (response.status, response.error["code"]) == (500, "server_error")
     page = api.get("/broken")
     assert (page.status, page.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
 
 
 @pytest.mark.django_db
-def test_wrong_host_is_refused_in_the_dialect_of_its_address(api: Api) -> None:
+def test_invalid_host_is_rejected_in_the_format_of_the_url(api: Api) -> None:
     for address, kind in (("/api/v2/people", CONTENT_TYPE), ("/admin/", "text/html; charset=utf-8")):
-        answer = api.get(address, headers={"Host": "evil.example"})
-        assert (answer.status, answer.headers["Content-Type"]) == (400, kind)
+        response = api.get(address, headers={"Host": "evil.example"})
+        assert (response.status, response.headers["Content-Type"]) == (400, kind)
 
 
 @contextmanager
-def held(row: ServiceType) -> Iterator[None]:
-    """Another connection is changing this row, and does not let go of it."""
-    holding, done = Event(), Event()
+def locked(row: ServiceType) -> Iterator[None]:
+    """Lock this row in another connection."""
+    is_locked, done = Event(), Event()
 
-    def hold() -> None:
+    def lock() -> None:
         with transaction.atomic():
-            ServiceType.objects.filter(pk=row.pk).update(name="held")
-            holding.set()
+            ServiceType.objects.filter(pk=row.pk).update(name="locked")
+            is_locked.set()
             done.wait(20)
             transaction.set_rollback(True)
         connection.close()
 
-    holder = Thread(target=hold)
-    holder.start()
+    thread = Thread(target=lock)
+    thread.start()
     try:
-        assert holding.wait(10)
+        assert is_locked.wait(10)
         yield
     finally:
         done.set()
-        holder.join(20)
+        thread.join(20)
 
 
-def test_lock_that_is_held_too_long_is_a_503_and_readers_never_wait(
-    transactional_db: None, short_wait: None
-) -> None:
+def test_lock_timeout_is_503_and_readers_never_wait(transactional_db: None, short_wait: None) -> None:
     organization = OrganizationFactory()
     row = ServiceTypeFactory(organization=organization, name="Before")
     token = ApiTokenFactory(organization=organization, last_used_at=timezone.now())
     api, path = Api(token.name), f"service_types/{row.pk}"
     body = {"data": {"type": "service_types", "attributes": {"name": "After"}}}
-    with held(row):
-        refused = api.patch(path, json=body)
-        assert (refused.status, refused.error["code"]) == (503, "service_unavailable")
-        assert refused.headers["Retry-After"] == "2"
+    with locked(row):
+        rejected = api.patch(path, json=body)
+        assert (rejected.status, rejected.error["code"]) == (503, "service_unavailable")
+        assert rejected.headers["Retry-After"] == "2"
         assert api.get(path).data["attributes"]["name"] == "Before"
     assert api.patch(path, json=body).data["attributes"]["name"] == "After"
 
 
-def test_key_that_another_request_holds_for_too_long_is_a_503(
-    transactional_db: None, short_wait: None
-) -> None:
+def test_lock_timeout_for_an_idempotency_key_is_503(transactional_db: None, short_wait: None) -> None:
     token = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
-    api, key = Api(token.name), {"Idempotency-Key": "held"}
+    api, key = Api(token.name), {"Idempotency-Key": "locked"}
     body = {"data": {"type": "service_types", "attributes": {"name": "Once"}}}
 
-    def again() -> Answer:
+    def repeat() -> Answer:
         try:
             return api.post("service_types", json=body, headers=key)
         finally:
@@ -145,13 +141,13 @@ def test_key_that_another_request_holds_for_too_long_is_a_503(
 
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         first = api.post("service_types", json=body, headers=key)
-        refused = pool.submit(again).result()
-    assert (refused.status, refused.error["code"]) == (503, "service_unavailable")
-    assert refused.headers["Retry-After"] == "2"
-    assert again().body == first.body
+        rejected = pool.submit(repeat).result()
+    assert (rejected.status, rejected.error["code"]) == (503, "service_unavailable")
+    assert rejected.headers["Retry-After"] == "2"
+    assert repeat().body == first.body
 
 
-def not_odd(value: str) -> None:
+def validate_even_length(value: str) -> None:
     if len(value) % 2:
         raise ValidationError("must have an even length")
 
@@ -165,23 +161,23 @@ def not_odd(value: str) -> None:
         (validate_slug, "attribute is invalid"),
         (validate_ipv4_address, "attribute is invalid"),
         (RegexValidator("^[a-z]+$", "must be lower-case letters"), "must be lower-case letters"),
-        (not_odd, "must have an even length"),
+        (validate_even_length, "must have an even length"),
     ],
 )
-def test_validator_of_a_model_field_answers_in_the_words_of_the_api(
+def test_messages_of_model_validators(
     validator: Any, detail: str, api: Api, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A validator's own message is kept; a message of Django's isn't."""
+    """A validator's own message is kept; a message of Django isn't."""
     name = ServiceType._meta.get_field("name")
     monkeypatch.setattr(name, "validators", [*name.validators, validator])
     document = {"data": {"type": "service_types", "attributes": {"name": "A 1"}}}
-    answer = api.post("service_types", document)
-    assert answer.invalid == [("name", detail)]
+    response = api.post("service_types", document)
+    assert response.invalid == [("name", detail)]
     monkeypatch.undo()
     assert api.post("service_types", document).status == 201
 
 
-def test_every_message_of_a_serializer_field_is_one_of_this_api() -> None:
+def test_serializer_fields_have_messages_of_this_api() -> None:
     classes = [each for each in vars(fields).values() if isinstance(each, type)]
     ours = {BLANK, INVALID, FIELD_MESSAGES["max_length"]}
     for each in classes:

@@ -1,4 +1,4 @@
-"""Test that a POST repeated with an Idempotency-Key returns the first response and has no effect."""
+"""Test that a POST with a repeated key has no effect."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NEW_TYPE = document_for("service_types", name="Design")
 
 
 def is_replay(again: Answer, first: Answer) -> bool:
-    """Return whether a response is the first one, byte for byte, with Idempotency-Replayed."""
+    """Return whether the response equals the first one, but for the header."""
     return again == Answer(first.status, {**first.headers, "Idempotency-Replayed": "true"}, first.body)
 
 
@@ -52,7 +52,7 @@ def test_repeated_request_creates_one_record(resource: str, api: Api, organizati
     first = api.post(resource, json=body, headers=KEY)
     assert (first.status, "Idempotency-Replayed" in first.headers) == (201, False)
     again = [api.post(resource, json=body, headers=KEY) for _ in range(2)]
-    assert [is_replay(answer, first) for answer in again] == [True, True]
+    assert [is_replay(response, first) for response in again] == [True, True]
     assert model_of(resource)._base_manager.filter(organization=organization).count() == 1
 
 
@@ -115,7 +115,7 @@ def test_key_of_another_request_is_a_conflict(path: str, body: Any, api: Api) ->
 
 
 def test_rejected_request_is_not_stored(api: Api) -> None:
-    """It had no effect. The request can be corrected and sent with the same key."""
+    """The request can be corrected and sent with the same key."""
     rejected = [
         api.post("service_types", json=document_for("service_types", name=""), headers=KEY),
         api.post("service_types", json=document_for("people"), headers=KEY),
@@ -123,7 +123,7 @@ def test_rejected_request_is_not_stored(api: Api) -> None:
         api.post("service_types?include=nothing", json=NEW_TYPE, headers=KEY),
         Api("unknown").post("service_types", json=NEW_TYPE, headers=KEY),
     ]
-    assert [answer.status for answer in rejected] == [422, 409, 400, 400, 401]
+    assert [response.status for response in rejected] == [422, 409, 400, 400, 401]
     assert IdempotencyKey.objects.count() == 0
     created = api.post("service_types", json=NEW_TYPE, headers=KEY)
     assert (created.status, "Idempotency-Replayed" in created.headers) == (201, False)
@@ -131,8 +131,8 @@ def test_rejected_request_is_not_stored(api: Api) -> None:
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "tab\tbed", "del\x7f", "caf\xe9", "\x80", "\x00"])
 def test_invalid_key_is_rejected(key: str, api: Api) -> None:
-    answer = api.post("service_types", json=NEW_TYPE, headers={"Idempotency-Key": key})
-    assert (answer.status, answer.error) == (
+    response = api.post("service_types", json=NEW_TYPE, headers={"Idempotency-Key": key})
+    assert (response.status, response.error) == (
         400,
         {
             "status": "400",
@@ -165,10 +165,12 @@ def test_query_string_may_have_any_bytes(api: Api) -> None:
 def test_keys_of_different_tokens_are_independent(api: Api, organization: Organization) -> None:
     colleague = Api(ApiTokenFactory(organization=organization).name)
     stranger = Api(ApiTokenFactory(organization=OrganizationFactory()).name)
-    answers = [each.post("service_types", json=NEW_TYPE, headers=KEY) for each in (api, colleague, stranger)]
-    assert [answer.status for answer in answers] == [201] * 3
-    assert len({answer.headers["Location"] for answer in answers}) == 3
-    assert not any("Idempotency-Replayed" in answer.headers for answer in answers)
+    responses = [
+        each.post("service_types", json=NEW_TYPE, headers=KEY) for each in (api, colleague, stranger)
+    ]
+    assert [response.status for response in responses] == [201] * 3
+    assert len({response.headers["Location"] for response in responses}) == 3
+    assert not any("Idempotency-Replayed" in response.headers for response in responses)
 
 
 def test_response_is_not_repeated_without_permission(api: Api, token: ApiToken) -> None:
@@ -182,13 +184,13 @@ def test_response_is_not_repeated_without_permission(api: Api, token: ApiToken) 
 def test_other_methods_ignore_the_key(api: Api, organization: Organization) -> None:
     row = ServiceTypeFactory(organization=organization)
     path = f"service_types/{row.pk}"
-    answers = [
+    responses = [
         api.get(path, headers=KEY),
         api.patch(path, json=document_for("service_types", name="Renamed"), headers=KEY),
         api.patch(f"{path}/archive", headers={"Idempotency-Key": ""}),
         api.delete(path, headers=KEY),
     ]
-    assert [answer.status for answer in answers] == [200, 200, 200, 204]
+    assert [response.status for response in responses] == [200, 200, 200, 204]
     assert IdempotencyKey.objects.count() == 0
 
 
@@ -248,14 +250,14 @@ def test_token_with_keys_can_be_deleted(api: Api, organization: Organization) ->
 
 
 def test_key_takes_two_queries_and_none_without_it(api: Api, django_assert_num_queries: Any) -> None:
-    # the token, the record, its history, the response; the savepoint
+    # The token, the record, its history, the response; the savepoint.
     with django_assert_num_queries(4 + 2) as without:
         assert api.post("service_types", json=NEW_TYPE).status == 201
     assert "idempotencykey" not in str(without.captured_queries)
-    # and the key, then its response
+    # Two more for the key and its response.
     with django_assert_num_queries(6 + 2):
         assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 201
-    # the token, the existing key, its response; the savepoint
+    # The token, the existing key, its response; the savepoint.
     with django_assert_num_queries(3 + 2):
         assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 201
 
@@ -275,11 +277,11 @@ def test_keys_are_not_in_the_api_the_admin_or_the_permissions() -> None:
 WRITERS = 16
 
 
-def created_once(answers: list[Answer]) -> bool:
+def created_once(responses: list[Answer]) -> bool:
     """Return whether one response created the record and the others repeat it."""
-    (first,) = (answer for answer in answers if "Idempotency-Replayed" not in answer.headers)
-    others = [answer for answer in answers if answer is not first]
-    return first.status == 201 and all(is_replay(answer, first) for answer in others)
+    (first,) = (response for response in responses if "Idempotency-Replayed" not in response.headers)
+    others = [response for response in responses if response is not first]
+    return first.status == 201 and all(is_replay(response, first) for response in others)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -288,20 +290,22 @@ def test_concurrent_requests_create_one_record() -> None:
     api = Api(token.name)
     for n in range(3):
         headers, body = {"Idempotency-Key": f"{n}"}, document_for("service_types", name=f"Type {n}")
-        answers = at_once(*[lambda h=headers, b=body: api.post("service_types", json=b, headers=h)] * WRITERS)
-        assert created_once(answers)
+        responses = at_once(
+            *[lambda h=headers, b=body: api.post("service_types", json=b, headers=h)] * WRITERS
+        )
+        assert created_once(responses)
         assert ServiceType.objects.filter(name=f"Type {n}").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_requests_do_not_violate_unique_constraints() -> None:
-    """The pair exists already, but the same request has created it."""
+    """The pair already exists, but the same request has created it."""
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api, organization = Api(token.name), token.organization
     person, service = PersonFactory(organization=organization), ServiceFactory(organization=organization)
     body = document_for("service_assignments", person_id=person.pk, service_id=service.pk)
-    answers = at_once(*[lambda: api.post("service_assignments", json=body, headers=KEY)] * WRITERS)
-    assert created_once(answers)
+    responses = at_once(*[lambda: api.post("service_assignments", json=body, headers=KEY)] * WRITERS)
+    assert created_once(responses)
     assert ServiceAssignment.objects.count() == 1
 
 
@@ -310,8 +314,8 @@ def test_different_concurrent_requests_with_one_key_create_one_record() -> None:
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api = Api(token.name)
     bodies = [document_for("people", first_name="Ana", last_name=f"{n}") for n in range(WRITERS)]
-    answers = at_once(*(lambda b=body: api.post("people", json=b, headers=KEY) for body in bodies))
-    assert Counter(answer.status for answer in answers) == {201: 1, 409: WRITERS - 1}
+    responses = at_once(*(lambda b=body: api.post("people", json=b, headers=KEY) for body in bodies))
+    assert Counter(response.status for response in responses) == {201: 1, 409: WRITERS - 1}
     assert Person.objects.filter(first_name="Ana").count() == 1
 
 
@@ -322,14 +326,14 @@ def test_concurrent_requests_with_an_expired_key_create_one_record() -> None:
     assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 201
     age(LIFETIME)
     body = document_for("service_types", name="Second")
-    answers = at_once(*[lambda: api.post("service_types", json=body, headers=KEY)] * WRITERS)
-    assert created_once(answers)
+    responses = at_once(*[lambda: api.post("service_types", json=body, headers=KEY)] * WRITERS)
+    assert created_once(responses)
     assert ServiceType.objects.filter(name="Second").count() == 1
 
 
 @pytest.mark.postgresql
 def test_prune_skips_a_key_that_is_in_use(transactional_db: None) -> None:
-    """It doesn't wait for it either. On SQLite there is one writer at a time anyway."""
+    """It doesn't wait for its row lock either."""
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api = Api(token.name)
     api.post("service_types", json=NEW_TYPE, headers=KEY)
@@ -368,20 +372,20 @@ def run(call: Callable[[], Any]) -> Any:
 
 @pytest.mark.django_db(transaction=True)
 def test_requests_to_two_processes_create_one_record(socket_api: SocketApi) -> None:
-    """Half of the requests go to the process of the test, half to a server."""
+    """Half of the requests are sent to the process of the test."""
     token: Any = ApiTokenFactory()
     here, there = Api(token.name), SocketApi(token.name, address=socket_api.address)
     calls = [
         lambda api=api: api.post("service_types", json=NEW_TYPE, headers=KEY) for api in [here, there] * 6
     ]
-    answers = at_once(*calls)
-    assert Counter(answer.status for answer in answers) == {201: 12}
-    assert len({answer.data["id"] for answer in answers}) == ServiceType.objects.count() == 1
+    responses = at_once(*calls)
+    assert Counter(response.status for response in responses) == {201: 12}
+    assert len({response.data["id"] for response in responses}) == ServiceType.objects.count() == 1
 
 
 @pytest.fixture
 def with_replica() -> Iterator[None]:
-    """Note writes for the readers of a replica. It is never read here."""
+    """Save the positions of writes, as if there were a replica."""
     changed.connect(save_positions_on_commit)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM accounts_last_write")
@@ -391,7 +395,7 @@ def with_replica() -> Iterator[None]:
         cursor.execute("DELETE FROM accounts_last_write")
 
 
-def noted() -> dict[int, int]:
+def positions() -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT organization_id, position FROM accounts_last_write")
         return dict(cursor.fetchall())
@@ -399,25 +403,25 @@ def noted() -> dict[int, int]:
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_repeated_response_is_noted_for_readers_of_the_replica(with_replica: None) -> None:
-    """The first request may not have noted its write yet, so the second one does."""
+def test_repeated_response_saves_the_position_for_the_replica(with_replica: None) -> None:
+    """The first request may not have saved the position of its write yet."""
     token: Any = ApiTokenFactory()
     api = Api(token.name)
     assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 201
-    before = noted()[token.organization_id]
+    before = positions()[token.organization_id]
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM accounts_last_write")
     assert api.post("service_types", json=NEW_TYPE, headers=KEY).status == 201
-    assert noted()[token.organization_id] > before
+    assert positions()[token.organization_id] > before
 
 
 def test_response_is_stored_as_sent(api: Api, token: ApiToken) -> None:
-    answer = api.post("service_types", json=NEW_TYPE, headers=KEY)
+    response = api.post("service_types", json=NEW_TYPE, headers=KEY)
     stored = IdempotencyKey.objects.get()
     assert (stored.token_id, str(stored), stored.location) == (
         token.pk,
         KEY["Idempotency-Key"],
-        answer.headers["Location"],
+        response.headers["Location"],
     )
-    assert json.loads(bytes(stored.body)) == answer.json
+    assert json.loads(bytes(stored.body)) == response.json
     assert token.name not in f"{stored.fingerprint} {stored.location} {bytes(stored.body)!r}"

@@ -1,4 +1,4 @@
-"""If-Match: a change is made only to the state that its writer has seen; who comes too late is told so."""
+"""Test that If-Match rejects changes of a record that has changed."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def tag_of(api: Api, path: str) -> str:
     return api.get(path).headers["ETag"]
 
 
-def is_refused(answer: Answer) -> bool:
-    return (answer.status, answer.json) == (412, {"errors": [FAILED]}) and "ETag" not in answer.headers
+def is_rejected(response: Answer) -> bool:
+    return (response.status, response.json) == (412, {"errors": [FAILED]}) and "ETag" not in response.headers
 
 
 @pytest.mark.parametrize("resource", WRITABLE)
-def test_every_resource_is_changed_and_deleted_only_in_the_state_that_is_named(
+def test_change_and_deletion_require_the_current_etag(
     resource: str, api: Api, organization: Organization
 ) -> None:
     (row,) = make(resource, organization)
     path, body = f"{resource}/{row.pk}", document_for(resource)
     before = model_of(resource)._base_manager.values().get(pk=row.pk)
-    assert is_refused(api.patch(path, json=body, headers=matching(STALE)))
-    assert is_refused(api.delete(path, headers=matching(STALE)))
+    assert is_rejected(api.patch(path, json=body, headers=matching(STALE)))
+    assert is_rejected(api.delete(path, headers=matching(STALE)))
     assert model_of(resource)._base_manager.values().get(pk=row.pk) == before
     tag = tag_of(api, path)
     changed = api.patch(path, json=body, headers=matching(tag))
@@ -60,22 +60,24 @@ def test_every_resource_is_changed_and_deleted_only_in_the_state_that_is_named(
     assert api.delete(path, headers=matching(tag)).status == 204
 
 
-@pytest.mark.parametrize(("resource", "verb"), ACTIONS)
-def test_every_verb_too(resource: str, verb: str, api: Api, organization: Organization) -> None:
+@pytest.mark.parametrize(("resource", "action"), ACTIONS)
+def test_action_requires_the_current_etag(
+    resource: str, action: str, api: Api, organization: Organization
+) -> None:
     (row,) = make(resource, organization)
     path = f"{resource}/{row.pk}"
     before = api.get(path).body
-    assert is_refused(api.patch(f"{path}/{verb}", headers=matching(STALE)))
+    assert is_rejected(api.patch(f"{path}/{action}", headers=matching(STALE)))
     assert api.get(path).body == before
-    done = api.patch(f"{path}/{verb}", headers=matching(tag_of(api, path)))
+    done = api.patch(f"{path}/{action}", headers=matching(tag_of(api, path)))
     assert (done.status, done.headers["ETag"]) == (200, tag_of(api, path))
 
 
 @pytest.mark.parametrize("resource", WRITABLE)
-def test_answer_to_a_write_has_the_tag_of_the_record(
+def test_response_to_a_change_has_the_current_etag(
     resource: str, api: Api, organization: Organization
 ) -> None:
-    """So a client can go on from there, without fetching the record first."""
+    """A client can send the next change without fetching the record."""
     (row,) = make(resource, organization)
     for query in ("", f"?include={','.join(relationships_of(resource))}"):
         path = f"{resource}/{row.pk}{query}"
@@ -83,13 +85,13 @@ def test_answer_to_a_write_has_the_tag_of_the_record(
         assert (changed.headers["ETag"], changed.body) == (tag_of(api, path), api.get(path).body)
 
 
-def test_answer_to_a_creation_has_the_tag_of_the_record(api: Api) -> None:
+def test_response_to_a_creation_has_the_current_etag(api: Api) -> None:
     for query in ("", "?include=service_types&fields[people]=archived_at,service_types"):
-        made = api.post(f"people{query}", json=document_for("people", first_name="Ana", last_name="Perak"))
-        path = f"people/{made.data['id']}"
-        assert made.headers["ETag"] == tag_of(api, f"{path}{query}")
-        assert api.patch(f"{path}/archive{query}", headers=matching(made.headers["ETag"])).status == 200
-        assert is_refused(api.patch(f"{path}/restore{query}", headers=matching(made.headers["ETag"])))
+        created = api.post(f"people{query}", json=document_for("people", first_name="Ana", last_name="Perak"))
+        path = f"people/{created.data['id']}"
+        assert created.headers["ETag"] == tag_of(api, f"{path}{query}")
+        assert api.patch(f"{path}/archive{query}", headers=matching(created.headers["ETag"])).status == 200
+        assert is_rejected(api.patch(f"{path}/restore{query}", headers=matching(created.headers["ETag"])))
 
 
 @pytest.mark.parametrize(
@@ -116,15 +118,15 @@ def test_answer_to_a_creation_has_the_tag_of_the_record(api: Api) -> None:
         ("x" * 4000, 412),
     ],
 )
-def test_tags_are_compared_strongly(sent: str, status: int, api: Api, organization: Organization) -> None:
+def test_etags_are_compared_strongly(sent: str, status: int, api: Api, organization: Organization) -> None:
     path = f"people/{PersonFactory(organization=organization).pk}"
     tag = tag_of(api, path)
     forms = {"tag": tag, "gzip": f'{tag[:-1]}-gzip"', "bare": tag.strip('"'), "upper": tag.upper()}
-    answer = api.patch(path, json=document_for("people"), headers=matching(sent.format(**forms)))
-    assert answer.status == status
+    response = api.patch(path, json=document_for("people"), headers=matching(sent.format(**forms)))
+    assert response.status == status
 
 
-def test_tag_of_the_compressed_form_names_the_same_state(api: Api, organization: Organization) -> None:
+def test_etag_of_a_compressed_response_matches(api: Api, organization: Organization) -> None:
     long = ServiceTypeFactory(organization=organization, description="x" * 2000)
     path = f"service_types/{long.pk}"
     compressed = api.get(path, headers={"Accept-Encoding": "gzip"})
@@ -132,40 +134,40 @@ def test_tag_of_the_compressed_form_names_the_same_state(api: Api, organization:
     assert api.delete(path, headers=matching(compressed.headers["ETag"])).status == 204
 
 
-def test_tag_is_that_of_the_same_query(api: Api, organization: Organization) -> None:
-    """What else the client has seen by `include` counts as well, where it asks so."""
+def test_etag_depends_on_the_query_string(api: Api, organization: Organization) -> None:
+    """The included records are part of the representation."""
     deal = DealFactory(organization=organization)
     path, body = f"deals/{deal.pk}", document_for("deals")
     plain, wide = tag_of(api, path), tag_of(api, f"{path}?include=project")
-    assert is_refused(api.patch(path, json=body, headers=matching(wide)))
-    assert is_refused(api.patch(f"{path}?include=project", json=body, headers=matching(plain)))
+    assert is_rejected(api.patch(path, json=body, headers=matching(wide)))
+    assert is_rejected(api.patch(f"{path}?include=project", json=body, headers=matching(plain)))
     deal.project.name = "Renamed meanwhile"
     deal.project.save()
-    assert is_refused(api.delete(f"{path}?include=project", headers=matching(wide)))
+    assert is_rejected(api.delete(f"{path}?include=project", headers=matching(wide)))
     assert api.patch(path, json=body, headers=matching(plain)).status == 200
 
 
-def test_tag_tells_of_nothing_but_what_is_shown(api: Api, organization: Organization) -> None:
+def test_etag_only_depends_on_the_fields_in_the_response(api: Api, organization: Organization) -> None:
     path = f"people/{PersonFactory(organization=organization).pk}"
-    email, all_of_it = (tag_of(api, f"{path}{query}") for query in ("?fields[people]=email", ""))
+    email, complete = (tag_of(api, f"{path}{query}") for query in ("?fields[people]=email", ""))
     assert api.patch(path, json=document_for("people", title="Theirs")).status == 200
     assert api.patch(f"{path}/archive?fields[people]=email", headers=matching(email)).status == 200
-    assert is_refused(api.patch(f"{path}/archive", headers=matching(all_of_it)))
+    assert is_rejected(api.patch(f"{path}/archive", headers=matching(complete)))
 
 
-def test_change_by_somebody_else_is_not_overwritten(api: Api, organization: Organization) -> None:
+def test_concurrent_change_is_not_overwritten(api: Api, organization: Organization) -> None:
     person = PersonFactory(organization=organization, title="Before")
     path = f"people/{person.pk}"
     seen = tag_of(api, path)
     assert api.patch(path, json=document_for("people", title="Theirs")).status == 200
     mine = document_for("people", title="Mine")
-    assert is_refused(api.patch(path, json=mine, headers=matching(seen)))
+    assert is_rejected(api.patch(path, json=mine, headers=matching(seen)))
     assert Person.objects.get(pk=person.pk).title == "Theirs"
     assert api.patch(path, json=mine, headers=matching(tag_of(api, path))).status == 200
 
 
-def test_other_refusals_come_in_their_order(api: Api, organization: Organization) -> None:
-    """Who may not see the record isn't told of its state; who hasn't seen its state isn't told of faults."""
+def test_order_of_errors(api: Api, organization: Organization) -> None:
+    """The state of a record is only compared if the client can access it."""
     person = PersonFactory(organization=organization)
     path, invalid = f"people/{person.pk}", document_for("people", first_name="")
     reader = Api(ApiTokenFactory(organization=organization, read_only=True).name)
@@ -176,35 +178,35 @@ def test_other_refusals_come_in_their_order(api: Api, organization: Organization
         missing, theirs = (api.delete(f"people/{pk}", headers=matching(tag)) for pk in (10**9, foreign.pk))
         assert (missing.status, theirs) == (404, missing)
     assert api.patch(path, json={"data": []}, headers=matching(STALE)).status == 400
-    assert is_refused(api.patch(path, json=invalid, headers=matching(STALE)))
+    assert is_rejected(api.patch(path, json=invalid, headers=matching(STALE)))
     assert api.patch(path, json=invalid, headers=matching(tag_of(api, path))).status == 422
     assert api.delete(f"{path}?include=nothing", headers=matching("*")).status == 400
 
 
-def test_tag_of_another_organization_never_matches(api: Api, organization: Organization) -> None:
+def test_etag_of_another_organization_never_matches(api: Api, organization: Organization) -> None:
     ours = PersonFactory(organization=organization)
     theirs: Any = ApiTokenFactory(organization=OrganizationFactory())
     tag = tag_of(Api(theirs.name), f"people/{PersonFactory(organization=theirs.organization).pk}")
-    assert is_refused(api.delete(f"people/{ours.pk}", headers=matching(tag)))
+    assert is_rejected(api.delete(f"people/{ours.pk}", headers=matching(tag)))
 
 
-def test_condition_costs_one_query_and_none_without_it(
+def test_if_match_costs_one_query(
     api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
     row = ServiceTypeFactory(organization=organization)
     path, body = f"service_types/{row.pk}", document_for("service_types")
     tag = tag_of(api, path)
-    # the token, the record, the answer; the savepoint
+    # The token, the record, the response; the savepoint.
     with django_assert_num_queries(3 + 2):
         assert api.patch(path, json=body).status == 200
-    # and what the answer to a GET would be
+    # One more for the current document.
     with django_assert_num_queries(4 + 2):
         assert api.patch(path, json=body, headers=matching(tag)).status == 200
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_writers_who_have_seen_the_same_one_wins() -> None:
-    """On SQLite they queue for the database, on PostgreSQL for the record."""
+def test_only_one_of_concurrent_writers_wins() -> None:
+    """SQLite locks the database, PostgreSQL the record."""
     token: Any = ApiTokenFactory()
     api, writers = Api(token.name), 8
     for n in range(5):
@@ -212,9 +214,9 @@ def test_of_writers_who_have_seen_the_same_one_wins() -> None:
         path = f"service_types/{row.pk}"
         tag = tag_of(api, path)
         bodies = [document_for("service_types", name=f"Name {n} of {i}") for i in range(writers)]
-        answers = at_once(
+        responses = at_once(
             *(lambda b=body, p=path, t=tag: api.patch(p, json=b, headers=matching(t)) for body in bodies)
         )
-        assert Counter(answer.status for answer in answers) == {200: 1, 412: writers - 1}
-        (won,) = (answer.data["attributes"]["name"] for answer in answers if answer.status == 200)
-        assert ServiceType.objects.get(pk=row.pk).name == won
+        assert Counter(response.status for response in responses) == {200: 1, 412: writers - 1}
+        (winner,) = (response.data["attributes"]["name"] for response in responses if response.status == 200)
+        assert ServiceType.objects.get(pk=row.pk).name == winner

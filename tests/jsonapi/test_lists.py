@@ -1,4 +1,4 @@
-"""Lists: pages and their links, filters and their operations, sorting."""
+"""Test pages and their links, filters and their operations, sorts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_default_order_is_name_then_id(api: Api, organization: Organization) -> 
     assert api.get("service_types").ids == [rows[i].pk for i in (1, 3, 0, 2)]
 
 
-def test_the_id_goes_the_way_of_the_last_sort(api: Api, organization: Organization) -> None:
+def test_id_has_the_direction_of_the_last_sort(api: Api, organization: Organization) -> None:
     rows = [
         PersonFactory(
             organization=organization, first_name=name, last_name="", created_at="2026-11-23T08:30Z"
@@ -130,23 +130,21 @@ def test_member_filter_finds_a_record_once(
         ("page[size]=0", "invalid_page", "Page '0' is not a whole number from 1", "page[size]"),
     ],
 )  # fmt: skip
-def test_query_that_means_nothing_here_is_refused(
-    query: str, code: str, detail: str, parameter: str, api: Api
-) -> None:
-    answer = api.get(f"service_types?{query}")
+def test_unknown_parameter_is_rejected(query: str, code: str, detail: str, parameter: str, api: Api) -> None:
+    response = api.get(f"service_types?{query}")
     title = " ".join(word.capitalize() for word in code.split("_"))
-    assert (answer.status, answer.error) == (
+    assert (response.status, response.error) == (
         400,
         {"status": "400", "code": code, "title": title, "detail": detail, "source": {"parameter": parameter}},
     )
 
 
-def test_links_lead_through_the_pages(api: Api, types: dict[str, int]) -> None:
+def test_links_of_pages(api: Api, types: dict[str, int]) -> None:
     def link(number: int) -> str:
         query = f"filter%5Bquery%5D=e&page%5Bnumber%5D={number}&page%5Bsize%5D=1"
         return f"http://testserver/api/v2/service_types?{query}"
 
-    # three of the four have an "e"
+    # Three of the four names have an "e".
     pages = {
         1: {"first": 1, "next": 2, "last": 3},
         2: {"first": 1, "prev": 1, "next": 3, "last": 3},
@@ -155,28 +153,28 @@ def test_links_lead_through_the_pages(api: Api, types: dict[str, int]) -> None:
         9: {"first": 1, "last": 3},
     }
     for number, links in pages.items():
-        answer = api.get(f"service_types?page[number]={number}&filter[query]=e&page[size]=1").json
-        assert answer["links"] == {name: link(n) for name, n in links.items()}
-        assert list(answer["links"]) == list(links)
-        assert answer["meta"] == {
+        response = api.get(f"service_types?page[number]={number}&filter[query]=e&page[size]=1").json
+        assert response["links"] == {name: link(n) for name, n in links.items()}
+        assert list(response["links"]) == list(links)
+        assert response["meta"] == {
             "current_page": number,
             "total_pages": 3,
             "total_count": 3,
             "page_size": 1,
             "max_page_size": 200,
         }
-        assert len(answer["data"]) == (1 if number <= 3 else 0)
+        assert len(response["data"]) == (1 if number <= 3 else 0)
 
 
-def test_page_size_is_cut_to_the_maximum(api: Api, types: dict[str, int]) -> None:
+def test_page_size_is_limited_to_the_maximum(api: Api, types: dict[str, int]) -> None:
     assert api.get("service_types?page[size]=500").json["meta"]["page_size"] == 200
     huge = api.get("service_types?page[number]=9223372036854775807&page[size]=200")
     assert (huge.status, huge.data, huge.json["meta"]["total_count"]) == (200, [], 4)
 
 
 def test_empty_list_has_a_first_page(api: Api, token: Any) -> None:
-    answer = api.get("service_types").json
-    assert answer["data"] == []
-    assert list(answer["links"]) == ["first", "last"]
-    assert answer["links"]["first"] == answer["links"]["last"]
-    assert (answer["meta"]["total_pages"], answer["meta"]["total_count"]) == (0, 0)
+    response = api.get("service_types").json
+    assert response["data"] == []
+    assert list(response["links"]) == ["first", "last"]
+    assert response["links"]["first"] == response["links"]["last"]
+    assert (response["meta"]["total_pages"], response["meta"]["total_count"]) == (0, 0)

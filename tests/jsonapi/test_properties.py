@@ -1,4 +1,4 @@
-"""What holds for any input, tried with generated ones."""
+"""Test the API with generated input."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ from tests.support.resources import (
 )
 from tests.support.samples import tried
 
-# Others ask each kind once.
+# Other tests cover each kind of input.
 pytestmark = pytest.mark.no_cover
 
 T = TypeVar("T")
 
 
 @contextmanager
-def undone() -> Iterator[None]:
+def rolled_back() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
 
 
-# Text that JSON can hold and a database can keep.
+# Text that is valid in JSON and in a database.
 storable_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 any_text = st.text(max_size=12)
 latin_1 = st.text(st.characters(max_codepoint=255), max_size=30)
@@ -80,15 +80,15 @@ storable_value = values(
 )
 
 
-# --- documents ------------------------------------------------------------------------------------
+# --- Documents ------------------------------------------------------------------------------------
 
 
 def parse(body: bytes, content_type: str = MEDIA_TYPE, **meta: str) -> Any:
     return JSONParser().parse(BytesIO(body), content_type, {"request": SimpleNamespace(META=meta)})
 
 
-def refused(call: Callable[..., T], *args: Any, **kwargs: Any) -> tuple[T | None, Any]:
-    """What it returns; or None and the code that it refuses with. Any other exception fails the test."""
+def outcome(call: Callable[..., T], *args: Any, **kwargs: Any) -> tuple[T | None, Any]:
+    """Return the result or None, and the error's code or status or None."""
     try:
         return call(*args, **kwargs), None
     except ParameterError as error:
@@ -120,13 +120,13 @@ bodies = st.binary(max_size=60) | st.builds(
 @example(b"[" * 100_000, 0, b"")
 @example(b'{"data":' * 5_000, 0, b"")
 @example(b'{"data":{"type":"\\ud800"}}', 60, b"")
-def test_any_bytes_are_a_resource_object_or_a_malformed_document(body: bytes, at: int, noise: bytes) -> None:
-    """Also with other bytes somewhere in between."""
+def test_any_body_is_parsed_or_malformed(body: bytes, at: int, noise: bytes) -> None:
+    """Also insert other bytes."""
     for sent in (body, body[:at] + noise + body[at:]):
-        parsed, status = refused(parse, sent)
+        parsed, status = outcome(parse, sent)
         if status is None:
             assert isinstance(parsed, ResourceObject) or "data" not in parsed
-            # Whatever is accepted can be written and parsed again.
+            # An accepted document can be serialized and parsed again.
             document = parsed.document if isinstance(parsed, ResourceObject) else parsed
             assert parse(json.dumps(document).encode()) == parsed
         else:
@@ -135,13 +135,13 @@ def test_any_bytes_are_a_resource_object_or_a_malformed_document(body: bytes, at
 
 @tried(150)
 @given(latin_1 | latin_1.map(lambda text: f"{MEDIA_TYPE};{text}"), latin_1)
-def test_any_content_type_and_coding_is_taken_or_refused(content_type: str, coding: str) -> None:
-    found = refused(parse, b"{}", content_type, HTTP_CONTENT_ENCODING=coding)
+def test_any_content_type_and_coding_is_accepted_or_rejected(content_type: str, coding: str) -> None:
+    found = outcome(parse, b"{}", content_type, HTTP_CONTENT_ENCODING=coding)
     assert found in (({}, None), (None, 415))
 
 
-storable_identifiers = st.fixed_dictionaries({"type": storable_text, "id": storable_text})
-linkages = st.none() | storable_identifiers | st.lists(storable_identifiers, max_size=3)
+valid_identifiers = st.fixed_dictionaries({"type": storable_text, "id": storable_text})
+linkages = st.none() | valid_identifiers | st.lists(valid_identifiers, max_size=3)
 
 
 @tried(200)
@@ -151,7 +151,7 @@ linkages = st.none() | storable_identifiers | st.lists(storable_identifiers, max
     attributes=st.dictionaries(storable_text, storable_value, max_size=4),
     linked=st.dictionaries(storable_text, linkages | st.just(ABSENT), max_size=4),
 )
-def test_resource_object_is_read_as_it_was_written(
+def test_resource_object_is_parsed_unchanged(
     kind: str, identity: str | None, attributes: dict[str, Any], linked: dict[str, Any]
 ) -> None:
     data = {
@@ -173,7 +173,7 @@ almost_ids = st.from_regex(r"[-+ 0-9_.e\u0660\uff11]{1,21}")
 
 @tried(300)
 @given(any_text | almost_ids | any_value, st.integers(1, MAX_ID), st.dates())
-def test_id_and_day_have_one_spelling(sent: Any, number: int, day: date) -> None:
+def test_id_and_date_have_one_format(sent: Any, number: int, day: date) -> None:
     assert parse_id(str(number)) == number
     assert parse_day(day.isoformat()) == day
     found = parse_id(sent)
@@ -182,17 +182,17 @@ def test_id_and_day_have_one_spelling(sent: Any, number: int, day: date) -> None
     assert found_day is None or found_day.isoformat() == sent
 
 
-# --- the query string -----------------------------------------------------------------------------
+# --- Query strings --------------------------------------------------------------------------------
 
 
-def code_of(answer: Answer) -> str | None:
-    """The code of a 400; None where the list is answered."""
-    if answer.status == 200:
-        assert isinstance(answer.json["data"], list)
+def code_of(response: Answer) -> str | None:
+    """Return the code of an error 400; None for a list."""
+    if response.status == 200:
+        assert isinstance(response.json["data"], list)
         return None
-    assert answer.status == 400, answer
-    code: str = answer.error["code"]
-    assert answer.error["source"]["parameter"]
+    assert response.status == 400, response
+    code: str = response.error["code"]
+    assert response.error["source"]["parameter"]
     return code
 
 
@@ -216,29 +216,29 @@ def spelled(pairs: list[tuple[str, str]]) -> str:
 
 
 @pytest.mark.django_db
-def test_any_filter_is_applied_or_refused(api: Api, organization: Organization) -> None:
+def test_any_filter_is_applied_or_rejected(api: Api, organization: Organization) -> None:
     for resource in WRITABLE:
         make(resource, organization)
 
     @tried(250)
     @given(st.sampled_from(sorted(SERVED)), st.lists(st.tuples(filter_names, filter_values), max_size=3))
-    def ask(resource: str, pairs: list[tuple[str, str]]) -> None:
+    def check(resource: str, pairs: list[tuple[str, str]]) -> None:
         query = spelled(pairs)
         code = code_of(api.get(f"{resource}?{query}"))
         assert code in (None, "unsupported_filter", "unsupported_filter_value", "missing_filter"), query
-        _, refusal = refused(FilterBackend().read, QueryDict(query))
-        assert refusal is None or code is not None
+        _, error_code = outcome(FilterBackend().read, QueryDict(query))
+        assert error_code is None or code is not None
 
-    ask()
+    check()
 
 
-# No letters that one database takes for the other case of another, and the other does not.
+# Without letters whose case only one of the databases ignores.
 LETTERS = st.text("aAbB%_\\ 名,", max_size=3)
 
 
 @pytest.mark.django_db
-def test_filters_find_what_they_say(api: Api, organization: Organization) -> None:
-    """Against the same conditions in Python, over every row."""
+def test_filters_return_the_same_rows_as_python(api: Api, organization: Organization) -> None:
+    """Test the same conditions in Python, for every row."""
     people = PersonFactory.create_batch(2, organization=organization)
     rows: list[ServiceType] = []
     texts = ["a", "A", "ab", "aB", "%", "_", "\\", "a b", "名", ",", "b,a", "bab"]
@@ -250,18 +250,18 @@ def test_filters_find_what_they_say(api: Api, organization: Organization) -> Non
             archived_at=datetime(2026, 1, 1, tzinfo=UTC) if n % 3 == 0 else None,
         )
         rows.append(row)
-    holds: dict[int, set[int]] = {row.pk: set() for row in rows}
+    assignees: dict[int, set[int]] = {row.pk: set() for row in rows}
     for (n, row), (k, person) in product(enumerate(rows), enumerate(people)):
         if n % (k + 2) == 0:
             ServiceTypeAssignmentFactory(organization=organization, service_type=row, person=person)
-            holds[row.pk].add(person.pk)
-    ServiceTypeFactory(name="a")  # another organization's
+            assignees[row.pk].add(person.pk)
+    ServiceTypeFactory(name="a")  # Of another organization.
 
     def contains(value: str | None, part: str) -> bool:
         return value is not None and part.lower() in value.lower()
 
     ids = st.sampled_from([row.pk for row in rows] + [10**9])
-    # filter, operation → whether a row matches a value
+    # (Filter, operation) → whether a row matches a value.
     matches: dict[tuple[str, str], Callable[[ServiceType, Any], bool]] = {
         ("name", "eq"): lambda row, value: row.name == value,
         ("name", "contains"): lambda row, value: contains(row.name, value),
@@ -269,7 +269,7 @@ def test_filters_find_what_they_say(api: Api, organization: Organization) -> Non
         ("description", "contains"): lambda row, value: contains(row.description, value),
         ("query", "eq"): lambda row, value: contains(row.name, value) or contains(row.description, value),
         ("status", "eq"): lambda row, value: (row.archived_at is None) == (value == 1),
-        ("person_id", "eq"): lambda row, value: value in holds[row.pk],
+        ("person_id", "eq"): lambda row, value: value in assignees[row.pk],
         ("id", "eq"): lambda row, value: row.pk == value,
         ("id", "gt"): lambda row, value: row.pk > value,
         ("id", "gt_eq"): lambda row, value: row.pk >= value,
@@ -291,25 +291,25 @@ def test_filters_find_what_they_say(api: Api, organization: Organization) -> Non
 
     @tried(200)
     @given(st.lists(conditions(), min_size=1, max_size=3, unique_by=lambda each: each[:3]))
-    def ask(asked: list[tuple[str, str, bool, list[Any]]]) -> None:
+    def check(drawn_conditions: list[tuple[str, str, bool, list[Any]]]) -> None:
         expected = [
             row.pk
             for row in rows
             if all(
                 any(matches[name, operation](row, value) for value in chosen) != negative
-                for name, operation, negative, chosen in asked
+                for name, operation, negative, chosen in drawn_conditions
             )
         ]
         query = spelled(
             [
                 (f"filter[{name}][{negated[operation] if negative else operation}][]", value)
-                for name, operation, negative, chosen in asked
+                for name, operation, negative, chosen in drawn_conditions
                 for value in chosen
             ]
         )
         assert sorted(api.get(f"service_types?{query}").ids) == expected, query
 
-    ask()
+    check()
 
 
 @tried(300)
@@ -322,8 +322,8 @@ def test_filters_find_what_they_say(api: Api, organization: Organization) -> Non
         max_size=3,
     )
 )
-def test_any_page_is_one_or_is_refused(pairs: list[tuple[str, str]]) -> None:
-    page, code = refused(Pagination().get_page, SimpleNamespace(query_params=QueryDict(spelled(pairs))))
+def test_any_page_is_valid_or_rejected(pairs: list[tuple[str, str]]) -> None:
+    page, code = outcome(Pagination().get_page, SimpleNamespace(query_params=QueryDict(spelled(pairs))))
     if page is None:
         assert code == "invalid_page"
         return
@@ -349,27 +349,25 @@ people_drawn = st.tuples(st.sampled_from(["a", "B", "ž", "名"]), st.booleans()
 
 
 @pytest.mark.django_db
-def test_pages_by_number_hold_each_row_once(api: Api, organization: Organization) -> None:
+def test_pages_by_number_have_each_row_once(api: Api, organization: Organization) -> None:
     @tried(25)
     @given(st.lists(people_drawn, max_size=7), st.integers(1, 4), st.sampled_from(ORDERS))
     def walk(drawn: list[tuple[str, bool, int]], size: int, order: str) -> None:
-        with undone():
-            made = [make_person(organization, each).pk for each in drawn]
+        with rolled_back():
+            created = [make_person(organization, each).pk for each in drawn]
             path = f"people?page[size]={size}{order and f'&sort={order}'}"
             first = api.get(path).json
             pages = max(first["meta"]["total_pages"], 1)
             walked = [pk for n in range(1, pages + 2) for pk in api.get(f"{path}&page[number]={n}").ids]
-            assert sorted(walked) == sorted(made)
-            assert (first["meta"]["total_count"], pages) == (len(made), max(-(-len(made) // size), 1))
-            assert ("next" in first["links"]) == (len(made) > size)
+            assert sorted(walked) == sorted(created)
+            assert (first["meta"]["total_count"], pages) == (len(created), max(-(-len(created) // size), 1))
+            assert ("next" in first["links"]) == (len(created) > size)
 
     walk()
 
 
 @pytest.mark.django_db
-def test_pages_by_cursor_hold_each_row_once_while_others_come_and_go(
-    api: Api, organization: Organization
-) -> None:
+def test_pages_by_cursor_have_each_row_once_while_rows_change(api: Api, organization: Organization) -> None:
     @tried(25)
     @given(
         st.lists(people_drawn, max_size=7),
@@ -380,22 +378,22 @@ def test_pages_by_cursor_hold_each_row_once_while_others_come_and_go(
     def walk(
         drawn: list[tuple[str, bool, int]], size: int, order: str, changes: list[tuple[int, list[Any]]]
     ) -> None:
-        with undone():
+        with rolled_back():
             rows = [make_person(organization, each) for each in drawn]
             throughout, known = {row.pk for row in rows}, {row.pk for row in rows}
             walked: list[int] = []
             address = f"/api/v2/people?page[size]={size}&page[after]={order and f'&sort={order}'}"
             while address:
-                answer = api.get(address)
-                walked += answer.ids
+                response = api.get(address)
+                walked += response.ids
                 if changes:
-                    place, more = changes.pop()
-                    if place < len(rows):
-                        gone = rows.pop(place)
-                        throughout.discard(gone.pk)
-                        gone.delete()
+                    index, more = changes.pop()
+                    if index < len(rows):
+                        deleted = rows.pop(index)
+                        throughout.discard(deleted.pk)
+                        deleted.delete()
                     known |= {make_person(organization, each).pk for each in more}
-                parts = urlsplit(answer.json["links"].get("next", ""))
+                parts = urlsplit(response.json["links"].get("next", ""))
                 address = parts.query and f"{parts.path}?{parts.query}"
             assert len(walked) == len(set(walked))
             assert throughout <= set(walked) <= known
@@ -422,22 +420,22 @@ cursors = st.one_of(
 
 
 @pytest.mark.django_db
-def test_any_cursor_is_a_place_or_is_refused(api: Api, organization: Organization) -> None:
+def test_any_cursor_is_valid_or_rejected(api: Api, organization: Organization) -> None:
     known = {project.pk for project in ProjectFactory.create_batch(3, organization=organization)}
     statuses = []
 
     @tried(300)
     @given(cursors, st.sampled_from(["id", "-id", "name", "-name", "created_at", "-created_at"]))
-    def ask(cursor: str, sort: str) -> None:
-        answer = api.get(f"projects?{spelled([('sort', sort), ('page[after]', cursor)])}")
-        assert code_of(answer) in (None, "invalid_page")
-        if answer.status == 200:
-            assert set(answer.ids) <= known
-            for query in (parse_qs(urlsplit(link).query) for link in answer.json["links"].values()):
+    def check(cursor: str, sort: str) -> None:
+        response = api.get(f"projects?{spelled([('sort', sort), ('page[after]', cursor)])}")
+        assert code_of(response) in (None, "invalid_page")
+        if response.status == 200:
+            assert set(response.ids) <= known
+            for query in (parse_qs(urlsplit(link).query) for link in response.json["links"].values()):
                 assert len(query.get("page[after]", [""])[0]) <= MAX_CURSOR
-        statuses.append((answer.status, cursor != ""))
+        statuses.append((response.status, cursor != ""))
 
-    ask()
+    check()
     assert {(200, True), (400, True)} <= {*statuses}
 
 
@@ -448,7 +446,7 @@ name_lists = st.lists(
 
 
 @pytest.mark.django_db
-def test_any_include_fields_and_sort_is_served_or_refused(api: Api, organization: Organization) -> None:
+def test_any_include_fields_and_sort_are_accepted_or_rejected(api: Api, organization: Organization) -> None:
     for resource in WRITABLE:
         make(resource, organization)
 
@@ -464,21 +462,21 @@ def test_any_include_fields_and_sort_is_served_or_refused(api: Api, organization
             max_size=3,
         ),
     )
-    def ask(resource: str, pairs: list[tuple[str, str]]) -> None:
+    def check(resource: str, pairs: list[tuple[str, str]]) -> None:
         code = code_of(api.get(f"{resource}?{spelled(pairs)}"))
         assert code in (None, "unsupported_include", "unsupported_sort", "unsupported_field")
 
-    ask()
+    check()
 
 
 @pytest.mark.django_db
-def test_shown_is_what_fields_and_include_ask_for(api: Api, organization: Organization) -> None:
+def test_response_has_the_requested_fields_and_includes(api: Api, organization: Organization) -> None:
     for resource in WRITABLE:
         make(resource, organization)
 
     @tried(100)
     @given(st.data(), st.sampled_from(sorted(RESOURCES)))
-    def ask(data: Any, resource: str) -> None:
+    def check(data: Any, resource: str) -> None:
         names, related = RESOURCES[resource].serializer_class.Meta.fields, relationships_of(resource)
         shown = data.draw(st.none() | st.lists(st.sampled_from(names), unique=True))
         included = data.draw(st.lists(st.sampled_from(related), unique=True)) if related else []
@@ -486,19 +484,21 @@ def test_shown_is_what_fields_and_include_ask_for(api: Api, organization: Organi
         if shown is not None:
             query[f"fields[{resource}]"] = ",".join(shown)
         (first, *_) = api.get(f"{resource}?{urlencode(query)}").data
-        wanted = [name for name in names if shown is None or name in shown]
+        expected = [name for name in names if shown is None or name in shown]
         assert [*first.get("attributes", {}), *first.get("relationships", {})] == sorted(
-            wanted, key=lambda name: name in related
+            expected, key=lambda name: name in related
         )
         linked = {name for name, each in first.get("relationships", {}).items() if "data" in each}
-        assert linked == {name for name in wanted if name in (*included, "organization") and name in related}
+        assert linked == {
+            name for name in expected if name in (*included, "organization") and name in related
+        }
 
-    ask()
+    check()
 
 
 @pytest.mark.django_db
-def test_rows_come_in_the_order_that_is_asked_for(api: Api, organization: Organization) -> None:
-    """Of the sorts that every database has the same order for."""
+def test_rows_are_sorted(api: Api, organization: Organization) -> None:
+    """Only sorts for which all databases have the same order."""
     rows: list[Project] = [
         ProjectFactory(organization=organization, created_at=MOMENT + timedelta(seconds=n % 3))
         for n in range(7)
@@ -509,45 +509,45 @@ def test_rows_come_in_the_order_that_is_asked_for(api: Api, organization: Organi
     }
     for sorts in [("id",), *product(("created_at",), ("", "id")), ("id", "created_at")]:
         for signs in product(("", "-"), repeat=2):
-            asked = [(sign, sort) for sign, sort in zip(signs, sorts, strict=False) if sort]
-            expected = sorted(rows, key=keys["id"], reverse=asked[-1][0] == "-")
-            for sign, sort in reversed(asked):
+            order = [(sign, sort) for sign, sort in zip(signs, sorts, strict=False) if sort]
+            expected = sorted(rows, key=keys["id"], reverse=order[-1][0] == "-")
+            for sign, sort in reversed(order):
                 expected.sort(key=keys[sort], reverse=sign == "-")
-            found = api.get(f"projects?sort={','.join(sign + sort for sign, sort in asked)}").ids
-            assert found == [row.pk for row in expected], asked
+            found = api.get(f"projects?sort={','.join(sign + sort for sign, sort in order)}").ids
+            assert found == [row.pk for row in expected], order
 
 
-# --- headers --------------------------------------------------------------------------------------
+# --- Headers --------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
-def test_any_token_but_the_own_opens_nothing(api: Api, token: Any) -> None:
+def test_any_other_token_is_rejected(api: Api, token: Any) -> None:
     @tried(60)
     @given(latin_1 | latin_1.map(lambda noise: f"{token.name}{noise}"))
-    def ask(secret: str) -> None:
-        answer = Api(secret).get("projects")
-        assert answer.status == (200 if secret == token.name else 401)
+    def check(secret: str) -> None:
+        response = Api(secret).get("projects")
+        assert response.status == (200 if secret == token.name else 401)
 
-    ask()
+    check()
 
 
 @pytest.mark.django_db
-def test_any_organization_but_the_own_is_refused(api: Api, organization: Organization) -> None:
+def test_any_other_organization_is_rejected(api: Api, organization: Organization) -> None:
     own = str(organization.pk)
 
     @tried(60)
     @given(
         latin_1 | st.integers().map(str) | st.sampled_from([own, f" {own}", f"{own} ", f"0{own}", f"{own}\n"])
     )
-    def ask(claimed: str) -> None:
-        answer = api.get("projects", headers={"X-Organization-Id": claimed})
-        assert answer.status == (200 if claimed == own else 403)
+    def check(organization_id: str) -> None:
+        response = api.get("projects", headers={"X-Organization-Id": organization_id})
+        assert response.status == (200 if organization_id == own else 403)
 
-    ask()
+    check()
 
 
 @pytest.mark.django_db
-def test_any_other_header_changes_the_form_at_most(api: Api, organization: Organization) -> None:
+def test_other_headers_only_change_the_representation(api: Api, organization: Organization) -> None:
     ProjectFactory.create_batch(12, organization=organization)
     plain = api.get("projects")
     tags = st.sampled_from([plain.headers["ETag"], f"W/{plain.headers['ETag']}", "*", '"x"', ""])
@@ -567,26 +567,26 @@ def test_any_other_header_changes_the_form_at_most(api: Api, organization: Organ
             },
         )
     )
-    def ask(headers: dict[str, str]) -> None:
-        answer = api.get("projects", headers=headers)
-        if answer.status == 304:
-            assert (answer.body, "If-None-Match" in headers) == (b"", True)
+    def check(headers: dict[str, str]) -> None:
+        response = api.get("projects", headers=headers)
+        if response.status == 304:
+            assert (response.body, "If-None-Match" in headers) == (b"", True)
             return
-        assert answer.status == 200
-        body = gzip.decompress(answer.body) if "Content-Encoding" in answer.headers else answer.body
+        assert response.status == 200
+        body = gzip.decompress(response.body) if "Content-Encoding" in response.headers else response.body
         assert body == plain.body
 
-    ask()
+    check()
 
 
-# --- writing --------------------------------------------------------------------------------------
+# --- Writing --------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
-def test_any_value_of_any_attribute_is_kept_or_refused(api: Api, organization: Organization) -> None:
-    """And what is kept can be read again, in every list that shows it."""
+def test_any_attribute_value_is_stored_or_rejected(api: Api, organization: Organization) -> None:
+    """Stored values can be read again, in a list, too."""
     rows = {resource: make(resource, organization)[0] for resource in WRITABLE}
-    places = [
+    attributes = [
         (resource, name)
         for resource in WRITABLE
         for name in RESOURCES[resource].serializer_class.Meta.fields
@@ -594,19 +594,19 @@ def test_any_value_of_any_attribute_is_kept_or_refused(api: Api, organization: O
     ]
 
     @tried(250)
-    @given(st.sampled_from(places), any_value | storable_value)
-    def ask(place: tuple[str, str], value: Any) -> None:
-        resource, name = place
-        with undone():
-            answer = api.patch(
+    @given(st.sampled_from(attributes), any_value | storable_value)
+    def check(attribute: tuple[str, str], value: Any) -> None:
+        resource, name = attribute
+        with rolled_back():
+            response = api.patch(
                 f"{resource}/{rows[resource].pk}", json=document_for(resource, **{name: value})
             )
-            assert answer.status in (200, 400, 422), (place, value)
+            assert response.status in (200, 400, 422), (attribute, value)
             listed = api.get(resource)
             assert listed.status == 200
-            if answer.status == 200:
-                assert [each["attributes"] for each in listed.data if each["id"] == answer.data["id"]] == [
-                    answer.data["attributes"]
+            if response.status == 200:
+                assert [each["attributes"] for each in listed.data if each["id"] == response.data["id"]] == [
+                    response.data["attributes"]
                 ]
 
-    ask()
+    check()

@@ -1,6 +1,6 @@
-"""What only a real server shows: raw bytes through a socket, and how the connection fares after them.
+"""Test raw bytes that are sent to a server through a socket.
 
-What differs only in a value is one test: with PostgreSQL, emptying the tables after each costs the most.
+Related values are in one test, because on PostgreSQL emptying the tables after each test takes the most time.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def connection_to(client: SocketApi) -> Iterator[socket.socket]:
         yield connection
 
 
-def answer_on(connection: socket.socket, method: str = "GET") -> Answer:
-    """The next answer on it; TimeoutError where none comes."""
-    response = HTTPResponse(connection, method=method)
-    response.begin()
-    return Answer(response.status, dict(response.getheaders()), response.read())
+def response_on(connection: socket.socket, method: str = "GET") -> Answer:
+    """Return the next response, or raise TimeoutError."""
+    http_response = HTTPResponse(connection, method=method)
+    http_response.begin()
+    return Answer(http_response.status, dict(http_response.getheaders()), http_response.read())
 
 
 def head(request_line: str, *headers: str, host: str | None = "localhost") -> bytes:
@@ -51,7 +51,7 @@ def head(request_line: str, *headers: str, host: str | None = "localhost") -> by
 def exchange(client: SocketApi, request: bytes, method: str = "GET") -> Answer:
     with connection_to(client) as connection:
         connection.sendall(request)
-        return answer_on(connection, method)
+        return response_on(connection, method)
 
 
 def get(client: SocketApi, path: str, *headers: str, host: str = "localhost") -> Answer:
@@ -62,63 +62,63 @@ def post_head(*headers: str, path: str = "service_types") -> bytes:
     return head(f"POST /api/v2/{path}", TOKEN, *headers)
 
 
-def refused(answer: Answer) -> tuple[int, str]:
-    """Status and code of an error document; an answer of any other kind fails here."""
-    assert answer.headers["Content-Type"] == CONTENT_TYPE
-    assert answer.error["status"] == str(answer.status)
-    return answer.status, answer.error["code"]
+def error_of(response: Answer) -> tuple[int, str]:
+    """Return the status and code of an error document."""
+    assert response.headers["Content-Type"] == CONTENT_TYPE
+    assert response.error["status"] == str(response.status)
+    return response.status, response.error["code"]
 
 
 def assert_alive(client: SocketApi) -> None:
     assert get(client, "service_types", TOKEN).status == 200
 
 
-# --- headers --------------------------------------------------------------------------------------
+# --- Headers --------------------------------------------------------------------------------------
 
 
-def test_token_alone_is_served(client: SocketApi) -> None:
+def test_request_with_only_a_token_is_served(client: SocketApi) -> None:
     assert get(client, "service_types", TOKEN, "X-Organization-Id: 900001").ids == []
 
 
-def test_organization_sent_twice_is_refused(client: SocketApi) -> None:
+def test_repeated_organization_is_rejected(client: SocketApi) -> None:
     for second in ("900001", "1", ""):
         headers = ("X-Organization-Id: 900001", f"X-Organization-Id: {second}")
-        assert refused(get(client, "people", TOKEN, *headers)) == (403, "access_denied")
+        assert error_of(get(client, "people", TOKEN, *headers)) == (403, "access_denied")
 
 
-def test_token_sent_twice_opens_nothing(client: SocketApi) -> None:
-    assert refused(get(client, "people", TOKEN, TOKEN)) == (401, "unauthenticated")
+def test_repeated_token_is_rejected(client: SocketApi) -> None:
+    assert error_of(get(client, "people", TOKEN, TOKEN)) == (401, "unauthenticated")
 
 
-def test_token_with_underscores_opens_nothing(client: SocketApi) -> None:
+def test_token_header_with_underscores_is_ignored(client: SocketApi) -> None:
     for name in ("X_Auth_Token", "X-Auth_Token", "X_AUTH_TOKEN", "HTTP_X_AUTH_TOKEN"):
-        assert refused(get(client, "people", f"{name}: {SECRET}")) == (401, "unauthenticated")
+        assert error_of(get(client, "people", f"{name}: {SECRET}")) == (401, "unauthenticated")
 
 
-def test_organization_with_underscores_is_not_read(client: SocketApi) -> None:
+def test_organization_header_with_underscores_is_ignored(client: SocketApi) -> None:
     assert get(client, "people", TOKEN, "X-Organization-Id: 900001", "X_Organization_Id: 1").status == 200
 
 
-def test_token_of_odd_bytes_opens_nothing(client: SocketApi) -> None:
+def test_invalid_token_is_rejected(client: SocketApi) -> None:
     for value in ("\xe9", "\xff\xfe", "s\xc3\xa9cret", "x" * 8_000):
-        assert refused(get(client, "people", f"X-Auth-Token: {value}")) == (401, "unauthenticated")
+        assert error_of(get(client, "people", f"X-Auth-Token: {value}")) == (401, "unauthenticated")
 
 
-def test_host_that_is_not_ours_is_refused(client: SocketApi) -> None:
+def test_invalid_host_is_rejected(client: SocketApi) -> None:
     for host in ("evil.example", "localhost:x", "a_b", "[::1", "localhost,evil.example", "\xff", ""):
-        assert refused(get(client, "people", TOKEN, host=host)) == (400, "malformed_document")
+        assert error_of(get(client, "people", TOKEN, host=host)) == (400, "malformed_document")
 
 
-def test_host_that_is_not_ours_is_refused_for_unknown_routes(client: SocketApi) -> None:
-    assert refused(get(client, "nothing", TOKEN, host="evil.example")) == (400, "malformed_document")
+def test_invalid_host_is_rejected_on_unknown_routes(client: SocketApi) -> None:
+    assert error_of(get(client, "nothing", TOKEN, host="evil.example")) == (400, "malformed_document")
 
 
-def test_forwarded_host_does_not_reach_the_links(client: SocketApi) -> None:
-    answer = get(client, "people", TOKEN, "X-Forwarded-Host: evil.example", "Forwarded: host=evil.example")
-    assert answer.json["links"]["first"].startswith("http://localhost/api/v2/people?")
+def test_forwarded_host_is_not_in_links(client: SocketApi) -> None:
+    response = get(client, "people", TOKEN, "X-Forwarded-Host: evil.example", "Forwarded: host=evil.example")
+    assert response.json["links"]["first"].startswith("http://localhost/api/v2/people?")
 
 
-ABSURD_HEADERS = [
+INVALID_HEADERS = [
     "Expect: 100-continue",
     "Accept: \xff;q=x,,/",
     "Accept-Language: \xff",
@@ -131,18 +131,18 @@ ABSURD_HEADERS = [
 ]  # fmt: skip
 
 
-def test_absurd_header_is_no_obstacle(client: SocketApi) -> None:
-    for header in ABSURD_HEADERS:
-        answer = get(client, "service_types", TOKEN, header)
-        assert (answer.status, answer.headers["Content-Type"]) == (200, CONTENT_TYPE)
-        assert "Set-Cookie" not in answer.headers
+def test_invalid_headers_are_ignored(client: SocketApi) -> None:
+    for header in INVALID_HEADERS:
+        response = get(client, "service_types", TOKEN, header)
+        assert (response.status, response.headers["Content-Type"]) == (200, CONTENT_TYPE)
+        assert "Set-Cookie" not in response.headers
 
 
-def test_hundred_headers_are_no_obstacle(client: SocketApi) -> None:
+def test_many_headers_are_ignored(client: SocketApi) -> None:
     assert get(client, "people", TOKEN, *(f"X-Header-{n}: {n}" for n in range(90))).status == 200
 
 
-NO_UTF8 = [
+INVALID_CHARSETS = [
     f"{MEDIA_TYPE}; charset=rot13",
     f"{MEDIA_TYPE}; charset=hex",
     f"{MEDIA_TYPE}; charset=undefined",
@@ -152,51 +152,51 @@ NO_UTF8 = [
 ]
 
 
-def test_charset_that_is_no_utf8_is_refused(client: SocketApi) -> None:
-    for content_type in NO_UTF8:
+def test_other_charsets_are_rejected(client: SocketApi) -> None:
+    for content_type in INVALID_CHARSETS:
         headers = (f"Content-Type: {content_type}", f"Content-Length: {len(DOCUMENT)}")
-        answer = exchange(client, post_head(*headers, path="service_types?a=b") + DOCUMENT)
-        assert refused(answer) == (415, "unsupported_media_type")
+        response = exchange(client, post_head(*headers, path="service_types?a=b") + DOCUMENT)
+        assert error_of(response) == (415, "unsupported_media_type")
 
 
-# --- paths and methods ----------------------------------------------------------------------------
+# --- Paths and methods ----------------------------------------------------------------------------
 
 
 def test_head_has_no_body(client: SocketApi) -> None:
     ServiceTypeFactory(organization_id=900_001)
     with connection_to(client) as connection:
         connection.sendall(head("HEAD /api/v2/service_types", TOKEN))
-        answer = answer_on(connection, "HEAD")
-        # Were there a body, the next answer on this connection would begin with it.
+        response = response_on(connection, "HEAD")
+        # If there were a body, the next response would begin with it.
         connection.sendall(head("GET /api/v2/service_types", TOKEN))
-        second = answer_on(connection)
-    assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, CONTENT_TYPE, b"")
-    assert answer.headers["Content-Length"] == str(len(second.body))
+        second = response_on(connection)
+    assert (response.status, response.headers["Content-Type"], response.body) == (200, CONTENT_TYPE, b"")
+    assert response.headers["Content-Length"] == str(len(second.body))
 
 
-def test_method_that_is_none_is_refused(client: SocketApi) -> None:
+def test_unknown_methods_are_rejected(client: SocketApi) -> None:
     for method in ("PUT", "TRACE", "OPTIONS", "FOO"):
-        answer = exchange(client, head(f"{method} /api/v2/people", TOKEN))
-        assert refused(answer) == (405, "method_not_allowed")
+        response = exchange(client, head(f"{method} /api/v2/people", TOKEN))
+        assert error_of(response) == (405, "method_not_allowed")
 
 
-def test_path_of_odd_bytes_is_not_found(client: SocketApi) -> None:
+def test_path_with_invalid_characters_is_not_found(client: SocketApi) -> None:
     for path in ("%FF", "%00", "people%0A", "people/%EF%BC%91", "..", "../../etc/passwd", "people/1;x"):
-        assert refused(get(client, path, TOKEN)) == (404, "record_not_found")
+        assert error_of(get(client, path, TOKEN)) == (404, "record_not_found")
 
 
 def test_thousands_of_ids_are_served(client: SocketApi) -> None:
-    wanted = ServiceTypeFactory(organization_id=900_001, id=1)
+    service_type = ServiceTypeFactory(organization_id=900_001, id=1)
     ids = ",".join(map(str, range(1, 1_800)))
     assert 7_800 < len(ids) < 8_000
-    assert get(client, f"service_types?filter[id]={ids}", TOKEN).ids == [wanted.pk]
+    assert get(client, f"service_types?filter[id]={ids}", TOKEN).ids == [service_type.pk]
 
 
-def test_query_of_odd_bytes_is_refused(client: SocketApi) -> None:
-    assert refused(get(client, "people?filter[id]=%FF", TOKEN)) == (400, "unsupported_filter_value")
+def test_query_string_that_is_not_utf8_is_rejected(client: SocketApi) -> None:
+    assert error_of(get(client, "people?filter[id]=%FF", TOKEN)) == (400, "unsupported_filter_value")
 
 
-# --- bodies ---------------------------------------------------------------------------------------
+# --- Bodies ---------------------------------------------------------------------------------------
 
 
 def test_chunked_body_is_served(client: SocketApi) -> None:
@@ -208,40 +208,40 @@ def test_chunked_body_is_served(client: SocketApi) -> None:
     assert [*ServiceType.objects.values_list("name")] == [("Design",)] * 3
 
 
-def test_chunked_body_over_the_limit_is_refused(client: SocketApi) -> None:
+def test_chunked_body_over_the_limit_is_rejected(client: SocketApi) -> None:
     body = (b"%x\r\n%s\r\n" % (50_000, b" " * 50_000)) * 30 + b"0\r\n\r\n"
     request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked") + body
-    assert refused(exchange(client, request)) == (413, "payload_too_large")
+    assert error_of(exchange(client, request)) == (413, "payload_too_large")
     assert_alive(client)
 
 
-def test_chunks_that_are_none_do_not_stop_the_server(client: SocketApi) -> None:
+def test_invalid_chunks_do_not_stop_the_server(client: SocketApi) -> None:
     request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked") + b"zz\r\n" + DOCUMENT
     assert exchange(client, request).status == 400
     assert_alive(client)
     assert ServiceType.objects.count() == 0
 
 
-def test_client_that_expects_to_be_asked_is_asked(client: SocketApi) -> None:
+def test_expect_header_gets_100_continue(client: SocketApi) -> None:
     headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {len(DOCUMENT)}", "Expect: 100-continue")
     with connection_to(client) as connection:
         connection.sendall(post_head(*headers))
         assert connection.recv(1_000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(DOCUMENT)
-        assert answer_on(connection).status == 201
+        assert response_on(connection).status == 201
 
 
-def test_body_over_the_limit_is_refused_and_does_not_hang(client: SocketApi) -> None:
+def test_body_over_the_limit_is_rejected(client: SocketApi) -> None:
     for size in (1_000_001, 1_500_000, 5_000_000):
         headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {size}")
-        answer = exchange(client, post_head(*headers) + DOCUMENT.ljust(size))
-        assert refused(answer) == (413, "payload_too_large")
+        response = exchange(client, post_head(*headers) + DOCUMENT.ljust(size))
+        assert error_of(response) == (413, "payload_too_large")
         assert_alive(client)
     assert ServiceType.objects.count() == 0
 
 
-def test_body_over_the_limit_leaves_the_connection_in_step(client: SocketApi) -> None:
-    """What is left of the body is never taken for the next request."""
+def test_body_over_the_limit_is_not_read_as_another_request(client: SocketApi) -> None:
+    """The rest of the body is discarded."""
     size = 1_200_000
     smuggled = head("DELETE /api/v2/service_types/900021", TOKEN)
     ServiceTypeFactory(organization_id=900_001, id=900_021)
@@ -249,24 +249,24 @@ def test_body_over_the_limit_leaves_the_connection_in_step(client: SocketApi) ->
     with connection_to(client) as connection:
         connection.sendall(post_head(*headers) + b" " * 1_000_100 + smuggled * 100)
         connection.sendall(b" " * (size - 1_000_100 - len(smuggled) * 100))
-        assert refused(answer_on(connection)) == (413, "payload_too_large")
+        assert error_of(response_on(connection)) == (413, "payload_too_large")
     assert_alive(client)
     assert ServiceType.objects.count() == 1
 
 
-def test_body_that_ends_early_is_refused(client: SocketApi) -> None:
-    """Also where what came is a whole document: the client said that there is more."""
+def test_incomplete_body_is_rejected(client: SocketApi) -> None:
+    """Even if it is a complete document, as Content-Length is higher."""
     headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {len(DOCUMENT) + 1}")
     for sent in (b"", DOCUMENT[:20], DOCUMENT):
         with connection_to(client) as connection:
             connection.sendall(post_head(*headers) + sent)
             connection.shutdown(socket.SHUT_WR)
-            assert refused(answer_on(connection)) == (400, "malformed_document")
+            assert error_of(response_on(connection)) == (400, "malformed_document")
         assert_alive(client)
     assert ServiceType.objects.count() == 0
 
 
-def test_connections_cut_off_do_not_stop_the_server(client: SocketApi) -> None:
+def test_aborted_connections_do_not_stop_the_server(client: SocketApi) -> None:
     headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {len(DOCUMENT)}")
     whole = post_head(*headers) + DOCUMENT
     for length in range(0, len(whole), 20):
@@ -276,17 +276,17 @@ def test_connections_cut_off_do_not_stop_the_server(client: SocketApi) -> None:
     assert ServiceType.objects.count() == 0
 
 
-def test_silent_connections_do_not_stop_the_server(client: SocketApi) -> None:
+def test_idle_connections_do_not_stop_the_server(client: SocketApi) -> None:
     headers = (f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {len(DOCUMENT)}")
     with connection_to(client) as first, connection_to(client) as second:
         first.sendall(post_head(*headers) + DOCUMENT[:5])
         second.sendall(b"GET /api/v2/peo")
         assert_alive(client)
         first.sendall(DOCUMENT[5:])
-        assert answer_on(first).status == 201
+        assert response_on(first).status == 201
 
 
-NO_REQUESTS = [
+INVALID_REQUESTS = [
     b"\r\n\r\n",
     b"GET\r\n\r\n",
     b"get /api/v2/people HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -303,9 +303,9 @@ NO_REQUESTS = [
 ]
 
 
-def test_bytes_that_are_no_request_do_not_stop_the_server(client: SocketApi) -> None:
-    """The client itself refuses these, in words of its own, or hangs up without any."""
-    for sent in NO_REQUESTS:
+def test_invalid_requests_do_not_stop_the_server(client: SocketApi) -> None:
+    """The server rejects these before the API, or closes the connection."""
+    for sent in INVALID_REQUESTS:
         with connection_to(client) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
@@ -314,6 +314,6 @@ def test_bytes_that_are_no_request_do_not_stop_the_server(client: SocketApi) -> 
         assert_alive(client)
 
 
-def test_cookie_that_would_be_read_as_nul_is_no_cookie(client: SocketApi) -> None:
-    answer = client.request("GET", "/admin/", headers={"Cookie": 'sessionid="\\000abcdefghijk"'})
-    assert (answer.status, answer.headers["Location"]) == (302, "/admin/login/?next=/admin/")
+def test_cookie_with_nul_is_ignored(client: SocketApi) -> None:
+    response = client.request("GET", "/admin/", headers={"Cookie": 'sessionid="\\000abcdefghijk"'})
+    assert (response.status, response.headers["Location"]) == (302, "/admin/login/?next=/admin/")

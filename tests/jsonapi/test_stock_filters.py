@@ -1,4 +1,4 @@
-"""A filter set that also declares filters of django-filter itself, and is used without a request."""
+"""Test filters of django-filter itself, and filter sets without a request."""
 
 from __future__ import annotations
 
@@ -68,23 +68,23 @@ def test_stock_filter_is_applied(query: str, found: list[str], api: Api) -> None
         ("filter[longer_than]=x&filter[exact]=QA", "unsupported_filter_value", "filter[longer_than]", "'x'"),
     ],
 )
-def test_stock_filter_rejects_what_it_would_ignore(
+def test_stock_filter_rejects_invalid_values(
     query: str, code: str, parameter: str, detail: str, api: Api
 ) -> None:
-    answer = api.get(f"service_types?{query}")
-    assert answer.status == 400
-    assert (answer.error["code"], answer.error["source"]) == (code, {"parameter": parameter})
-    assert detail in answer.error["detail"]
+    response = api.get(f"service_types?{query}")
+    assert response.status == 400
+    assert (response.error["code"], response.error["source"]) == (code, {"parameter": parameter})
+    assert detail in response.error["detail"]
 
 
-def test_required_stock_filter_must_be_sent(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_required_stock_filter_is_required(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     class RequiringFilterSet(ServiceTypeFilterSet):
         exact = django_filters.CharFilter("name", required=True)
 
     monkeypatch.setattr(ServiceTypeViewSet, "filterset_class", RequiringFilterSet)
     for query in ("", "?filter[name]=QA"):
-        answer = api.get(f"service_types{query}")
-        assert (answer.status, answer.error["code"]) == (400, "missing_filter")
+        response = api.get(f"service_types{query}")
+        assert (response.status, response.error["code"]) == (400, "missing_filter")
     assert len(api.get("service_types?filter[exact]=QA").data) == 1
 
 
@@ -94,7 +94,7 @@ def test_stock_filter_is_described() -> None:
     assert described["filter[exact]"]["schema"] == {"type": "string"}
 
 
-def test_filter_set_takes_a_plain_dictionary() -> None:
+def test_filter_set_accepts_a_dictionary() -> None:
     filterset = ServiceTypeFilterSet(
         {"name__contains": "DE", "status": ["1"]}, queryset=ServiceType.objects.order_by("name")
     )

@@ -1,4 +1,4 @@
-"""Test which requests are rejected by the rate limits, when, and with which response."""
+"""Test which requests the rate limits reject, and with which response."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ START = 1_790_000_000.5
 
 
 class Clock:
-    """The time of the limiter, which stands still unless a test sets it."""
+    """The limiter's clock, which only advances if a test sets it."""
 
     def __init__(self) -> None:
         self.now = START
@@ -88,10 +88,10 @@ def test_token_is_limited_until_its_window_ends(
     settings.RATE_LIMIT_TOKEN = Rate(100, 10)
     assert statuses(api, 100) == [200] * 100
     clock.now += 6.25
-    answer = api.get("organizations")
-    assert (answer.status, answer.json) == (429, {"errors": [too_many(100, 10)]})
+    response = api.get("organizations")
+    assert (response.status, response.json) == (429, {"errors": [too_many(100, 10)]})
     names = ("Retry-After", "X-RateLimit-Reset", "Content-Type", "Cache-Control")
-    assert {name: answer.headers.get(name) for name in names} == {
+    assert {name: response.headers.get(name) for name in names} == {
         "Retry-After": "4",
         "X-RateLimit-Reset": "1790000011",
         "Content-Type": "application/vnd.api+json; charset=utf-8",
@@ -99,7 +99,7 @@ def test_token_is_limited_until_its_window_ends(
     }
     clock.now = START + 9.99
     assert statuses(api, 1) == [429]
-    clock.now = START + int(answer.headers["Retry-After"]) + 6.25
+    clock.now = START + int(response.headers["Retry-After"]) + 6.25
     assert statuses(api, 101) == [200] * 100 + [429]
 
 
@@ -130,8 +130,8 @@ def test_tokens_of_an_organization_share_its_limit(
     second = Api(ApiTokenFactory(organization=organization).name)
     stranger = Api(ApiTokenFactory().name)
     assert statuses(api, 2) + statuses(second, 3) + statuses(api, 1) == [200] * 4 + [429] * 2
-    answer = second.get("people")
-    assert (answer.error, answer.headers["Retry-After"]) == (too_many(4, 1800), "1800")
+    response = second.get("people")
+    assert (response.error, response.headers["Retry-After"]) == (too_many(4, 1800), "1800")
     assert statuses(stranger, 5) == [200] * 4 + [429]
     clock.now += 1800
     assert statuses(second, 1) == [200]
@@ -191,10 +191,10 @@ def failure_limit(limiter: Limiter, settings: Any) -> None:
 def test_address_is_locked_out_for_a_whole_period(failure_limit: None, clock: Clock, token: ApiToken) -> None:
     assert fail(30) == [401] * 30
     clock.now += 150
-    answer = Api("wrong").get("people")
-    assert (answer.error, answer.headers["Retry-After"]) == (too_many(30, 180), "180")
+    response = Api("wrong").get("people")
+    assert (response.error, response.headers["Retry-After"]) == (too_many(30, 180), "180")
     dead = Api(ApiTokenFactory(revoked_at=token.created_at).name).get("people")
-    assert dead == answer
+    assert dead == response
     assert Api(token.name).get("people").status == 200
     clock.now += 179
     assert fail(1) == [429]
@@ -310,7 +310,7 @@ def keys(store: Any) -> list[str]:
 
 @pytest.mark.django_db(transaction=True)
 def test_processes_count_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """150 requests by 10 threads to 2 processes: exactly as many are accepted as the limit allows."""
+    """Send 150 requests by 10 threads to 2 processes."""
     # Counts are kept after the test, so use ids that no other test uses.
     organization = OrganizationFactory(pk=randrange(2**40, 2**41))
     tokens = [ApiTokenFactory(pk=randrange(2**40, 2**41), organization=organization) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Test that both stores count by the same rule, also for concurrent requests."""
+"""Test that both stores count by the same rule."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_request_is_counted_up_to_the_first_limit_that_it_exceeds(
 
 @pytest.mark.parametrize("name", ["file", "database"])
 def test_store_counts_by_the_rule(name: str, request: pytest.FixtureRequest) -> None:
-    """The clock may stand still, go on, or be set back."""
+    """The clock may stop, advance, or be set back."""
     store: Store = request.getfixturevalue(name)
     for seed in range(20):
         chance = random.Random(seed)
@@ -137,7 +137,7 @@ def stored_keys(store: Any) -> set[str]:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["file", "database"])
 def test_concurrent_requests_get_different_numbers(name: str, request: pytest.FixtureRequest) -> None:
-    """Several tokens of one organization send requests while ended windows are purged."""
+    """Ended windows are purged at the same time."""
     store: Store = request.getfixturevalue(name)
     tokens, organization = [new_limit("1000/1h") for _ in range(4)], new_limit("1000/2h")
 

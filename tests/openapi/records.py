@@ -1,4 +1,4 @@
-"""An organization with records of every kind, and the application for requests from other threads."""
+"""Create an organization's records, and serve requests of other threads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.factories import (
 
 
 def create_records(token: ApiToken) -> None:
-    """Create two records of every kind; budgets are restricted in both ways, services have an assignment."""
+    """Create two records of every model, restricted in both ways."""
     owner = {"organization": token.organization}
     for _ in range(2):
         person, service_type = PersonFactory(**owner), ServiceTypeFactory(**owner)

@@ -1,6 +1,6 @@
-"""The OpenAPI document describes all that the API has, and nothing else.
+"""Test that the OpenAPI document describes the API completely.
 
-What it has comes from its views, so new resources, filters, sorts and actions are tested, too.
+Expected values come from the API's views, so new resources, filters, sorts and actions are tested, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Schemathesis sends the API requests that the OpenAPI document allows, and many that it doesn't.
+"""Send generated requests, valid and invalid by the OpenAPI document.
 
 In `make test`, the requests are the same each time: they follow from the document and the seed.
 """
@@ -47,7 +47,7 @@ NOT_IN_SCHEMAS = re.compile(
 
 
 class Client(werkzeug.Client):
-    """Ignore options for sockets, which schemathesis passes when it repeats a request."""
+    """Ignore options of sockets, with which a request is repeated."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         for name in ("max_redirects", "verify", "cert"):
@@ -102,7 +102,10 @@ def failures(event: events.ScenarioFinished) -> Iterator[str]:
 
 
 def without_empty_values(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy without `allowEmptyValue`, for which schemathesis ignores the format of a cursor."""
+    """Return a copy without `allowEmptyValue`.
+
+    With it, schemathesis ignores the format of a cursor.
+    """
     copied = deepcopy(document)
     for path in copied["paths"].values():
         for operation in path.values():

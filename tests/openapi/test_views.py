@@ -1,4 +1,4 @@
-"""The OpenAPI document and the page that shows it are public, cached and self-hosted."""
+"""Test that the OpenAPI document and its page are public and cached."""
 
 from __future__ import annotations
 
