@@ -304,7 +304,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Productive: services and assignments",
     # `complete_document` adds the guide.
-    "DESCRIPTION": "What a service company offers and sells, and who is assigned to it, as a JSON:API. Every"
+    "DESCRIPTION": "The services of a company, and the people who are assigned to them, as a JSON:API. Every"
     " request needs the secret of an API token in the header `X-Auth-Token`.",
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",

@@ -84,7 +84,7 @@ def test_unreachable_server_is_rejected() -> None:
 def test_database_of_another_version_is_rejected(tmp_path: Path, applied: slice) -> None:
     """One database lacks a migration, the other has none."""
     url = file_of_this_version(tmp_path, applied)
-    assert refusal(url) == "The two databases aren't of the same version: run `migrate` on both."
+    assert refusal(url) == "The databases have different migrations: run `migrate` on both."
 
 
 def test_migration_that_neither_has_is_rejected(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_copy_to_itself_is_rejected() -> None:
     """Under both names of its machine."""
     url = database_url_of_tests()
     for address in (url, url.replace("127.0.0.1", "localhost")):
-        assert refusal(address) == "The database at URL is this one: there is nothing to copy."
+        assert refusal(address) == "The database at URL is this database: there is nothing to copy."
 
 
 @pytest.mark.parametrize("fill", [OrganizationFactory, UserFactory])

@@ -88,13 +88,13 @@ def test_second_start_keeps_data_login_and_token(served: list[int]) -> None:
     lines = demo(port)
     assert served == [port, port]
     assert (
-        lines[0] == f"Studio Maestral exists already (organization {organization.pk}): nothing was changed."
+        lines[0] == f"Studio Maestral already exists (organization {organization.pk}): nothing was changed."
     )
     assert after("Login", lines) == (
-        "admin exists already; for a new password: manage.py changepassword admin"
+        "admin already exists; for a new password: manage.py changepassword admin"
     )
     assert after("Token", lines) == (
-        f"exists already; for a new one: manage.py issue_token --organization {organization.pk}"
+        f"already exists; for a new one: manage.py issue_token --organization {organization.pk}"
     )
     assert [ApiToken.objects.get(), Organization.objects.get()] == [token, organization]
     assert User.objects.get(pk=user.pk).password == user.password

@@ -46,7 +46,7 @@ def test_process_without_a_database_is_alive_but_not_ready(monkeypatch: Any) -> 
         raise DatabaseError("the password of the database is swordfish")
 
     monkeypatch.setattr(connection, "cursor", fail)
-    assert checks() == [OK, (503, "the database does not answer\n")]
+    assert checks() == [OK, (503, "the database does not respond\n")]
 
 
 def test_process_is_not_ready_while_a_migration_is_pending() -> None:
@@ -109,4 +109,4 @@ def test_readyz_responds_soon_when_the_server_is_not_reachable() -> None:
         text=True,
         check=False,
     )
-    assert result.stdout == "503 b'the database does not answer\\n' True\n"
+    assert result.stdout == "503 b'the database does not respond\\n' True\n"

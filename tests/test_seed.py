@@ -251,7 +251,7 @@ def test_second_run_changes_nothing() -> None:
     seed()
     before, organization = snapshot(), Organization.objects.get()
     out = seed(people=30, random_seed=9)
-    assert out == f"Studio Maestral exists already (organization {organization.pk}): nothing was changed.\n"
+    assert out == f"Studio Maestral already exists (organization {organization.pk}): nothing was changed.\n"
     assert snapshot() == before
 
 

@@ -28,7 +28,7 @@ from rest_framework_json_api.utils import get_resource_type_from_model
 
 from productive.accounts.models import Organization
 from productive.jsonapi.filters import NEGATIONS, IdFilter, TextFilter
-from productive.jsonapi.serializers import ModelSerializer, is_soft, required_names
+from productive.jsonapi.serializers import ModelSerializer, is_soft_reference, required_names
 from tests.support import factories
 from tests.support.api import Answer, Api
 from tests.support.resources import (
@@ -309,7 +309,7 @@ def test_links_to_strangers_are_refused_like_links_to_nobody(ours: World, theirs
     """Any of the links, and all of them: that theirs are such a pair already is not told either."""
     for resource in WRITABLE:
         model, path = model_of(resource), f"{resource}/{ours.address(resource)}"
-        soft = [name for name in relationships_of(resource) if is_soft(model, name)]
+        soft = [name for name in relationships_of(resource) if is_soft_reference(model, name)]
         keys = foreign_keys(model)
         for names in (chosen for n in range(1, len(keys) + 1) for chosen in combinations(keys, n)):
             document = ours.document(resource, **dict.fromkeys(names, theirs))

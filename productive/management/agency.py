@@ -20,7 +20,7 @@ class Discipline(NamedTuple):
 
 MANAGEMENT = Discipline(
     "Project Management",
-    "Plans, budgets, and everybody knowing what comes next.",
+    "Plans, budgets and schedules.",
     ("Project Manager", "Senior Project Manager", "Producer"),
     ("Project management",),
 )
@@ -34,7 +34,7 @@ DISCIPLINES = (
          "Design sprint"),
     ),
     Discipline(
-        "Visual Design", "Screens, type and colour.",
+        "Visual Design", "Screens, type and color.",
         ("Visual Designer", "Senior Visual Designer", "Art Director"),
         ("Interface design", "Design system", "Illustrations", "Icon set", "Landing page design"),
     ),
@@ -49,7 +49,7 @@ DISCIPLINES = (
         ("API development", "CRM connection", "Payment connection", "Data import", "Backend maintenance"),
     ),
     Discipline(
-        "Mobile Development", "Apps for telephones and tablets.",
+        "Mobile Development", "Apps for phones and tablets.",
         ("iOS Developer", "Android Developer", "Mobile Lead"),
         ("iOS app", "Android app", "Push notifications", "App store release", "App maintenance"),
     ),
@@ -95,7 +95,7 @@ RETIRED_DISCIPLINES = (
 )
 
 # Services that are billed without work.
-EXPENSES = ("Travel", "Stock photography", "Licences", "Hosting fees", "Printing")
+EXPENSES = ("Travel", "Stock photography", "Licenses", "Hosting fees", "Printing")
 
 FIRST_NAMES = (
     "Ana", "Ivan", "Petra", "Marko", "Lucija", "Luka", "Marija", "Josip", "Iva", "Matej", "Ivana",

@@ -222,7 +222,7 @@ def kind_of_backup() -> SQLiteFile | PostgreSQLArchive:
         return SQLiteFile()
     if settings.PGBOUNCER:
         # The session settings of pg_dump and psql would persist on a pooled connection.
-        raise CommandError("Unset PGBOUNCER, and let DATABASE_URL name the server itself.")
+        raise CommandError("Unset PGBOUNCER, and set DATABASE_URL to the server itself.")
     return PostgreSQLArchive()
 
 
@@ -238,7 +238,7 @@ def first_bytes(path: Path) -> bytes:
 def atomic_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a temporary file that replaces `path` when it is complete."""
     if path.exists() and not overwrite:
-        raise CommandError(f"{path} exists already: --force replaces it.")
+        raise CommandError(f"{path} already exists; --force replaces it.")
     partial = None
     try:
         # Only its owner can read it.

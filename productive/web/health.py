@@ -35,7 +35,7 @@ class HealthCheckMiddleware:
                 cursor.execute("SELECT 1")
             self.migrations_are_applied = self.migrations_are_applied or not has_pending_migrations()
         except DatabaseError:
-            return text_response("the database does not answer", 503)
+            return text_response("the database does not respond", 503)
         if not self.migrations_are_applied:
             return text_response("migrations are pending", 503)
         return text_response("ok")

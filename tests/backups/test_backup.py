@@ -79,7 +79,7 @@ def test_restore_restores_every_row(token: ApiToken, file: Path, monkeypatch: py
     assert rows() == before
     assert "including 3 organizations, 3 users" in output
     assert f"{ProjectAssignment.objects.count():>9,} project assignments\n" in output
-    assert output.endswith("Every row keeps the rules.\n")
+    assert output.endswith("All rows satisfy the constraints.\n")
     assert not session.exists(session.session_key)
     if connection.vendor == "postgresql":
         recorded = {organization for organization, position in contents()["accounts_last_write"]}
@@ -102,7 +102,7 @@ def assert_works(token: ApiToken, last: ProjectAssignment) -> None:
     assert created.status == 201
     assert int(created.data["id"]) > last.pk
     assert api.get("project_assignments").json["meta"]["total_count"] == total + 1
-    assert run("verify") == "Every row keeps the rules.\n"
+    assert run("verify") == "All rows satisfy the constraints.\n"
 
 
 @contextmanager
@@ -186,7 +186,7 @@ def test_older_backup_is_restored_and_migrated(token: ApiToken, file: Path) -> N
     assert "of an older release: run `migrate`, and then `verify`" in run("restore", file, yes=True)
     assert "of_the_newer_release" not in connection.introspection.table_names()
     call_command("migrate", verbosity=0)
-    assert run("verify") == "Every row keeps the rules.\n"
+    assert run("verify") == "All rows satisfy the constraints.\n"
     assert ProjectAssignment.objects.count() == total
 
 
@@ -243,7 +243,7 @@ def test_missing_file_is_rejected(token: ApiToken, file: Path) -> None:
 
 def test_existing_file_is_replaced_only_by_force(token: ApiToken, file: Path) -> None:
     file.write_text("precious")
-    with nothing_changes(file), pytest.raises(CommandError, match="exists already"):
+    with nothing_changes(file), pytest.raises(CommandError, match="already exists"):
         run("backup", file)
     run("backup", file, force=True)
     assert file.read_bytes().startswith(backups.kind_of_backup().signature)

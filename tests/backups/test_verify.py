@@ -23,7 +23,7 @@ from tests.support.factories import PersonFactory, ServiceAssignmentFactory
 
 pytestmark = pytest.mark.each_database
 
-FINE = "Every row keeps the rules.\n"
+FINE = "All rows satisfy the constraints.\n"
 COUNTS = "assignments_serviceassignmentrowcount"
 
 
@@ -53,7 +53,7 @@ def execute(sql: str, *params: int) -> None:
 
 def failures() -> list[str]:
     output = StringIO()
-    with pytest.raises(CommandError, match=r"\d+ rules are broken"):
+    with pytest.raises(CommandError, match=r"\d+ constraints are violated"):
         call_command("verify", stdout=output)
     return output.getvalue().splitlines()
 

@@ -73,5 +73,5 @@ def test_everything_is_moved_and_no_id_is_used_again(
     }
     with pytest.raises(AssertionError, match="This database isn't empty"):
         large.manage("copy_from", small.environment["DATABASE_URL"])
-    with pytest.raises(AssertionError, match="DATABASE_URL must name a PostgreSQL server"):
+    with pytest.raises(AssertionError, match="DATABASE_URL must be a PostgreSQL database"):
         small.manage("copy_from", large.environment["DATABASE_URL"])

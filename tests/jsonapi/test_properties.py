@@ -426,6 +426,7 @@ def test_any_cursor_is_valid_or_rejected(api: Api, organization: Organization) -
 
     @tried(300)
     @given(cursors, st.sampled_from(["id", "-id", "name", "-name", "created_at", "-created_at"]))
+    @example(encoded(["id", 0]), "id")
     def check(cursor: str, sort: str) -> None:
         response = api.get(f"projects?{spelled([('sort', sort), ('page[after]', cursor)])}")
         assert code_of(response) in (None, "invalid_page")

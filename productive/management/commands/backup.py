@@ -11,7 +11,7 @@ from productive.management.backups import atomic_file, kind_of_backup
 
 
 class Command(BaseCommand):
-    help = "Write a backup of the database to FILE and check that it can be read. Others may write meanwhile."
+    help = "Write a backup of the database to FILE, and check it. The database can be used at the same time."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path)

@@ -1,4 +1,4 @@
-"""Copy a database to an empty PostgreSQL, such as from SQLite."""
+"""Copy a database, such as SQLite, to an empty PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ ROWS_PER_INSERT = 2000
 
 class Command(BaseCommand):
     help = (
-        "Copy everything but sessions from the database at URL to this one, which must be a PostgreSQL with "
-        "all migrations and without rows. All or nothing. Stop everything that writes to either first."
+        "Copy all data except sessions from the database at URL to this PostgreSQL database, in one "
+        "transaction. It must have all migrations and no rows. First stop all processes that write to either."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     def handle(self, *, url: str, **options: Any) -> None:
         if connections[TARGET].vendor != "postgresql":
-            raise CommandError("DATABASE_URL must name a PostgreSQL server: copy_from writes to it.")
+            raise CommandError("DATABASE_URL must be a PostgreSQL database: copy_from writes to it.")
         settings = settings_of(url)
         connections.settings[SOURCE] = connections.configure_settings({TARGET: {}, SOURCE: settings})[SOURCE]
         try:
@@ -55,12 +55,12 @@ class Command(BaseCommand):
 
     def compare(self) -> None:
         if identity(TARGET) == identity(SOURCE):
-            raise CommandError("The database at URL is this one: there is nothing to copy.")
+            raise CommandError("The database at URL is this database: there is nothing to copy.")
         executor = MigrationExecutor(connections[TARGET])
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
         applied = [{*MigrationRecorder(connections[name]).applied_migrations()} for name in (TARGET, SOURCE)]
         if missing or applied[0] != applied[1]:
-            raise CommandError("The two databases aren't of the same version: run `migrate` on both.")
+            raise CommandError("The databases have different migrations: run `migrate` on both.")
 
     def copy(self) -> None:
         all_models = [

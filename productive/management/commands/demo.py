@@ -96,7 +96,7 @@ class Command(BaseCommand):
     def create_login(self) -> str:
         """Return the login, with its password if it is new."""
         if User.objects.filter(username=LOGIN).exists():
-            return f"{LOGIN} exists already; for a new password: manage.py changepassword {LOGIN}"
+            return f"{LOGIN} already exists; for a new password: manage.py changepassword {LOGIN}"
         password = token_urlsafe(12)
         User.objects.create_superuser(LOGIN, password=password)
         return f"{LOGIN}, password {password} (shown this once)"
@@ -105,6 +105,6 @@ class Command(BaseCommand):
         """Return the secret, or a placeholder, and a text about the token."""
         if ApiToken.objects.owned_by(organization).filter(name=TOKEN, revoked_at=None).exists():
             command = f"manage.py issue_token --organization {organization.pk}"
-            return "<secret>", f"exists already; for a new one: {command}"
+            return "<secret>", f"already exists; for a new one: {command}"
         _, secret = issue(organization, TOKEN)
         return secret, f"{secret} (shown this once)"

@@ -1,4 +1,4 @@
-"""Replace the database by a backup."""
+"""Replace the database with a backup."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from productive.management.backups import (
 
 
 class Command(BaseCommand):
-    help = "Replace everything in the database by the backup FILE, all or nothing."
+    help = "Replace all data in the database with the backup FILE, in one transaction."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path)
@@ -53,9 +53,9 @@ class Command(BaseCommand):
 
     def advice(self, beginning: bytes) -> str:
         if beginning.startswith(PostgreSQLArchive.signature):
-            return "It is a PostgreSQL backup: name such a database in DATABASE_URL."
+            return "It is a PostgreSQL backup: set DATABASE_URL to a PostgreSQL database."
         if connection.vendor == "postgresql" and beginning.startswith(b"SQLite format 3\0"):
-            return "It is an SQLite database: copy it to an empty PostgreSQL with `copy_from sqlite:///…`."
+            return "It is an SQLite database: copy it to an empty database with `copy_from sqlite:///…`."
         return "Nothing was changed."
 
     def compare(self, applied: Applied) -> None:
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         if unknown := sorted(applied - known):
             names = ", ".join(".".join(each) for each in unknown)
             raise CommandError(
-                f"The backup is of a newer release; restore it with that: {names}. Nothing was changed."
+                f"The backup is of a newer release, with the migrations: {names}. Nothing was changed."
             )
 
     def confirm(self) -> None:
@@ -85,7 +85,7 @@ class Command(BaseCommand):
         except EOFError:
             answer = ""
         if answer != "yes":
-            raise CommandError("Nothing was changed. --yes skips the question.")
+            raise CommandError("Nothing was changed. --yes skips the confirmation.")
 
     def report(self) -> None:
         """Write how many rows there are, and verify them."""

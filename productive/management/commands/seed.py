@@ -29,7 +29,7 @@ PEOPLE, PROJECTS = range(20, 1001), range(6, 481)
 class Command(BaseCommand):
     help = (
         "Create a realistic agency with people, projects, budgets, services and assignments. The same "
-        "options give the same agency on the same day; an existing organization is left as it is."
+        "options give the same agency on the same day; an existing organization is not changed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         with transaction.atomic(), change_set():
             if existing := Organization.objects.filter(name=organization.name).first():
                 self.stdout.write(
-                    f"{existing} exists already (organization {existing.pk}): nothing was changed."
+                    f"{existing} already exists (organization {existing.pk}): nothing was changed."
                 )
                 return
             SampleAgency(organization, random_seed).create(people, projects)

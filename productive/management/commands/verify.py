@@ -10,7 +10,7 @@ from productive.management.invariants import recount, violations
 
 
 class Command(BaseCommand):
-    help = "Check foreign keys, organizations, unique pairs and row counts. Exit 1 if any is wrong."
+    help = "Check foreign keys, organizations, unique constraints and row counts. Exit with 1 on a violation."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -26,5 +26,5 @@ class Command(BaseCommand):
         for found, violation in enumerate(violations(), start=1):  # noqa: B007
             self.stdout.write(f"Wrong: {violation}")
         if found:
-            raise CommandError(f"{found} rules are broken.")
-        self.stdout.write("Every row keeps the rules.")
+            raise CommandError(f"{found} constraints are violated.")
+        self.stdout.write("All rows satisfy the constraints.")
