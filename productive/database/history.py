@@ -159,7 +159,8 @@ class History(HistoricalRecords):
     def pre_delete(self, instance: Any, origin: Any = None, **kwargs: Any) -> None:
         """Collect the row, and the rows whose foreign key to it is set to null."""
         super().pre_delete(instance, **kwargs)
-        deletion = deletion_of(origin) or Deletion()
+        shared = getattr(origin, "deletion", None)
+        deletion = shared or Deletion()
         deletion.add(instance, "-")
         for relation in type(instance)._meta.related_objects:
             if relation.on_delete is models.SET_NULL and is_recorded(relation.related_model):
@@ -167,13 +168,13 @@ class History(HistoricalRecords):
                 for row in relation.related_model._default_manager.filter(**{name: instance}):
                     setattr(row, name, None)
                     deletion.add(row, "~")
-        if deletion is not deletion_of(origin):
+        if deletion is not shared:
             # The origin is a queryset or a model that isn't recorded, so it has no `deletion`.
             deletion.record()
 
     def post_delete(self, instance: Any, origin: Any = None, **kwargs: Any) -> None:
         """Record the whole deletion, after all `pre_delete` signals."""
-        if deletion := deletion_of(origin):
+        if deletion := getattr(origin, "deletion", None):
             deletion.record()
 
 
@@ -235,12 +236,6 @@ class Deletion:
         for (model, history_type), rows in self.rows.items():
             record(model, rows.values(), history_type)
         self.rows.clear()
-
-
-def deletion_of(origin: Any) -> Deletion | None:
-    """Return the deletion of `origin`, an argument of Django's signals."""
-    deletion: Deletion | None = getattr(origin, "deletion", None)
-    return deletion
 
 
 def record(model: Any, rows: Iterable[Any], history_type: str) -> None:

@@ -53,5 +53,4 @@ class Moment:
 
 
 def moment_of(model: Any) -> Moment | None:
-    moment: Moment | None = getattr(model, "moment", None)
-    return moment
+    return getattr(model, "moment", None)

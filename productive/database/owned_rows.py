@@ -78,8 +78,7 @@ class OwnedRowsQuerySet(RecordedQuerySet[M_co]):
 
 def owned_rows(queryset: models.QuerySet[Any, Any]) -> OwnedRows | None:
     """Return the organizations whose rows are all selected, if known."""
-    rows: OwnedRows | None = getattr(queryset, "owned_rows", None)
-    return rows
+    return getattr(queryset, "owned_rows", None)
 
 
 def scan_by_id(queryset: QS, direction: int, after: int | None = None) -> QS:

@@ -30,7 +30,6 @@ def read_only(method: Callable[..., T]) -> Callable[..., T]:
 
     @wraps(method)
     def decorated(view: Any, *args: Any, **kwargs: Any) -> T:
-        result: T = hooks.run(view.request.auth, lambda: method(view, *args, **kwargs))
-        return result
+        return hooks.run(view.request.auth, lambda: method(view, *args, **kwargs))
 
     return decorated

@@ -248,8 +248,7 @@ def select_counts(queryset: models.QuerySet[Any, Any], sql: str, *params: int) -
         source += f" WHERE organization_id IN ({placeholders})"
     with connection.cursor() as cursor:
         cursor.execute(sql.format(counts=source), [*(rows.organizations or ()), *params])
-        found: tuple[Any, ...] | None = cursor.fetchone()
-        return found
+        return cursor.fetchone()
 
 
 def total_expression(model: Any, organization: int) -> RawSQL | None:

@@ -19,15 +19,13 @@ M = TypeVar("M", bound=models.Model)
 @cache
 def resource_type(model: Any) -> str:
     """Return the model's resource type, cached because inflecting is slow."""
-    name: str = get_resource_type_from_model(model)
-    return name
+    return get_resource_type_from_model(model)
 
 
 @lru_cache(maxsize=1024)
 def owned(model: Any, owner: Any, organization: int) -> models.QuerySet[Any, Any]:
     """Return the organization's records as a queryset to clone."""
-    rows: models.QuerySet[Any, Any] = model.objects.owned_by(owner(pk=organization))
-    return rows
+    return model.objects.owned_by(owner(pk=organization))
 
 
 @lru_cache(maxsize=1024)

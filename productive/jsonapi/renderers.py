@@ -67,8 +67,7 @@ class JSONRenderer(renderers.JSONRenderer):
     ) -> bytes:
         if data is None or isinstance(data, bytes):
             return data or b""
-        body: bytes = super().render(data, accepted_media_type, renderer_context)
-        return body
+        return super().render(data, accepted_media_type, renderer_context)
 
     def render_errors(
         self,

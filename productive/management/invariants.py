@@ -88,8 +88,7 @@ def duplicates(model: Any) -> Iterator[str]:
 
 
 def all_rows(model: Any) -> models.QuerySet[Any, Any]:
-    rows: models.QuerySet[Any, Any] = model._base_manager.order_by()
-    return rows
+    return model._base_manager.order_by()
 
 
 def violation(queryset: models.QuerySet[Any, Any], what: str) -> Iterator[str]:

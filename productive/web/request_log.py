@@ -115,5 +115,4 @@ def user_id(request: HttpRequest) -> int | None:
     user: Any = getattr(request, "user", None)
     if user is None or getattr(user, "_wrapped", None) is empty:
         return None
-    pk: int | None = user.pk
-    return pk
+    return user.pk

@@ -11,8 +11,7 @@ from productive.database.current_request import RequestState, new_state
 
 def state_of(request: HttpRequest) -> RequestState:
     """Return `request.state`, typed."""
-    state: RequestState = request.state  # type: ignore[attr-defined]
-    return state
+    return request.state  # type: ignore[attr-defined]
 
 
 class RequestStateMiddleware:

@@ -63,5 +63,4 @@ def linkage(serializer_class: SerializerClass, name: str) -> Schema:
 
 
 def example_id(serializer_class: SerializerClass) -> str:
-    example: str = id_schema(serializer_class)["examples"][0]
-    return example
+    return id_schema(serializer_class)["examples"][0]

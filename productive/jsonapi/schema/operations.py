@@ -76,8 +76,7 @@ class AutoSchema(SpectacularAutoSchema):
 
     @property
     def action(self) -> str:
-        action: str = self.view.action
-        return action
+        return self.view.action
 
     @property
     def is_extra_action(self) -> bool:
@@ -85,8 +84,7 @@ class AutoSchema(SpectacularAutoSchema):
 
     @property
     def serializer_class(self) -> SerializerClass:
-        serializer_class: SerializerClass = self.view.serializer_class
-        return serializer_class
+        return self.view.serializer_class
 
     @property
     def model(self) -> Any:

@@ -45,8 +45,7 @@ CREATED_AT = "The moment it was created"
 
 
 def type_of(serializer_class: SerializerClass) -> str:
-    name: str = resource_type(serializer_class.Meta.model)
-    return name
+    return resource_type(serializer_class.Meta.model)
 
 
 def model_field(serializer_class: SerializerClass, name: str) -> Any:

@@ -53,8 +53,7 @@ def document() -> dict[str, Any]:
 
 @cache
 def generated_document() -> dict[str, Any]:
-    generated: dict[str, Any] = SchemaGenerator().get_schema(public=True)
-    return generated
+    return SchemaGenerator().get_schema(public=True)
 
 
 @cache
