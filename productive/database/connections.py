@@ -1,4 +1,4 @@
-"""Check PostgreSQL connections, and prepare statements that can expire."""
+"""PostgreSQL connections: cheap health checks, prepared statements."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """A nullable DateTimeField: its name, its words, and its writes.
+    """A nullable DateTimeField: its name, its labels and its methods.
 
     A model declares it as `moment`. The model's methods, the admin and the API use it.
     """

@@ -1,4 +1,4 @@
-"""Signals about changes, which receivers get within the transaction."""
+"""Signals about changes. Receivers run in the same transaction."""
 
 from django.dispatch import Signal
 

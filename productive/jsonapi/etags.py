@@ -10,7 +10,7 @@ GZIP_SUFFIX = "-gzip"
 
 
 def tags_of(body: bytes, organization: int) -> dict[str, str]:
-    """Return the tags of a document by content coding; "" is without one.
+    """Return the tags of a document by content coding.
 
     A tag is a digest of the organization and the bytes, so it is exact for lists, too. The compressed
     document is another representation, with its own tag.
@@ -20,16 +20,10 @@ def tags_of(body: bytes, organization: int) -> dict[str, str]:
 
 
 def known_tags(if_none_match: str) -> set[str]:
-    """Return the tags of If-None-Match, weak ones as strong ones.
-
-    See RFC 9110, 13.1.2.
-    """
+    """Return the tags of If-None-Match, also weak ones (RFC 9110, 13.1.2)."""
     return {tag.removeprefix("W/") for tag in parse_etags(if_none_match)}
 
 
 def is_matched(if_match: str, tags: dict[str, str]) -> bool:
-    """Return whether If-Match names one of the tags.
-
-    `*` does, a weak tag doesn't: see RFC 9110, 13.1.1.
-    """
+    """Return whether If-Match has one of the tags (RFC 9110, 13.1.1)."""
     return not {"*", *tags.values()}.isdisjoint(parse_etags(if_match))

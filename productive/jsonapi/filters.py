@@ -97,7 +97,7 @@ def invalid_value(value: str, operation: str) -> ValidationError:
 class OperationFilter(django_filters.Filter):
     """Add operations and lists of values to a filter of django-filter.
 
-    It is the second base class of a subclass. `operations` maps operations to lookups.
+    Subclasses have that filter as their second base class. `operations` maps operations to lookups.
     """
 
     operations: Mapping[str, str] = {"eq": "exact"}

@@ -1,7 +1,4 @@
-"""Viewsets of JSON:API resources.
-
-Subclasses declare a serializer, a filter set and sorts.
-"""
+"""Viewsets, whose subclasses declare a serializer, filters and sorts."""
 
 from __future__ import annotations
 
@@ -183,7 +180,7 @@ class ModelViewSet(ReadOnlyViewSet):
             raise ApiError(409, "The id of the resource is not the one in the address")
 
     def written(self, document: bytes, **kwargs: Any) -> Response:
-        """Return the response to a write, with the ETag of an equal GET."""
+        """Return the response to a write, with the ETag that a GET would have."""
         response = Response(document, **kwargs)
         response.headers["ETag"] = tags_of(document, self.organization.pk)[""]
         return response

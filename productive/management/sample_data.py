@@ -213,7 +213,7 @@ class SampleAgency:
                 )
 
     def budgets(self, teams: list[Team]) -> Iterator[Budget]:
-        """Every project has a budget, and two of five a second one for support."""
+        """Yield budgets: one for each project, and some others for support."""
         sold = []
         for number, team in enumerate(teams):
             sold.append((team, team.age - 1, ""))

@@ -1,4 +1,4 @@
-"""Start the system with sample data on a development machine."""
+"""Start the system with sample data and only the installed packages."""
 
 from __future__ import annotations
 

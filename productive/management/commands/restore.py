@@ -88,7 +88,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing was changed. --yes skips the confirmation.")
 
     def report(self) -> None:
-        """Write how many rows there are, and verify them."""
+        """Write the number of rows of each model, and verify them."""
         models = self.models()
         call_command("refresh_statistics")
         for model in models:
