@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.tracking import (
-    Check,
+    CheckResult,
     Decision,
     Kind,
     Outcome,
@@ -130,7 +130,7 @@ def own(request: HttpRequest, model: type[models.Model]) -> Any:
     return admin.site.get_model_admin(model).get_queryset(request)
 
 
-def shown(request: HttpRequest, check: Check, decision: Decision) -> dict[str, Any]:
+def shown(request: HttpRequest, check: CheckResult, decision: Decision) -> dict[str, Any]:
     """A line of the rule; where it failed, with the link that would mend it, for those who may."""
     line = {"outcome": check.outcome, "message": check.reason.message}
     if check.outcome is not Outcome.FAILED:
@@ -150,7 +150,7 @@ def shown(request: HttpRequest, check: Check, decision: Decision) -> dict[str, A
         query = urlencode({name: pk for name, pk in pair.items() if name in fields})
         url = f"{page_of(model, 'add')}?{query}"
         return {**line, "mend": text.format(person=decision.person), "url": url}
-    about = check.reason.about
+    about = check.reason.record
     if not admin.site.get_model_admin(type(about)).has_view_permission(request):
         return line
     return {

@@ -13,7 +13,7 @@ from django.db.models.lookups import IsNull
 
 from assignments.access import Access, in_state
 from assignments.models import ProjectAssignment
-from assignments.tracking import trackable_somewhere
+from assignments.tracking import trackable_membership
 from catalog.models import Service, ServiceType
 from productive.accounts.models import Organization, Person
 
@@ -50,7 +50,7 @@ def people_trackable_nowhere(people: models.QuerySet[Person]) -> models.QuerySet
     projects = ProjectAssignment.objects.filter(person=OuterRef("pk"), project__archived_at=None)
     nowhere = Q(pk__in=())
     for today, organizations in todays(people):
-        nowhere |= Q(IsNull(trackable_somewhere(today), True), organization__in=organizations)
+        nowhere |= Q(IsNull(trackable_membership(today), True), organization__in=organizations)
     return people.filter(nowhere, Exists(projects), archived_at=None)
 
 

@@ -22,7 +22,7 @@ from assignments.tracking import (
     decide,
     decide_all,
     trackable_by,
-    trackable_somewhere,
+    trackable_membership,
     who_may_track,
     with_budget,
 )
@@ -71,7 +71,7 @@ def verdict(
     person: Person, service: Service, on_date: date = TODAY, kind: Kind = Kind.TIME
 ) -> tuple[bool, list[Any]]:
     decision = decide(person, Service.objects.get(pk=service.pk), on_date, kind)
-    return decision.allowed, [(reason.code, reason.message, reason.about) for reason in decision.reasons]
+    return decision.allowed, [(reason.code, reason.message, reason.record) for reason in decision.reasons]
 
 
 def test_unrestricted_budget_is_open_to_the_projects_members(ana: Person, service: Service) -> None:
@@ -347,7 +347,7 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
                 service.pk: state for state in Access for service in in_state(Service.objects.all(), [state])
             }
             assert by_state == states
-            placed = Person.objects.active().annotate(place=trackable_somewhere(TODAY)).exclude(place=None)
+            placed = Person.objects.active().annotate(place=trackable_membership(TODAY)).exclude(place=None)
             assert {person.pk for person in placed} == somewhere
 
     agree()

@@ -37,5 +37,5 @@ class Command(BaseCommand):
         style = self.style.SUCCESS if decision.allowed else self.style.ERROR
         self.stdout.write(style(str(decision)))
         for check in decision.checks:
-            mark = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.NOT_REACHED: "·"}[check.outcome]
+            mark = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "·"}[check.outcome]
             self.stdout.write(f"  {mark} {check.reason.message}")
