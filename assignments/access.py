@@ -1,4 +1,8 @@
-"""Whom a service is open to: "nobody is assigned" must never be mistaken for "nobody may"."""
+"""The access to a service: which members of its project it is open to.
+
+A service without assignees is open even if its budget is restricted by person. That is easily mistaken for
+the opposite, so the API and the admin show the access to each service.
+"""
 
 from __future__ import annotations
 
@@ -19,41 +23,45 @@ BY_PERSON, BY_TYPE = 1, 2
 
 
 class Access(StrEnum):
-    """To whom among its project's members a service is open, as the restrictions of its budget have it."""
+    """Which members of its project a service is open to."""
 
     OPEN = "open"
-    # The budget is restricted by person, which is ignored as long as nobody is assigned.
+    # The budget is restricted by person. That is ignored because the service has no assignees.
     OPEN_NOBODY_ASSIGNED = "open_nobody_assigned"
     RESTRICTED = "restricted"
-    # Whoever the restrictions leave is archived, or there is none.
+    # The restrictions leave no active person.
     RESTRICTED_TO_NOBODY = "restricted_to_nobody"
 
 
 def access_of(services: Collection[int]) -> dict[int, dict[str, Any]]:
-    """By service id: its `access`, and `assignee_count`, how many active people are assigned. One query."""
+    """Return `access` and `assignee_count` of each service, by id.
+
+    `assignee_count` is the number of active assignees. It takes one query.
+    """
     if not services:
         return {}
-    facts: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
-    for name, pk, first, second in facts_of(services):
-        facts[name][pk] = first, second
-    states = {}
-    for pk, (restrictions, service_type) in facts["service"].items():
-        assigned, active = facts["assigned"].get(pk, (0, 0))
-        access = judge(
+    values: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
+    for name, pk, first, second in access_rows(services):
+        values[name][pk] = first, second
+    result = {}
+    for pk, (restrictions, service_type) in values["service"].items():
+        assigned, active = values["assigned"].get(pk, (0, 0))
+        access = determine_access(
             by_person=bool(restrictions & BY_PERSON),
             by_type=bool(restrictions & BY_TYPE),
             assigned=assigned,
             active=active,
-            holders=facts["holders"].get(service_type, (0, 0))[0],
-            assigned_holders=facts["assigned_holders"].get(pk, (0, 0))[0],
+            holders=values["holders"].get(service_type, (0, 0))[0],
+            assigned_holders=values["assigned_holders"].get(pk, (0, 0))[0],
         )
-        states[pk] = {"access": access, "assignee_count": active}
-    return states
+        result[pk] = {"access": access, "assignee_count": active}
+    return result
 
 
-def judge(
+def determine_access(
     *, by_person: bool, by_type: bool, assigned: int, active: int, holders: int, assigned_holders: int
 ) -> Access:
+    """Return the access to a service. The counts are those of `access_rows()`."""
     if not by_person and not by_type:
         return Access.OPEN
     if by_type:
@@ -65,91 +73,92 @@ def judge(
     return Access.RESTRICTED if left else Access.RESTRICTED_TO_NOBODY
 
 
-def facts_of(services: Collection[int]) -> Any:
-    """What `judge` asks, as rows of a name, an id and two numbers:
+def access_rows(services: Collection[int]) -> Any:
+    """Return what determines access as rows of a name, an id and two integers.
 
-    - service, its id, its budget's restrictions, the id of its type
-    - assigned, a service's id, how many are assigned to it, how many of these are active
-    - assigned_holders, a service's id, how many of the active ones hold its type
-    - holders, a type's id, how many active people hold it
-    The last two only where a budget restricts by type.
+    - service: the service's id, its budget's restrictions as flags, the id of its type
+    - assigned: the service's id, the number of its assignees, the number of its active assignees
+    - assigned_holders: the service's id, the number of its active assignees who hold its type, 0
+    - holders: the service type's id, the number of active people who hold it, 0
+
+    The last two are only for budgets that are restricted by type.
     """
-    these = Service.objects.filter(pk__in=services).order_by()
-    by_type = these.filter(deal__service_type_restricted_tracking=True)
-    restrictions = weight(BY_PERSON, "deal__person_restricted_tracking") + weight(
+    selected = Service.objects.filter(pk__in=services).order_by()
+    by_type = selected.filter(deal__service_type_restricted_tracking=True)
+    restrictions = flag(BY_PERSON, "deal__person_restricted_tracking") + flag(
         BY_TYPE, "deal__service_type_restricted_tracking"
     )
     active = Q(person__archived_at=None)
     assigned = ServiceAssignment.objects.filter(service__in=services)
-    holding = ServiceAssignment.objects.filter(
+    assigned_holders = ServiceAssignment.objects.filter(
         active,
         service__in=by_type.values("pk"),
         person__service_type_assignments__service_type=F("service__service_type"),
     )
     holders = ServiceTypeAssignment.objects.filter(active, service_type__in=by_type.values("service_type"))
-    return these.values_list(Value("service"), F("pk"), restrictions, F("service_type_id")).union(
-        counted("assigned", assigned, "service_id", Count("pk", filter=active)),
-        counted("assigned_holders", holding, "service_id", Value(0)),
-        counted("holders", holders, "service_type_id", Value(0)),
+    return selected.values_list(Value("service"), F("pk"), restrictions, F("service_type_id")).union(
+        count_by("service_id", "assigned", assigned, Count("pk", filter=active)),
+        count_by("service_id", "assigned_holders", assigned_holders, Value(0)),
+        count_by("service_type_id", "holders", holders, Value(0)),
         all=True,
     )
 
 
-def weight(number: int, condition: str) -> Case:
-    return Case(When(Q(**{condition: True}), then=Value(number)), default=Value(0))
+def flag(value: int, field: str) -> Case:
+    return Case(When(Q(**{field: True}), then=Value(value)), default=Value(0))
 
 
-def counted(name: str, rows: models.QuerySet[Any], by: str, second: Any) -> Any:
-    grouped = rows.order_by().values(by).annotate(first=Count("pk"), second=second)
-    return grouped.values_list(Value(name), by, "first", "second")
+def count_by(field: str, name: str, rows: models.QuerySet[Any], second: Any) -> Any:
+    """Return one row of `access_rows()` for each value of the field."""
+    groups = rows.order_by().values(field).annotate(first=Count("pk"), second=second)
+    return groups.values_list(Value(name), field, "first", "second")
 
 
 def in_state(services: models.QuerySet[Service], states: Collection[Access]) -> models.QuerySet[Service]:
-    """The same as a condition, for lists of any length."""
-    by_person, by_type = (
-        Q(deal__person_restricted_tracking=True),
-        Q(deal__service_type_restricted_tracking=True),
-    )
+    """Filter the services with one of these states, like `access_of()`."""
+    by_person = Q(deal__person_restricted_tracking=True)
+    by_type = Q(deal__service_type_restricted_tracking=True)
     assignments = ServiceAssignment.objects.filter(service=OuterRef("pk"))
     active = assignments.filter(person__archived_at=None)
     assigned = Exists(assignments)
     holders = ServiceTypeAssignment.objects.filter(
         service_type=OuterRef("service_type"), person__archived_at=None
     )
-    holding = active.filter(person__service_type_assignments__service_type=OuterRef("service_type"))
-    # Apart, each is a join; in one condition, the database would read every assignment for each of its parts.
-    nobody = any_of(
+    assigned_holders = active.filter(person__service_type_assignments__service_type=OuterRef("service_type"))
+    # As separate subqueries, each is a join. In one condition, the database would read all assignments once
+    # for each part.
+    to_nobody = any_of(
         services.filter(by_person, ~by_type, assigned, ~Exists(active)),
-        services.filter(by_person, by_type, assigned, ~Exists(holding)),
+        services.filter(by_person, by_type, assigned, ~Exists(assigned_holders)),
         services.filter(by_person, by_type, ~assigned, ~Exists(holders)),
         services.filter(~by_person, by_type, ~Exists(holders)),
     )
-    nobody_assigned = services.filter(by_person, ~by_type, ~assigned)
+    without_assignees = services.filter(by_person, ~by_type, ~assigned)
     if set(states) == {Access.OPEN_NOBODY_ASSIGNED}:
-        return nobody_assigned
+        return without_assignees
     conditions = {
         Access.OPEN: ~by_person & ~by_type,
-        Access.OPEN_NOBODY_ASSIGNED: any_of(nobody_assigned),
-        Access.RESTRICTED: (by_type | any_of(services.filter(by_person, assigned))) & ~nobody,
-        Access.RESTRICTED_TO_NOBODY: nobody,
+        Access.OPEN_NOBODY_ASSIGNED: any_of(without_assignees),
+        Access.RESTRICTED: (by_type | any_of(services.filter(by_person, assigned))) & ~to_nobody,
+        Access.RESTRICTED_TO_NOBODY: to_nobody,
     }
     return services.filter(reduce(or_, (conditions[state] for state in states), Q(pk__in=())))
 
 
-def any_of(*lists: models.QuerySet[Service]) -> Q:
-    """That a service is in one of these."""
-    return reduce(or_, (Q(pk__in=each.order_by().values("pk")) for each in lists))
+def any_of(*querysets: models.QuerySet[Service]) -> Q:
+    """Return the condition that a service is in any of the querysets."""
+    return reduce(or_, (Q(pk__in=services.order_by().values("pk")) for services in querysets))
 
 
-def guarded_by(assignments: models.QuerySet[ServiceAssignment]) -> list[int]:
-    """The services, on budgets restricted by person, that these assignments keep from being open to all."""
+def restricted_services(assignments: models.QuerySet[ServiceAssignment]) -> list[int]:
+    """Return the ids of their services on budgets restricted by person."""
     restricted = assignments.filter(service__deal__person_restricted_tracking=True).order_by()
     return list(restricted.values_list("service", flat=True).distinct())
 
 
-def opened(services: Collection[int]) -> list[int]:
-    """Those of the services to which nobody is assigned any more."""
+def services_without_assignees(services: Collection[int]) -> list[int]:
+    """Return those of the ids whose service has no assignees."""
     if not services:
         return []
-    empty = Service.objects.filter(pk__in=services, service_assignments=None)
-    return list(empty.values_list(F("pk"), flat=True))
+    found = Service.objects.filter(pk__in=services, service_assignments=None)
+    return list(found.values_list(F("pk"), flat=True))

@@ -20,7 +20,7 @@ AnyQuerySet = QuerySet[Any, Any]
 
 
 class Qualifier(OperationFilter):
-    """A value that a tracking filter uses. It filters nothing by itself."""
+    """A parameter of a `TrackingFilter`. It doesn't filter by itself."""
 
     can_be_negated = False
     takes_one_value = True
@@ -33,7 +33,7 @@ class Qualifier(OperationFilter):
 
 
 class DayField(forms.DateField):
-    """Accept days only as YYYY-MM-DD."""
+    """Accept a day as YYYY-MM-DD only."""
 
     def to_python(self, value: Any) -> date:
         day = parse_day(value)
@@ -43,14 +43,14 @@ class DayField(forms.DateField):
 
 
 class DayFilter(Qualifier, django_filters.DateFilter):
-    """A day, YYYY-MM-DD; by default today in the organization's time zone."""
+    """A day, YYYY-MM-DD; by default today in the organization's zone."""
 
     field_class = DayField
     value_schema = {"type": "string", "format": "date"}
 
 
 class KindFilter(Qualifier, django_filters.TypedChoiceFilter):
-    """time or expense; without one it is time."""
+    """Either time, the default, or expense."""
 
     value_schema = {"type": "string", "enum": [*Kind]}
 
@@ -59,7 +59,7 @@ class KindFilter(Qualifier, django_filters.TypedChoiceFilter):
 
 
 class TrackingFilter(IdFilter):
-    """Ids on the other side of the tracking rule, for `on` and `kind`."""
+    """Filter by the tracking rule, on the day `on` and for `kind`."""
 
     def describe(self, name: str) -> str:
         return OperationFilter.describe(self, name)
@@ -75,18 +75,17 @@ class TrackingFilter(IdFilter):
 
 
 def day_and_kind(filterset: Any) -> tuple[date, Kind]:
-    """Return the day and the kind of a filter set; default: today and time."""
+    """Return the values of `on` and `kind`, by default today and time."""
     cleaned = filterset.form.cleaned_data
-    on, kind = (only_value(cleaned.get(name)) for name in ("on", "kind"))
+    on, kind = (
+        conditions[0].values[0] if conditions else None
+        for conditions in (cleaned.get("on"), cleaned.get("kind"))
+    )
     return on or filterset.request.auth.organization.today(), kind or Kind.TIME
 
 
-def only_value(conditions: list[Condition] | None) -> Any:
-    return conditions[0].values[0] if conditions else None
-
-
 class TrackableByFilter(TrackingFilter):
-    """Services that this one person may track on."""
+    """Services on which this person may track."""
 
     takes_one_value = True
 
@@ -95,14 +94,14 @@ class TrackableByFilter(TrackingFilter):
 
 
 class MayTrackFilter(TrackingFilter):
-    """People who may track on one of these services."""
+    """People who may track on at least one of these services."""
 
     def allowed(self, qs: AnyQuerySet, ids: list[int], on: date, kind: Kind) -> AnyQuerySet:
         return who_may_track(qs, ids, on, kind)
 
 
 class AccessFilter(OperationFilter, django_filters.TypedChoiceFilter):
-    """States of `access`."""
+    """Services with these states of `access`."""
 
     value_schema = {"type": "string", "enum": [*Access]}
 

@@ -9,7 +9,7 @@ from django.db.models import Count, QuerySet, Subquery
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from assignments.access import guarded_by
+from assignments.access import restricted_services
 from assignments.filters import (
     FilterFilterSet,
     ProjectAssignmentFilterSet,
@@ -49,12 +49,12 @@ class ServiceAssignmentViewSet(OpenedServicesViewSet):
         "partial_update": OPENED,
     }
 
-    def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
+    def affected_assignments(self) -> QuerySet[ServiceAssignment]:
         return self.owned(ServiceAssignment).filter(pk=self.pk())
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        guarded = guarded_by(self.assignments_at_risk())
-        return self.warn(super().partial_update(request, **kwargs), guarded)
+        services = restricted_services(self.affected_assignments())
+        return self.add_header(super().partial_update(request, **kwargs), services)
 
 
 class ProjectAssignmentViewSet(ModelViewSet):
@@ -122,17 +122,17 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
     def rows(
         self, plan: Plan, pairs: Sequence[tuple[Person, Service]], on: date, kind: Kind
     ) -> Sequence[Row]:
-        """Return the decisions in the plan's columns, included records among them."""
+        """Return the plan's columns of the decisions and their included records."""
         included = {
             "person": related_columns(plan, "person__", self.people(), {p.pk for p, _ in pairs}),
             "service": related_columns(plan, "service__", self.services(), {s.pk for _, s in pairs}),
         }
         rows = []
         for (person, service), decision in zip(pairs, decide_all(pairs, on, kind), strict=True):
-            values = columns_of(decision)
+            values = decision_columns(decision)
             for name, pk in (("person", person.pk), ("service", service.pk)):
                 values |= included[name].get(pk, {})
-            # A record that has been deleted since is shown as null.
+            # A record that has been deleted since is null.
             rows.append([values.get(column) for column in plan.columns])
         return rows
 
@@ -143,7 +143,7 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
 def pairs_on(page: Page | CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]) -> Contents:
     """Return a page of all pairs of an outer and an inner record.
 
-    The inner records are those that the client listed, so all are read; of the outer, those of the page.
+    The client listed the inner records, so all of them are read. Of the outer ones, those of the page are.
     """
     if isinstance(page, CursorPage):
         return pairs_after(page, outer, inner)
@@ -151,11 +151,11 @@ def pairs_on(page: Page | CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]
     if not inners or page.offset > MAX_ID:
         return page.contents([], len(inners) and len(inners) * outer.count())
     first, last = page.offset // len(inners), (page.offset + page.size - 1) // len(inners)
-    counted = outer.order_by().values("organization").annotate(number=Count("pk")).values("number")
-    outers = list(outer.annotate(number=Subquery(counted))[first : last + 1])
+    count = outer.order_by().values("organization").annotate(number=Count("pk")).values("number")
+    outers = list(outer.annotate(number=Subquery(count))[first : last + 1])
     number = outers[0].number if outers else outer.count()
     total = len(inners) * number
-    # Empty for a page past the end, even if records have been added since.
+    # A page past the end stays empty, even if records have been added since.
     positions = range(page.offset, min(page.offset + page.size, total)) if outers else ()
     pairs = [(outers[i // len(inners) - first], inners[i % len(inners)]) for i in positions]
     return page.contents(pairs, total)
@@ -164,7 +164,7 @@ def pairs_on(page: Page | CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]
 def pairs_after(page: CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]) -> Contents:
     """Return the pairs after a cursor, which has the ids of the last pair.
 
-    Its outer record may have more pairs.
+    The outer record of that pair may have more pairs.
     """
     terms = [Term(side.model._meta.label_lower, side.model._meta.pk, False, False) for side in (outer, inner)]
     last = tuple(page.values(terms) or (0, 0))
@@ -174,7 +174,7 @@ def pairs_after(page: CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]) ->
     return page.contents(pairs, terms, lambda pair: [record.pk for record in pair])
 
 
-def columns_of(decision: Decision) -> dict[str, Any]:
+def decision_columns(decision: Decision) -> dict[str, Any]:
     on, kind = decision.on_date, decision.kind
     return {
         "pk": f"{decision.person.pk}-{decision.service.pk}-{kind}-{on}",

@@ -37,13 +37,13 @@ class ServiceViewSet(ModelViewSet):
         "access": {
             "type": "string",
             "enum": [*Access],
-            "description": "To whom among its project's members the service is open",
+            "description": "Which members of its project the service is open to",
             "examples": [Access.RESTRICTED],
         },
         "assignee_count": {
             "type": "integer",
             "minimum": 0,
-            "description": "How many people who are not archived are assigned to it",
+            "description": "The number of active people assigned to it",
             "examples": [2],
         },
     }

@@ -22,5 +22,5 @@ class PersonViewSet(OpenedServicesViewSet):
     archive = model_action("archive")
     restore = model_action("restore")
 
-    def assignments_at_risk(self) -> QuerySet[ServiceAssignment]:
+    def affected_assignments(self) -> QuerySet[ServiceAssignment]:
         return self.owned(ServiceAssignment).filter(person=self.pk())
