@@ -1,4 +1,8 @@
-"""The admin's Access check page: may this person track here, and why not; or all of one side."""
+"""The admin's Access check page.
+
+For a person and a service, it shows the decision of the tracking rule. For only one of them, it lists the
+services that the person can track on, or the people who can track on the service.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +31,15 @@ from assignments.tracking import (
 )
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
+from productive.admin.columns import address
 from productive.admin.forms import Autocomplete, RecordField, label_of
 from productive.admin.theme import DateInput, Select
 
-# Longer answers are cut; the page says how many there are.
-MOST_LISTED = 200
+# The page lists at most so many rows. It shows the number of all.
+MAX_ROWS = 200
 
-# What is missing where these fail → the record that would mend it, made of the pair.
-MISSING: dict[str, tuple[type[Any], str]] = {
+# The code of a failed check → the model of the missing assignment, and the text of the link that adds it.
+MISSING_ASSIGNMENTS: dict[str, tuple[type[Any], str]] = {
     "not_project_member": (ProjectAssignment, "Add {person} to the project"),
     "not_assigned": (ServiceAssignment, "Assign {person} to the service"),
     "service_type_not_assigned": (ServiceTypeAssignment, "Give {person} the service type"),
@@ -42,7 +47,7 @@ MISSING: dict[str, tuple[type[Any], str]] = {
 
 
 def record_field(name: str) -> RecordField:
-    """A choice among the records that the user finds in their admin; the form says which these are."""
+    """Return an autocomplete field. The form sets its queryset."""
     field = ServiceAssignment._meta.get_field(name)
     return RecordField(None, required=False, widget=Autocomplete(field, admin.site))
 
@@ -59,86 +64,91 @@ class AccessCheckForm(forms.Form):
         super().__init__(request.GET or None)
         for name, model in (("person", Person), ("service", Service)):
             field: Any = self.fields[name]
-            field.queryset = own(request, model).select_related("organization")
+            field.queryset = visible_rows(request, model).select_related("organization")
 
     def clean(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        person, service = given.get("person"), given.get("service")
+        cleaned = self.cleaned_data
+        person, service = cleaned.get("person"), cleaned.get("service")
         if person and service and person.organization_id != service.organization_id:
-            raise ValidationError("They belong to different organizations.")
+            raise ValidationError("The person and the service belong to different organizations.")
         if person or service:
             record: Any = person or service
             organization: Organization = record.organization
-            given["on"] = given.get("on") or organization.today()
-        given["kind"] = Kind(given.get("kind") or Kind.TIME)
-        return given
+            cleaned["on"] = cleaned.get("on") or organization.today()
+        cleaned["kind"] = Kind(cleaned.get("kind") or Kind.TIME)
+        return cleaned
 
 
 def access_check(request: HttpRequest) -> HttpResponse:
-    """Answer for one person on one service; with one of them left out, list who or what there is."""
-    if not may_check(request):
+    """Render the page. Raise PermissionDenied without view permissions."""
+    if not can_check_access(request):
         raise PermissionDenied
     form = AccessCheckForm(request)
-    answer = answer_for(request, form.cleaned_data) if form.is_valid() else {}
-    context = {**admin.site.each_context(request), "title": "Access check", "form": form, **answer}
+    result = result_context(request, form.cleaned_data) if form.is_valid() else {}
+    context = {**admin.site.each_context(request), "title": "Access check", "form": form, **result}
     return TemplateResponse(request, "admin/access_check.html", context)
 
 
-def may_check(request: HttpRequest) -> bool:
-    """Whether the user sees people and services at all."""
+def can_check_access(request: HttpRequest) -> bool:
+    """Return whether the user may view people and services."""
     return all(admin.site.get_model_admin(m).has_view_permission(request) for m in (Person, Service))
 
 
-def answer_for(request: HttpRequest, asked: dict[str, Any]) -> dict[str, Any]:
-    person, service, kind = asked["person"], asked["service"], asked["kind"]
+def result_context(request: HttpRequest, cleaned: dict[str, Any]) -> dict[str, Any]:
+    person, service, kind = cleaned["person"], cleaned["service"], cleaned["kind"]
     if person and service:
-        decision = decide(person, service, asked["on"], kind)
-        return {
-            "decision": decision,
-            "checks": [shown(request, check, decision) for check in decision.checks],
-        }
+        decision = decide(person, service, cleaned["on"], kind)
+        checks = [check_context(request, check, decision) for check in decision.checks]
+        return {"decision": decision, "checks": checks}
     if person or service:
-        return list_for(request, person or service, asked["on"], kind)
+        return list_context(request, person or service, cleaned["on"], kind)
     return {}
 
 
-def list_for(request: HttpRequest, record: Any, on: date, kind: Kind) -> dict[str, Any]:
-    """What the person can track on, or who can track on the service: each with a link to its own answer."""
+def list_context(request: HttpRequest, record: Any, on: date, kind: Kind) -> dict[str, Any]:
+    """List what a person can track on, or who can track on a service.
+
+    Each row links to the decision.
+    """
     verb = "track time" if kind is Kind.TIME else "log expenses"
     found: models.QuerySet[Any]
     if isinstance(record, Person):
-        found = with_budget(trackable_by(own(request, Service), record.pk, on, kind))
+        found = with_budget(trackable_by(visible_rows(request, Service), record.pk, on, kind))
         found = found.order_by("deal__name", "name", "id")
-        title, asked, other = f"What {record} can {verb} on", "person", "service"
+        title, name, other = f"What {record} can {verb} on", "person", "service"
     else:
-        found = who_may_track(own(request, Person), [record.pk], on, kind)
+        found = who_may_track(visible_rows(request, Person), [record.pk], on, kind)
         found = found.order_by("first_name", "last_name", "id")
-        title, asked, other = f"Who can {verb} on {label_of(record)}", "service", "person"
-    kept = {key: request.GET[key] for key in ("on", "kind") if key in request.GET}
+        title, name, other = f"Who can {verb} on {label_of(record)}", "service", "person"
+    params = {key: request.GET[key] for key in ("on", "kind") if key in request.GET}
     rows = [
         {
             "label": label_of(row),
-            "url": f"{reverse('access_check')}?{urlencode({asked: record.pk, other: row.pk, **kept})}",
+            "url": f"{reverse('access_check')}?{urlencode({name: record.pk, other: row.pk, **params})}",
         }
-        for row in found[:MOST_LISTED]
+        for row in found[:MAX_ROWS]
     ]
-    number = len(rows) if len(rows) < MOST_LISTED else found.count()
+    number = len(rows) if len(rows) < MAX_ROWS else found.count()
     return {"list_title": title, "rows": rows, "number": number}
 
 
-def own(request: HttpRequest, model: type[models.Model]) -> Any:
+def visible_rows(request: HttpRequest, model: type[models.Model]) -> Any:
+    """Return the rows that the user sees in the admin."""
     return admin.site.get_model_admin(model).get_queryset(request)
 
 
-def shown(request: HttpRequest, check: CheckResult, decision: Decision) -> dict[str, Any]:
-    """A line of the rule; where it failed, with the link that would mend it, for those who may."""
-    line = {"outcome": check.outcome, "message": check.reason.message}
+def check_context(request: HttpRequest, check: CheckResult, decision: Decision) -> dict[str, Any]:
+    """Return a check for the template.
+
+    A failed one has a link to the page where it can be fixed, if the user has permission.
+    """
+    context = {"outcome": check.outcome, "message": check.reason.message}
     if check.outcome is not Outcome.FAILED:
-        return line
-    if check.reason.code in MISSING:
-        model, text = MISSING[check.reason.code]
+        return context
+    if check.reason.code in MISSING_ASSIGNMENTS:
+        model, text = MISSING_ASSIGNMENTS[check.reason.code]
         if not admin.site.get_model_admin(model).has_add_permission(request):
-            return line
+            return context
         pair = {
             "person": decision.person.pk,
             "project": decision.service.deal.project_id,
@@ -148,17 +158,10 @@ def shown(request: HttpRequest, check: CheckResult, decision: Decision) -> dict[
         }
         fields = {field.name for field in model._meta.concrete_fields}
         query = urlencode({name: pk for name, pk in pair.items() if name in fields})
-        url = f"{page_of(model, 'add')}?{query}"
-        return {**line, "mend": text.format(person=decision.person), "url": url}
-    about = check.reason.record
-    if not admin.site.get_model_admin(type(about)).has_view_permission(request):
-        return line
-    return {
-        **line,
-        "mend": f"Open the {about._meta.verbose_name}",
-        "url": page_of(type(about), "change", about.pk),
-    }
-
-
-def page_of(model: type[models.Model], page: str, *args: Any) -> str:
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+        url = f"{address(model, 'add')}?{query}"
+        return {**context, "fix": text.format(person=decision.person), "url": url}
+    record = check.reason.record
+    if not admin.site.get_model_admin(type(record)).has_view_permission(request):
+        return context
+    fix, url = f"Open the {record._meta.verbose_name}", address(type(record), "change", record.pk)
+    return {**context, "fix": fix, "url": url}

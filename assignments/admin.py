@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.text import smart_split
 
 from assignments import bulk
-from assignments.access_check import may_check
+from assignments.access_check import can_check_access
 from assignments.dashboard import overview
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.spreadsheets import (
@@ -25,7 +25,7 @@ from productive.admin.filters import by_days, by_record
 from productive.admin.forms import label_of
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 
-admin.site.add_page("Assignments", "Access check", "fact_check", "access_check", may_check)  # type: ignore[attr-defined]
+admin.site.add_page("Assignments", "Access check", "fact_check", "access_check", can_check_access)  # type: ignore[attr-defined]
 admin.site.overview = overview  # type: ignore[attr-defined]
 
 
@@ -81,7 +81,7 @@ class ServiceAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
 
     @staticmethod
     def label(assignment: ServiceAssignment) -> str:
-        """With the budget: many have a service of the same name."""
+        """Add the budget: many budgets have a service of the same name."""
         service: Any = assignment.service
         return f"{assignment.person} on {label_of(service) if isinstance(service, Service) else service}"
 

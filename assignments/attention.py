@@ -1,11 +1,9 @@
-"""What operations staff should look at: each question a queryset, for the overview and the lists alike."""
+"""Records that need attention, for the overview and the list filters."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -19,45 +17,49 @@ from productive.accounts.models import Organization, Person
 
 
 def in_use(services: models.QuerySet[Service]) -> models.QuerySet[Service]:
-    """Those on which work may go on: of an open budget of an active project."""
+    """Filter the services of open budgets of active projects."""
     return services.filter(deal__closed_at=None, deal__project__archived_at=None)
 
 
 def services_open_to_all(services: models.QuerySet[Service]) -> models.QuerySet[Service]:
-    """Those in use that were meant for few, and are open to the whole project because nobody is assigned."""
+    """Filter the services in use that are open as they have no assignees."""
     return in_state(in_use(services), {Access.OPEN_NOBODY_ASSIGNED})
 
 
-def services_open_to_nobody(services: models.QuerySet[Service]) -> models.QuerySet[Service]:
-    """Those in use whose restrictions leave nobody active."""
+def services_restricted_to_nobody(services: models.QuerySet[Service]) -> models.QuerySet[Service]:
+    """Filter the services in use whose restrictions leave no active person."""
     return in_state(in_use(services), {Access.RESTRICTED_TO_NOBODY})
 
 
 def types_in_use(types: models.QuerySet[ServiceType]) -> models.QuerySet[ServiceType]:
+    """Filter the service types of services in use."""
     return types.filter(Exists(in_use(Service.objects.filter(service_type=OuterRef("pk")))))
 
 
 def archived_types_in_use(types: models.QuerySet[ServiceType]) -> models.QuerySet[ServiceType]:
-    """Those put away while work of the type still goes on."""
+    """Filter the archived service types of services in use."""
     return types_in_use(types.exclude(archived_at=None))
 
 
-def people_trackable_nowhere(people: models.QuerySet[Person]) -> models.QuerySet[Person]:
-    """Active people who are on an active project, and may neither track time nor log expenses anywhere today.
+def people_who_cannot_track(people: models.QuerySet[Person]) -> models.QuerySet[Person]:
+    """Filter the active people on active projects who can't track today.
 
-    Today is a day of each organization's own, so this asks once for the organizations of the people.
+    They can track neither time nor expenses. Today depends on the organization's time zone, so this takes a
+    query for the organizations.
     """
     projects = ProjectAssignment.objects.filter(person=OuterRef("pk"), project__archived_at=None)
-    nowhere = Q(pk__in=())
-    for today, organizations in todays(people):
-        nowhere |= Q(IsNull(trackable_membership(today), True), organization__in=organizations)
-    return people.filter(nowhere, Exists(projects), archived_at=None)
+    cannot_track = Q(pk__in=())
+    for today, organizations in organizations_by_date(people).items():
+        cannot_track |= Q(IsNull(trackable_membership(today), True), organization__in=organizations)
+    return people.filter(cannot_track, Exists(projects), archived_at=None)
 
 
-def todays(people: models.QuerySet[Person]) -> Iterator[tuple[date, list[Any]]]:
-    """Each day that it is now for one of the people's organizations, with the ids of these: three at most."""
-    days: dict[date, list[Any]] = defaultdict(list)
-    theirs = people.order_by().values("organization")
-    for organization in Organization.objects.filter(pk__in=theirs):
-        days[organization.today()].append(organization.pk)
-    yield from days.items()
+def organizations_by_date(people: models.QuerySet[Person]) -> dict[date, list[int]]:
+    """Return the ids of the people's organizations by their current date.
+
+    There are at most three dates at a time.
+    """
+    found: dict[date, list[int]] = defaultdict(list)
+    for organization in Organization.objects.filter(pk__in=people.order_by().values("organization")):
+        found[organization.today()].append(organization.pk)
+    return found

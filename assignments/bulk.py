@@ -1,11 +1,19 @@
-"""Bulk actions, with their consequences for access."""
+"""The bulk actions of the admin, with their consequences for access."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from assignments import consequences
+from assignments.consequences import (
+    services_of_deals,
+    services_of_people,
+    services_of_project_assignments,
+    services_of_projects,
+    services_of_service_assignments,
+    services_of_service_type_assignments,
+    watch_access,
+)
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal
 from productive.accounts.owned_admin import ARCHIVE, RESTORE
@@ -13,10 +21,10 @@ from productive.admin.bulk.pairs import Pairing, Unpairing
 from productive.admin.bulk.rows import DELETE, Stamp
 from productive.admin.forms import label_of
 
-on_new_service_assignments = consequences.on(consequences.of_service_assignments, assigns=True)
-on_service_assignments = consequences.on(consequences.of_service_assignments)
-on_project_assignments = consequences.on(consequences.of_project_assignments)
-on_service_type_assignments = consequences.on(consequences.of_service_type_assignments)
+watch_new_service_assignments = watch_access(services_of_service_assignments, assigns=True)
+watch_service_assignments = watch_access(services_of_service_assignments)
+watch_project_assignments = watch_access(services_of_project_assignments)
+watch_service_type_assignments = watch_access(services_of_service_type_assignments)
 
 # --- on people ------------------------------------------------------------------------------------
 
@@ -27,7 +35,7 @@ ASSIGN_TO_SERVICES = Pairing(
     selected="person",
     other="service",
     message="Assigned {selected} to {other}",
-    watch=on_new_service_assignments,
+    watch=watch_new_service_assignments,
 )
 ADD_TO_PROJECTS = Pairing(
     name="add_to_projects",
@@ -36,7 +44,7 @@ ADD_TO_PROJECTS = Pairing(
     selected="person",
     other="project",
     message="Added {selected} to {other}",
-    watch=on_project_assignments,
+    watch=watch_project_assignments,
 )
 GIVE_SERVICE_TYPES = Pairing(
     name="give_service_types",
@@ -45,7 +53,7 @@ GIVE_SERVICE_TYPES = Pairing(
     selected="person",
     other="service_type",
     message="Gave {selected} {other}",
-    watch=on_service_type_assignments,
+    watch=watch_service_type_assignments,
 )
 
 # --- on services ----------------------------------------------------------------------------------
@@ -57,7 +65,7 @@ ASSIGN_PEOPLE = Pairing(
     selected="service",
     other="person",
     message="Assigned {other} to {selected}",
-    watch=on_new_service_assignments,
+    watch=watch_new_service_assignments,
 )
 COPY_ASSIGNMENTS = Pairing(
     name="copy_assignments",
@@ -68,16 +76,16 @@ COPY_ASSIGNMENTS = Pairing(
     other="person",
     copies=True,
     message="Assigned {other} to {selected}",
-    watch=on_new_service_assignments,
+    watch=watch_new_service_assignments,
 )
-TAKE_PEOPLE_OFF = Unpairing(
-    name="take_people_off",
-    title="Take people off",
+UNASSIGN_PEOPLE = Unpairing(
+    name="unassign_people",
+    title="Unassign people",
     model=ServiceAssignment,
     selected="service",
     other="person",
-    message="Took {other} off {selected}",
-    watch=on_service_assignments,
+    message="Unassigned {other} from {selected}",
+    watch=watch_service_assignments,
 )
 
 # --- on projects ----------------------------------------------------------------------------------
@@ -89,7 +97,7 @@ ADD_PEOPLE = Pairing(
     selected="project",
     other="person",
     message="Added {other} to {selected}",
-    watch=on_project_assignments,
+    watch=watch_project_assignments,
 )
 COPY_MEMBERS = Pairing(
     name="copy_members",
@@ -100,7 +108,7 @@ COPY_MEMBERS = Pairing(
     other="person",
     copies=True,
     message="Added {other} to {selected}",
-    watch=on_project_assignments,
+    watch=watch_project_assignments,
 )
 REMOVE_PEOPLE = Unpairing(
     name="remove_people",
@@ -108,8 +116,8 @@ REMOVE_PEOPLE = Unpairing(
     model=ProjectAssignment,
     selected="project",
     other="person",
-    message="Took {other} off {selected}",
-    watch=on_project_assignments,
+    message="Removed {other} from {selected}",
+    watch=watch_project_assignments,
 )
 
 # --- on service types -----------------------------------------------------------------------------
@@ -121,53 +129,56 @@ GIVE_TO_PEOPLE = Pairing(
     selected="service_type",
     other="person",
     message="Gave {other} {selected}",
-    watch=on_service_type_assignments,
+    watch=watch_service_type_assignments,
 )
-TAKE_FROM_PEOPLE = Unpairing(
-    name="take_from_people",
-    title="Take from people",
+REMOVE_FROM_PEOPLE = Unpairing(
+    name="remove_from_people",
+    title="Remove from people",
     model=ServiceTypeAssignment,
     selected="service_type",
     other="person",
-    message="Took {selected} from {other}",
-    watch=on_service_type_assignments,
+    message="Removed {selected} from {other}",
+    watch=watch_service_type_assignments,
 )
 
 # --- archive, close, delete -----------------------------------------------------------------------
 
-on_people = consequences.on(consequences.of_people)
-on_projects = consequences.on(consequences.of_projects)
-on_deals = consequences.on(consequences.of_deals)
+watch_people = watch_access(services_of_people)
+watch_projects = watch_access(services_of_projects)
+watch_deals = watch_access(services_of_deals)
 
-ARCHIVE_PEOPLE, RESTORE_PEOPLE = replace(ARCHIVE, watch=on_people), replace(RESTORE, watch=on_people)
-ARCHIVE_PROJECTS, RESTORE_PROJECTS = replace(ARCHIVE, watch=on_projects), replace(RESTORE, watch=on_projects)
-CLOSE_DEALS = Stamp(name="close", title="Close", moment=Deal.moment, watch=on_deals)
+ARCHIVE_PEOPLE, RESTORE_PEOPLE = replace(ARCHIVE, watch=watch_people), replace(RESTORE, watch=watch_people)
+ARCHIVE_PROJECTS, RESTORE_PROJECTS = (
+    replace(ARCHIVE, watch=watch_projects),
+    replace(RESTORE, watch=watch_projects),
+)
+CLOSE_DEALS = Stamp(name="close", title="Close", moment=Deal.moment, watch=watch_deals)
 OPEN_DEALS = Stamp(
-    name="open", method="reopen", title="Open again", moment=Deal.moment, clears=True, watch=on_deals
+    name="open", method="reopen", title="Reopen", moment=Deal.moment, clears=True, watch=watch_deals
 )
 ARCHIVE_SERVICE_TYPES = replace(
     ARCHIVE,
-    note="Services of these types keep them and nobody loses access. No other service can take them.",
+    note="Services of these types keep them, and access doesn't change. No other service can use them.",
 )
-DELETE_PEOPLE = replace(DELETE, watch=on_people)
+DELETE_PEOPLE = replace(DELETE, watch=watch_people)
 
 REMOVE_SERVICE_ASSIGNMENTS = replace(
     DELETE,
     title="Remove",
     line=lambda row: f"{label_of(row.person)} → {label_of(row.service)}",
-    watch=on_service_assignments,
+    watch=watch_service_assignments,
 )
 REMOVE_PROJECT_ASSIGNMENTS = replace(
     DELETE,
     title="Remove",
     line=lambda row: f"{label_of(row.person)} → {label_of(row.project)}",
-    watch=on_project_assignments,
+    watch=watch_project_assignments,
 )
 REMOVE_SERVICE_TYPE_ASSIGNMENTS = replace(
     DELETE,
     title="Remove",
     line=lambda row: f"{label_of(row.person)} → {label_of(row.service_type)}",
-    watch=on_service_type_assignments,
+    watch=watch_service_type_assignments,
 )
 
 # --- the actions of each list ---------------------------------------------------------------------
@@ -182,5 +193,5 @@ ON_PEOPLE: list[Any] = [
 ]
 ON_PROJECTS: list[Any] = [ADD_PEOPLE, COPY_MEMBERS, REMOVE_PEOPLE, ARCHIVE_PROJECTS, RESTORE_PROJECTS]
 ON_DEALS: list[Any] = [CLOSE_DEALS, OPEN_DEALS]
-ON_SERVICES: list[Any] = [ASSIGN_PEOPLE, COPY_ASSIGNMENTS, TAKE_PEOPLE_OFF]
-ON_SERVICE_TYPES: list[Any] = [GIVE_TO_PEOPLE, TAKE_FROM_PEOPLE, ARCHIVE_SERVICE_TYPES, RESTORE]
+ON_SERVICES: list[Any] = [ASSIGN_PEOPLE, COPY_ASSIGNMENTS, UNASSIGN_PEOPLE]
+ON_SERVICE_TYPES: list[Any] = [GIVE_TO_PEOPLE, REMOVE_FROM_PEOPLE, ARCHIVE_SERVICE_TYPES, RESTORE]

@@ -1,4 +1,4 @@
-"""The admin's first page: what needs attention, what was changed, how much there is, where one goes most."""
+"""The admin's index page: what needs attention, counts, changes, actions."""
 
 from __future__ import annotations
 
@@ -12,108 +12,111 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from assignments.access_check import may_check, own, page_of
+from assignments.access_check import can_check_access, visible_rows
 from assignments.attention import (
     archived_types_in_use,
-    people_trackable_nowhere,
+    people_who_cannot_track,
     services_open_to_all,
-    services_open_to_nobody,
+    services_restricted_to_nobody,
 )
 from assignments.models import ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Person
 from productive.admin.changes.change_sets import change_sets, recorded_admins
+from productive.admin.columns import address
 
-# Sets of changes, each one request or command.
-MOST_CHANGES = 10
+MAX_CHANGE_SETS = 10
 
 
 @dataclass(frozen=True)
-class Number:
-    """How many of a list's rows answer a question, and the query that makes the list show exactly these."""
+class Count:
+    """The number of rows in the filtered list of a model.
+
+    `query` is the query string of the list, and `filter_rows` filters its queryset likewise.
+    """
 
     model: type[models.Model]
     title: str
     query: str
-    rows: Callable[[Any], models.QuerySet[Any]]
+    filter_rows: Callable[[Any], models.QuerySet[Any]]
     why: str = ""
 
 
-# What should be nought.
+# These counts should be 0.
 ATTENTION = [
-    Number(
+    Count(
         Service,
         "Services open to their whole project",
         "access=open_nobody_assigned",
         services_open_to_all,
-        "Their budget is restricted by person, but nobody is assigned: everybody on the project may track.",
+        "Their budget is restricted by person, but they have no assignees: the whole project may track.",
     ),
-    Number(
+    Count(
         Service,
-        "Services restricted to nobody",
+        "Services that no one can track on",
         "access=restricted_to_nobody",
-        services_open_to_nobody,
-        "Nobody active is left who may track on them: assign somebody, or lift the restriction.",
+        services_restricted_to_nobody,
+        "The restrictions leave no active person: assign one, or lift the restriction.",
     ),
-    Number(
+    Count(
         ServiceType,
         "Archived service types still in use",
         "archived=yes&in_use=yes",
         archived_types_in_use,
-        "Open budgets still sell them, though no new service can.",
+        "Open budgets have services of these types, but new services cannot use them.",
     ),
-    Number(
+    Count(
         Person,
-        "People on projects who can track nowhere",
+        "People on projects who cannot track anywhere",
         "trackable=nowhere",
-        people_trackable_nowhere,
-        "They are on active projects, but no service there takes their time or expenses today.",
+        people_who_cannot_track,
+        "They are on active projects, but there is no service that they can track on today.",
     ),
-    Number(
+    Count(
         ApiToken,
         "API tokens about to expire",
         "state=expiring",
         lambda tokens: tokens.expiring(timezone.now()),
-        "Integrations that send them stop working within two weeks, unless they get new ones.",
+        "Integrations that use them stop working within two weeks, unless the tokens are replaced.",
     ),
 ]
 COUNTS = [
-    Number(Person, "Active people", "archived=no", lambda people: people.active()),
-    Number(Project, "Active projects", "archived=no", lambda projects: projects.active()),
-    Number(Deal, "Open budgets", "closed=no", lambda deals: deals.open()),
-    Number(Service, "Services", "", lambda services: services),
-    Number(ServiceAssignment, "Service assignments", "", lambda assignments: assignments),
+    Count(Person, "Active people", "archived=no", lambda people: people.active()),
+    Count(Project, "Active projects", "archived=no", lambda projects: projects.active()),
+    Count(Deal, "Open budgets", "closed=no", lambda deals: deals.open()),
+    Count(Service, "Services", "", lambda services: services),
+    Count(ServiceAssignment, "Service assignments", "", lambda assignments: assignments),
 ]
-QUICK = [
+QUICK_ACTIONS = [
     (Person, "Add a person", "person_add"),
-    (ServiceAssignment, "Assign somebody to a service", "assignment_ind"),
-    (ProjectAssignment, "Add somebody to a project", "group_add"),
+    (ServiceAssignment, "Assign a person to a service", "assignment_ind"),
+    (ProjectAssignment, "Add a person to a project", "group_add"),
     (Service, "Add a service", "design_services"),
     (Deal, "Add a budget", "account_balance_wallet"),
 ]
 
 
 def overview(request: HttpRequest) -> dict[str, Any]:
-    """What the first page shows to this user; nothing of what they may not see."""
+    """Return the context of the index page, as far as the user may view it."""
     return {
-        "attention": numbers(request, ATTENTION),
-        "counts": numbers(request, COUNTS),
+        "attention": count_rows(request, ATTENTION),
+        "counts": count_rows(request, COUNTS),
         "quick": quick_actions(request),
         "changes": recent_changes(request),
     }
 
 
-def numbers(request: HttpRequest, asked: list[Number]) -> list[dict[str, Any]]:
+def count_rows(request: HttpRequest, counts: list[Count]) -> list[dict[str, Any]]:
     return [
         {
-            "title": each.title,
-            "why": each.why,
-            "icon": admin_of(each.model).icon,
-            "number": each.rows(own(request, each.model)).count(),
-            "url": f"{page_of(each.model, 'changelist')}?{each.query}".removesuffix("?"),
+            "title": count.title,
+            "why": count.why,
+            "icon": admin_of(count.model).icon,
+            "number": count.filter_rows(visible_rows(request, count.model)).count(),
+            "url": f"{address(count.model, 'changelist')}?{count.query}".removesuffix("?"),
         }
-        for each in asked
-        if admin_of(each.model).has_view_permission(request)
+        for count in counts
+        if admin_of(count.model).has_view_permission(request)
     ]
 
 
@@ -122,17 +125,17 @@ def admin_of(model: type[models.Model]) -> Any:
 
 
 def quick_actions(request: HttpRequest) -> list[dict[str, str]]:
-    check = [{"title": "Check who may track where", "icon": "fact_check", "url": reverse("access_check")}]
+    access_check = [{"title": "Check access", "icon": "fact_check", "url": reverse("access_check")}]
     return [
-        *(check if may_check(request) else []),
+        *(access_check if can_check_access(request) else []),
         *(
-            {"title": title, "icon": icon, "url": page_of(model, "add")}
-            for model, title, icon in QUICK
+            {"title": title, "icon": icon, "url": address(model, "add")}
+            for model, title, icon in QUICK_ACTIONS
             if admin_of(model).has_add_permission(request)
         ),
     ]
 
 
 def recent_changes(request: HttpRequest) -> list[Any]:
-    sets, _ = change_sets(request, lambda _, found: found, recorded_admins(request), most=MOST_CHANGES)
+    sets, _ = change_sets(request, lambda _, found: found, recorded_admins(request), most=MAX_CHANGE_SETS)
     return sets

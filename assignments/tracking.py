@@ -87,7 +87,10 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a person may track on a service, the reasons, and the result of each check in order."""
+    """Whether a person may track on a service, and why.
+
+    `checks` are the results of all checks, in order.
+    """
 
     person: Person
     service: Service
@@ -134,9 +137,9 @@ def decide(person: Person, service: Service, on_date: date, kind: Kind) -> Decis
 
 
 def decide_all(pairs: Sequence[tuple[Person, Service]], on_date: date, kind: Kind) -> Iterator[Decision]:
-    """Yield the decision for each pair, in order, with one query for every PAIRS_PER_QUERY pairs.
+    """Yield the decision for each pair, in order.
 
-    The services must be from `with_budget()`.
+    It takes one query for every PAIRS_PER_QUERY pairs. The services must be from `with_budget()`.
     """
     for start in range(0, len(pairs), PAIRS_PER_QUERY):
         chunk = pairs[start : start + PAIRS_PER_QUERY]
@@ -358,10 +361,11 @@ def trackable_by(
 
 
 def trackable_membership(on_date: date) -> models.Subquery:
-    """Return a subquery for a project assignment that lets a person track anything, or null.
+    """Return a subquery for a membership that lets the person track.
 
-    It belongs to an outer query of active people. It starts with the few projects of each person, which is
-    fast for thousands of people, and selects one id: for EXISTS, PostgreSQL would scan all services.
+    It is the id of a project assignment, or null if the person can't track time or log expenses on any
+    service. The outer query is of active people. The subquery starts with the few projects of each person,
+    which is fast for thousands of people. It isn't EXISTS, for which PostgreSQL would scan all services.
     """
     deal, service = "project__deals__", "project__deals__services"
     assigned = ServiceAssignment.objects.filter(service=OuterRef(service))
@@ -381,7 +385,7 @@ def trackable_membership(on_date: date) -> models.Subquery:
 def who_may_track(
     people: models.QuerySet[Person], services: Collection[int], on_date: date, kind: Kind
 ) -> models.QuerySet[Person]:
-    """Filter the people who may track on at least one of the services, given by id."""
+    """Filter the people who may track on one of the services (ids)."""
     selected = Service.objects.filter(pk__in=services)
     # `trackable_by()` requires membership, too. Members are few, so this saves the database from applying the
     # rule to all people.

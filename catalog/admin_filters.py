@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from assignments.access import Access, access_of, in_state
-from assignments.attention import in_use, services_open_to_all, services_open_to_nobody, types_in_use
+from assignments.attention import in_use, services_open_to_all, services_restricted_to_nobody, types_in_use
 from catalog.models import Deal, Service
 from productive.admin.filters import ChoiceFilter, MomentFilter
 
@@ -54,7 +54,7 @@ class AccessFilter(ChoiceFilter):
             Access.OPEN: in_state(going_on, {Access.OPEN}),
             Access.OPEN_NOBODY_ASSIGNED: services_open_to_all(rows),
             Access.RESTRICTED: in_state(going_on, {Access.RESTRICTED}),
-            Access.RESTRICTED_TO_NOBODY: services_open_to_nobody(rows),
+            Access.RESTRICTED_TO_NOBODY: services_restricted_to_nobody(rows),
             CLOSED: rows.exclude(pk__in=going_on.order_by().values("pk")),
         }
 

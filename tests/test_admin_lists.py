@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from assignments.access import Access
-from assignments.attention import people_trackable_nowhere
+from assignments.attention import people_who_cannot_track
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.tracking import Kind, decide
 from catalog.models import Deal, Project, Service, ServiceType
@@ -398,7 +398,7 @@ def test_people_who_can_track_nowhere_are_those_whom_every_service_refuses() -> 
         and not any(decide(person, service, today, kind).allowed for service in services for kind in Kind)
     }
     assert 3 < len(stuck) < Person.objects.count()
-    assert set(people_trackable_nowhere(Person.objects.all()).values_list("pk", flat=True)) == stuck
+    assert set(people_who_cannot_track(Person.objects.all()).values_list("pk", flat=True)) == stuck
     assert listed(superuser(), Person, "?trackable=nowhere") == stuck
 
 
@@ -413,9 +413,9 @@ def test_today_is_each_organizations_own_where_nobody_can_track(django_assert_nu
         people.append(member.person)
     # The organizations, the people.
     with django_assert_num_queries(2):
-        assert list(people_trackable_nowhere(Person.objects.all())) == []
+        assert list(people_who_cannot_track(Person.objects.all())) == []
     Deal.objects.filter(organization=people[0].organization).update(date=today, end_date=today)
-    assert list(people_trackable_nowhere(Person.objects.all())) == [people[0]]
+    assert list(people_who_cannot_track(Person.objects.all())) == [people[0]]
 
 
 # --- Cost -----------------------------------------------------------------------------------------

@@ -187,12 +187,12 @@ def test_members_of_another_project_are_copied(agency: Agency) -> None:
     ("action", "mine", "theirs", "removed", "skipped", "done"),
     [
         (
-            "take_people_off",
+            "unassign_people",
             "qa",
             ["ana", "bo"],
             "Ana Z → QA · Budget",
             "Bo Z → QA · Budget",
-            "Took 1 person off 1 service: 1 service assignment removed.",
+            "Unassigned 1 person from 1 service: 1 service assignment removed.",
         ),
         (
             "remove_people",
@@ -200,15 +200,15 @@ def test_members_of_another_project_are_copied(agency: Agency) -> None:
             ["ana", "bo"],
             "Ana Z → Portal",
             "Bo Z → Portal",
-            "Took 1 person off 1 project: 1 project assignment removed.",
+            "Removed 1 person from 1 project: 1 project assignment removed.",
         ),
         (
-            "take_from_people",
+            "remove_from_people",
             "testing",
             ["ana", "bo"],
             "Ana Z → Testing",
             "Bo Z → Testing",
-            "Took 1 service type from 1 person: 1 service type assignment removed.",
+            "Removed 1 service type from 1 person: 1 service type assignment removed.",
         ),
     ],
 )
@@ -398,7 +398,7 @@ def test_consequences_agree_with_the_rule_for_every_pair(agency: Agency) -> None
 def test_consequences_for_very_many_services_are_not_computed(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assignments.consequences.MOST_SERVICES", 1)
+    monkeypatch.setattr("assignments.consequences.MAX_SERVICES", 1)
     page = preview(agency.staff(), "close", [agency.deal])
     [sentence] = consequences(page)[0]
     assert sentence.endswith("too many to show who gains or loses access. Select fewer to see it.")
@@ -561,9 +561,9 @@ def actions_of(client: Any, model: type[Model]) -> list[str]:
                 "delete_selected",
             ],
         ),
-        (Service, ["assign_people", "copy_assignments", "take_people_off", "delete_selected"]),
+        (Service, ["assign_people", "copy_assignments", "unassign_people", "delete_selected"]),
         (Project, ["add_people", "copy_members", "remove_people", "archive", "restore", "delete_selected"]),
-        (ServiceType, ["give_to_people", "take_from_people", "archive", "restore", "delete_selected"]),
+        (ServiceType, ["give_to_people", "remove_from_people", "archive", "restore", "delete_selected"]),
         (Deal, ["close", "open", "delete_selected"]),
         (ApiToken, ["revoke", "delete_selected"]),
         (ServiceAssignment, ["delete_selected"]),
@@ -733,7 +733,7 @@ def test_every_change_is_recorded_with_the_user_in_one_change_set(agency: Agency
         ("+", "admin", int(client.session["_auth_user_id"]))
     }
     assert len({one.change_set for one in records}) == 1
-    apply(client, preview(client, "take_people_off", [agency.qa], [agency.ana]))
+    apply(client, preview(client, "unassign_people", [agency.qa], [agency.ana]))
     assert [one.history_type for one in ServiceAssignment.history.order_by("-pk")[:1]] == ["-"]  # type: ignore[attr-defined]
 
 

@@ -92,9 +92,9 @@ def trouble(organization: Organization) -> None:
 
 NEEDED = {
     "Services open to their whole project": 1,
-    "Services restricted to nobody": 2,
+    "Services that no one can track on": 2,
     "Archived service types still in use": 3,
-    "People on projects who can track nowhere": 2,
+    "People on projects who cannot track anywhere": 2,
     "API tokens about to expire": 1,
 }
 
@@ -125,7 +125,7 @@ def test_lists_show_the_very_records_that_were_counted(organization: Organizatio
     for asked, one in zip(ATTENTION, client.get(INDEX).context["attention"], strict=True):
         listed = client.get(one["url"]).context["cl"].result_list
         mine = asked.model._default_manager.filter(organization=organization)
-        assert {row.pk for row in listed} == {row.pk for row in asked.rows(mine)}
+        assert {row.pk for row in listed} == {row.pk for row in asked.filter_rows(mine)}
 
 
 def test_nothing_to_do_is_said_calmly(organization: Organization) -> None:
@@ -146,7 +146,7 @@ def test_staff_see_only_what_they_may_view(organization: Organization) -> None:
     trouble(organization)
     client = staff(organization, "view_person", "add_person")
     page = client.get(INDEX)
-    assert numbers(client, "attention") == {"People on projects who can track nowhere": 2}
+    assert numbers(client, "attention") == {"People on projects who cannot track anywhere": 2}
     assert list(numbers(client, "counts")) == ["Active people"]
     assert [action["title"] for action in page.context["quick"]] == ["Add a person"]
     assert {entry.kind for change in page.context["changes"] for entry in change.entries} == {"person"}
@@ -210,16 +210,16 @@ def test_more_records_cost_no_more_queries(
 
 
 def test_numbers_ask_one_query_each(organization: Organization, django_assert_num_queries: Any) -> None:
-    """All but the people who can track nowhere, which asks for the day of each organization before."""
+    """All but the people who can't track anywhere: these take a query for the organizations before."""
     from assignments import dashboard
 
     request = staff(organization).get(INDEX).wsgi_request
     request.state.organizations = [organization]
     request.user.get_all_permissions()
     with django_assert_num_queries(len(ATTENTION) + 1):
-        dashboard.numbers(request, ATTENTION)
+        dashboard.count_rows(request, ATTENTION)
     with django_assert_num_queries(len(COUNTS)):
-        dashboard.numbers(request, COUNTS)
+        dashboard.count_rows(request, COUNTS)
 
 
 # --- What is around every page ---------------------------------------------------------------------

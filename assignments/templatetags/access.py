@@ -1,4 +1,4 @@
-"""Template tags that show access on the admin pages of people and services.
+"""Template tags for the admin pages of people and services.
 
 The imports of `access_check` are inside the functions: it imports the theme, which renders a widget while it
 is imported, and Django then imports all template tags.
@@ -20,17 +20,17 @@ register = template.Library()
 @register.inclusion_tag("admin/access_list.html", takes_context=True)
 def access_list(context: Any, record: Any) -> dict[str, Any]:
     """List what a person can track on today, or who can track on a service."""
-    from assignments.access_check import list_for, may_check
+    from assignments.access_check import can_check_access, list_context
 
     request = context["request"]
-    if not may_check(request):
+    if not can_check_access(request):
         return {}
-    return list_for(request, record, record.organization.today(), Kind.TIME)
+    return list_context(request, record, record.organization.today(), Kind.TIME)
 
 
 @register.simple_tag(takes_context=True)
-def access_url(context: Any, **asked: int) -> str:
+def access_url(context: Any, **params: int) -> str:
     """Return the URL of the Access check, or "" without permission."""
-    from assignments.access_check import may_check
+    from assignments.access_check import can_check_access
 
-    return f"{reverse('access_check')}?{urlencode(asked)}" if may_check(context["request"]) else ""
+    return f"{reverse('access_check')}?{urlencode(params)}" if can_check_access(context["request"]) else ""

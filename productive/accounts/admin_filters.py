@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from assignments.attention import people_trackable_nowhere
+from assignments.attention import people_who_cannot_track
 from productive.accounts.models import ApiTokenQuerySet
 from productive.admin.filters import ChoiceFilter
 
@@ -16,10 +16,10 @@ class TrackableFilter(ChoiceFilter):
     title, parameter_name = "can track", "trackable"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("nowhere", "On a project, but can track nowhere")]
+        return [("nowhere", "On a project, but can't track anywhere")]
 
     def conditions(self, rows: Any) -> dict[str, Any]:
-        return {"nowhere": people_trackable_nowhere(rows)}
+        return {"nowhere": people_who_cannot_track(rows)}
 
 
 class TokenStateFilter(ChoiceFilter):

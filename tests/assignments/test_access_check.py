@@ -61,9 +61,9 @@ def test_page_answers_in_one_sentence_and_links_to_what_would_mend_it(ana: Perso
     assert sentence.replace("'", "&#x27;") in page.content.decode()
     checks = page.context["checks"]
     assert [check["outcome"] for check in checks] == ["passed"] * 5 + ["failed"] + ["skipped"] * 2
-    mend = checks[5]
-    assert mend["mend"] == "Add Ana Horvat to the project"
-    form = client.get(mend["url"]).context["adminform"].form
+    fix = checks[5]
+    assert fix["fix"] == "Add Ana Horvat to the project"
+    form = client.get(fix["url"]).context["adminform"].form
     asked = {name: form[name].value() for name in ("organization", "person", "project")}
     assert asked == {
         "organization": str(ana.organization_id),
@@ -84,7 +84,7 @@ def test_every_refusal_has_a_link_that_opens(ana: Person, service: Service) -> N
     service.deal.close()
     checks = client.get(PAGE, {"person": ana.pk, "service": service.pk, "on": ON}).context["checks"]
     assert [check["outcome"] for check in checks] == ["failed"] * 8
-    assert [check["mend"] for check in checks] == [
+    assert [check["fix"] for check in checks] == [
         "Open the person",
         "Open the project",
         "Open the budget",
@@ -155,7 +155,7 @@ def test_staff_who_see_people_alone_are_told_nothing_of_services(ana: Person, se
     ServiceAssignmentFactory(organization=ana.organization, service=service)
     Deal.objects.update(person_restricted_tracking=True)
     checks = client.get(PAGE, {"person": ana.pk, "service": service.pk}).context["checks"]
-    failed = [(check["message"], check.get("mend")) for check in checks if check["outcome"] == "failed"]
+    failed = [(check["message"], check.get("fix")) for check in checks if check["outcome"] == "failed"]
     assert failed == [
         ("Ana Horvat is archived", "Open the person"),
         ("Ana Horvat is not the one person assigned to Design on Acme 2026", None),
@@ -177,7 +177,9 @@ def test_staff_check_their_own_organization_only(
 
 def test_records_of_two_organizations_are_not_compared(ana: Person) -> None:
     page = superuser().get(PAGE, {"person": ana.pk, "service": ServiceFactory().pk})
-    assert page.context["form"].non_field_errors() == ["They belong to different organizations."]
+    assert page.context["form"].non_field_errors() == [
+        "The person and the service belong to different organizations."
+    ]
 
 
 @pytest.mark.parametrize("value", ["x", "0", "-1", "1_0", "\uff19", "9" * 19, "9" * 30, "\x00"])
