@@ -1,4 +1,4 @@
-"""Inlines with assignments, for the admins of all apps."""
+"""Inlines of assignments, budgets and services, for the admins of all apps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from productive.admin.inlines import MOST_FIELDS, LineForm, LineInline, PairInli
 BY_NAME: list[Any] = ["person__first_name", "person__last_name", "id"]
 
 
-def standing(record: Archivable | None) -> str:
+def status_label(record: Archivable | None) -> str:
+    """Return "Active", "Archived", or "" without a record."""
     if record is None:
         return ""
     return str(record.moment.word(record)).capitalize()
@@ -39,7 +40,7 @@ class PersonLine(PairInline):
         return super().get_queryset(request).select_related("person")
 
     def status(self, line: Any) -> str:
-        return standing(line.person if line.person_id else None)
+        return status_label(line.person if line.person_id else None)
 
 
 class AssigneesOfService(PersonLine):
@@ -71,7 +72,7 @@ class ProjectsOfPerson(PairInline):
         return super().get_queryset(request).select_related("project")
 
     def status(self, line: ProjectAssignment) -> str:
-        return standing(line.project if line.project_id else None)
+        return status_label(line.project if line.project_id else None)
 
 
 class ServicesOfPerson(PairInline):
@@ -107,7 +108,7 @@ class ServiceTypesOfPerson(PairInline):
         return super().get_queryset(request).select_related("service_type")
 
     def status(self, line: ServiceTypeAssignment) -> str:
-        return standing(line.service_type if line.service_type_id else None)
+        return status_label(line.service_type if line.service_type_id else None)
 
 
 class BudgetsOfProject(LineInline):
@@ -150,7 +151,7 @@ class ServiceLineForm(LineForm):
         super().__init__(*args, **kwargs)
         self.fields["shown"].has_changed = lambda initial, data: False  # type: ignore[method-assign]
         if self.instance.pk is not None:
-            people = [one.person for one in self.instance.service_assignments.all()]
+            people = [assignment.person for assignment in self.instance.service_assignments.all()]
             self.initial["assignees"] = [str(person.pk) for person in people]
             self.initial["shown"] = ",".join(str(person.pk) for person in people)
             know(self.fields["assignees"], people)
@@ -165,19 +166,19 @@ class ServiceLineForm(LineForm):
         return cleaned
 
     def compare_assignees(self) -> None:
-        """Compare the people with those that the page showed.
+        """Set `added` and `removed`, compared with the people that the page showed.
 
-        Errors of the model are added to the field.
+        Add the errors of their assignments to the field.
         """
-        wanted = {person.pk: person for person in self.cleaned_data.get("assignees", ())}
+        selected = {person.pk: person for person in self.cleaned_data.get("assignees", ())}
         shown = {int(pk) for pk in self.cleaned_data.get("shown", "").split(",") if is_id(pk)}
-        self.added = [person for pk, person in wanted.items() if pk not in shown]
-        self.removed = shown - wanted.keys()
+        self.added = [person for pk, person in selected.items() if pk not in shown]
+        self.removed = shown - selected.keys()
         for person in self.added:
             try:
                 self.assignment_of(person).validate_constraints()
             except ValidationError as error:
-                self.add_error("assignees", [f"{person}: {said}" for said in error.messages])
+                self.add_error("assignees", [f"{person}: {message}" for message in error.messages])
 
     def assignment_of(self, person: Person) -> ServiceAssignment:
         organization = self.instance.organization_id
@@ -208,19 +209,17 @@ class ServicesOfBudget(LineInline):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
-        assignments = admin.site.get_model_admin(ServiceAssignment)
-        sees = assignments.has_view_permission(request)
-        if not sees:
+        if not admin.site.get_model_admin(ServiceAssignment).has_view_permission(request):
             return [*fields]
-        # The assignees come early: most users open the page for them.
+        # Users open the page mostly for the assignees, so these come early.
         return [*fields[:2], "assignees", *fields[2:], "shown"]
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
-        own = admin.site.get_model_admin(Person).get_queryset(request)
+        people = admin.site.get_model_admin(Person).get_queryset(request)
         assignments = admin.site.get_model_admin(ServiceAssignment)
-        field = formset.form.base_fields["assignees"] = assignees_field(own)
-        # The widest columns for the longest values.
+        field = formset.form.base_fields["assignees"] = assignees_field(people)
+        # These columns have the longest values.
         field.widget.attrs["style"] = "min-width: 18rem"
         if "name" in formset.form.base_fields:
             formset.form.base_fields["name"].widget.attrs["style"] = "min-width: 12rem"

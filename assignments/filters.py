@@ -9,7 +9,7 @@ from productive.jsonapi.filters import FilterSet, IdFilter, OperationFilter, Que
 
 
 class PairFilter(IdFilter):
-    """Ids of people or services to pair; at least one side is required."""
+    """People or services of the pairs; at least one of both is required."""
 
     can_be_negated = False
 

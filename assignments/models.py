@@ -1,4 +1,4 @@
-"""Who may work on what: the pairs of a person and a service, a project or a service type."""
+"""Assignments of people to services, projects and service types."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from productive.database.validators import validate_portable_json
 
 
 class ServiceAssignment(OrganizationOwned):
-    """A person may track on a service whose budget is restricted by person."""
+    """An assignment of a person to a service.
+
+    If the budget is restricted by person, only assigned people may track on the service.
+    """
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="service_assignments")
-    # No index of its own: the unique pair begins with it. Likewise for the two models below.
+    # The index of the unique constraint starts with this column. Likewise in the two models below.
     service = models.ForeignKey(Service, models.CASCADE, related_name="service_assignments", db_index=False)
 
     objects = OrganizationOwnedQuerySet["ServiceAssignment"].as_manager()
@@ -47,7 +50,10 @@ class ServiceAssignmentRowCount(RowCount):
 
 
 class ServiceTypeAssignment(OrganizationOwned):
-    """A person does work of a service type, and may track on it where a budget is restricted by type."""
+    """An assignment of a person to a service type.
+
+    If a budget is restricted by service type, only these people may track on its services of the type.
+    """
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="service_type_assignments")
     service_type = models.ForeignKey(
@@ -93,14 +99,14 @@ class Filter(OrganizationOwned):
 
 
 def soft_reference() -> models.PositiveBigIntegerField:
-    """The id of something that need not be a row here: predefined views have ids of their own."""
+    """Return a field for an id that need not exist, such as that of a predefined view."""
     return models.PositiveBigIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
 
 
 def saved_filter(id_field: str) -> models.ForeignObject:
-    """The organization's own filter that `id_field` names, if there is one.
+    """Return a relation to the saved filter with the id in `id_field`, if it exists.
 
-    Joined by organization and id together, so another organization's filter never shows.
+    It joins by organization and id, so it never finds a filter of another organization.
     """
     return models.ForeignObject(
         Filter,
@@ -114,7 +120,7 @@ def saved_filter(id_field: str) -> models.ForeignObject:
 
 
 class ProjectAssignment(OrganizationOwned):
-    """A person is a member of a project, with the views of it that they prefer."""
+    """A membership of a person in a project, with preferred views."""
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="project_assignments")
     project = models.ForeignKey(Project, models.CASCADE, related_name="project_assignments", db_index=False)
@@ -153,7 +159,7 @@ class ProjectAssignment(OrganizationOwned):
         return f"{self.person} on {self.project}"
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
-        """All fields but the joins to saved filters: cleaning one would set the columns that it joins by."""
+        """Exclude the relations to saved filters: cleaning one would set its columns."""
         joins = {field.name for field in self._meta.fields if not field.concrete}
         super().clean_fields({*(exclude or ()), *joins})
 
@@ -163,7 +169,7 @@ class ProjectAssignmentRowCount(RowCount):
 
 
 class TrackingDecision(models.Model):
-    """What the tracking rule says of a person and a service: computed for every answer, kept in no table."""
+    """A decision of the tracking rule for the API, which isn't stored."""
 
     id = models.CharField(primary_key=True, max_length=64)
     allowed = models.BooleanField()

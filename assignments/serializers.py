@@ -46,7 +46,7 @@ class ProjectAssignmentSerializer(ModelSerializer):
         about = {
             "default_filter_id": ("The saved view that the project opens with; also `favorite_filter`", None),
             "tasks_layout_id": ("The layout of the project's tasks", None),
-            "preferences": ("Whatever else the person prefers, in a form of the client's own", {"zoom": 2}),
+            "preferences": ("Other preferences of the person, in a format of the client", {"zoom": 2}),
             "budgets_filter_id": ("The saved view of budgets; also `budgets_favorite_filter`", None),
             "deals_filter_id": ("The saved view of deals; also `deals_favorite_filter`", None),
             "invoices_filter_id": ("The saved view of invoices; also `invoices_favorite_filter`", None),
@@ -60,8 +60,8 @@ class FilterSerializer(ModelSerializer):
         model = Filter
         fields = ["name", "params", "created_at", "organization"]
         about = {
-            "name": ("What the saved view is called", "Open budgets"),
-            "params": ("What it shows, in a form of the client's own", {"filter": {"budget_status": "1"}}),
+            "name": ("The name of the saved view", "Open budgets"),
+            "params": ("What it shows, in a format of the client", {"filter": {"budget_status": "1"}}),
         }
 
 
@@ -70,11 +70,11 @@ class TrackingDecisionSerializer(ModelSerializer):
         model = TrackingDecision
         fields = ["allowed", "kind", "on", "reasons", "person", "service"]
         about = {
-            "allowed": ("Whether the person may", True),
-            "kind": ("Of what: time or expenses", Kind.TIME),
-            "on": ("The day that is asked about", "2026-11-23"),
+            "allowed": ("Whether the person may track on the service", True),
+            "kind": ("What the person tracks: time or expenses", Kind.TIME),
+            "on": ("The day", "2026-11-23"),
             "reasons": (
-                "Why, or why not: all that forbids it, or what allows it",
+                "Why it is allowed, or all reasons why not",
                 [{"code": "assigned", "message": "the person is assigned to the service"}],
             ),
         }

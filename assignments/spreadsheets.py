@@ -1,4 +1,4 @@
-"""The three kinds of assignments as tables."""
+"""Spreadsheet tables of assignments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from productive.admin.spreadsheets.tables import BATCH, Table
 
 
 class AssignmentTable(Table):
-    """A table whose rows are identified by person and target."""
+    """A table whose rows are identified by their person and target."""
 
     person = Reference("person", "Person", People)
     target: ClassVar[Reference]
@@ -44,7 +44,7 @@ class ServiceAssignmentTable(AssignmentTable):
     model = ServiceAssignment
     key_help = (
         "A person is written as an e-mail address, a service as “Project / Budget / Service”, "
-        "with \\/ for a slash within a name. Either can be written by its ID, as #12."
+        "with \\/ for a slash in a name. Either can be written by its ID, as #12."
     )
     target = Reference("service", "Service", Services)
     columns = [Identifier(), Owner(), AssignmentTable.person, target]
@@ -54,11 +54,11 @@ class ProjectAssignmentTable(AssignmentTable):
     model = ProjectAssignment
     key_help = (
         "A person is written as an e-mail address, a project by its name or number. "
-        "Either can be written by its ID, as #12."
+        "Either can be written as its ID, such as #12."
     )
     target = Reference("project", "Project", Projects)
     columns = [Identifier(), Owner(), AssignmentTable.person, target, YesNo("watched", "Watched")]
-    # How the person has set up the views of the project.
+    # The preferred views of the person.
     left_out = {
         "created_at",
         "preferences",
@@ -75,7 +75,7 @@ class ServiceTypeAssignmentTable(AssignmentTable):
     model = ServiceTypeAssignment
     key_help = (
         "A person is written as an e-mail address, a service type by its name. "
-        "Either can be written by its ID, as #12."
+        "Either can be written as its ID, such as #12."
     )
     target = Reference("service_type", "Service type", ServiceTypes)
     columns = [Identifier(), Owner(), AssignmentTable.person, target]

@@ -246,7 +246,7 @@ def test_command_says_what_it_did_not_find(ana: Person, service: Service) -> Non
         (("--person", "ana@example.com", "--service", str(10**30)), f"There is no service {10**30}."),
         (
             ("--person", "ivo@example.com", "--service", str(service.pk)),
-            f"Nobody of {ana.organization} has the e-mail address ivo@example.com.",
+            f"No person of {ana.organization} has the e-mail address ivo@example.com.",
         ),
     ):
         with pytest.raises(CommandError) as caught:

@@ -1,4 +1,4 @@
-"""The tracking rule at the command line: may this person, and why not."""
+"""Explain whether a person may track on a service."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from productive.accounts.models import Person
 
 
 def day(text: str) -> date:
+    # argparse shows the name of this function in its error: "invalid day value".
     return date.fromisoformat(text)
 
 
 class Command(BaseCommand):
-    help = "Say whether a person may track on a service, and every line of the rule that decides it."
+    help = "Print whether a person may track on a service, and the result of each check."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--person", required=True, metavar="EMAIL")
         parser.add_argument("--service", type=int, required=True, metavar="ID")
-        parser.add_argument("--on", type=day, metavar="DATE", help="YYYY-MM-DD; today unless given")
+        parser.add_argument("--on", type=day, metavar="DATE", help="YYYY-MM-DD; by default today")
         parser.add_argument("--kind", choices=[*Kind], default=Kind.TIME)
 
     def handle(self, *, person: str, service: int, on: date | None, kind: str, **options: Any) -> None:
-        judged = with_budget(Service.objects.filter(pk=service)).select_related("organization").first()
-        if judged is None:
-            raise CommandError(f"There is no service {service}.")
-        owner = judged.organization
-        found = Person.objects.owned_by(owner).filter(email__iexact=person).first()
+        found = with_budget(Service.objects.filter(pk=service)).select_related("organization").first()
         if found is None:
-            raise CommandError(f"Nobody of {owner} has the e-mail address {person}.")
-        decision = decide(found, judged, on or owner.today(), Kind(kind))
+            raise CommandError(f"There is no service {service}.")
+        owner = found.organization
+        tracker = Person.objects.owned_by(owner).filter(email__iexact=person).first()
+        if tracker is None:
+            raise CommandError(f"No person of {owner} has the e-mail address {person}.")
+        decision = decide(tracker, found, on or owner.today(), Kind(kind))
         style = self.style.SUCCESS if decision.allowed else self.style.ERROR
         self.stdout.write(style(str(decision)))
         for check in decision.checks:
