@@ -11,12 +11,12 @@ from assignments import admin_inlines, bulk
 from assignments.attention import in_use
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.admin_filters import (
-    ACCESS_COLOURS,
-    AccessFilter,
+    ACCESS_COLORS,
+    AccessListFilter,
     ClosedFilter,
     ServiceInUseFilter,
     TypeInUseFilter,
-    give_access,
+    set_access,
 )
 from catalog.models import Deal, Project, Service, ServiceType
 from catalog.spreadsheets import ProjectTable, ServiceTypeTable
@@ -136,7 +136,7 @@ class ServiceAdmin(OrganizationOwnedAdmin):
         CountColumn("assignees", ServiceAssignment.service),
     ]
     list_filter = [
-        AccessFilter,
+        AccessListFilter,
         ServiceInUseFilter,
         by_record(ServiceAssignment.person, "service_assignments__person"),
         by_record(Deal.project, "deal__project"),
@@ -160,21 +160,21 @@ class ServiceAdmin(OrganizationOwnedAdmin):
     inlines = [admin_inlines.AssigneesOfService]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Select what the label and the list show.
+        """Select the related records that the list and `label()` show.
 
-        `list_select_related` has no effect on a queryset that selects already.
+        `list_select_related` has no effect on a queryset with `select_related()`.
         """
         rows = super().get_queryset(request)
         return rows.select_related("deal__project", "service_type", "organization")
 
     @staticmethod
     def label(service: Service) -> str:
-        """Name the budget, too: many budgets have a service of the same name."""
+        """Add the budget: many budgets have a service of the same name."""
         return f"{service} · {service.deal}"
 
     def complete(self, rows: list[Service]) -> None:
-        give_access(rows)
+        set_access(rows)
 
-    @display(description="Open to", label=ACCESS_COLOURS)
+    @display(description="Open to", label=ACCESS_COLORS)
     def access(self, service: Service) -> str:
         return service.access  # type: ignore[attr-defined]

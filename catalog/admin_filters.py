@@ -1,4 +1,4 @@
-"""Filters beside the lists of the catalogue."""
+"""List filters of the catalog's admin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog.models import Deal, Service
 from productive.admin.filters import ChoiceFilter, MomentFilter
 
 CLOSED = "closed"
-# To whom a service is open: label and color of the theme.
+# State → label and color of the theme.
 ACCESS: dict[str, tuple[str, str]] = {
     Access.OPEN: ("Everybody on the project", "success"),
     Access.OPEN_NOBODY_ASSIGNED: ("Everybody, as nobody is assigned", "warning"),
@@ -20,15 +20,15 @@ ACCESS: dict[str, tuple[str, str]] = {
     Access.RESTRICTED_TO_NOBODY: ("Nobody", "danger"),
     CLOSED: ("Closed", "default"),
 }
-ACCESS_COLOURS = dict(ACCESS.values())
+ACCESS_COLORS = dict(ACCESS.values())
 
 
-def give_access(services: list[Service]) -> None:
+def set_access(services: list[Service]) -> None:
     """Set `access`, a label, on each service, with one query."""
     states = access_of([service.pk for service in services])
     for service in services:
-        going_on = service.deal.closed_at is None and service.deal.project.archived_at is None
-        state = states[service.pk]["access"] if going_on and service.pk in states else CLOSED
+        is_in_use = service.deal.closed_at is None and service.deal.project.archived_at is None
+        state = states[service.pk]["access"] if is_in_use and service.pk in states else CLOSED
         service.access = ACCESS[state][0]  # type: ignore[attr-defined]
 
 
@@ -37,25 +37,22 @@ class ClosedFilter(MomentFilter):
     title = parameter_name = moment.done
 
 
-class AccessFilter(ChoiceFilter):
-    """Filter by the label in the list.
-
-    A service that isn't in use is closed, whoever is assigned.
-    """
+class AccessListFilter(ChoiceFilter):
+    """Filter by the label in the list. A service that isn't in use is closed."""
 
     title, parameter_name = "open to", "access"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(state), words) for state, (words, _) in ACCESS.items()]
+        return [(str(state), label) for state, (label, _) in ACCESS.items()]
 
     def conditions(self, rows: Any) -> dict[str, Any]:
-        going_on = in_use(rows)
+        used = in_use(rows)
         return {
-            Access.OPEN: in_state(going_on, {Access.OPEN}),
+            Access.OPEN: in_state(used, {Access.OPEN}),
             Access.OPEN_NOBODY_ASSIGNED: services_open_to_all(rows),
-            Access.RESTRICTED: in_state(going_on, {Access.RESTRICTED}),
+            Access.RESTRICTED: in_state(used, {Access.RESTRICTED}),
             Access.RESTRICTED_TO_NOBODY: services_restricted_to_nobody(rows),
-            CLOSED: rows.exclude(pk__in=going_on.order_by().values("pk")),
+            CLOSED: rows.exclude(pk__in=used.order_by().values("pk")),
         }
 
 

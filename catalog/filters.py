@@ -33,7 +33,7 @@ class DealFilterSet(FilterSet):
     name = TextFilter()
     query = QueryFilter("name")
     budget_status = MomentFilter(Deal.moment)
-    # The wire numbers deals 1 and budgets 2; a deal that is no budget is never kept.
+    # 1 is a deal, which never exists, and 2 is a budget.
     type = ChoiceFilter({"1": ("deal", Q(budget=False)), "2": ("budget", Q(budget=True))})
 
 

@@ -1,4 +1,4 @@
-"""What is offered and sold: service types, and the services of each budget that are of these types."""
+"""The service catalog: service types, projects, budgets and services."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ServiceType(Archivable):
 
 
 class Project(Archivable):
-    """What the company does for a client; its budgets say what is sold."""
+    """Work for a client. Its budgets have the services that are sold."""
 
     name = models.CharField(max_length=255)
     project_number = models.CharField(max_length=50, null=True, blank=True)
@@ -81,9 +81,9 @@ class DealQuerySet(OrganizationOwnedQuerySet["Deal"]):
 
 
 class Deal(OrganizationOwned):
-    """A budget: the services that are sold on a project, for a span of days.
+    """A budget: services that are sold on a project, from its start to its end date.
 
-    The two restrictions decide who may track on its services; `assignments.tracking` reads them.
+    `assignments.tracking` applies its restrictions of who may track.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="deals")
@@ -143,7 +143,7 @@ class Deal(OrganizationOwned):
 
 
 class Service(OrganizationOwned):
-    """One line of a budget: work of one type, on which people track time and expenses."""
+    """A line of a budget, on which people track time and log expenses."""
 
     deal = models.ForeignKey(Deal, models.CASCADE, related_name="services", verbose_name="budget")
     service_type = models.ForeignKey(ServiceType, models.RESTRICT, related_name="services")
@@ -168,35 +168,36 @@ class Service(OrganizationOwned):
         return self.name
 
     def clean(self) -> None:
-        """An archived service type stays with the services that have it; no other may take it."""
+        """Reject an archived service type, unless the service has it already."""
         if self.service_type_id is None or self.service_type.archived_at is None:
             return
-        if not self.has_service_type_already():
+        if not self.has_saved_service_type():
             raise ValidationError({"service_type": "is archived"})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Nobody archives the type between a look at it and the end of the transaction that takes it.
+        """Lock the service type, so that it isn't archived before the service is saved.
 
-        Raise IntegrityError where somebody did so before: asked again, `clean` knows. One query, unless
-        `update_fields` leaves the type as it is.
+        Raise IntegrityError if it has been archived since `clean()`, which then rejects it. This takes one
+        query, unless `update_fields` leaves out the service type.
         """
-        written = kwargs.get("update_fields")
+        fields = kwargs.get("update_fields")
         with transaction.atomic(router.db_for_write(Service), savepoint=False):
-            if written is None or not {"service_type", "service_type_id"}.isdisjoint(written):
-                self.hold_service_type()
+            if fields is None or not {"service_type", "service_type_id"}.isdisjoint(fields):
+                self.lock_service_type()
             super().save(*args, **kwargs)
 
-    def hold_service_type(self) -> None:
+    def lock_service_type(self) -> None:
         connection = transaction.get_connection(router.db_for_write(Service))
-        # Shared, which Django has no word for: those who take the same type don't wait for each other.
-        # On SQLite the transaction itself keeps all others from writing.
+        # A shared lock, which Django doesn't support: services of the same type don't wait for each other.
+        # SQLite needs none, because it has one writing transaction at a time.
         lock = " FOR SHARE" if connection.features.has_select_for_update else ""
-        question = f"SELECT archived_at FROM catalog_servicetype WHERE id = %s{lock}"  # noqa: S608
+        sql = f"SELECT archived_at FROM catalog_servicetype WHERE id = %s{lock}"  # noqa: S608
         with connection.cursor() as cursor:
-            cursor.execute(question, [self.service_type_id])
-            found = cursor.fetchone()
-        if found is not None and found[0] is not None and not self.has_service_type_already():
+            cursor.execute(sql, [self.service_type_id])
+            row = cursor.fetchone()
+        if row is not None and row[0] is not None and not self.has_saved_service_type():
             raise IntegrityError("The service type has been archived")
 
-    def has_service_type_already(self) -> bool:
+    def has_saved_service_type(self) -> bool:
+        """Return whether the saved service has this service type."""
         return Service.objects.filter(pk=self.pk, service_type=self.service_type_id).exists()

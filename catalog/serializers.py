@@ -8,8 +8,8 @@ class ServiceTypeSerializer(ModelSerializer):
         model = ServiceType
         fields = ["name", "archived_at", "description", "organization", "assignees"]
         about = {
-            "name": ("What the work is called", "Design"),
-            "description": ("What belongs to it", "Concepts, layouts, prototypes"),
+            "name": ("The name of the type of work", "Design"),
+            "description": ("What the work includes", "Concepts, layouts, prototypes"),
             "archived_at": ARCHIVED_AT,
         }
 
@@ -19,8 +19,8 @@ class ProjectSerializer(ModelSerializer):
         model = Project
         fields = ["name", "project_number", "created_at", "archived_at", "organization"]
         about = {
-            "name": ("What the project is called", "Website relaunch"),
-            "project_number": ("The company's own number of it", "P-117"),
+            "name": ("The name of the project", "Website relaunch"),
+            "project_number": ("The company's number for the project", "P-117"),
             "archived_at": ARCHIVED_AT,
         }
 
@@ -41,10 +41,10 @@ class DealSerializer(ModelSerializer):
             "project",
         ]
         about = {
-            "name": ("What the budget is called", "Phase 1"),
-            "budget": ("Always true: only budgets are kept", True),
+            "name": ("The name of the budget", "Phase 1"),
+            "budget": ("Always true: all deals are budgets", True),
             "date": ("The first day on which its services can be tracked", "2026-11-02"),
-            "end_date": ("The last day", "2026-12-18"),
+            "end_date": ("The last day on which its services can be tracked", "2026-12-18"),
             "closed_at": ("When the budget was closed, or null. Changed by `close` and `open`", None),
         }
 
@@ -62,7 +62,7 @@ class ServiceSerializer(ModelSerializer):
             "service_type",
         ]
         about = {
-            "name": ("What the service is called", "UI design"),
+            "name": ("The name of the service", "UI design"),
             "time_tracking_enabled": ("Whether time can be tracked on it", True),
             "expense_tracking_enabled": ("Whether expenses can be logged on it", True),
         }

@@ -1,4 +1,4 @@
-"""Service types and projects as tables, and the names of services."""
+"""Spreadsheet tables of service types and projects, and names of services."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Projects(Directory):
 class Services(Directory):
     """Services by their path: Project / Budget / Service.
 
-    A slash within a name is written \\/.
+    A slash in a name is written as \\/.
     """
 
     model = Service
@@ -40,8 +40,8 @@ class Services(Directory):
 
     @classmethod
     def names(cls, row: Any) -> list[str | None]:
-        steps = (row.deal.project.name, row.deal.name, row.name)
-        return [" / ".join(step.replace("\\", "\\\\").replace("/", "\\/") for step in steps)]
+        parts = (row.deal.project.name, row.deal.name, row.name)
+        return [" / ".join(part.replace("\\", "\\\\").replace("/", "\\/") for part in parts)]
 
 
 class ServiceTypeTable(NamedTable):
@@ -80,12 +80,14 @@ class ProjectTable(Table):
 
     @staticmethod
     def matching(projects: Directory, name: str, number: str) -> list[Any]:
-        """Match by number, else by name.
+        """Return the projects with the number, or else with the name.
 
-        A project without a number takes it from the row with its name.
+        A row with a number also matches a project of its name without a number.
         """
-        namesakes = [one for one in projects.named(name) if one.name.strip() == name]
+        namesakes = [project for project in projects.named(name) if project.name.strip() == name]
         if not number:
             return namesakes
-        numbered = [one for one in projects.named(number) if (one.project_number or "").strip() == number]
-        return numbered or [one for one in namesakes if not one.project_number]
+        numbered = [
+            project for project in projects.named(number) if (project.project_number or "").strip() == number
+        ]
+        return numbered or [project for project in namesakes if not project.project_number]
