@@ -30,7 +30,7 @@ from productive.admin.theme import display
 @admin.register(ServiceType)
 class ServiceTypeAdmin(SpreadsheetAdmin, ArchivableAdmin):
     table_class = ServiceTypeTable
-    menu, icon, in_palette = "Catalogue", "category", True
+    menu, icon, in_palette = "Catalog", "category", True
     palette_place = 4
     list_display = [
         "name",
@@ -53,7 +53,7 @@ class ServiceTypeAdmin(SpreadsheetAdmin, ArchivableAdmin):
 @admin.register(Project)
 class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
     table_class = ProjectTable
-    menu, icon, in_palette = "Catalogue", "folder_open", True
+    menu, icon, in_palette = "Catalog", "folder_open", True
     palette_place = 3
     hints = ["project_number"]
     list_display = [
@@ -76,7 +76,7 @@ class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
 
 @admin.register(Deal)
 class DealAdmin(OrganizationOwnedAdmin):
-    menu, icon, in_palette = "Catalogue", "account_balance_wallet", True
+    menu, icon, in_palette = "Catalog", "account_balance_wallet", True
     palette_place = 2
     hints, ended = ["project"], (Deal.moment.field, Deal.moment.done)
     list_display = [
@@ -123,7 +123,7 @@ class DealAdmin(OrganizationOwnedAdmin):
 
 @admin.register(Service)
 class ServiceAdmin(OrganizationOwnedAdmin):
-    menu, icon, in_palette = "Catalogue", "design_services", True
+    menu, icon, in_palette = "Catalog", "design_services", True
     palette_place = 1
     ended = ("deal__closed_at", "budget closed")
     list_display = [

@@ -230,7 +230,7 @@ def test_menu_is_grouped_by_what_people_do() -> None:
     titles = {group["title"]: [item["title"] for item in group["items"]] for group in groups}
     expected = {
         "": ["Overview"],
-        "Catalogue": ["Service types", "Projects", "Budgets", "Services"],
+        "Catalog": ["Service types", "Projects", "Budgets", "Services"],
         "Assignments": [
             "Service assignments",
             "Project assignments",

@@ -28,7 +28,7 @@ from productive.admin.theme import AdminSite
 
 logger = getLogger(__name__)
 
-GROUPS = ("Catalogue", "Assignments", "People", "Administration")
+GROUPS = ("Catalog", "Assignments", "People", "Administration")
 NEVER = Q(pk__in=())
 # Of each kind of record; whoever finds more should type more.
 MOST_FOUND = 8
