@@ -1,4 +1,4 @@
-"""Inlines of assignments, budgets and services, for the admins of all apps."""
+"""Inlines of assignments, budgets and services."""
 
 from __future__ import annotations
 
@@ -166,9 +166,9 @@ class ServiceLineForm(LineForm):
         return cleaned
 
     def compare_assignees(self) -> None:
-        """Set `added` and `removed`, compared with the people that the page showed.
+        """Compare the assignees with those that the page showed.
 
-        Add the errors of their assignments to the field.
+        Set `added` and `removed`, and add the errors of new assignments to the field.
         """
         selected = {person.pk: person for person in self.cleaned_data.get("assignees", ())}
         shown = {int(pk) for pk in self.cleaned_data.get("shown", "").split(",") if is_id(pk)}

@@ -99,12 +99,15 @@ class Filter(OrganizationOwned):
 
 
 def soft_reference() -> models.PositiveBigIntegerField:
-    """Return a field for an id that need not exist, such as that of a predefined view."""
+    """Return a field for an id without a foreign key.
+
+    It need not exist here: predefined views have ids of their own.
+    """
     return models.PositiveBigIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
 
 
 def saved_filter(id_field: str) -> models.ForeignObject:
-    """Return a relation to the saved filter with the id in `id_field`, if it exists.
+    """Return a relation to the saved filter whose id is in `id_field`.
 
     It joins by organization and id, so it never finds a filter of another organization.
     """
@@ -159,7 +162,10 @@ class ProjectAssignment(OrganizationOwned):
         return f"{self.person} on {self.project}"
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
-        """Exclude the relations to saved filters: cleaning one would set its columns."""
+        """Exclude the relations to saved filters.
+
+        Cleaning one would set the columns that it joins by.
+        """
         joins = {field.name for field in self._meta.fields if not field.concrete}
         super().clean_fields({*(exclude or ()), *joins})
 

@@ -81,7 +81,7 @@ class DealQuerySet(OrganizationOwnedQuerySet["Deal"]):
 
 
 class Deal(OrganizationOwned):
-    """A budget: services that are sold on a project, from its start to its end date.
+    """A budget: services that are sold on a project, within its dates.
 
     `assignments.tracking` applies its restrictions of who may track.
     """
@@ -175,10 +175,10 @@ class Service(OrganizationOwned):
             raise ValidationError({"service_type": "is archived"})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Lock the service type, so that it isn't archived before the service is saved.
+        """Lock the service type while the service is saved.
 
-        Raise IntegrityError if it has been archived since `clean()`, which then rejects it. This takes one
-        query, unless `update_fields` leaves out the service type.
+        Raise IntegrityError if it has been archived since `clean()`. When the caller tries again, `clean()`
+        rejects it. The lock takes a query, unless `update_fields` leaves out the service type.
         """
         fields = kwargs.get("update_fields")
         with transaction.atomic(router.db_for_write(Service), savepoint=False):

@@ -163,7 +163,7 @@ def test_states_are_words(organization: Organization, client: Client) -> None:
     off.user.is_active = False
     off.user.save()
     assert [row["state"] for row in shown(client, ApiToken)] == [
-        "User switched off",
+        "User inactive",
         "Revoked",
         "Expired",
         "Live",

@@ -290,7 +290,7 @@ def test_revoking_tokens_says_that_it_is_for_good() -> None:
     token = ApiTokenFactory()
     page = preview(staff(token.organization), "revoke", [token])
     assert list(page.context["preview"].consequences.sentences) == [
-        "Whatever uses these tokens is refused from then on, for good: a revoked token can't be had back."
+        "Requests with these tokens will be rejected. A revoked token can't be restored."
     ]
 
 

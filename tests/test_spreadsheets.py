@@ -495,7 +495,7 @@ def test_the_models_own_words_refuse_a_row(client: Client, organization: Organiz
                 "Email: Enter a valid email address.",
             ],
         ),
-        (4, "refused", ["Email: A new person needs one, to be found by in the next file."]),
+        (4, "refused", ["Email: A new person needs an email, by which the next import finds it."]),
         (5, "refused", ["ID: There is no person “99999999999999999999”."]),
         (6, "refused", ["This is the person of row 2 again."]),
     ]

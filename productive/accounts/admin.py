@@ -90,7 +90,7 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
     def name(self, person: Person) -> str:
         return str(person)
 
-    # The user decides what a person sees, so for staff it is read-only.
+    # The user determines what a person can see, so it is read-only for staff.
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         user = ["user"] if signed_in(request).is_superuser else []
         return [*super().get_fields(request, obj), *user]
@@ -100,22 +100,21 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
         return [*user, *super().get_readonly_fields(request, obj)]
 
 
-def given_to(user: User) -> dict[str, str]:
+def describe_permissions(user: User) -> dict[str, str]:
     """Return the user's groups and own permissions as texts."""
-    rights = [permission.name for permission in user.user_permissions.order_by("name")]
     groups = user.groups.order_by("name").values_list("name", flat=True)
-    return {"groups": ", ".join(groups), "rights": ", ".join(rights)}
+    permissions = [permission.name for permission in user.user_permissions.order_by("name")]
+    return {"groups": ", ".join(groups), "permissions": ", ".join(permissions)}
 
 
-def note(user: User, told: str) -> None:
-    """Record a change of the user that no column shows."""
-    if told:
-        user._change_reason = told  # type: ignore[attr-defined]
-        record(User, [user], "~")
+def record_reason(user: User, reason: str) -> None:
+    """Record a change of the user that isn't in a column."""
+    user._change_reason = reason  # type: ignore[attr-defined]
+    record(User, [user], "~")
 
 
-def rights_of(user: User) -> models.QuerySet[Permission]:
-    """Return the permissions of the user, also if inactive, and of groups."""
+def permissions_of(user: User) -> models.QuerySet[Permission]:
+    """Return the permissions of the user and groups, also if inactive."""
     return Permission.objects.filter(Q(user=user) | Q(group__user=user))
 
 
@@ -134,10 +133,10 @@ class PersonWithoutLogin(RecordField):
 
 @admin.register(User)
 class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
-    """Let staff manage the users of people of their organizations.
+    """Let staff manage the users of their organizations.
 
-    Staff don't see superusers or their permissions. A user who belongs to another organization, too, or has
-    permissions that they lack is read-only for them: setting the password would give them both.
+    Staff don't see superusers or permissions. They can't change a user who belongs to another organization,
+    too, or has a permission that they lack: by setting the password, they would gain both.
     """
 
     can_undo = False
@@ -163,12 +162,12 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
         allowed, editor = super().has_change_permission(request, obj), signed_in(request)
         if not allowed or obj is None or editor.is_superuser:
             return allowed
-        elsewhere = Organization.objects.exclude(pk__in=[one.pk for one in organizations_of(request)])
-        opens_more = elsewhere.filter(
+        own_ids = [organization.pk for organization in organizations_of(request)]
+        other_organizations = Organization.objects.exclude(pk__in=own_ids).filter(
             Q(pk=obj.service_account_of_id) | Exists(obj.people.filter(organization=OuterRef("pk")))
         )
-        may_more = rights_of(obj).exclude(pk__in=rights_of(editor).values("pk"))
-        return not (obj.is_superuser or opens_more.exists() or may_more.exists())
+        other_permissions = permissions_of(obj).exclude(pk__in=permissions_of(editor).values("pk"))
+        return not (obj.is_superuser or other_organizations.exists() or other_permissions.exists())
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is not None:
@@ -180,7 +179,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
             # The widget needs a relation to Person; any will do.
             widget=Autocomplete(Person._meta.related_objects[0].field, self.admin_site),
             required=not signed_in(request).is_superuser,
-            help_text="Active, and without a login so far. The login opens this person's organization.",
+            help_text="An active person without a login. The user can work with this person's organization.",
         )
         return form
 
@@ -200,33 +199,34 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
 
         The history of users has no columns for them.
         """
-        before = given_to(form.instance)
+        before = describe_permissions(form.instance)
         super().save_related(request, form, formsets, change)
-        after = given_to(form.instance)
-        told = [
-            f"{kind}: {before[kind] or 'none'} → {after[kind] or 'none'}"
-            for kind in before
-            if before[kind] != after[kind]
+        after = describe_permissions(form.instance)
+        changes = [
+            f"{name}: {before[name] or 'none'} → {after[name] or 'none'}"
+            for name in before
+            if before[name] != after[name]
         ]
-        note(form.instance, "; ".join(told))
+        if changes:
+            record_reason(form.instance, "; ".join(changes))
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
         if message == [{"changed": {"fields": ["password"]}}]:
-            note(obj, "password set")
+            record_reason(obj, "password set")
         return super().log_change(request, obj, message)
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        shared = ["is_superuser", "groups"] if signed_in(request).is_superuser else []
-        return [*super().get_list_filter(request), *shared]
+        filters = ["is_superuser", "groups"] if signed_in(request).is_superuser else []
+        return [*super().get_list_filter(request), *filters]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
         if obj is not None and signed_in(request).is_superuser:
-            rights = ["is_superuser", "groups", "user_permissions"]
-            fieldsets.insert(-1, ("Permissions", {"fields": rights}))
+            fields = ["is_superuser", "groups", "user_permissions"]
+            fieldsets.insert(-1, ("Permissions", {"fields": fields}))
         return fieldsets
 
-    # Deleting a user deletes their admin log of all organizations. Staff deactivate the user instead.
+    # Deleting a user also deletes the user's admin log in all organizations. Staff deactivate users instead.
     has_delete_permission = for_superusers
 
 
@@ -246,7 +246,7 @@ REVOKE = Stamp(
     name="revoke",
     title="Revoke",
     moment=ApiToken.moment,
-    note="Whatever uses these tokens is refused from then on, for good: a revoked token can't be had back.",
+    note="Requests with these tokens will be rejected. A revoked token can't be restored.",
 )
 
 
@@ -282,18 +282,18 @@ class ApiTokenAdmin(OrganizationOwnedAdmin):
 
     @display(
         description="State",
-        label={"Live": "success", "Expired": "warning", "Revoked": "danger", "User switched off": "warning"},
+        label={"Live": "success", "Expired": "warning", "Revoked": "danger", "User inactive": "warning"},
     )
     def state(self, token: ApiToken) -> str:
         if token.revoked_at is not None:
             return "Revoked"
         if token.expires_at is not None and token.expires_at <= timezone.now():
             return "Expired"
-        return "Live" if token.user.is_active else "User switched off"
+        return "Live" if token.user.is_active else "User inactive"
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         if not change:
             secret = obj.make_secret()
-            told = f"The secret of “{obj.name}” is {secret}. Copy it now: it is never shown again."
-            self.message_user(request, told, messages.SUCCESS)
+            message = f"The secret of “{obj.name}” is {secret}. Copy it now: it won't be shown again."
+            self.message_user(request, message, messages.SUCCESS)
         super().save_model(request, obj, form, change)

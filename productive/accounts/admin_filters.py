@@ -1,4 +1,4 @@
-"""Filters beside the lists of people and tokens."""
+"""List filters of people and API tokens."""
 
 from __future__ import annotations
 

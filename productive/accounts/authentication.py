@@ -32,7 +32,7 @@ COLUMNS = {model: [field.attname for field in model._meta.concrete_fields] for m
 
 
 def token_query(digest: str) -> models.QuerySet[ApiToken, Any]:
-    """Select the columns of the token, its user and its organization, and annotations of them."""
+    """Select the columns of LOADED_MODELS for a token, and annotations."""
     tokens = (
         ApiToken.objects.filter(digest=digest).with_membership().annotate(**reads.hooks.token_annotations)
     )
@@ -48,9 +48,10 @@ TOKENS = CompiledQuery(ApiToken, token_query, "digest")
 
 
 def find_token(secret: str) -> Any:
-    """Return the token with this secret, with its user and organization loaded, or None.
+    """Return the token with this secret, or None.
 
-    The lookup is by digest, so its timing reveals nothing about valid secrets.
+    Its user and organization are loaded. The lookup is by digest, so its timing reveals nothing about valid
+    secrets.
     """
     for row in TOKENS.rows(digest(secret)):
         values = iter(row)
@@ -67,7 +68,7 @@ def find_token(secret: str) -> Any:
 
 
 class TokenAuthentication(BaseAuthentication):
-    """Authenticate by `X-Auth-Token`, which identifies the user and the organization.
+    """Authenticate the user and the organization by `X-Auth-Token`.
 
     `X-Organization-Id` is optional, and must be the organization of the token.
     """
@@ -102,7 +103,7 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
-    """Describe both headers in the OpenAPI document: the token, and optionally its organization."""
+    """Describe the headers in the OpenAPI document."""
 
     target_class = TokenAuthentication
     name = [TOKEN_HEADER, ORGANIZATION_HEADER]

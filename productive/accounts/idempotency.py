@@ -1,4 +1,4 @@
-"""Store the responses to requests with an idempotency key, so that a repeated one has no effect."""
+"""Store idempotency keys with responses, so that repeats have no effect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import connections, models, router, transaction
 
 from productive.database.query_cache import insert_statement
 
-# How long a key stands for the same request. After that it can be used for another one.
+# After this time, a key can be used for another request.
 LIFETIME = timedelta(hours=24)
 # A concurrent request with the same key waits here for the transaction of the other. No row is written if
 # there is one that has not expired.
@@ -42,7 +42,10 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
         return self.get(token_id=token_id, key=key)
 
     def prune(self, now: datetime, limit: int) -> int:
-        """Delete at most `limit` expired keys, and return how many. Skip locked rows instead of waiting."""
+        """Delete at most `limit` expired keys, and return their number.
+
+        Skip locked rows instead of waiting.
+        """
         with transaction.atomic():
             expired = self.expired(now).select_for_update(skip_locked=True).order_by("created_at")
             ids = [row.pk for row in expired.only("pk")[:limit]]

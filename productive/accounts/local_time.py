@@ -1,4 +1,4 @@
-"""The admin's clock: moments as they are where the user's organization is."""
+"""Show times in the admin in the time zone of the user's organization."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from productive.accounts.models import Organization
 from productive.accounts.owned_admin import organizations_of
 
 
-class LocalTime:
-    """Middleware: days and hours of who works in one organization are that organization's; else UTC's."""
+class LocalTimeMiddleware:
+    """Activate the time zone of the user's organization in the admin.
+
+    For users of several organizations, it is UTC.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

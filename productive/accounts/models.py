@@ -1,4 +1,4 @@
-"""Organizations, their people, the users that sign in, and the API tokens of integrations."""
+"""Organizations, people, users and API tokens."""
 
 from __future__ import annotations
 
@@ -36,21 +36,24 @@ def validate_time_zone(value: str) -> None:
 
 class OrganizationQuerySet(RecordedQuerySet["Organization"]):
     def owned_by(self, organization: Organization) -> Self:
-        """Return the organization itself, as the querysets of owned models return its records."""
+        """Return the organization, for use like other models' querysets."""
         return self.filter(pk=organization.pk)
 
     def owned_by_any(self, organizations: Iterable[Organization]) -> Self:
         return self.filter(pk__in=[organization.pk for organization in organizations])
 
     def of(self, user: User) -> Self:
-        """Return those in which the user is an active person; for a superuser, all."""
+        """Return organizations where the user is an active person.
+
+        For a superuser, return all.
+        """
         if user.is_superuser:
             return self.all()
         return self.filter(pk__in=Person.objects.active().filter(user=user).values("organization"))
 
 
 class Organization(Recorded):
-    """A company that uses the system: a tenant. Two organizations share no records."""
+    """A company that uses the system: a tenant. It shares no records."""
 
     name = models.CharField(max_length=255)
     time_zone = models.CharField(
@@ -70,7 +73,7 @@ class Organization(Recorded):
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
-        """The time zone of the organization; UTC if the system no longer knows its name."""
+        """Return the time zone, or UTC if the system no longer has it."""
         try:
             return zoneinfo.ZoneInfo(self.time_zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -98,7 +101,7 @@ class OrganizationOwned(Recorded):
     Each foreign key to another such model needs a `SameOrganization` constraint.
     """
 
-    # No index of its own: the unique (organization, id) below begins with it.
+    # The index of the unique constraint below starts with this column.
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", db_index=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -129,7 +132,7 @@ class ArchivableQuerySet(OrganizationOwnedQuerySet[M_co]):
 
 
 class Archivable(OrganizationOwned):
-    """A record that can be archived and restored; what refers to it stays."""
+    """A record that can be archived and restored, with its relations intact."""
 
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -157,7 +160,7 @@ class Archivable(OrganizationOwned):
 
 
 class Person(Archivable):
-    """Somebody who works for the organization and is assigned to work.
+    """A person who works for the organization and is assigned to work.
 
     If the person has a `user`, that user can work with the organization's records, until the person is
     archived.
@@ -167,7 +170,7 @@ class Person(Archivable):
     last_name = models.CharField(max_length=255)
     email = models.EmailField(max_length=254, null=True, blank=True)
     title = models.CharField(max_length=255, null=True, blank=True)
-    # No index of its own: the unique pair below begins with it.
+    # The index of a unique constraint below starts with this column.
     user = models.ForeignKey(
         "User",
         models.SET_NULL,
@@ -219,9 +222,10 @@ class Person(Archivable):
 
 class UserQuerySet(RecordedQuerySet["User"]):
     def members_of(self, organization: Organization | OuterRef) -> Self:
-        """Return users who can act for the organization: its people, its service accounts, superusers.
+        """Return the users who can act for the organization.
 
-        A user can be in the result more than once.
+        They are its active people, its service accounts and superusers. A user can be in the result more than
+        once.
         """
         return self.filter(
             Q(is_superuser=True)
@@ -235,7 +239,7 @@ class UserManager(auth_models.UserManager.from_queryset(UserQuerySet)):  # type:
 
 
 class User(auth_models.AbstractUser, Recorded):
-    """A login for the organizations in which it is a person, or the service account of an integration."""
+    """A login of people, or the service account of an integration."""
 
     service_account_of = models.ForeignKey(
         Organization,
@@ -257,9 +261,9 @@ class User(auth_models.AbstractUser, Recorded):
 
 class ApiTokenQuerySet(OrganizationOwnedQuerySet["ApiToken"]):
     def live(self, now: datetime) -> Self:
-        """Return tokens that are accepted at `now`; the queryset's form of `is_live`."""
-        lasting = Q(expires_at=None) | Q(expires_at__gt=now)
-        return self.filter(lasting, revoked_at=None, user__is_active=True)
+        """Return the tokens that are accepted at `now`, like `is_live()`."""
+        not_expired = Q(expires_at=None) | Q(expires_at__gt=now)
+        return self.filter(not_expired, revoked_at=None, user__is_active=True)
 
     def expiring(self, now: datetime) -> Self:
         """Return live tokens that expire within two weeks."""
@@ -269,19 +273,22 @@ class ApiTokenQuerySet(OrganizationOwnedQuerySet["ApiToken"]):
         return ApiToken.moment.set_all(self)
 
     def with_membership(self) -> models.QuerySet[ApiToken, Any]:
-        """Annotate `is_member`: whether the token's user can still act for its organization."""
+        """Annotate whether the user is still a member of the organization."""
         members = User.objects.members_of(OuterRef("organization")).filter(pk=OuterRef("user"))
         return self.annotate(is_member=Exists(members))
 
 
 class ApiToken(OrganizationOwned):
-    """The credential of an integration, for one organization. Only the secret's digest is stored."""
+    """The credential of an integration, for one organization.
+
+    Only a digest of the secret is stored.
+    """
 
     name = models.CharField(max_length=255)
     user = models.ForeignKey(
         User, models.CASCADE, related_name="tokens", help_text="The user that the integration acts as."
     )
-    # Enough of the secret to recognize a token in a list or a log, too little to guess the rest.
+    # The start of the secret, to recognize a token in a list or a log. The rest can't be guessed from it.
     prefix = models.CharField(max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     read_only = models.BooleanField(default=False)
@@ -304,12 +311,12 @@ class ApiToken(OrganizationOwned):
     def clean(self) -> None:
         if self.user_id and self.organization_id and not self.user.can_act_for(self.organization):
             raise ValidationError({"user": "does not belong to this organization"})
-        # Close to the first and last year, converting to another time zone overflows.
+        # In the first and last year, the conversion to another time zone can overflow.
         if self.expires_at is not None and not 1 < self.expires_at.year < 9999:
             raise ValidationError({"expires_at": "must be between the years 2 and 9998"})
 
     def make_secret(self) -> str:
-        """Set a new secret and return it. It isn't stored, so this is the only time to show it."""
+        """Set a new secret and return it. It isn't stored, only its digest."""
         secret = f"prd_{token_urlsafe(32)}"
         self.prefix, self.digest = secret[:12], digest(secret)
         return secret
@@ -342,7 +349,7 @@ class ApiToken(OrganizationOwned):
             changed.send(ApiToken, organizations=[self.organization_id])
         return earlier
 
-    def keep_answer(self, key: str, location: str, body: bytes) -> None:
+    def save_response(self, key: str, location: str, body: bytes) -> None:
         """Store the response to the request that claimed the key."""
         IdempotencyKey.objects.filter(token=self, key=key).update(location=location, body=body)
 

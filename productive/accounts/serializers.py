@@ -11,14 +11,14 @@ class OrganizationSerializer(ModelSerializer):
         fields = ["name", "time_zone", "created_at"]
         about = {
             "name": ("The company's name", "Studio North"),
-            "time_zone": ("An IANA name: the zone that moments are written in", "Europe/Zagreb"),
+            "time_zone": ("The IANA name of the time zone", "Europe/Zagreb"),
         }
 
 
 class PersonSerializer(ModelSerializer):
     class Meta:
         model = Person
-        # service_types: the other side of catalog's ServiceType.assignees
+        # `service_types` is the reverse of `ServiceType.assignees` in catalog.
         fields = [
             "first_name",
             "last_name",
@@ -32,7 +32,7 @@ class PersonSerializer(ModelSerializer):
         about = {
             "first_name": ("First name", "Ana"),
             "last_name": ("Last name", "Horvat"),
-            "email": ("E-mail address; no two people of an organization have the same", "ana@example.com"),
-            "title": ("What they are in the company", "Designer"),
+            "email": ("E-mail address; unique in the organization", "ana@example.com"),
+            "title": ("Position in the company", "Designer"),
             "archived_at": ARCHIVED_AT,
         }

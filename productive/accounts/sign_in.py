@@ -1,4 +1,4 @@
-"""Signing in to the admin, and what whoever failed too often is told."""
+"""Sign in to the admin."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from productive.database.validators import validate_portable_json
 
 class SignInForm(AuthenticationForm):
     def clean(self) -> Any:
-        """Refuse what no user is called, or no database could look up or note down."""
+        """Reject invalid user names, and text that a database can't store."""
         try:
-            for sent in (self.request.GET, self.request.POST):
-                validate_portable_json(dict(sent.lists()))
+            for params in (self.request.GET, self.request.POST):
+                validate_portable_json(dict(params.lists()))
             User._meta.get_field("username").run_validators(self.cleaned_data.get("username", ""))
         except ValidationError:
-            # Nor can a page show it again.
+            # The page can't show such text again.
             self.data = QueryDict()
             raise self.get_invalid_login_error() from None
         return super().clean()
@@ -34,7 +34,7 @@ class SignInForm(AuthenticationForm):
         return super().get_invalid_login_error()
 
 
-def locked_out(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
-    """The sign-in page as it is, which says why; under the status of too many requests."""
+def lockout_response(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
+    """Return the sign-in page, which shows the error, with status 429."""
     response.status_code = 429
     return response

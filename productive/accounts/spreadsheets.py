@@ -1,4 +1,4 @@
-"""People as a table."""
+"""Spreadsheet table of people."""
 
 from __future__ import annotations
 
@@ -45,5 +45,7 @@ class PersonTable(NamedTable):
     def new_record(self, row: Mapping[str, str], organization: Any) -> Any:
         if self.row_key(row, organization) is None:
             # Importing the file twice would create the person twice.
-            raise ValidationError({"email": "A new person needs one, to be found by in the next file."})
+            raise ValidationError(
+                {"email": "A new person needs an email, by which the next import finds it."}
+            )
         return super().new_record(row, organization)

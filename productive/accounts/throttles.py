@@ -1,4 +1,6 @@
-"""Limit the requests of tokens, of organizations, and of addresses that send invalid tokens.
+"""Limit the rate of requests.
+
+The limits are per token, per organization, and per address that sends invalid tokens.
 
 These are not throttles of Django REST framework: those read a count from a cache and write it back, so
 concurrent requests exceed the limit, and they run after permissions, so a request that is denied is free.
@@ -31,7 +33,7 @@ def throttle_token(token: ApiToken) -> None:
 
 
 def throttle_failed_authentication(request: HttpRequest) -> None:
-    """Count this request, whose token is not valid, against the limit of its address.
+    """Count a request with an invalid token against its address's limit.
 
     Valid tokens are still accepted from an address that has exceeded it.
     """
@@ -40,7 +42,10 @@ def throttle_failed_authentication(request: HttpRequest) -> None:
 
 
 def throttle(*rates: tuple[str, Any], lockout: bool = False) -> None:
-    """Count a request against the rate of each key. Raise TooManyRequestsError if it exceeds one."""
+    """Count a request against the rate of each key.
+
+    Raise TooManyRequestsError if it exceeds one.
+    """
     limits = [Limit(key, rate, lockout) for key, rate in rates if rate is not None]
     exceeded = get_limiter().count(limits) if limits else None
     if exceeded is not None:
@@ -48,7 +53,10 @@ def throttle(*rates: tuple[str, Any], lockout: bool = False) -> None:
 
 
 def client_network(address: str | None) -> str:
-    """Group IPv6 addresses by /64, from which one client can choose any; return others as they are."""
+    """Return the /64 network of an IPv6 address, or the address itself.
+
+    A client can usually choose any address in its /64.
+    """
     if address is not None and ip_address(address).version == 6:
         return str(IPv6Network((address, 64), strict=False))
     return str(address)

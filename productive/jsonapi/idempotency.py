@@ -46,7 +46,7 @@ def idempotent(request: Request, create: Callable[[], Created]) -> Callable[[], 
         earlier = token.claim(key, fingerprint)
         if earlier is None:
             created = create()
-            token.keep_answer(key, created.location, created.body)
+            token.save_response(key, created.location, created.body)
             return created
         if earlier.fingerprint != fingerprint:
             message = f"This {IDEMPOTENCY_KEY} was already used for another request"

@@ -219,7 +219,7 @@ def test_key_lasts_a_day(api: Api) -> None:
 
 
 def test_prune_deletes_expired_keys_only(token: ApiToken, monkeypatch: Any) -> None:
-    monkeypatch.setattr("productive.accounts.management.commands.prune.BATCH_SIZE", 2)
+    monkeypatch.setattr("productive.accounts.management.commands.prune.KEYS_PER_TRANSACTION", 2)
     now = timezone.now()
     ages = [timedelta(0), LIFETIME - timedelta(minutes=1), *[LIFETIME + timedelta(days=n) for n in range(5)]]
     for n, age in enumerate(ages):

@@ -11,7 +11,7 @@ from productive.accounts.models import Organization
 
 
 def format_errors(error: ValidationError) -> str:
-    """Return the errors of `full_clean()` as one line: "time_zone: is not …; name: …"."""
+    """Return the errors of `full_clean()` as "time_zone: …; name: …"."""
     return "; ".join(
         f"{field}: {message}" for field, messages in error.message_dict.items() for message in messages
     )

@@ -46,7 +46,7 @@ def issue(
 
 
 def create_service_user(organization: Organization, name: str) -> User:
-    """Create a user that can't sign in: it has no password and no access to the admin."""
+    """Create a user without a password or access to the admin."""
     username = f"api-{organization.pk}-{slugify(name)[:100] or 'token'}"
     candidates = (username if number == 1 else f"{username}-{number}" for number in count(1))
     unused = next(name for name in candidates if not User.objects.filter(username=name).exists())
@@ -57,8 +57,8 @@ def create_service_user(organization: Organization, name: str) -> User:
     return user
 
 
-def describe(token: ApiToken) -> str:
-    """Return what the token can do, when it expires, and how to use its secret."""
+def describe_token(token: ApiToken) -> str:
+    """Return the token's rights, its expiry and how to use its secret."""
     expiry = "never expires"
     if token.expires_at is not None:
         expiry = f"expires at {local_time(token, token.expires_at)}"
@@ -124,7 +124,7 @@ class Command(BaseCommand):
             raise CommandError(format_errors(error)) from None
         self.stdout.write(secret)
         # Use stderr, so that stdout is the secret alone, and `str` to leave out the style of errors.
-        self.stderr.write(describe(token), str)
+        self.stderr.write(describe_token(token), str)
 
     def find_user(self, username: str) -> User:
         user = User.objects.filter(username=username).first()

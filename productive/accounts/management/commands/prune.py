@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from productive.accounts.idempotency import IdempotencyKey
 
-# The number of rows in one transaction. On SQLite, other writers proceed between two of them.
-BATCH_SIZE = 1000
+# On SQLite, other writers proceed between the transactions.
+KEYS_PER_TRANSACTION = 1000
 
 
 class Command(BaseCommand):
@@ -18,6 +18,6 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         now, count = timezone.now(), 0
-        while pruned := IdempotencyKey.objects.prune(now, BATCH_SIZE):
+        while pruned := IdempotencyKey.objects.prune(now, KEYS_PER_TRANSACTION):
             count += pruned
         self.stdout.write(f"{count} idempotency keys deleted")

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from productive.accounts.management.commands.create_organization import format_errors
-from productive.accounts.management.commands.issue_token import MAX_DAYS, describe, issue, local_time
+from productive.accounts.management.commands.issue_token import MAX_DAYS, describe_token, issue, local_time
 from productive.accounts.models import ApiToken
 from productive.database.history import change_set
 
@@ -23,7 +23,10 @@ MAX_GRACE = timedelta(days=30)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parse `90m`, `24h` or `7d`. Raise ArgumentTypeError for other formats and above MAX_GRACE."""
+    """Parse `90m`, `24h` or `7d`.
+
+    Raise ArgumentTypeError for other formats and above MAX_GRACE.
+    """
     match = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
     length = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else None
     if length is None or length > MAX_GRACE:
@@ -34,11 +37,11 @@ def parse_duration(text: str) -> timedelta:
 
 
 def rotate(token: ApiToken, grace: timedelta = timedelta(0)) -> tuple[ApiToken, str]:
-    """Create a token with the rights of this one, and return it with its secret, which is not stored.
+    """Replace the token, and return the new one with its secret.
 
-    Revoke this one, or let it expire after a grace period. The lifetime of the new one is that of this one,
-    but at most MAX_DAYS. Raise ValidationError and change nothing if the new one is not valid: its user is
-    no longer a member of the organization.
+    Revoke the old one, or let it expire after a grace period. The new one has its rights and lifetime, but at
+    most MAX_DAYS. The secret is not stored. Raise ValidationError and change nothing if the user is no longer
+    a member of the organization.
     """
     now, expires_at = timezone.now(), None
     if token.expires_at is not None:
@@ -71,7 +74,7 @@ class Command(BaseCommand):
             "--organization",
             type=int,
             metavar="ID",
-            help="its organization, if several have a token of that name",
+            help="its organization, if several have a token with this name",
         )
         parser.add_argument(
             "--grace",
@@ -90,10 +93,13 @@ class Command(BaseCommand):
             except ValidationError as error:
                 raise CommandError(format_errors(error)) from None
         self.stdout.write(secret)
-        self.stderr.write(f"{describe(new)}\n{self.describe_end(old)}", str)
+        self.stderr.write(f"{describe_token(new)}\n{self.describe_end(old)}", str)
 
     def find(self, prefix_or_name: str, organization: int | None) -> ApiToken:
-        """Lock and return the token. Errors don't repeat the argument: it may be a secret."""
+        """Lock and return the token.
+
+        Errors don't repeat the argument, because it may be a secret.
+        """
         tokens = ApiToken.objects.filter(Q(prefix=prefix_or_name) | Q(name=prefix_or_name)).live(
             timezone.now()
         )
