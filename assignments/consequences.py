@@ -30,7 +30,7 @@ MAX_NAMES = 10
 SelectServices = Callable[[Sequence[Any]], QuerySet[Service]]
 
 NOT_ALLOWED = "Only users who may view people and services see who gains or loses access."
-UNCHANGED = "Nobody gains or loses access today."
+UNCHANGED = "No one gains or loses access today."
 TOO_MANY = (
     f"This affects more than {MAX_SERVICES} services, too many to show who gains or loses access."
     " Select fewer to see it."
@@ -38,17 +38,15 @@ TOO_MANY = (
 
 STILL_NO_ACCESS = "still can't track on some of the services assigned here"
 
-# New state of a service → what the preview says.
+# The text for the new state of a service.
 NEW_STATES = {
-    Access.OPEN: "is open to everybody on the project",
-    Access.OPEN_NOBODY_ASSIGNED: "opens to everybody on the project, because nobody is assigned anymore",
-    Access.RESTRICTED: "is restricted to the people assigned",
-    Access.RESTRICTED_TO_NOBODY: "has no active person left who may track",
+    Access.OPEN: "is open to everyone on the project",
+    Access.OPEN_NOBODY_ASSIGNED: "opens to everyone on the project, because it has no assignees anymore",
+    Access.RESTRICTED: "is restricted to its assignees",
+    Access.RESTRICTED_TO_NOBODY: "no longer has an active person who may track",
 }
-FROM_NOBODY_ASSIGNED = (
-    "is restricted to the people assigned: until now nobody was, so everybody on the project could track"
-)
-FROM_NOBODY = "has an active person again who may track"
+FIRST_ASSIGNEES = "is restricted to its assignees: it had none, so everyone on the project could track"
+ACTIVE_AGAIN = "has an active person who may track again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class AccessSnapshot:
 def people_by_service(ids: Collection[int]) -> dict[int, set[int]]:
     """Return the ids of the people who may track time or log expenses today.
 
-    It takes a query for the services, and two for each date of today in their organizations.
+    It takes a query for the services, and two for each date that it is now in their time zones.
     """
     services_by_date: dict[Any, list[int]] = defaultdict(list)
     for service in Service.objects.filter(pk__in=ids).select_related("organization"):
@@ -157,9 +155,9 @@ def describe_state(before: Access | None, after: Access | None) -> str:
     if before == after or before is None or after is None:
         return ""
     if after is Access.RESTRICTED and before is Access.OPEN_NOBODY_ASSIGNED:
-        text = FROM_NOBODY_ASSIGNED
+        text = FIRST_ASSIGNEES
     elif after is Access.RESTRICTED and before is Access.RESTRICTED_TO_NOBODY:
-        text = FROM_NOBODY
+        text = ACTIVE_AGAIN
     else:
         text = NEW_STATES[after]
     return text[0].upper() + text[1:]

@@ -75,7 +75,7 @@ class FilterViewSet(ModelViewSet):
 class TrackingDecisionViewSet(ReadOnlyViewSet):
     """Apply the tracking rule to all pairs of filtered people and services.
 
-    Queries: the token, each side (one with its count), and one for a thousand pairs.
+    It takes one query each for the token, the people and the services, and one per thousand pairs.
     """
 
     serializer_class = TrackingDecisionSerializer
@@ -143,7 +143,7 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
 def pairs_on(page: Page | CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]) -> Contents:
     """Return a page of all pairs of an outer and an inner record.
 
-    The client listed the inner records, so all of them are read. Of the outer ones, those of the page are.
+    The client listed the inner records, so all of them are read. Only the outer records of the page are.
     """
     if isinstance(page, CursorPage):
         return pairs_after(page, outer, inner)

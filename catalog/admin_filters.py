@@ -14,10 +14,10 @@ from productive.admin.filters import ChoiceFilter, MomentFilter
 CLOSED = "closed"
 # State → label and color of the theme.
 ACCESS: dict[str, tuple[str, str]] = {
-    Access.OPEN: ("Everybody on the project", "success"),
-    Access.OPEN_NOBODY_ASSIGNED: ("Everybody, as nobody is assigned", "warning"),
+    Access.OPEN: ("Everyone on the project", "success"),
+    Access.OPEN_NOBODY_ASSIGNED: ("Everyone, without assignees", "warning"),
     Access.RESTRICTED: ("Restricted", "info"),
-    Access.RESTRICTED_TO_NOBODY: ("Nobody", "danger"),
+    Access.RESTRICTED_TO_NOBODY: ("No one", "danger"),
     CLOSED: ("Closed", "default"),
 }
 ACCESS_COLORS = dict(ACCESS.values())

@@ -83,7 +83,7 @@ class DealQuerySet(OrganizationOwnedQuerySet["Deal"]):
 class Deal(OrganizationOwned):
     """A budget: services that are sold on a project, within its dates.
 
-    `assignments.tracking` applies its restrictions of who may track.
+    `assignments.tracking` applies its restrictions.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="deals")
@@ -134,11 +134,11 @@ class Deal(OrganizationOwned):
         return self.name
 
     def close(self) -> None:
-        """End all tracking on the budget. A closed one keeps its `closed_at`."""
+        """Close the budget. A closed one keeps its `closed_at`."""
         self.moment.set(self)
 
     def open(self) -> None:
-        """Open the closed budget again."""
+        """Reopen the closed budget."""
         self.moment.clear(self)
 
 

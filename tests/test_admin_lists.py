@@ -185,10 +185,10 @@ def test_whom_a_service_is_open_to_is_said_and_asked_in_the_same_words(
     put_away.deal.project.archive()
     ServiceAssignmentFactory(organization=organization, service=restricted)
     assert {row["name"]: row["access"] for row in shown(client, Service)} == {
-        everybody.name: "Everybody on the project",
-        nobody_assigned.name: "Everybody, as nobody is assigned",
+        everybody.name: "Everyone on the project",
+        nobody_assigned.name: "Everyone, without assignees",
         restricted.name: "Restricted",
-        nobody.name: "Nobody",
+        nobody.name: "No one",
         closed.name: "Closed",
         put_away.name: "Closed",
     }

@@ -34,7 +34,7 @@ from tests.support.factories import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-NOBODY = ["Nobody gains or loses access today."]
+NOBODY = ["No one gains or loses access today."]
 
 
 class Agency:
@@ -249,7 +249,7 @@ def test_removal_of_assignments_shows_its_consequences(agency: Agency) -> None:
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
         [
-            "QA · Budget: Opens to everybody on the project, because nobody is assigned anymore."
+            "QA · Budget: Opens to everyone on the project, because it has no assignees anymore."
             " Bo Z gains access."
         ],
     )
@@ -303,8 +303,8 @@ def test_first_assignment_restricts_a_service_that_was_open_to_all(agency: Agenc
     assert consequences(page) == (
         ["1 person loses access to 1 service."],
         [
-            "QA · Budget: Is restricted to the people assigned: until now nobody was, so everybody on the"
-            " project could track. Bo Z loses access."
+            "QA · Budget: Is restricted to its assignees: it had none, so everyone on the project could"
+            " track. Bo Z loses access."
         ],
     )
 
@@ -318,7 +318,7 @@ def test_archiving_the_last_assignee_leaves_a_service_to_nobody(agency: Agency) 
         ["1 person loses access to 2 services."],
         [
             "Design · Budget: Ana Z loses access.",
-            "QA · Budget: Has no active person left who may track. Ana Z loses access.",
+            "QA · Budget: No longer has an active person who may track. Ana Z loses access.",
         ],
     )
     assert apply(client, page) == ["1 person archived."]
@@ -326,7 +326,7 @@ def test_archiving_the_last_assignee_leaves_a_service_to_nobody(agency: Agency) 
         ["1 person gains access to 2 services."],
         [
             "Design · Budget: Ana Z gains access.",
-            "QA · Budget: Has an active person again who may track. Ana Z gains access.",
+            "QA · Budget: Has an active person who may track again. Ana Z gains access.",
         ],
     )
 
@@ -351,7 +351,7 @@ def test_giving_a_type_opens_services_restricted_by_type(agency: Agency) -> None
     page = preview(agency.staff(), "give_to_people", [agency.testing], [agency.ana, agency.bo])
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
-        ["QA · Budget: Has an active person again who may track. Ana Z gains access."],
+        ["QA · Budget: Has an active person who may track again. Ana Z gains access."],
     )
 
 
@@ -362,7 +362,7 @@ def test_change_that_opens_and_closes_nothing_says_so(agency: Agency) -> None:
         *NOBODY,
         "Cy Z still can't track on some of the services assigned here. The Access check says why.",
     ]
-    assert lines == ["QA · Budget: Has no active person left who may track."]
+    assert lines == ["QA · Budget: No longer has an active person who may track."]
     assert consequences(preview(agency.staff(), "add_to_projects", [agency.cy], [agency.project])) == (
         NOBODY,
         [],
