@@ -1,4 +1,4 @@
-"""The Access check page and command: one answer, every line of the rule, and the link that would mend it."""
+"""Test the Access check page and the command explain_tracking."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def service(organization: Organization) -> Service:
     return ServiceFactory(organization=organization, deal=deal, name="Design")
 
 
-def test_page_answers_in_one_sentence_and_links_to_what_would_mend_it(ana: Person, service: Service) -> None:
+def test_page_shows_the_decision_and_a_link_to_fix_it(ana: Person, service: Service) -> None:
     client = superuser()
     page = client.get(PAGE, {"person": ana.pk, "service": service.pk, "on": ON})
     sentence = (
@@ -64,15 +64,15 @@ def test_page_answers_in_one_sentence_and_links_to_what_would_mend_it(ana: Perso
     fix = checks[5]
     assert fix["fix"] == "Add Ana Horvat to the project"
     form = client.get(fix["url"]).context["adminform"].form
-    asked = {name: form[name].value() for name in ("organization", "person", "project")}
-    assert asked == {
+    values = {name: form[name].value() for name in ("organization", "person", "project")}
+    assert values == {
         "organization": str(ana.organization_id),
         "person": str(ana.pk),
         "project": str(service.deal.project_id),
     }
 
 
-def test_every_refusal_has_a_link_that_opens(ana: Person, service: Service) -> None:
+def test_failed_checks_have_links(ana: Person, service: Service) -> None:
     client = superuser()
     ServiceAssignmentFactory(organization=ana.organization, service=service)
     Deal.objects.update(
@@ -97,7 +97,7 @@ def test_every_refusal_has_a_link_that_opens(ana: Person, service: Service) -> N
     assert [client.get(check["url"]).status_code for check in checks] == [200] * 8
 
 
-def test_page_lists_what_a_person_can_track_on_and_who_can_track_here(ana: Person, service: Service) -> None:
+def test_page_lists_services_of_a_person_and_people_of_a_service(ana: Person, service: Service) -> None:
     ProjectAssignmentFactory(organization=ana.organization, project=service.deal.project, person=ana)
     client = superuser()
     what = client.get(PAGE, {"person": ana.pk}).context
@@ -113,7 +113,7 @@ def test_page_lists_what_a_person_can_track_on_and_who_can_track_here(ana: Perso
     assert client.get(who["rows"][0]["url"]).context["decision"].allowed is True
 
 
-def test_pages_of_person_and_service_lead_to_it_and_list_the_answer(ana: Person, service: Service) -> None:
+def test_pages_of_person_and_service_have_the_list_and_a_link(ana: Person, service: Service) -> None:
     ProjectAssignmentFactory(organization=ana.organization, project=service.deal.project, person=ana)
     client = superuser()
     pair = f"person={ana.pk}&amp;service={service.pk}"
@@ -134,11 +134,11 @@ def test_pages_of_person_and_service_lead_to_it_and_list_the_answer(ana: Person,
 
 
 def words(client: Client, address: str) -> str:
-    """The page, with its white space put together."""
+    """Return the page with collapsed whitespace."""
     return " ".join(client.get(address).content.decode().split())
 
 
-def test_staff_who_see_people_alone_are_told_nothing_of_services(ana: Person, service: Service) -> None:
+def test_staff_who_may_only_view_people_see_no_services(ana: Person, service: Service) -> None:
     ProjectAssignmentFactory(organization=ana.organization, project=service.deal.project, person=ana)
     user = UserFactory(organization=ana.organization, is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_person"))
@@ -169,13 +169,13 @@ def test_staff_check_their_own_organization_only(
     client = staff(organization)
     assert client.get(PAGE, {"person": ana.pk, "service": service.pk}).context["decision"].allowed is False
     for name, foreign in (("person", theirs.person_id), ("service", theirs.service_id)):
-        refused = client.get(PAGE, {name: foreign})
+        rejected = client.get(PAGE, {name: foreign})
         unknown = client.get(PAGE, {name: 10**9})
-        assert refused.context["form"].errors == unknown.context["form"].errors
-        assert list(refused.context["form"].errors) == [name]
+        assert rejected.context["form"].errors == unknown.context["form"].errors
+        assert list(rejected.context["form"].errors) == [name]
 
 
-def test_records_of_two_organizations_are_not_compared(ana: Person) -> None:
+def test_records_of_two_organizations_are_rejected(ana: Person) -> None:
     page = superuser().get(PAGE, {"person": ana.pk, "service": ServiceFactory().pk})
     assert page.context["form"].non_field_errors() == [
         "The person and the service belong to different organizations."
@@ -183,20 +183,20 @@ def test_records_of_two_organizations_are_not_compared(ana: Person) -> None:
 
 
 @pytest.mark.parametrize("value", ["x", "0", "-1", "1_0", "\uff19", "9" * 19, "9" * 30, "\x00"])
-def test_nonsense_is_told_at_its_field(value: str, ana: Person) -> None:
+def test_invalid_value_is_rejected_at_its_field(value: str, ana: Person) -> None:
     client = superuser()
-    for asked in (
+    for params in (
         {"person": value},
         {"service": value},
         {"person": ana.pk, "on": value},
         {"person": ana.pk, "kind": value},
     ):
-        page = client.get(PAGE, asked)
+        page = client.get(PAGE, params)
         assert page.status_code == 200
-        assert list(page.context["form"].errors) == [list(asked)[-1]]
+        assert list(page.context["form"].errors) == [list(params)[-1]]
 
 
-def test_page_is_for_staff_who_may_see_people_and_services(organization: Organization) -> None:
+def test_page_needs_permission_to_view_people_and_services(organization: Organization) -> None:
     assert Client().get(PAGE).headers["Location"] == f"/admin/login/?next={PAGE}"
     client = Client()
     client.force_login(UserFactory(organization=organization, is_staff=True))
@@ -204,8 +204,8 @@ def test_page_is_for_staff_who_may_see_people_and_services(organization: Organiz
     assert superuser().get(PAGE).status_code == 200
 
 
-def test_one_answer_takes_few_queries(ana: Person, service: Service, django_assert_num_queries: Any) -> None:
-    """Session, user, whose clock; the two records to check, and again to show them chosen; the rule's one."""
+def test_decision_takes_few_queries(ana: Person, service: Service, django_assert_num_queries: Any) -> None:
+    """Session, user, time zone; both records to validate, and again to render; the rule."""
     client = superuser()
     with django_assert_num_queries(8):
         client.get(PAGE, {"person": ana.pk, "service": service.pk})
@@ -220,7 +220,7 @@ def explain(*arguments: str) -> list[str]:
     return out.getvalue().splitlines()
 
 
-def test_command_prints_the_answer_and_every_line(ana: Person, service: Service) -> None:
+def test_command_prints_the_decision_and_all_checks(ana: Person, service: Service) -> None:
     lines = explain("--person", "ANA@example.com", "--service", str(service.pk), "--on", ON)
     assert lines == [
         "Ana Horvat can't track time for Design on Acme 2026 on 23 November 2026: "
@@ -239,9 +239,9 @@ def test_command_prints_the_answer_and_every_line(ana: Person, service: Service)
     assert lines[0].startswith("Ana Horvat can log expenses for Design on Acme 2026 on ")
 
 
-def test_command_says_what_it_did_not_find(ana: Person, service: Service) -> None:
+def test_command_rejects_unknown_records(ana: Person, service: Service) -> None:
     PersonFactory(email="ivo@example.com")
-    for arguments, said in (
+    for arguments, message in (
         (("--person", "ana@example.com", "--service", "999"), "There is no service 999."),
         (("--person", "ana@example.com", "--service", str(10**30)), f"There is no service {10**30}."),
         (
@@ -251,7 +251,7 @@ def test_command_says_what_it_did_not_find(ana: Person, service: Service) -> Non
     ):
         with pytest.raises(CommandError) as caught:
             explain(*arguments)
-        assert str(caught.value) == said
+        assert str(caught.value) == message
     for wrong in ("tomorrow", "2026-02-30"):
         with pytest.raises(CommandError, match="argument --on"):
             explain("--person", "ana@example.com", "--service", str(service.pk), "--on", wrong)

@@ -1,4 +1,4 @@
-"""Two people assign the same person at the same moment: the slower one is told, not failed."""
+"""Test concurrent changes in the admin."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
         ),
     ],
 )
-def test_lost_race_for_a_pair_shows_the_form_again(
+def test_concurrent_duplicate_shows_the_form_again(
     model: type[Any], name: str, factory: Any, errors: dict[str, list[str]]
 ) -> None:
     person = PersonFactory()
@@ -54,34 +54,34 @@ def test_lost_race_for_a_pair_shows_the_form_again(
     just_before_the_next_save_of(
         model, lambda: model.objects.create(organization=person.organization, **pair)
     )
-    answer = client.post(url(model, "add"), {key: row.pk for key, row in pair.items()})
-    assert (answer.status_code, answer.context["adminform"].form.errors) == (200, errors)
+    response = client.post(url(model, "add"), {key: row.pk for key, row in pair.items()})
+    assert (response.status_code, response.context["adminform"].form.errors) == (200, errors)
     assert model.objects.count() == 1
 
 
-def test_person_deleted_meanwhile_is_no_choice_any_more() -> None:
+def test_person_deleted_concurrently_is_an_invalid_choice() -> None:
     person = PersonFactory()
     project = ProjectFactory(organization=person.organization)
     client = staff(person.organization)
     just_before_the_next_save_of(ProjectAssignment, Person.objects.filter(pk=person.pk).delete)
-    answer = client.post(url(ProjectAssignment, "add"), {"person": person.pk, "project": project.pk})
-    assert list(answer.context["adminform"].form.errors) == ["person"]
+    response = client.post(url(ProjectAssignment, "add"), {"person": person.pk, "project": project.pk})
+    assert list(response.context["adminform"].form.errors) == ["person"]
 
 
-def test_lost_race_for_a_username_shows_the_form_again() -> None:
+def test_concurrent_username_shows_the_form_again() -> None:
     organization = OrganizationFactory()
     client = staff(organization)
     just_before_the_next_save_of(User, lambda: User.objects.create(username="ana"))
     person = PersonFactory(organization=organization)
     data = {"person": person.pk, "username": "ana", "usable_password": "false"}
-    answer = client.post(url(User, "add"), data)
-    assert answer.context["adminform"].form.errors == {
+    response = client.post(url(User, "add"), data)
+    assert response.context["adminform"].form.errors == {
         "username": ["A user with that username already exists."]
     }
 
 
-def archiving_waits_for_the_next_save_of(person: Person) -> list[Person]:
-    """Who has waited: nobody until a person is saved."""
+def archive_before_the_next_save_of(person: Person) -> list[Person]:
+    """Return a list that has the person once archiving has waited for the save."""
     waited = []
 
     def archive() -> None:
@@ -97,11 +97,11 @@ def archiving_waits_for_the_next_save_of(person: Person) -> list[Person]:
 
 
 def test_row_is_locked_while_its_form_is_saved() -> None:
-    """Whoever archives it meanwhile waits, so that saving the form can't undo it."""
+    """Archiving waits, so saving the form doesn't undo it."""
     person = PersonFactory()
     client = staff(person.organization)
     change = url(Person, "change", person.pk)
     data = {**form_data(client, change), "first_name": "Ana", "last_name": "B"}
-    waited = archiving_waits_for_the_next_save_of(person)
+    waited = archive_before_the_next_save_of(person)
     assert client.post(change, data).status_code == 302
     assert waited == [person]

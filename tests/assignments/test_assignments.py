@@ -1,4 +1,4 @@
-"""Assignments over the API: pairs, foreign keys in both spellings, saved filters, and what a write costs."""
+"""Test assignments and saved filters in the API."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def document(resource: str, attributes: Any = None, **related: tuple[str, Any]) 
     return {"data": {"type": resource, "attributes": attributes or {}, "relationships": relationships}}
 
 
-def test_duplicates_are_told_at_the_documented_field(api: Api, organization: Organization) -> None:
+def test_duplicate_is_rejected_at_the_documented_field(api: Api, organization: Organization) -> None:
     service = ServiceAssignmentFactory(organization=organization)
     project = ProjectAssignmentFactory(organization=organization)
     kind = ServiceTypeAssignmentFactory(organization=organization)
@@ -55,9 +55,7 @@ def test_duplicates_are_told_at_the_documented_field(api: Api, organization: Org
         assert api.post(resource, json=document(resource, attributes)).invalid == [invalid]
 
 
-def test_foreign_key_may_come_as_attribute_or_relationship_or_both_alike(
-    api: Api, organization: Organization
-) -> None:
+def test_foreign_key_is_an_attribute_or_a_relationship_or_both(api: Api, organization: Organization) -> None:
     service = ServiceFactory(organization=organization)
     people = PersonFactory.create_batch(4, organization=organization)
     attributes = [
@@ -70,8 +68,8 @@ def test_foreign_key_may_come_as_attribute_or_relationship_or_both_alike(
         related = {"service": ("services", service.pk)}
         if not attribute or person is people[3]:
             related["person"] = ("people", person.pk)
-        made = api.post("service_assignments", json=document("service_assignments", attribute, **related))
-        assert made.status == 201
+        created = api.post("service_assignments", json=document("service_assignments", attribute, **related))
+        assert created.status == 201
     assert list(ServiceAssignment.objects.values_list("person", flat=True)) == [p.pk for p in people]
 
     both = document("service_assignments", {"person_id": people[0].pk}, person=("people", people[1].pk))
@@ -89,9 +87,7 @@ def test_missing_and_empty_relationships_are_blank(api: Api, token: Any) -> None
     assert api.post("service_assignments", json={"data": {"type": "service_assignments"}}).invalid == blank
 
 
-def test_saved_filter_may_be_any_id_as_attribute_and_must_exist_as_relationship(
-    api: Api, organization: Organization
-) -> None:
+def test_saved_filter_must_exist_only_as_a_relationship(api: Api, organization: Organization) -> None:
     own, foreign = FilterFactory(organization=organization), FilterFactory()
     path = f"project_assignments/{ProjectAssignmentFactory(organization=organization).pk}"
 
@@ -127,17 +123,17 @@ def test_saved_filter_may_be_any_id_as_attribute_and_must_exist_as_relationship(
     assert stored() is None
 
 
-def test_deleting_a_filter_leaves_the_assignments_that_name_it(api: Api, organization: Organization) -> None:
+def test_deleting_a_filter_keeps_its_id_in_assignments(api: Api, organization: Organization) -> None:
     saved = FilterFactory(organization=organization)
     assignment = ProjectAssignmentFactory(organization=organization, default_filter_id=saved.pk)
     assert api.delete(f"filters/{saved.pk}").status == 204
-    answer = api.get(f"project_assignments/{assignment.pk}?include=favorite_filter")
-    assert answer.data["attributes"]["default_filter_id"] == saved.pk
-    assert answer.data["relationships"]["favorite_filter"] == {"data": None}
+    response = api.get(f"project_assignments/{assignment.pk}?include=favorite_filter")
+    assert response.data["attributes"]["default_filter_id"] == saved.pk
+    assert response.data["relationships"]["favorite_filter"] == {"data": None}
 
 
-def test_update_writes_only_what_came(api: Api, organization: Organization) -> None:
-    """So that two clients who change different attributes at once don't undo each other."""
+def test_update_writes_only_the_given_attributes(api: Api, organization: Organization) -> None:
+    """Concurrent changes of different attributes don't undo each other."""
     assignment = ProjectAssignmentFactory(organization=organization, watched=True)
     body = document("project_assignments", {"tasks_layout_id": 5})
     with CaptureQueriesContext(connection) as queries:
@@ -152,24 +148,24 @@ def test_writes_take_few_queries(
 ) -> None:
     service, person = ServiceFactory(organization=organization), PersonFactory(organization=organization)
     pair = document("service_assignments", person=("people", person.pk), service=("services", service.pk))
-    # the token, two related records, the pair's uniqueness, the insert, its record, the answer; the savepoint
+    # The token, two related records, the uniqueness, the insert, its history, the response; the savepoint.
     with django_assert_num_queries(7 + 2):
-        made = api.post("service_assignments", json=pair)
-    path = f"service_assignments/{made.data['id']}"
-    # the token, whether the service is restricted, the record, the related record, the pair's uniqueness, the
-    # update, what was last recorded (it is the same), the answer; the savepoint
+        created = api.post("service_assignments", json=pair)
+    path = f"service_assignments/{created.data['id']}"
+    # The token, whether the service is restricted, the record, the related record, the uniqueness, the
+    # update, the last history record (it is equal), the response; the savepoint.
     with django_assert_num_queries(8 + 2):
         assert (
             api.patch(path, json=document("service_assignments", service=("services", service.pk))).status
             == 200
         )
-    # the token, whether the service is restricted, the record, the delete, its record; the savepoint
+    # The token, whether the service is restricted, the record, the delete, its history; the savepoint.
     with django_assert_num_queries(5 + 2):
         assert api.delete(path).status == 204
 
 
-def test_validating_an_assignment_leaves_its_filters_alone(organization: Organization) -> None:
-    """Admin and commands call full_clean(), which cleans every field, the joins to filters among them."""
+def test_full_clean_keeps_saved_filters(organization: Organization) -> None:
+    """It cleans all fields, including the relations to saved filters."""
     own = FilterFactory(organization=organization).pk
     for saved in (own, 10**9, None):
         assignment = ProjectAssignmentFactory(organization=organization, default_filter_id=saved)

@@ -1,4 +1,4 @@
-"""Assignments where people are: on the pages of budgets, people, projects, services and service types."""
+"""Test the inlines of people, projects, services, service types and budgets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 SERVICE_TWICE = "only one assignment per service, per person is allowed"
 TYPE_TWICE = "only one assignment per service type, per person is allowed"
 PROJECT_TWICE = "has already been assigned to that project"
-# The page of → the lines on it, of which model, and by which field another is added.
+# The model of the page, the model of its inline, the field of the other record, the error of a duplicate.
 PAIRS: list[tuple[type[Any], type[Any], str, str]] = [
     (Person, ProjectAssignment, "project", PROJECT_TWICE),
     (Person, ServiceAssignment, "service", SERVICE_TWICE),
@@ -44,8 +44,8 @@ PAIRS: list[tuple[type[Any], type[Any], str, str]] = [
 every_pair = pytest.mark.parametrize(("page", "model", "side", "twice"), PAIRS)
 
 
-def of_page(page: type[Model], model: type[Any]) -> str:
-    """The foreign key of the line that points at the page's record."""
+def parent_field(page: type[Model], model: type[Any]) -> str:
+    """Return the name of the foreign key to the page's record."""
     return next(field.name for field in model._meta.fields if field.related_model is page)
 
 
@@ -56,7 +56,7 @@ def pair_of(page: type[Model], model: type[Any]) -> Any:
         ServiceTypeAssignment: ServiceTypeAssignmentFactory,
     }
     pair = factories[model]()
-    return pair, getattr(pair, of_page(page, model))
+    return pair, getattr(pair, parent_field(page, model))
 
 
 def prefix_of(model: type[Any]) -> str:
@@ -68,8 +68,8 @@ def prefix_of(model: type[Any]) -> str:
     }[model]
 
 
-def with_lines(client: Client, address: str, model: type[Any], *lines: dict[str, Any], **data: Any) -> Any:
-    """Save the form at this address with these lines besides those that it has."""
+def post_lines(client: Client, address: str, model: type[Any], *lines: dict[str, Any], **data: Any) -> Any:
+    """Submit the form at this address with additional lines."""
     sent, prefix = form_data(client, address) | data, prefix_of(model)
     first = int(sent[f"{prefix}-INITIAL_FORMS"])
     for index, line in enumerate(lines, start=first):
@@ -78,10 +78,10 @@ def with_lines(client: Client, address: str, model: type[Any], *lines: dict[str,
     return client.post(address, sent)
 
 
-def said(answer: Any) -> list[dict[str, list[str]]]:
+def line_errors(response: Any) -> list[dict[str, list[str]]]:
     return [
         dict(form.errors)
-        for inline in answer.context["inline_admin_formsets"]
+        for inline in response.context["inline_admin_formsets"]
         for form in inline.formset.forms
         if form.errors
     ]
@@ -91,12 +91,12 @@ def said(answer: Any) -> list[dict[str, list[str]]]:
 
 
 @every_pair
-def test_pair_is_added_and_taken_away(page: type[Any], model: type[Any], side: str, twice: str) -> None:
+def test_pair_is_added_and_removed(page: type[Any], model: type[Any], side: str, twice: str) -> None:
     pair, record = pair_of(page, model)
     client, address = staff(pair.organization), url(page, "change", record.pk)
     newcomer = make(type(getattr(pair, side)), pair.organization)
-    assert with_lines(client, address, model, {side: newcomer.pk}).status_code == 302
-    mine = model.objects.filter(**{of_page(page, model): record})
+    assert post_lines(client, address, model, {side: newcomer.pk}).status_code == 302
+    mine = model.objects.filter(**{parent_field(page, model): record})
     assert [getattr(one, side) for one in mine.order_by("pk")] == [getattr(pair, side), newcomer]
     assert {one.organization for one in mine} == {pair.organization}
 
@@ -108,46 +108,46 @@ def test_pair_is_added_and_taken_away(page: type[Any], model: type[Any], side: s
 
 
 @every_pair
-def test_pair_that_exists_is_told_at_its_field(
+def test_duplicate_pair_is_rejected_at_its_field(
     page: type[Any], model: type[Any], side: str, twice: str
 ) -> None:
     pair, record = pair_of(page, model)
     client, address = staff(pair.organization), url(page, "change", record.pk)
-    again = with_lines(client, address, model, {side: getattr(pair, side).pk})
-    assert said(again) == [{side: [twice]}]
+    again = post_lines(client, address, model, {side: getattr(pair, side).pk})
+    assert line_errors(again) == [{side: [twice]}]
     assert twice in again.content.decode()
 
     newcomer = make(type(getattr(pair, side)), pair.organization)
-    repeated = with_lines(client, address, model, {side: newcomer.pk}, {side: newcomer.pk})
-    assert said(repeated) == [{side: [twice]}]
+    repeated = post_lines(client, address, model, {side: newcomer.pk}, {side: newcomer.pk})
+    assert line_errors(repeated) == [{side: [twice]}]
 
-    # A colleague added it after the page was opened.
+    # Another user has added it since the page was opened.
     sent = {name: value for name, value in form_data(client, address).items() if "-0-" not in name}
     sent |= {f"{prefix_of(model)}-INITIAL_FORMS": 0, f"{prefix_of(model)}-TOTAL_FORMS": 1}
     sent[f"{prefix_of(model)}-0-{side}"] = getattr(pair, side).pk
-    assert said(client.post(address, sent)) == [{side: [twice]}]
+    assert line_errors(client.post(address, sent)) == [{side: [twice]}]
     assert model.objects.count() == 1
 
 
 @pytest.mark.no_cover
 @every_pair
-def test_record_of_another_organization_is_as_good_as_missing(
+def test_record_of_another_organization_is_an_invalid_choice(
     page: type[Any], model: type[Any], side: str, twice: str
 ) -> None:
     pair, record = pair_of(page, model)
     foreign = make(type(getattr(pair, side)), OrganizationFactory())
     client, address = staff(pair.organization), url(page, "change", record.pk)
     wrong = [foreign.pk, 987_654_321, 2**63, "x", "\x00", "1_0"]
-    answers = [said(with_lines(client, address, model, {side: value})) for value in wrong]
-    refused = {side: ["Select a valid choice. That choice is not one of the available choices."]}
-    assert answers == [[refused]] * len(wrong)
-    across = with_lines(superuser(), address, model, {side: foreign.pk})
-    assert said(across) == [{side: ["belongs to another organization"]}]
+    responses = [line_errors(post_lines(client, address, model, {side: value})) for value in wrong]
+    rejected = {side: ["Select a valid choice. That choice is not one of the available choices."]}
+    assert responses == [[rejected]] * len(wrong)
+    across = post_lines(superuser(), address, model, {side: foreign.pk})
+    assert line_errors(across) == [{side: ["belongs to another organization"]}]
     assert model.objects.count() == 1
 
 
 @every_pair
-def test_lines_are_for_those_who_may(page: type[Any], model: type[Any], side: str, twice: str) -> None:
+def test_inline_needs_permissions(page: type[Any], model: type[Any], side: str, twice: str) -> None:
     pair, record = pair_of(page, model)
     address, prefix = url(page, "change", record.pk), prefix_of(model)
     name = page._meta.model_name
@@ -166,13 +166,11 @@ def test_lines_are_for_those_who_may(page: type[Any], model: type[Any], side: st
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.postgresql
 @every_pair
-def test_whoever_adds_the_same_pair_meanwhile_waits(
-    page: type[Any], model: type[Any], side: str, twice: str
-) -> None:
-    """The page's record is locked before its lines are checked: nobody joins anything to it in between."""
+def test_concurrent_pair_waits_for_the_form(page: type[Any], model: type[Any], side: str, twice: str) -> None:
+    """The page's record is locked before validation, so no pair is added in between."""
     pair, record = pair_of(page, model)
     newcomer = make(type(getattr(pair, side)), pair.organization)
-    both = {"organization": pair.organization, side: newcomer, of_page(page, model): record}
+    both = {"organization": pair.organization, side: newcomer, parent_field(page, model): record}
     waited = []
 
     def join() -> None:
@@ -185,12 +183,12 @@ def test_whoever_adds_the_same_pair_meanwhile_waits(
 
     client, address = staff(pair.organization), url(page, "change", record.pk)
     just_before_the_next_save_of(model, join)
-    assert with_lines(client, address, model, {side: newcomer.pk}).status_code == 302
+    assert post_lines(client, address, model, {side: newcomer.pk}).status_code == 302
     assert (waited, model.objects.count()) == ([record], 2)
 
 
 @pytest.mark.parametrize("page", [Person, Project, Service, ServiceType, Deal])
-def test_page_costs_the_same_with_one_and_thirty_lines(page: type[Any]) -> None:
+def test_page_takes_the_same_queries_with_one_and_thirty_lines(page: type[Any]) -> None:
     organization = OrganizationFactory()
     client, record = staff(organization), make(page, organization)
     address, own = url(page, "change", record.pk), {"organization": organization}
@@ -199,24 +197,26 @@ def test_page_costs_the_same_with_one_and_thirty_lines(page: type[Any]) -> None:
         for kind, model, side, _ in PAIRS:
             if kind is page:
                 other = make(model._meta.get_field(side).related_model, organization)
-                model.objects.create(organization=organization, **{of_page(page, model): record, side: other})
+                model.objects.create(
+                    organization=organization, **{parent_field(page, model): record, side: other}
+                )
         if page is Project:
             DealFactory(**own, project=record)
         if page is Deal:
             service = ServiceFactory(**own, deal=record)
             ServiceAssignmentFactory.create_batch(2, **own, service=service)
 
-    def cost() -> int:
+    def count_queries() -> int:
         with CaptureQueriesContext(connection) as queries:
             assert client.get(address).status_code == 200
         return len(queries)
 
     add_lines()
-    cost()
-    at_one = cost()
+    count_queries()
+    at_one = count_queries()
     for _ in range(29):
         add_lines()
-    assert cost() == at_one
+    assert count_queries() == at_one
 
 
 def many_people(organization: Organization, number: int) -> list[Person]:
@@ -225,7 +225,7 @@ def many_people(organization: Organization, number: int) -> list[Person]:
     )
 
 
-def test_more_lines_than_a_form_can_send_are_a_link_to_their_list() -> None:
+def test_too_many_lines_are_replaced_by_a_link_to_the_list() -> None:
     service = ServiceFactory()
     organization, own = service.organization, {"organization": service.organization}
     people = many_people(organization, 300)
@@ -243,8 +243,8 @@ def test_more_lines_than_a_form_can_send_are_a_link_to_their_list() -> None:
     assert (service.name, service.service_assignments.count()) == ("Renamed", 300)
 
 
-def test_a_form_never_sends_more_than_can_be_read() -> None:
-    """A person with as many projects, services and types as are still shown, all of them ticked."""
+def test_form_stays_below_the_limit_of_fields() -> None:
+    """Delete as many assignments of a person as the page shows."""
     person = PersonFactory()
     own = {"organization": person.organization}
     for _ in range(75):
@@ -259,7 +259,7 @@ def test_a_form_never_sends_more_than_can_be_read() -> None:
     assert ServiceAssignment.objects.count() == 0
 
 
-def test_what_is_put_away_is_not_offered_on_a_line() -> None:
+def test_archived_records_are_not_offered() -> None:
     person, archived = PersonFactory(), PersonFactory()
     Person.objects.filter(pk=archived.pk).update(organization=person.organization)
     archived.refresh_from_db()
@@ -300,7 +300,7 @@ def colleague(service: Service, **kwargs: Any) -> Person:
     return PersonFactory(organization=service.organization, **kwargs)
 
 
-def test_people_are_assigned_and_taken_off_on_the_line_of_a_service(
+def test_assignees_are_added_and_removed_on_the_line_of_a_service(
     service: Service, client: Client, address: str
 ) -> None:
     ana, ivo, eva = (colleague(service) for _ in range(3))
@@ -319,24 +319,24 @@ def test_people_are_assigned_and_taken_off_on_the_line_of_a_service(
     assert service.history.count() <= 1
 
 
-def test_new_service_comes_with_its_people(service: Service, client: Client, address: str) -> None:
+def test_new_service_is_created_with_assignees(service: Service, client: Client, address: str) -> None:
     ana = colleague(service)
     line = {"name": "QA", "service_type": service.service_type_id, "time_tracking_enabled": "on"}
-    assert with_lines(client, address, Service, line | {"assignees": [ana.pk]}).status_code == 302
+    assert post_lines(client, address, Service, line | {"assignees": [ana.pk]}).status_code == 302
     new = Service.objects.get(name="QA")
     assert (new.deal, new.organization, assigned(new)) == (service.deal, service.organization, {ana})
 
 
-def test_new_budget_comes_with_services_and_people(service: Service, client: Client) -> None:
+def test_new_budget_is_created_with_services_and_assignees(service: Service, client: Client) -> None:
     ana, project = colleague(service), ProjectFactory(organization=service.organization)
     line = {"name": "QA", "service_type": service.service_type_id, "assignees": [ana.pk]}
     data = {"project": project.pk, "name": "2027"}
-    assert with_lines(client, url(Deal, "add"), Service, line, **data).status_code == 302
+    assert post_lines(client, url(Deal, "add"), Service, line, **data).status_code == 302
     new = Service.objects.get(name="QA")
     assert (new.deal.name, assigned(new)) == ("2027", {ana})
 
 
-def test_whom_a_colleague_assigned_meanwhile_stays(service: Service, client: Client, address: str) -> None:
+def test_concurrent_assignees_are_kept(service: Service, client: Client, address: str) -> None:
     ana, ivo, eva = (colleague(service) for _ in range(3))
     own = {"organization": service.organization, "service": service}
     ServiceAssignmentFactory(**own, person=ana)
@@ -347,53 +347,49 @@ def test_whom_a_colleague_assigned_meanwhile_stays(service: Service, client: Cli
     assert client.post(address, sent | {"services-0-assignees": [ana.pk, ivo.pk]}).status_code == 200
 
 
-def test_person_who_is_assigned_already_is_told_at_the_field(
-    service: Service, client: Client, address: str
-) -> None:
+def test_assigned_person_is_rejected_at_the_field(service: Service, client: Client, address: str) -> None:
     ana = colleague(service, first_name="Ana", last_name="Horvat")
     sent = form_data(client, address)
     ServiceAssignmentFactory(organization=service.organization, service=service, person=ana)
-    answer = client.post(address, sent | {"services-0-assignees": [ana.pk]})
-    assert said(answer) == [{"assignees": [f"Ana Horvat: {SERVICE_TWICE}"]}]
-    assert f"Ana Horvat: {SERVICE_TWICE}" in answer.content.decode()
+    response = client.post(address, sent | {"services-0-assignees": [ana.pk]})
+    assert line_errors(response) == [{"assignees": [f"Ana Horvat: {SERVICE_TWICE}"]}]
+    assert f"Ana Horvat: {SERVICE_TWICE}" in response.content.decode()
 
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("shown", ["", "\x00", "x,1_0,-1", "9" * 3000, "1," * 9000])
-def test_nonsense_on_a_line_of_a_budget_is_answered(
+def test_invalid_values_on_a_line_of_a_budget_are_rejected(
     shown: str, service: Service, client: Client, address: str
 ) -> None:
     foreign = PersonFactory()
     sent = form_data(client, address)
     wrong = [foreign.pk, 987_654_321, 2**63, "x", "\x00", "1_0"]
-    answers = [client.post(address, sent | {"services-0-assignees": [value]}) for value in wrong]
-    assert [list(said(answer)[0]) for answer in answers] == [["assignees"]] * len(wrong)
+    responses = [client.post(address, sent | {"services-0-assignees": [value]}) for value in wrong]
+    assert [list(line_errors(response)[0]) for response in responses] == [["assignees"]] * len(wrong)
     assert (
-        said(answers[0])[0]["assignees"][0].replace(str(foreign.pk), "987654321")
-        == (said(answers[1])[0]["assignees"][0])
+        line_errors(responses[0])[0]["assignees"][0].replace(str(foreign.pk), "987654321")
+        == (line_errors(responses[1])[0]["assignees"][0])
     )
     assert client.post(address, sent | {"services-0-shown": shown}).status_code in (200, 302)
     across = superuser().post(
         address, form_data(superuser(), address) | {"services-0-assignees": [foreign.pk]}
     )
-    assert said(across) == [{"assignees": [f"{foreign}: belongs to another organization"]}]
+    assert line_errors(across) == [{"assignees": [f"{foreign}: belongs to another organization"]}]
     assert assigned(service) == set()
 
 
-def test_archived_type_stays_with_the_service_that_has_it(
-    service: Service, client: Client, address: str
-) -> None:
+def test_archived_type_is_kept_by_its_service(service: Service, client: Client, address: str) -> None:
     service.service_type.archive()
     assert client.post(address, form_data(client, address) | {"services-0-name": "UX"}).status_code == 302
     service.refresh_from_db()
     assert service.name == "UX"
     other = ServiceTypeFactory(organization=service.organization)
     other.archive()
-    refused = client.post(address, form_data(client, address) | {"services-0-service_type": other.pk})
-    assert said(refused) == [{"service_type": ["is archived"]}]
+    rejected = client.post(address, form_data(client, address) | {"services-0-service_type": other.pk})
+    assert line_errors(rejected) == [{"service_type": ["is archived"]}]
 
 
-def test_assignees_of_a_budgets_services_are_for_those_who_may(service: Service, address: str) -> None:
+def test_assignees_of_a_budget_need_permissions(service: Service, address: str) -> None:
     own = {"organization": service.organization}
     ana = ServiceAssignmentFactory(**own, service=service, person=colleague(service)).person
     rights = ["change_deal", "change_service", "add_service", "view_servicetype"]
@@ -412,7 +408,7 @@ def test_assignees_of_a_budgets_services_are_for_those_who_may(service: Service,
     assert service.name == "UX"
 
 
-def test_budget_with_more_assignees_than_a_form_can_send_links_to_its_services(
+def test_budget_with_too_many_assignees_links_to_its_services(
     service: Service, client: Client, address: str
 ) -> None:
     own = {"organization": service.organization}
@@ -433,10 +429,10 @@ def test_page_of_a_project_links_to_its_budgets() -> None:
 
 
 @pytest.mark.parametrize("rights", [[], ["view_serviceassignment"]], ids=["blind", "reader"])
-def test_budget_is_saved_by_those_who_may_not_assign(
+def test_budget_is_saved_without_permission_to_assign(
     service: Service, address: str, rights: list[str]
 ) -> None:
-    """Also where a colleague assigned somebody since the page was opened."""
+    """Also if another user has assigned a person since the page was opened."""
     ana, ben = colleague(service), colleague(service)
     ServiceAssignmentFactory(organization=service.organization, service=service, person=ana)
     client = staff(service.organization, "change_deal", "change_service", "view_servicetype", *rights)
@@ -448,9 +444,7 @@ def test_budget_is_saved_by_those_who_may_not_assign(
     assert (service.name, assigned(service)) == ("UX", {ana, ben})
 
 
-def test_budget_with_as_many_assignees_as_a_form_can_send_is_saved(
-    service: Service, client: Client, address: str
-) -> None:
+def test_budget_with_many_assignees_is_saved(service: Service, client: Client, address: str) -> None:
     people = many_people(service.organization, 300)
     ServiceAssignment.objects.bulk_create(
         ServiceAssignment(organization=service.organization, service=service, person=person)

@@ -1,4 +1,4 @@
-"""The tracking rule: its table, its sentences, and that the function and the querysets always agree."""
+"""Test the tracking rule, and that its function and its querysets agree."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def ana(organization: Organization) -> Person:
 
 @pytest.fixture
 def service(organization: Organization, ana: Person) -> Service:
-    """Wireframes on Acme Website 2026, of whose project Ana is a member; nothing is restricted."""
+    """Return a service that is not restricted, of a project of which Ana is a member."""
     project = ProjectFactory(organization=organization, name="Acme Website")
     deal = DealFactory(organization=organization, project=project, name="Acme Website 2026")
     ProjectAssignmentFactory(organization=organization, project=project, person=ana)
@@ -67,7 +67,7 @@ def service(organization: Organization, ana: Person) -> Service:
     )
 
 
-def verdict(
+def result(
     person: Person, service: Service, on_date: date = TODAY, kind: Kind = Kind.TIME
 ) -> tuple[bool, list[Any]]:
     decision = decide(person, Service.objects.get(pk=service.pk), on_date, kind)
@@ -76,10 +76,10 @@ def verdict(
 
 def test_unrestricted_budget_is_open_to_the_projects_members(ana: Person, service: Service) -> None:
     message = "Acme Website 2026 is not restricted: everybody on Acme Website may track on it"
-    assert verdict(ana, service) == (True, [("open", message, service.deal)])
+    assert result(ana, service) == (True, [("open", message, service.deal)])
 
 
-def test_every_refusal_is_told_in_order_and_names_what_it_is_about(
+def test_refusals_are_all_reported_in_order(
     organization: Organization, ana: Person, service: Service
 ) -> None:
     deal, project = service.deal, service.deal.project
@@ -94,7 +94,7 @@ def test_every_refusal_is_told_in_order_and_names_what_it_is_about(
         date=date(2026, 12, 1), person_restricted_tracking=True, service_type_restricted_tracking=True
     )
     Service.objects.update(time_tracking_enabled=False, expense_tracking_enabled=False)
-    told = [
+    refusals = [
         ("person_archived", "Ana Horvat is archived", ana),
         ("project_archived", "The project Acme Website is archived", project),
         ("budget_closed", "The budget Acme Website 2026 is closed", deal),
@@ -120,22 +120,22 @@ def test_every_refusal_is_told_in_order_and_names_what_it_is_about(
             service.service_type,
         ),
     ]
-    assert verdict(ana, service) == (False, told)
-    told[4] = (
+    assert result(ana, service) == (False, refusals)
+    refusals[4] = (
         "expense_tracking_disabled",
         "Expense tracking is switched off for Wireframes on Acme Website 2026",
         service,
     )
-    assert verdict(ana, service, kind=Kind.EXPENSE) == (False, told)
+    assert result(ana, service, kind=Kind.EXPENSE) == (False, refusals)
 
     Deal.objects.update(date=None, end_date=date(2026, 11, 22))
     ServiceAssignment.objects.exclude(person=others[0]).delete()
-    _, told = verdict(ana, service)
-    assert told[3][1] == "23 November 2026 is after Acme Website 2026 ended, on 22 November 2026"
-    assert told[6][1] == "Ana Horvat is not the one person assigned to Wireframes on Acme Website 2026"
+    _, refusals = result(ana, service)
+    assert refusals[3][1] == "23 November 2026 is after Acme Website 2026 ended, on 22 November 2026"
+    assert refusals[6][1] == "Ana Horvat is not the one person assigned to Wireframes on Acme Website 2026"
 
 
-def test_restriction_by_person_is_ignored_until_somebody_is_assigned(
+def test_restriction_by_person_is_ignored_without_assignees(
     organization: Organization, ana: Person, service: Service
 ) -> None:
     Deal.objects.update(person_restricted_tracking=True)
@@ -144,32 +144,32 @@ def test_restriction_by_person_is_ignored_until_somebody_is_assigned(
         "Nobody is assigned to Wireframes on Acme Website 2026: its restriction is ignored until somebody is",
         service,
     )
-    assert verdict(ana, service) == (True, [ignored])
+    assert result(ana, service) == (True, [ignored])
     assignment = ServiceAssignmentFactory(organization=organization, service=service)
-    assert [code for code, _, _ in verdict(ana, service)[1]] == ["not_assigned"]
+    assert [code for code, _, _ in result(ana, service)[1]] == ["not_assigned"]
     assignment.person.archive()
-    assert [code for code, _, _ in verdict(ana, service)[1]] == ["not_assigned"]
+    assert [code for code, _, _ in result(ana, service)[1]] == ["not_assigned"]
     ServiceAssignmentFactory(organization=organization, service=service, person=ana)
     message = "Ana Horvat is assigned to Wireframes on Acme Website 2026"
-    assert verdict(ana, service) == (True, [("assigned", message, service)])
+    assert result(ana, service) == (True, [("assigned", message, service)])
 
 
-def test_both_restrictions_must_hold(organization: Organization, ana: Person, service: Service) -> None:
+def test_both_restrictions_apply(organization: Organization, ana: Person, service: Service) -> None:
     Deal.objects.update(person_restricted_tracking=True, service_type_restricted_tracking=True)
 
-    def told() -> list[str]:
-        return [code for code, _, _ in verdict(ana, service)[1]]
+    def reason_codes() -> list[str]:
+        return [code for code, _, _ in result(ana, service)[1]]
 
-    assert told() == ["service_type_not_assigned"]
+    assert reason_codes() == ["service_type_not_assigned"]
     ServiceAssignmentFactory(organization=organization, service=service, person=ana)
-    assert told() == ["service_type_not_assigned"]
+    assert reason_codes() == ["service_type_not_assigned"]
     ServiceTypeAssignmentFactory(organization=organization, service_type=service.service_type, person=ana)
-    assert told() == ["assigned", "service_type_assigned"]
+    assert reason_codes() == ["assigned", "service_type_assigned"]
     ServiceAssignment.objects.update(person=PersonFactory(organization=organization))
-    assert told() == ["not_assigned"]
+    assert reason_codes() == ["not_assigned"]
     service.service_type.archive()
     ServiceAssignment.objects.all().delete()
-    assert told() == ["nobody_assigned", "service_type_assigned"]
+    assert reason_codes() == ["nobody_assigned", "service_type_assigned"]
 
 
 @pytest.mark.parametrize(
@@ -184,22 +184,22 @@ def test_both_restrictions_must_hold(organization: Organization, ana: Person, se
         (-1, 1, True),
     ],
 )
-def test_both_days_of_a_budget_belong_to_it(
+def test_budget_dates_are_inclusive(
     start: int | None, end: int | None, allowed: bool, ana: Person, service: Service
 ) -> None:
     def day(offset: int | None) -> date | None:
         return None if offset is None else TODAY + timedelta(days=offset)
 
     Deal.objects.update(date=day(start), end_date=day(end))
-    assert verdict(ana, service)[0] is allowed
+    assert result(ana, service)[0] is allowed
 
 
-def test_records_of_two_organizations_are_never_judged(ana: Person) -> None:
+def test_records_of_two_organizations_are_rejected(ana: Person) -> None:
     with pytest.raises(ValueError, match="different organizations"):
         decide(ana, ServiceFactory(), TODAY, Kind.TIME)
 
 
-def test_one_pair_takes_two_queries_and_a_thousand_take_one(
+def test_thousand_pairs_take_one_query(
     organization: Organization, ana: Person, service: Service, django_assert_num_queries: Any
 ) -> None:
     bare = Service.objects.get(pk=service.pk)
@@ -220,17 +220,17 @@ near = st.sampled_from([None, None, -2, -1, 0, 1, 2])
 
 
 @contextmanager
-def undone() -> Iterator[None]:
+def rolled_back() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
 
 
 def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Service]]:
-    """A small random world: every switch, date, membership and assignment that the rule speaks of."""
+    """Create random records with all fields and assignments that matter to the rule."""
     now = timezone.now()
 
-    def made(model: Any, rows: list[Any]) -> list[Any]:
+    def create(model: Any, rows: list[Any]) -> list[Any]:
         for row in rows:
             row.organization = organization
         return list(model.objects.bulk_create(rows))
@@ -238,17 +238,19 @@ def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Ser
     def day(offset: int | None) -> date | None:
         return None if offset is None else TODAY + timedelta(days=offset)
 
-    people = made(
+    people = create(
         Person,
         [
             Person(first_name="P", last_name=str(n), archived_at=now if draw(rarely) else None)
             for n in range(3)
         ],
     )
-    types = made(
+    types = create(
         ServiceType, [ServiceType(name="T", archived_at=now if draw(rarely) else None) for _ in range(2)]
     )
-    projects = made(Project, [Project(name="P", archived_at=now if draw(rarely) else None) for _ in range(2)])
+    projects = create(
+        Project, [Project(name="P", archived_at=now if draw(rarely) else None) for _ in range(2)]
+    )
     deals = []
     for project in projects:
         for _ in range(2):
@@ -266,8 +268,8 @@ def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Ser
                     service_type_restricted_tracking=draw(st.booleans()),
                 )
             )
-    made(Deal, deals)
-    services = made(
+    create(Deal, deals)
+    services = create(
         Service,
         [
             Service(
@@ -282,7 +284,7 @@ def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Ser
         ],
     )
     member, holder, assigned = draw(st.tuples(*[st.sampled_from([often, st.booleans(), rarely])] * 3))
-    made(
+    create(
         ProjectAssignment,
         [
             ProjectAssignment(person=p, project=x)
@@ -290,32 +292,32 @@ def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Ser
             if draw(often if member is rarely else member)
         ],
     )
-    made(
+    create(
         ServiceTypeAssignment,
         [ServiceTypeAssignment(person=p, service_type=x) for p, x in product(people, types) if draw(holder)],
     )
-    made(
+    create(
         ServiceAssignment,
         [ServiceAssignment(person=p, service=x) for p, x in product(people, services) if draw(assigned)],
     )
     return people, services
 
 
-# Each has more than 20 pairs of a person and a service.
-WORLDS = 30
+# Each example has more than 20 pairs of a person and a service.
+EXAMPLES = 30
 
 
 @pytest.mark.no_cover
 @pytest.mark.django_db
 def test_function_and_querysets_agree_on_every_pair() -> None:
-    """Pairs of generated worlds, each for time and for expenses."""
+    """Compare them for all pairs of generated records, for time and for expenses."""
     organization = OrganizationFactory()
-    verdicts: list[bool] = []
+    allowed: list[bool] = []
 
-    @tried(WORLDS)
+    @tried(EXAMPLES)
     @given(st.data())
     def agree(data: Any) -> None:
-        with undone():
+        with rolled_back():
             people, services = build(data.draw, organization)
             loaded = list(with_budget(Service.objects.filter(pk__in=[s.pk for s in services])))
             somewhere: set[int] = set()
@@ -341,7 +343,7 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
                 assert by_person == decided
                 assert by_service == decided
                 somewhere |= {person for person, _ in decided}
-                verdicts.extend((person.pk, service.pk) in decided for person, service in pairs)
+                allowed.extend((person.pk, service.pk) in decided for person, service in pairs)
             states = {pk: found["access"] for pk, found in access_of([s.pk for s in loaded]).items()}
             by_state = {
                 service.pk: state for state in Access for service in in_state(Service.objects.all(), [state])
@@ -351,6 +353,6 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
             assert {person.pk for person in placed} == somewhere
 
     agree()
-    print(f"\n{len(verdicts) // 2:,} pairs, each for both kinds; {sum(verdicts):,} may track")  # noqa: T201
-    assert len(verdicts) >= 2 * 20 * WORLDS
-    assert 0.03 < sum(verdicts) / len(verdicts) < 0.9
+    print(f"\n{len(allowed) // 2:,} pairs, each for both kinds; {sum(allowed):,} may track")  # noqa: T201
+    assert len(allowed) >= 2 * 20 * EXAMPLES
+    assert 0.03 < sum(allowed) / len(allowed) < 0.9

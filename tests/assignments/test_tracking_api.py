@@ -1,4 +1,4 @@
-"""The tracking rule over the API: filters, decisions, and to whom a service is open."""
+"""Test the tracking rule in the API: filters, decisions and access."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def people(organization: Organization) -> list[Person]:
 
 @pytest.fixture
 def services(organization: Organization, people: list[Person]) -> list[Service]:
-    """Three on a budget that is restricted by person, for 2026; the last has tracking of time off."""
+    """Return services of a budget for 2026 that is restricted by person.
+
+    Time tracking is off for the last one.
+    """
     project = ProjectFactory(organization=organization, name="Acme")
     for person in people[:2]:
         ProjectAssignmentFactory(organization=organization, project=project, person=person)
@@ -66,9 +69,7 @@ def services(organization: Organization, people: list[Person]) -> list[Service]:
 # --- filters --------------------------------------------------------------------------------------
 
 
-def test_services_are_filtered_by_who_may_track_on_them(
-    api: Api, people: list[Person], services: list[Service]
-) -> None:
+def test_services_are_filtered_by_person(api: Api, people: list[Person], services: list[Service]) -> None:
     (ana, ivo, eve), (design, code, qa) = people, services
 
     def found(person: Person, more: str = f"&filter[on]={DAY}") -> list[int]:
@@ -86,9 +87,7 @@ def test_services_are_filtered_by_who_may_track_on_them(
     ]
 
 
-def test_people_are_filtered_by_what_they_may_track_on(
-    api: Api, people: list[Person], services: list[Service]
-) -> None:
+def test_people_are_filtered_by_service(api: Api, people: list[Person], services: list[Service]) -> None:
     (ana, ivo, eve), (design, code, qa) = people, services
 
     def found(query: str) -> list[int]:
@@ -103,7 +102,7 @@ def test_people_are_filtered_by_what_they_may_track_on(
     assert found(f"filter[service_id][not_eq]={code.pk}") == [eve.pk]
 
 
-def test_day_is_today_in_the_organizations_zone_unless_said(
+def test_day_is_today_in_the_organizations_zone_by_default(
     api: Api, organization: Organization, people: list[Person], services: list[Service]
 ) -> None:
     today = organization.today()
@@ -113,10 +112,10 @@ def test_day_is_today_in_the_organizations_zone_unless_said(
         assert len(api.get(path).ids) == found
 
 
-def test_tracking_filters_take_one_statement(
+def test_tracking_filters_take_no_more_queries(
     api: Api, people: list[Person], services: list[Service], django_assert_num_queries: Any
 ) -> None:
-    """The token, the page; for services also whom they are open to."""
+    """They take the token, the page and, for services, their access."""
     for path, number in (
         (f"services?filter[trackable_by_person_id]={people[0].pk}", 3),
         (f"people?filter[service_id]={services[0].pk}", 2),
@@ -156,17 +155,17 @@ def test_tracking_filters_take_one_statement(
         ("tracking_decisions?filter[person_id]=1&page[number]=0", "invalid_page"),
     ],
 )
-def test_question_that_cannot_be_answered_is_refused(path: str, code: str, api: Api) -> None:
-    answer = api.get(path)
-    assert (answer.status, answer.error["code"]) == (400, code)
+def test_invalid_parameter_is_rejected(path: str, code: str, api: Api) -> None:
+    response = api.get(path)
+    assert (response.status, response.error["code"]) == (400, code)
 
 
 # --- decisions ------------------------------------------------------------------------------------
 
 
-def test_decision_says_why(api: Api, people: list[Person], services: list[Service]) -> None:
+def test_decision_has_reasons(api: Api, people: list[Person], services: list[Service]) -> None:
     ana, design = people[0], services[0]
-    answer = api.get(
+    response = api.get(
         f"tracking_decisions?filter[person_id]={ana.pk}&filter[service_id]={design.pk}&filter[on]={DAY}"
     )
     decision = {
@@ -182,7 +181,7 @@ def test_decision_says_why(api: Api, people: list[Person], services: list[Servic
     }
     query = f"filter%5Bperson_id%5D={ana.pk}&filter%5Bservice_id%5D={design.pk}&filter%5Bon%5D={DAY}"
     link = f"http://testserver/api/v2/tracking_decisions?{query}&page%5Bnumber%5D=1&page%5Bsize%5D=30"
-    assert answer.json == {
+    assert response.json == {
         "data": [decision],
         "links": {"first": link, "last": link},
         "meta": {
@@ -197,10 +196,10 @@ def test_decision_says_why(api: Api, people: list[Person], services: list[Servic
 
 
 @pytest.mark.no_cover
-def test_all_pairs_are_judged_page_by_page(api: Api, people: list[Person], services: list[Service]) -> None:
+def test_pages_have_all_pairs(api: Api, people: list[Person], services: list[Service]) -> None:
     outsider = ServiceAssignmentFactory()
 
-    def walked(query: str, size: int) -> list[str]:
+    def all_ids(query: str, size: int) -> list[str]:
         found: list[str] = []
         for number in range(1, 20):
             page = api.get(
@@ -226,12 +225,12 @@ def test_all_pairs_are_judged_page_by_page(api: Api, people: list[Person], servi
         expected = sorted(f"{p}-{s}-time-{DAY}" for p, s in chosen)
         total = len(expected)
         for size in (1, 2, 4, 200):
-            assert sorted(walked(query, size)) == expected
+            assert sorted(all_ids(query, size)) == expected
     far = api.get(f"tracking_decisions?filter[person_id]={person_ids[0]}&page[number]=9223372036854775807")
     assert (far.status, far.data, far.json["meta"]["total_count"]) == (200, [], 3)
 
 
-def test_page_past_the_end_is_empty_whoever_comes_meanwhile(
+def test_page_past_the_end_is_empty_after_concurrent_inserts(
     api: Api, organization: Organization, people: list[Person], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = QuerySet.count
@@ -242,11 +241,11 @@ def test_page_past_the_end_is_empty_whoever_comes_meanwhile(
 
     monkeypatch.setattr(QuerySet, "count", count_late)
     service = ServiceFactory(organization=organization)
-    answer = api.get(f"tracking_decisions?filter[service_id]={service.pk}&page[size]=1&page[number]=99")
-    assert (answer.status, answer.data) == (200, [])
+    response = api.get(f"tracking_decisions?filter[service_id]={service.pk}&page[size]=1&page[number]=99")
+    assert (response.status, response.data) == (200, [])
 
 
-def test_service_that_is_deleted_while_it_is_read_has_no_state(
+def test_service_deleted_during_the_request_has_no_meta(
     api: Api, services: list[Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ServiceViewSet, "resource_metas", lambda self, ids: {ids[0]: {"access": "open"}})
@@ -259,16 +258,16 @@ def test_decisions_include_person_and_service(
 ) -> None:
     ana, design = people[0], services[0]
     path = f"tracking_decisions/{ana.pk}-{design.pk}-time-{DAY}?include=person,service.deal.project"
-    answer = api.get(
+    response = api.get(
         f"{path}&fields[people]=first_name&fields[tracking_decisions]=allowed,person,service"
     ).json
-    assert answer["data"]["attributes"] == {"allowed": True}
-    assert answer["data"]["relationships"] == {
+    assert response["data"]["attributes"] == {"allowed": True}
+    assert response["data"]["relationships"] == {
         "person": {"data": {"type": "people", "id": str(ana.pk)}},
         "service": {"data": {"type": "services", "id": str(design.pk)}},
     }
-    assert sorted(r["type"] for r in answer["included"]) == ["deals", "people", "projects", "services"]
-    assert {"id": str(ana.pk), "type": "people", "attributes": {"first_name": "Ana"}} in answer["included"]
+    assert sorted(r["type"] for r in response["included"]) == ["deals", "people", "projects", "services"]
+    assert {"id": str(ana.pk), "type": "people", "attributes": {"first_name": "Ana"}} in response["included"]
 
 
 def test_decisions_take_four_queries_for_any_number_of_pairs(
@@ -278,25 +277,25 @@ def test_decisions_take_four_queries_for_any_number_of_pairs(
     services: list[Service],
     django_assert_num_queries: Any,
 ) -> None:
-    """The token, the people, the services, the assignments of all pairs."""
+    """They take the token, the people, the services and the assignments of all pairs."""
     for number in (0, 30):
         ServiceFactory.create_batch(number, organization=organization, deal=services[0].deal)
         with django_assert_num_queries(4):
-            answer = api.get(
+            response = api.get(
                 f"tracking_decisions?filter[person_id]={people[0].pk},{people[1].pk}&page[size]=200"
             )
-        assert len(answer.data) == 2 * (3 + number)
+        assert len(response.data) == 2 * (3 + number)
 
 
 @pytest.mark.parametrize(
     "pk",
     ["1", "x", "0-1-time-2026-11-23", "1-1-time-20261123", "1-1-money-2026-11-23", "1-1-time-2026-13-01"],
 )
-def test_decision_with_another_kind_of_id_does_not_exist(pk: str, api: Api) -> None:
+def test_invalid_decision_id_is_not_found(pk: str, api: Api) -> None:
     assert api.get(f"tracking_decisions/{pk}").error["code"] == "record_not_found"
 
 
-def test_decisions_are_read_with_a_token_and_never_written(api: Api, organization: Organization) -> None:
+def test_decisions_are_read_only(api: Api, organization: Organization) -> None:
     assert Api().get("tracking_decisions?filter[person_id]=1").status == 401
     reader = Api(ApiTokenFactory(organization=organization, read_only=True).name)
     assert reader.get("tracking_decisions?filter[person_id]=1").status == 200
@@ -316,9 +315,7 @@ def access(api: Api, service: Service) -> tuple[str, int]:
     return meta["access"], meta["assignee_count"]
 
 
-def test_state_of_a_service_follows_its_restrictions_and_active_assignees(
-    api: Api, organization: Organization
-) -> None:
+def test_access_depends_on_restrictions_and_active_assignees(api: Api, organization: Organization) -> None:
     service = ServiceFactory(organization=organization)
     ana, ivo = PersonFactory.create_batch(2, organization=organization)
     assert access(api, service) == ("open", 0)
@@ -350,7 +347,7 @@ def test_state_of_a_service_follows_its_restrictions_and_active_assignees(
     assert access(api, service) == ("open", 0)
 
 
-def test_state_is_never_among_the_documented_members(api: Api, services: list[Service]) -> None:
+def test_access_is_only_in_meta(api: Api, services: list[Service]) -> None:
     resource = api.get(f"services/{services[0].pk}").data
     assert list(resource) == ["id", "type", "attributes", "relationships", "meta"]
     assert "access" not in resource["attributes"]
@@ -364,23 +361,23 @@ def staff(organization: Organization) -> Client:
 
 
 def delete_over_api(api: Api, assignment: ServiceAssignment) -> str | None:
-    answer = api.delete(f"service_assignments/{assignment.pk}")
-    assert (answer.status, answer.body) == (204, b"")
-    return answer.headers.get("Warning-Opened-Service")
+    response = api.delete(f"service_assignments/{assignment.pk}")
+    assert (response.status, response.body) == (204, b"")
+    return response.headers.get("Warning-Opened-Service")
 
 
 def move_over_api(api: Api, assignment: ServiceAssignment) -> str | None:
     elsewhere = ServiceFactory(organization=assignment.organization)
     body = {"data": {"type": "service_assignments", "attributes": {"service_id": elsewhere.pk}}}
-    answer = api.patch(f"service_assignments/{assignment.pk}", json=body)
-    assert answer.status == 200
-    return answer.headers.get("Warning-Opened-Service")
+    response = api.patch(f"service_assignments/{assignment.pk}", json=body)
+    assert response.status == 200
+    return response.headers.get("Warning-Opened-Service")
 
 
 def delete_person_over_api(api: Api, assignment: ServiceAssignment) -> str | None:
-    answer = api.delete(f"people/{assignment.person_id}")
-    assert answer.status == 204
-    return answer.headers.get("Warning-Opened-Service")
+    response = api.delete(f"people/{assignment.person_id}")
+    assert response.status == 204
+    return response.headers.get("Warning-Opened-Service")
 
 
 def delete_in_the_admin(api: Api, assignment: ServiceAssignment) -> str | None:
@@ -396,49 +393,49 @@ def delete_person_in_the_admin(api: Api, assignment: ServiceAssignment) -> str |
 
 
 @pytest.mark.parametrize(
-    "empty",
+    "remove",
     [delete_over_api, move_over_api, delete_person_over_api, delete_in_the_admin, delete_person_in_the_admin],
 )
-def test_service_that_lost_its_last_assignee_says_that_it_is_open(
-    empty: Any, api: Api, organization: Organization, services: list[Service]
+def test_removing_the_last_assignee_opens_the_service(
+    remove: Any, api: Api, organization: Organization, services: list[Service]
 ) -> None:
     design = services[0]
     second = ServiceAssignmentFactory(organization=organization, service=design)
     assert access(api, design) == ("restricted", 2)
-    warned = empty(api, second)
+    header = remove(api, second)
     assert access(api, design) == ("restricted", 1)
-    if empty is not delete_in_the_admin and empty is not delete_person_in_the_admin:
-        assert warned is None
-    assert empty(api, ServiceAssignment.objects.get(service=design)) == str(design.pk)
+    if remove is not delete_in_the_admin and remove is not delete_person_in_the_admin:
+        assert header is None
+    assert remove(api, ServiceAssignment.objects.get(service=design)) == str(design.pk)
     assert access(api, design) == ("open_nobody_assigned", 0)
 
 
-def test_service_moved_to_a_restricted_budget_says_that_it_is_open(
+def test_service_moved_to_a_restricted_budget_is_open(
     api: Api, organization: Organization, services: list[Service]
 ) -> None:
     moved = ServiceFactory(organization=organization)
     assert access(api, moved) == ("open", 0)
     body = {"data": {"type": "services", "attributes": {"deal_id": services[0].deal_id}}}
-    answer = api.patch(f"services/{moved.pk}", json=body)
-    assert answer.data["meta"] == {"access": "open_nobody_assigned", "assignee_count": 0}
+    response = api.patch(f"services/{moved.pk}", json=body)
+    assert response.data["meta"] == {"access": "open_nobody_assigned", "assignee_count": 0}
     assert access(api, moved) == ("open_nobody_assigned", 0)
 
 
-def test_no_warning_where_the_budget_is_not_restricted(api: Api, organization: Organization) -> None:
+def test_unrestricted_budget_has_no_warning(api: Api, organization: Organization) -> None:
     assignment = ServiceAssignmentFactory(organization=organization)
     assert delete_over_api(api, assignment) is None
 
 
-def test_services_in_none_of_the_states_are_none(api: Api, services: list[Service]) -> None:
+def test_access_filter_takes_all_states(api: Api, services: list[Service]) -> None:
     every = "open,open_nobody_assigned,restricted,restricted_to_nobody"
     assert api.get(f"services?filter[access]={every}").ids == [service.pk for service in services]
     assert api.get(f"services?filter[access][not_eq]={every}").ids == []
 
 
-def test_service_that_lost_its_last_assignee_stays_restricted_by_type(
+def test_removing_the_last_assignee_keeps_the_restriction_by_type(
     api: Api, organization: Organization, services: list[Service]
 ) -> None:
-    """Everybody who holds the type may track then: that is wider than before, and so it is told."""
+    """The header names the service, because more people may track then: all who hold the type."""
     Deal.objects.update(service_type_restricted_tracking=True)
     design = services[0]
     holder = PersonFactory(organization=organization)
