@@ -205,7 +205,7 @@ def test_page_needs_permission_to_view_people_and_services(organization: Organiz
 
 
 def test_decision_takes_few_queries(ana: Person, service: Service, django_assert_num_queries: Any) -> None:
-    """Session, user, time zone; both records to validate, and again to render; the rule."""
+    """Session, user, time zone; both records, validated and rendered; the rule."""
     client = superuser()
     with django_assert_num_queries(8):
         client.get(PAGE, {"person": ana.pk, "service": service.pk})

@@ -81,7 +81,7 @@ def test_concurrent_username_shows_the_form_again() -> None:
 
 
 def archive_before_the_next_save_of(person: Person) -> list[Person]:
-    """Return a list that has the person once archiving has waited for the save."""
+    """Return a list with the person once archiving has waited for the save."""
     waited = []
 
     def archive() -> None:

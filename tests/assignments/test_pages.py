@@ -1,4 +1,4 @@
-"""Test the inlines of people, projects, services, service types and budgets."""
+"""Test the inlines on the pages of people, budgets and others."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_inline_needs_permissions(page: type[Any], model: type[Any], side: str, 
 @pytest.mark.postgresql
 @every_pair
 def test_concurrent_pair_waits_for_the_form(page: type[Any], model: type[Any], side: str, twice: str) -> None:
-    """The page's record is locked before validation, so no pair is added in between."""
+    """The record is locked before validation, so no pair is added in between."""
     pair, record = pair_of(page, model)
     newcomer = make(type(getattr(pair, side)), pair.organization)
     both = {"organization": pair.organization, side: newcomer, parent_field(page, model): record}

@@ -55,7 +55,7 @@ def ana(organization: Organization) -> Person:
 
 @pytest.fixture
 def service(organization: Organization, ana: Person) -> Service:
-    """Return a service that is not restricted, of a project of which Ana is a member."""
+    """Return an unrestricted service of a project with Ana as a member."""
     project = ProjectFactory(organization=organization, name="Acme Website")
     deal = DealFactory(organization=organization, project=project, name="Acme Website 2026")
     ProjectAssignmentFactory(organization=organization, project=project, person=ana)
@@ -227,7 +227,7 @@ def rolled_back() -> Iterator[None]:
 
 
 def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Service]]:
-    """Create random records with all fields and assignments that matter to the rule."""
+    """Create random records for all fields and assignments of the rule."""
     now = timezone.now()
 
     def create(model: Any, rows: list[Any]) -> list[Any]:
@@ -310,7 +310,7 @@ EXAMPLES = 30
 @pytest.mark.no_cover
 @pytest.mark.django_db
 def test_function_and_querysets_agree_on_every_pair() -> None:
-    """Compare them for all pairs of generated records, for time and for expenses."""
+    """Compare them for all pairs of generated records, for both kinds."""
     organization = OrganizationFactory()
     allowed: list[bool] = []
 

@@ -34,7 +34,10 @@ DAY = "2026-11-23"
 
 @pytest.fixture
 def people(organization: Organization) -> list[Person]:
-    """Ana is on the project and assigned to its first service; Ivo is on the project; Eve is not."""
+    """Return Ana, Ivo and Eve.
+
+    Ana and Ivo are on the project, and Ana is assigned to its first service. Eve is not on it.
+    """
     return [
         PersonFactory(organization=organization, first_name=first, last_name=last)
         for first, last in (("Ana", "Horvat"), ("Ivo", "Ban"), ("Eve", "Kos"))
@@ -115,7 +118,7 @@ def test_day_is_today_in_the_organizations_zone_by_default(
 def test_tracking_filters_take_no_more_queries(
     api: Api, people: list[Person], services: list[Service], django_assert_num_queries: Any
 ) -> None:
-    """They take the token, the page and, for services, their access."""
+    """The token, the page and, for services, their access."""
     for path, number in (
         (f"services?filter[trackable_by_person_id]={people[0].pk}", 3),
         (f"people?filter[service_id]={services[0].pk}", 2),
@@ -277,7 +280,7 @@ def test_decisions_take_four_queries_for_any_number_of_pairs(
     services: list[Service],
     django_assert_num_queries: Any,
 ) -> None:
-    """They take the token, the people, the services and the assignments of all pairs."""
+    """The token, the people, the services and the assignments of all pairs."""
     for number in (0, 30):
         ServiceFactory.create_batch(number, organization=organization, deal=services[0].deal)
         with django_assert_num_queries(4):
@@ -435,7 +438,7 @@ def test_access_filter_takes_all_states(api: Api, services: list[Service]) -> No
 def test_removing_the_last_assignee_keeps_the_restriction_by_type(
     api: Api, organization: Organization, services: list[Service]
 ) -> None:
-    """The header names the service, because more people may track then: all who hold the type."""
+    """The header names the service: all who hold the type may track then."""
     Deal.objects.update(service_type_restricted_tracking=True)
     design = services[0]
     holder = PersonFactory(organization=organization)
