@@ -1,4 +1,4 @@
-"""The admin of the catalogue: putting away, ending, assignees, and what can't be deleted."""
+"""Test the admin of the catalog."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
         (Deal, "closed_at", "close", "open", "2 budgets closed.", "3 budgets opened."),
     ],
 )
-def test_rows_are_put_away_and_taken_back(
+def test_rows_are_archived_and_restored(
     model: type[Model], column: str, verb: str, inverse: str, done: str, undone: str
 ) -> None:
     organization = OrganizationFactory()
@@ -51,9 +51,9 @@ def test_rows_are_put_away_and_taken_back(
     client = staff(organization)
 
     def act(action: str) -> tuple[list[str], list[Any]]:
-        said = apply(client, preview(client, action, rows))
+        messages = apply(client, preview(client, action, rows))
         moments = [getattr(model._default_manager.get(pk=row.pk), column) for row in rows]
-        return said, moments
+        return messages, moments
 
     messages, moments = act(verb)
     assert messages == [done]
@@ -68,7 +68,7 @@ def test_rows_are_put_away_and_taken_back(
 
 
 @pytest.mark.parametrize("model", [ServiceType, Project, Person])
-def test_list_is_narrowed_to_what_is_in_use_or_archived(model: type[Any]) -> None:
+def test_list_is_filtered_by_archived(model: type[Any]) -> None:
     organization = OrganizationFactory()
     active, archived = (OWNED[model](organization=organization) for _ in range(2))
     archived.archive()
@@ -79,7 +79,7 @@ def test_list_is_narrowed_to_what_is_in_use_or_archived(model: type[Any]) -> Non
     assert listed(client, model, "?archived=yes") == {archived.pk}
 
 
-def test_budgets_are_narrowed_to_open_or_closed_ones() -> None:
+def test_budgets_are_filtered_by_closed() -> None:
     open_one = DealFactory()
     closed = DealFactory(organization=open_one.organization)
     closed.close()
@@ -88,7 +88,7 @@ def test_budgets_are_narrowed_to_open_or_closed_ones() -> None:
     assert listed(client, Deal, "?closed=yes") == {closed.pk}
 
 
-def test_actions_need_the_right_to_change() -> None:
+def test_actions_need_permission_to_change() -> None:
     service_type = ServiceTypeFactory()
     viewer = staff(service_type.organization, "view_servicetype")
     data = {"action": "archive", "index": 0, "_selected_action": [service_type.pk]}
@@ -112,32 +112,32 @@ def test_service_type_in_use_is_not_deleted() -> None:
     assert ServiceType.objects.filter(pk=service_type.pk).exists()
 
 
-def test_archived_service_type_is_refused_for_a_new_service() -> None:
+def test_archived_service_type_is_rejected_for_a_new_service() -> None:
     deal = DealFactory()
     service_type = ServiceTypeFactory(organization=deal.organization)
     service_type.archive()
-    answer = staff(deal.organization).post(
+    response = staff(deal.organization).post(
         url(Service, "add"), {"name": "Design", "deal": deal.pk, "service_type": service_type.pk}
     )
-    assert answer.context["adminform"].form.errors == {"service_type": ["is archived"]}
+    assert response.context["adminform"].form.errors == {"service_type": ["is archived"]}
 
 
-def test_budget_that_ends_before_it_starts_is_refused() -> None:
+def test_budget_that_ends_before_it_starts_is_rejected() -> None:
     deal = DealFactory()
     client, change = staff(deal.organization), url(Deal, "change", deal.pk)
     dates = {"date": "2026-02-02", "end_date": "2026-02-01"}
-    answer = client.post(change, {**form_data(client, change), **dates, "budget": ""})
-    assert answer.context["adminform"].form.errors == {"end_date": ["must not be before the start date"]}
+    response = client.post(change, {**form_data(client, change), **dates, "budget": ""})
+    assert response.context["adminform"].form.errors == {"end_date": ["must not be before the start date"]}
 
 
 # --- Assignees ------------------------------------------------------------------------------------
 
 
-ONE_EACH = "only one assignment per service type, per person is allowed"
+DUPLICATE = "only one assignment per service type, per person is allowed"
 
 
 def with_assignees(client: Any, address: str, *people: Person, **data: Any) -> Any:
-    """Save the service type's form with one more line for each of the people."""
+    """Submit the service type's form with an additional line for each person."""
     sent = form_data(client, address) | data
     lines = int(sent["service_type_assignments-INITIAL_FORMS"])
     for index, person in enumerate(people, start=lines):
@@ -147,7 +147,7 @@ def with_assignees(client: Any, address: str, *people: Person, **data: Any) -> A
 
 
 @pytest.mark.parametrize("by_superuser", [True, False])
-def test_new_service_type_takes_its_assignees(by_superuser: bool) -> None:
+def test_new_service_type_is_created_with_assignees(by_superuser: bool) -> None:
     person = PersonFactory()
     client = superuser() if by_superuser else staff(person.organization)
     data = {"name": "Design", "organization": person.organization_id}
@@ -156,57 +156,57 @@ def test_new_service_type_takes_its_assignees(by_superuser: bool) -> None:
     assert (assignment.organization, assignment.person) == (person.organization, person)
 
 
-def test_assignee_is_taken_away_on_the_service_types_page() -> None:
+def test_assignee_is_removed_on_the_page_of_the_service_type() -> None:
     assignment = ServiceTypeAssignmentFactory()
     client = staff(assignment.organization)
     change = url(ServiceType, "change", assignment.service_type_id)
-    away = {"service_type_assignments-0-DELETE": "on"}
-    assert with_assignees(client, change, **away).status_code == 302
+    removed = {"service_type_assignments-0-DELETE": "on"}
+    assert with_assignees(client, change, **removed).status_code == 302
     assert ServiceTypeAssignment.objects.count() == 0
 
 
-def said_of_lines(answer: Any) -> list[Any]:
-    [inline] = answer.context["inline_admin_formsets"]
+def line_errors(response: Any) -> list[Any]:
+    [inline] = response.context["inline_admin_formsets"]
     return [dict(form.errors) for form in inline.formset.forms if form.errors]
 
 
-def test_assignee_is_listed_once() -> None:
+def test_duplicate_assignee_is_rejected() -> None:
     assignment = ServiceTypeAssignmentFactory()
     client = staff(assignment.organization)
     change = url(ServiceType, "change", assignment.service_type_id)
     again = with_assignees(client, change, assignment.person)
-    assert said_of_lines(again) == [{"person": [ONE_EACH]}]
-    assert ONE_EACH in again.content.decode()
+    assert line_errors(again) == [{"person": [DUPLICATE]}]
+    assert DUPLICATE in again.content.decode()
 
     newcomer = PersonFactory(organization=assignment.organization)
     twice = with_assignees(client, change, newcomer, newcomer)
-    assert said_of_lines(twice) == [{"person": [ONE_EACH]}]
+    assert line_errors(twice) == [{"person": [DUPLICATE]}]
     assert ServiceTypeAssignment.objects.count() == 1
 
 
-def test_assignee_that_a_colleague_added_since_the_page_was_opened_is_told_on_the_line() -> None:
+def test_assignee_added_concurrently_is_rejected_on_the_line() -> None:
     assignment = ServiceTypeAssignmentFactory()
     opened_before = {"name": "Design", "service_type_assignments-INITIAL_FORMS": 0}
     opened_before |= {"service_type_assignments-TOTAL_FORMS": 1}
-    answer = staff(assignment.organization).post(
+    response = staff(assignment.organization).post(
         url(ServiceType, "change", assignment.service_type_id),
         {**opened_before, "service_type_assignments-0-person": assignment.person_id},
     )
-    assert said_of_lines(answer) == [{"person": [ONE_EACH]}]
+    assert line_errors(response) == [{"person": [DUPLICATE]}]
 
 
-def test_assignee_of_another_organization_is_refused() -> None:
+def test_assignee_of_another_organization_is_rejected() -> None:
     service_type, stranger = ServiceTypeFactory(), PersonFactory()
     change = url(ServiceType, "change", service_type.pk)
-    refused = with_assignees(staff(service_type.organization), change, stranger)
+    rejected = with_assignees(staff(service_type.organization), change, stranger)
     missing = with_assignees(staff(service_type.organization), change, Person(pk=987_654_321))
-    assert said_of_lines(refused) == said_of_lines(missing) != []
+    assert line_errors(rejected) == line_errors(missing) != []
     across = with_assignees(superuser(), change, stranger)
-    assert said_of_lines(across) == [{"person": ["belongs to another organization"]}]
+    assert line_errors(across) == [{"person": ["belongs to another organization"]}]
     assert ServiceTypeAssignment.objects.count() == 0
 
 
-def test_page_of_a_service_type_costs_the_same_for_one_and_thirty_assignees(
+def test_page_takes_the_same_queries_with_one_and_thirty_assignees(
     django_assert_num_queries: Any,
 ) -> None:
     first = ServiceTypeAssignmentFactory()
@@ -216,12 +216,12 @@ def test_page_of_a_service_type_costs_the_same_for_one_and_thirty_assignees(
     for people in (0, 29):
         for _ in range(people):
             ServiceTypeAssignmentFactory(organization=first.organization, service_type=first.service_type)
-        # Session, user, whose clock, the type, its organization, how many assignees, the assignees.
+        # Session, user, time zone, the type, its organization, the number of assignees, the assignees.
         with django_assert_num_queries(7):
             assert client.get(change).status_code == 200
 
 
-def test_more_assignees_than_a_form_can_send_are_left_to_their_own_list() -> None:
+def test_too_many_assignees_are_replaced_by_a_link_to_the_list() -> None:
     service_type = ServiceTypeFactory()
     organization = service_type.organization
     people = Person.objects.bulk_create(
@@ -242,7 +242,7 @@ def test_more_assignees_than_a_form_can_send_are_left_to_their_own_list() -> Non
     assert service_type.assignees.count() == 300
 
 
-def test_type_in_use_is_not_deleted_and_the_page_says_by_how_many_it_is_used() -> None:
+def test_page_shows_the_number_of_services_of_a_type_in_use() -> None:
     service = ServiceFactory()
     ServiceFactory(organization=service.organization, service_type=service.service_type)
     page = superuser().get(f"/admin/catalog/servicetype/{service.service_type_id}/delete/")

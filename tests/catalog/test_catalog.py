@@ -1,4 +1,4 @@
-"""The catalogue over the API: archiving, closing, and what may be deleted."""
+"""Test the catalog in the API."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
         ("deals", DealFactory, "close", "open", "closed_at"),
     ],
 )
-def test_archiving_keeps_the_first_moment_and_can_be_taken_back(
+def test_archiving_keeps_the_first_timestamp_and_can_be_undone(
     resource: str, factory: Any, end: str, reopen: str, moment: str, api: Api, organization: Organization
 ) -> None:
     row = factory(organization=organization)
@@ -62,17 +62,17 @@ def test_archiving_keeps_the_first_moment_and_can_be_taken_back(
     assert api.get(path).data["attributes"][moment] is None
 
 
-def test_service_type_in_use_is_not_deleted_and_the_count_said(
+def test_service_type_in_use_is_not_deleted(
     api: Api, organization: Organization, caplog: pytest.LogCaptureFixture
 ) -> None:
     service_type = ServiceTypeFactory(organization=organization)
     services = ServiceFactory.create_batch(2, organization=organization, service_type=service_type)
-    answer = api.delete(f"service_types/{service_type.pk}")
-    assert answer.invalid == [("base", "is used by 2 services; archive it instead")]
+    response = api.delete(f"service_types/{service_type.pk}")
+    assert response.invalid == [("base", "is used by 2 services; archive it instead")]
     assert [(record.name, record.levelname) for record in caplog.records] == [
         ("productive.web.request_log", "INFO")
     ]
-    assert answer.error["source"] == {"pointer": "data/attributes/base"}
+    assert response.error["source"] == {"pointer": "data/attributes/base"}
     for service in services:
         assert api.delete(f"services/{service.pk}").status == 204
     ServiceTypeAssignmentFactory(organization=organization, service_type=service_type)
@@ -80,8 +80,8 @@ def test_service_type_in_use_is_not_deleted_and_the_count_said(
     assert (ServiceType.objects.count(), ServiceTypeAssignment.objects.count()) == (0, 0)
 
 
-def test_deleting_takes_the_assignments_along_and_nothing_else(api: Api, organization: Organization) -> None:
-    def world() -> tuple[Project, Service, Person]:
+def test_deleting_cascades_to_assignments_only(api: Api, organization: Organization) -> None:
+    def create() -> tuple[Project, Service, Person]:
         project = ProjectFactory(organization=organization)
         service = ServiceFactory(
             organization=organization, deal=DealFactory(organization=organization, project=project)
@@ -98,8 +98,8 @@ def test_deleting_takes_the_assignments_along_and_nothing_else(api: Api, organiz
         models = ProjectAssignment, ServiceAssignment, ServiceTypeAssignment, Project, Deal, Service, Person
         return [model.objects.count() for model in models]
 
-    (project, _, _), (_, service, _), (_, _, person) = world(), world(), world()
-    world()
+    (project, _, _), (_, service, _), (_, _, person) = create(), create(), create()
+    create()
     assert counts() == [4, 4, 4, 4, 4, 4, 4]
     assert api.delete(f"projects/{project.pk}").status == 204
     assert counts() == [3, 3, 4, 3, 3, 3, 4]
@@ -109,9 +109,7 @@ def test_deleting_takes_the_assignments_along_and_nothing_else(api: Api, organiz
     assert counts() == [2, 1, 3, 3, 3, 2, 3]
 
 
-def test_archived_service_type_stays_where_it_is_and_is_chosen_nowhere_else(
-    api: Api, organization: Organization
-) -> None:
+def test_archived_service_type_is_kept_by_its_services_only(api: Api, organization: Organization) -> None:
     service = ServiceFactory(organization=organization)
     other = ServiceFactory(organization=organization)
     service.service_type.archive()
@@ -139,9 +137,9 @@ def test_deal_is_a_budget_that_ends_after_it_starts(api: Api, organization: Orga
         ("end_date", "must not be before the start date")
     ]
     assert post(project_id=None).invalid == [("project", "can't be blank")]
-    made = post(date="2026-03-01", end_date="2026-03-01", budget=True)
-    assert made.status == 201
-    assert made.data["attributes"] | {"created_at": ""} == {
+    created = post(date="2026-03-01", end_date="2026-03-01", budget=True)
+    assert created.status == 201
+    assert created.data["attributes"] | {"created_at": ""} == {
         "name": "Website",
         "budget": True,
         "date": "2026-03-01",
@@ -151,11 +149,11 @@ def test_deal_is_a_budget_that_ends_after_it_starts(api: Api, organization: Orga
         "service_type_restricted_tracking": False,
         "created_at": "",
     }
-    assert api.get("deals?filter[type]=2").ids == [int(made.data["id"])]
+    assert api.get("deals?filter[type]=2").ids == [int(created.data["id"])]
     assert api.get("deals?filter[type]=1").ids == []
 
 
-def test_people_are_found_by_name_and_sorted(api: Api, organization: Organization) -> None:
+def test_people_are_filtered_by_name_and_sorted(api: Api, organization: Organization) -> None:
     def person(first: str, last: str, email: str, day: int) -> int:
         moment = datetime(2026, 1, day, tzinfo=UTC)
         return PersonFactory(
@@ -178,7 +176,7 @@ def test_people_are_found_by_name_and_sorted(api: Api, organization: Organizatio
     assert api.get("people?sort=-email").ids == [unreachable, ana, ivo, eva]
 
 
-def test_email_is_one_persons_whatever_its_case(api: Api, organization: Organization) -> None:
+def test_email_is_unique_ignoring_case(api: Api, organization: Organization) -> None:
     PersonFactory(organization=organization, email="Ana@example.com")
     PersonFactory(email="ivo@example.com")
 
@@ -188,14 +186,12 @@ def test_email_is_one_persons_whatever_its_case(api: Api, organization: Organiza
 
     assert post("ana@EXAMPLE.com").invalid == [("email", "has already been taken")]
     assert post("ivo@example.com").status == 201
-    for nothing in (None, None, "", "", " ", "\t"):
-        made = post(nothing)
-        assert (made.status, made.data["attributes"]["email"]) == (201, None)
+    for blank in (None, None, "", "", " ", "\t"):
+        created = post(blank)
+        assert (created.status, created.data["attributes"]["email"]) == (201, None)
 
 
-def test_projects_and_services_are_found_through_what_they_belong_to(
-    api: Api, organization: Organization
-) -> None:
+def test_projects_and_services_are_filtered_by_related_records(api: Api, organization: Organization) -> None:
     member = ProjectAssignmentFactory(organization=organization)
     service = ServiceFactory(organization=organization)
     ServiceFactory(organization=organization)
@@ -205,7 +201,7 @@ def test_projects_and_services_are_found_through_what_they_belong_to(
     assert api.get("services?sort=-name").ids[1] == service.pk
 
 
-def test_deleting_an_organization_takes_all_of_its_records_and_no_other() -> None:
+def test_deleting_an_organization_deletes_only_its_records() -> None:
     gone, kept = ServiceAssignmentFactory(), ServiceAssignmentFactory()
     gone.organization.delete()
     assert list(Service.objects.all()) == [kept.service]
