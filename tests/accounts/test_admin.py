@@ -1,4 +1,4 @@
-"""The admin of users, tokens and people: what it never gives away."""
+"""Test the admin of users, API tokens, people and organizations."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.support.factories import ApiTokenFactory, OrganizationFactory, Person
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
-def errors(answer: Any) -> dict[str, list[str]]:
-    return dict(answer.context["adminform"].form.errors)
+def errors(response: Any) -> dict[str, list[str]]:
+    return dict(response.context["adminform"].form.errors)
 
 
 # --- Users ----------------------------------------------------------------------------------------
@@ -30,19 +30,19 @@ def errors(answer: Any) -> dict[str, list[str]]:
 NEW_USER = {"username": "new", "password1": "correct horse battery", "password2": "correct horse battery"}
 
 
-def rights(user: User) -> tuple[Any, ...]:
+def permissions_of(user: User) -> tuple[Any, ...]:
     user = User.objects.get(pk=user.pk)
-    opened = [*Organization.objects.filter(pk__in=user.people.values("organization"))]
+    organizations = [*Organization.objects.filter(pk__in=user.people.values("organization"))]
     return (
         user.is_superuser,
         user.service_account_of,
-        opened,
+        organizations,
         [*user.groups.all()],
         [*user.user_permissions.all()],
     )
 
 
-def test_staff_can_grant_no_rights_and_move_nobody() -> None:
+def test_staff_cannot_grant_permissions_or_move_users() -> None:
     organization, group = OrganizationFactory(), Group.objects.create(name="Everything")
     client, colleague = staff(organization), UserFactory(organization=organization)
     permission, elsewhere = Permission.objects.earliest("pk"), PersonFactory()
@@ -56,48 +56,48 @@ def test_staff_can_grant_no_rights_and_move_nobody() -> None:
         "person": elsewhere.pk,
     }
     change = url(User, "change", colleague.pk)
-    answer = client.post(change, {**form_data(client, change), **wanted, "email": "new@example.com"})
-    assert (answer.status_code, User.objects.get(pk=colleague.pk).email) == (302, "new@example.com")
-    assert rights(colleague) == (False, None, [organization], [], [])
+    response = client.post(change, {**form_data(client, change), **wanted, "email": "new@example.com"})
+    assert (response.status_code, User.objects.get(pk=colleague.pk).email) == (302, "new@example.com")
+    assert permissions_of(colleague) == (False, None, [organization], [], [])
 
     person = PersonFactory(organization=organization)
     added = client.post(url(User, "add"), {**NEW_USER, **wanted, "person": person.pk})
     assert added.status_code == 302
     new = User.objects.get(username="new")
-    assert rights(new) == (False, None, [organization], [], [])
+    assert permissions_of(new) == (False, None, [organization], [], [])
     assert new.check_password(NEW_USER["password1"])
     assert [*new.people.all()] == [person]
 
 
-@pytest.mark.parametrize("theirs", ["nobody", "a stranger", "archived", "taken", "nonsense", "missing"])
-def test_login_is_only_made_for_an_own_active_person_without_one(theirs: str) -> None:
+@pytest.mark.parametrize("choice", ["none", "a stranger", "archived", "has a login", "invalid", "missing"])
+def test_user_needs_an_own_active_person_without_a_login(choice: str) -> None:
     organization = OrganizationFactory()
     archived = PersonFactory(organization=organization)
     archived.archive()
     chosen = {
-        "nobody": "",
+        "none": "",
         "a stranger": PersonFactory().pk,
         "archived": archived.pk,
-        "taken": UserFactory(organization=organization).people.get().pk,
-        "nonsense": "\x00",
+        "has a login": UserFactory(organization=organization).people.get().pk,
+        "invalid": "\x00",
         "missing": 987_654_321,
-    }[theirs]
-    refused = errors(staff(organization).post(url(User, "add"), {**NEW_USER, "person": chosen}))
+    }[choice]
+    rejected = errors(staff(organization).post(url(User, "add"), {**NEW_USER, "person": chosen}))
     wrong = "Select a valid choice. That choice is not one of the available choices."
-    assert refused == {"person": [wrong if chosen else "This field is required."]}
+    assert rejected == {"person": [wrong if chosen else "This field is required."]}
     assert not User.objects.filter(username="new").exists()
 
 
-def test_superuser_makes_a_login_of_anybody_or_nobody() -> None:
+def test_superuser_creates_a_user_with_or_without_a_person() -> None:
     person = PersonFactory()
     client = superuser()
     assert client.post(url(User, "add"), {**NEW_USER, "person": person.pk}).status_code == 302
     assert Person.objects.get(pk=person.pk).user == User.objects.get(username="new")
     assert client.post(url(User, "add"), {**NEW_USER, "username": "nobody"}).status_code == 302
-    assert rights(User.objects.get(username="nobody")) == (False, None, [], [], [])
+    assert permissions_of(User.objects.get(username="nobody")) == (False, None, [], [], [])
 
 
-def test_staff_read_whom_a_person_signs_in_as_and_superusers_choose_it() -> None:
+def test_user_of_a_person_is_read_only_for_staff() -> None:
     organization, other = OrganizationFactory(), UserFactory()
     person = PersonFactory(organization=organization)
     client, change = staff(organization), url(Person, "change", person.pk)
@@ -114,19 +114,21 @@ def test_staff_read_whom_a_person_signs_in_as_and_superusers_choose_it() -> None
     assert Person.objects.get(pk=person.pk).user == other
     namesake = PersonFactory(organization=organization)
     change = url(Person, "change", namesake.pk)
-    refused = client.post(change, {**form_data(client, change), "user": other.pk})
-    assert errors(refused) == {"user": ["already signs in as another person of this organization"]}
+    rejected = client.post(change, {**form_data(client, change), "user": other.pk})
+    assert errors(rejected) == {"user": ["already signs in as another person of this organization"]}
 
 
-LOOKED_AT_ONLY = {
+READ_ONLY = {
     "works elsewhere": lambda user: PersonFactory(user=user),
     "worked elsewhere": lambda user: PersonFactory(user=user).archive(),
-    "serves elsewhere": lambda user: User.objects.filter(pk=user.pk).update(
+    "service account elsewhere": lambda user: User.objects.filter(pk=user.pk).update(
         service_account_of=OrganizationFactory()
     ),
-    "may more": lambda user: user.user_permissions.add(Permission.objects.get(codename="add_logentry")),
-    "may more by group": lambda user: user.groups.add(group_with("add_logentry")),
-    "may more, switched off": lambda user: (
+    "more permissions": lambda user: user.user_permissions.add(
+        Permission.objects.get(codename="add_logentry")
+    ),
+    "more permissions by group": lambda user: user.groups.add(group_with("add_logentry")),
+    "more permissions, inactive": lambda user: (
         user.groups.add(group_with("add_logentry")),
         User.objects.filter(pk=user.pk).update(is_active=False),
     ),
@@ -139,44 +141,45 @@ def group_with(codename: str) -> Group:
     return group
 
 
-@pytest.mark.parametrize("why", LOOKED_AT_ONLY)
-def test_login_that_opens_more_than_ones_own_is_only_looked_at(why: str) -> None:
+@pytest.mark.parametrize("why", READ_ONLY)
+def test_user_with_more_permissions_is_read_only(why: str) -> None:
     organization = OrganizationFactory()
     client = staff(organization, "view_user", "add_user", "change_user")
     colleague = UserFactory(organization=organization)
     change = url(User, "change", colleague.pk)
     assert client.post(change, {**form_data(client, change), "email": "a@example.com"}).status_code == 302
-    LOOKED_AT_ONLY[why](colleague)
+    READ_ONLY[why](colleague)
     before = User.objects.values().get(pk=colleague.pk)
     password = change.replace("change/", "password/")
     new = {**NEW_USER, "usable_password": "true", "set-password": "1"}
-    answers = [client.get(change), client.post(change, new), client.get(password), client.post(password, new)]
-    assert [answer.status_code for answer in answers] == [200, 403, 403, 403]
+    responses = [client.get(change), client.post(change, new)]
+    responses += [client.get(password), client.post(password, new)]
+    assert [response.status_code for response in responses] == [200, 403, 403, 403]
     assert User.objects.values().get(pk=colleague.pk) == before
     assert colleague.pk in listed(client, User)
 
 
-def test_staff_of_both_organizations_change_whom_works_in_both() -> None:
+def test_staff_of_both_organizations_change_a_user_of_both() -> None:
     here, there = OrganizationFactory(), OrganizationFactory()
     client, colleague = staff(here), UserFactory(organization=here)
     PersonFactory(organization=there, user=colleague)
     change = url(User, "change", colleague.pk)
     assert client.post(change, {}).status_code == 403
-    seat = PersonFactory(organization=there, user=User.objects.get(pk=client.session["_auth_user_id"]))
+    membership = PersonFactory(organization=there, user=User.objects.get(pk=client.session["_auth_user_id"]))
     assert client.post(change, {**form_data(client, change), "email": "a@example.com"}).status_code == 302
-    seat.archive()
+    membership.archive()
     assert client.post(change, {}).status_code == 403
 
 
-def test_superuser_grants_rights() -> None:
+def test_superuser_grants_permissions() -> None:
     user, group = UserFactory(organization=None), Group.objects.create(name="Staff")
     client, change = superuser(), url(User, "change", user.pk)
     wanted = {"is_superuser": "on", "groups": group.pk}
     assert client.post(change, {**form_data(client, change), **wanted}).status_code == 302
-    assert rights(user) == (True, None, [], [group], [])
+    assert permissions_of(user) == (True, None, [], [group], [])
 
 
-def test_superuser_is_missing_for_staff_of_the_same_organization() -> None:
+def test_superuser_is_hidden_from_staff_of_the_same_organization() -> None:
     organization = OrganizationFactory()
     client, chief = staff(organization), UserFactory(organization=organization, is_superuser=True)
     assert chief.pk not in listed(client, User)
@@ -186,7 +189,7 @@ def test_superuser_is_missing_for_staff_of_the_same_organization() -> None:
     assert User.objects.get(pk=chief.pk).username == chief.username
 
 
-def test_password_of_another_organizations_user_is_missing() -> None:
+def test_password_page_of_another_organizations_user_is_not_found() -> None:
     client, stranger = staff(OrganizationFactory()), UserFactory()
     new = {"password1": "correct horse battery", "password2": "correct horse battery"}
     for pk in (stranger.pk, 987_654_321):
@@ -206,7 +209,7 @@ def test_staff_change_a_colleagues_password() -> None:
     assert colleague.check_password(new["password1"])
 
 
-def test_groups_are_out_of_reach_of_staff() -> None:
+def test_groups_are_hidden_from_staff() -> None:
     group = Group.objects.create(name="Everything")
     client = staff(OrganizationFactory())
     pages = [url(Group, "changelist"), url(Group, "add"), url(Group, "change", group.pk)]
@@ -224,7 +227,7 @@ def add_token(client: Client, **data: Any) -> Any:
     return client.post(url(ApiToken, "add"), {"name": "Sync", **data})
 
 
-def test_secret_of_a_new_token_is_shown_exactly_once() -> None:
+def test_secret_of_a_new_token_is_shown_once() -> None:
     organization = OrganizationFactory()
     client, user = staff(organization), UserFactory(organization=organization)
     page = client.get(add_token(client, user=user.pk)["Location"]).content.decode()
@@ -240,7 +243,7 @@ def test_secret_of_a_new_token_is_shown_exactly_once() -> None:
     assert token.digest not in page
 
 
-def test_token_is_only_made_in_the_name_of_own_users() -> None:
+def test_token_needs_an_own_user() -> None:
     organization = OrganizationFactory()
     client = staff(organization)
     others = [
@@ -249,24 +252,24 @@ def test_token_is_only_made_in_the_name_of_own_users() -> None:
         UserFactory(organization=None, is_superuser=True),
     ]
     for user in others:
-        refused = errors(add_token(client, user=user.pk))
-        assert refused == {
+        rejected = errors(add_token(client, user=user.pk))
+        assert rejected == {
             "user": ["Select a valid choice. That choice is not one of the available choices."]
         }
     assert ApiToken.objects.count() == 0
 
 
-def test_superuser_makes_a_token_for_any_organization_but_not_for_a_stranger() -> None:
+def test_superuser_creates_a_token_only_for_a_member() -> None:
     organization, stranger = OrganizationFactory(), UserFactory()
-    refused = add_token(superuser(), user=stranger.pk, organization=organization.pk)
-    assert errors(refused) == {"user": ["does not belong to this organization"]}
+    rejected = add_token(superuser(), user=stranger.pk, organization=organization.pk)
+    assert errors(rejected) == {"user": ["does not belong to this organization"]}
     member = UserFactory(organization=organization)
     assert add_token(superuser(), user=member.pk, organization=organization.pk).status_code == 302
     assert ApiToken.objects.get().organization == organization
 
 
 @pytest.mark.parametrize("by_superuser", [True, False])
-def test_token_keeps_all_but_its_name_reach_and_expiry(by_superuser: bool) -> None:
+def test_only_name_read_only_and_expiry_of_a_token_change(by_superuser: bool) -> None:
     token = ApiTokenFactory()
     client = superuser() if by_superuser else staff(token.organization)
     colleague = UserFactory(organization=token.organization)
@@ -285,7 +288,7 @@ def test_token_keeps_all_but_its_name_reach_and_expiry(by_superuser: bool) -> No
     assert client.post(url(ApiToken, "change", token.pk), posted).status_code == 302
     changed = ApiToken.objects.get(pk=token.pk)
     assert (changed.name, changed.read_only) == ("New name", True)
-    # As the clock goes for who typed it: UTC for who works in several organizations.
+    # In the time zone of the user who entered it, which is UTC for superusers.
     zone = UTC if by_superuser else token.organization.zone
     assert changed.expires_at == datetime(2030, 1, 2, 3, 4, 5, tzinfo=zone)
     kept = ("user_id", "organization_id", "digest", "prefix", "revoked_at")
@@ -293,15 +296,15 @@ def test_token_keeps_all_but_its_name_reach_and_expiry(by_superuser: bool) -> No
 
 
 @pytest.mark.parametrize("by_superuser", [True, False])
-def test_token_whose_user_lost_the_seat_is_not_prolonged(by_superuser: bool) -> None:
+def test_token_of_a_former_member_is_not_changed(by_superuser: bool) -> None:
     token = ApiTokenFactory()
     User.objects.filter(pk=token.user_id).update(service_account_of=OrganizationFactory())
     client = superuser() if by_superuser else staff(token.organization)
-    answer = client.post(url(ApiToken, "change", token.pk), {"name": "New name"})
-    assert list(errors(answer)) == ["user"]
+    response = client.post(url(ApiToken, "change", token.pk), {"name": "New name"})
+    assert list(errors(response)) == ["user"]
 
 
-def test_revoking_tokens_takes_effect_once() -> None:
+def test_revoking_keeps_the_first_timestamp() -> None:
     organization = OrganizationFactory()
     first, second = ApiTokenFactory.create_batch(2, organization=organization)
     first.revoke()
@@ -315,17 +318,17 @@ def test_revoking_tokens_takes_effect_once() -> None:
 
 
 @pytest.mark.parametrize("by_superuser", [True, False])
-def test_email_that_a_colleague_has_is_refused(by_superuser: bool) -> None:
+def test_email_of_another_person_is_rejected(by_superuser: bool) -> None:
     colleague = PersonFactory(email="ana@example.com")
     namesake = PersonFactory(organization=colleague.organization)
     client = superuser() if by_superuser else staff(colleague.organization)
     data = {"organization": colleague.organization_id, "first_name": "Ana", "last_name": "B"}
     for address in (url(Person, "add"), url(Person, "change", namesake.pk)):
-        answer = client.post(address, {**data, "email": "ANA@example.com"})
-        assert errors(answer) == {"email": ["has already been taken"]}
+        response = client.post(address, {**data, "email": "ANA@example.com"})
+        assert errors(response) == {"email": ["has already been taken"]}
 
 
-def test_email_that_a_stranger_has_is_free() -> None:
+def test_email_of_another_organizations_person_is_accepted() -> None:
     PersonFactory(email="ana@example.com")
     organization = OrganizationFactory()
     client, add = staff(organization), url(Person, "add")
@@ -334,19 +337,19 @@ def test_email_that_a_stranger_has_is_free() -> None:
     assert Person.objects.get(organization=organization, first_name="Ana").email == "ana@example.com"
 
 
-def test_unknown_time_zone_is_refused() -> None:
-    answer = superuser().post(url(Organization, "add"), {"name": "Agency", "time_zone": "Europe/Nowhere"})
-    assert errors(answer) == {"time_zone": ["is not an IANA time zone, such as Europe/Zagreb"]}
+def test_unknown_time_zone_is_rejected() -> None:
+    response = superuser().post(url(Organization, "add"), {"name": "Agency", "time_zone": "Europe/Nowhere"})
+    assert errors(response) == {"time_zone": ["is not an IANA time zone, such as Europe/Zagreb"]}
 
 
 @pytest.mark.parametrize(
     ("zone", "day", "time"),
     [("America/Los_Angeles", "9999-12-31", "23:30:00"), ("Asia/Tokyo", "0001-01-01", "00:10:00")],
 )
-def test_expiry_that_cannot_be_written_in_every_zone_is_refused(zone: str, day: str, time: str) -> None:
-    """PostgreSQL keeps it, and no list of tokens could be read again."""
+def test_expiry_that_overflows_in_a_time_zone_is_rejected(zone: str, day: str, time: str) -> None:
+    """PostgreSQL would store it, but the list of tokens couldn't be rendered."""
     user = UserFactory(organization=OrganizationFactory(time_zone=zone))
-    asked = {"user": user.pk, "expires_at_0": day, "expires_at_1": time}
-    answer = add_token(staff(user.people.get().organization), **asked)
-    assert errors(answer) == {"expires_at": ["must be between the years 2 and 9998"]}
+    data = {"user": user.pk, "expires_at_0": day, "expires_at_1": time}
+    response = add_token(staff(user.people.get().organization), **data)
+    assert errors(response) == {"expires_at": ["must be between the years 2 and 9998"]}
     assert not ApiToken.objects.exists()

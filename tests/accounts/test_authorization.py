@@ -1,4 +1,4 @@
-"""Who may do what: every route of the router, each method, by everybody who might try."""
+"""Test each method of each route with every kind of client."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.factories import (
 from tests.support.resources import ROUTES, document_for, make, new
 from tests.support.servers import PATIENCE, Server
 
-# Others ask each kind once.
+# Other tests cover each kind of client.
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -37,7 +37,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def route_of(pattern: str) -> str:
-    """`people`, `people/{}` or `people/{}/archive`."""
+    """Return `people`, `people/{}` or `people/{}/archive`."""
     return re.sub(r"\(\?P<pk>[^)]+\)", "{}", pattern).removeprefix("^").removesuffix("/?$")
 
 
@@ -56,7 +56,7 @@ def organization(db: None) -> Organization:
 
 @pytest.fixture
 def anonymous(organization: Organization) -> dict[str, Api]:
-    """Those whom no secret makes somebody, for whatever reason."""
+    """Return clients that are not authenticated, by the reason."""
 
     def token(name: str, **kwargs: Any) -> Api:
         ApiTokenFactory(organization=organization, name=name, **kwargs)
@@ -64,7 +64,7 @@ def anonymous(organization: Organization) -> dict[str, Api]:
 
     now = timezone.now()
     return {
-        "nobody": Api(),
+        "no token": Api(),
         "unknown": Api("unknown"),
         "expired": token("expired", expires_at=now),
         "revoked": token("revoked", revoked_at=now),
@@ -81,18 +81,18 @@ def session_of_a_superuser() -> str:
 
 @pytest.fixture
 def denied(organization: Organization) -> dict[str, Api]:
-    """Those who are somebody, but not here."""
-    ApiTokenFactory(organization=organization, name="seat removed")
-    User.objects.filter(tokens__name="seat removed").update(service_account_of=None)
+    """Return clients that are authenticated, but not for the organization."""
+    ApiTokenFactory(organization=organization, name="former member")
+    User.objects.filter(tokens__name="former member").update(service_account_of=None)
     ApiTokenFactory(name="stranger")
     return {
-        "seat removed": Api("seat removed"),
+        "former member": Api("former member"),
         "of another organization": Api("stranger", {"X-Organization-Id": str(organization.pk)}),
     }
 
 
 def requests_to(route: str, organization: Organization) -> dict[str, tuple[str, Any]]:
-    """By method, the path of something that is there, and a document that would do."""
+    """Return by method the path of an existing record, and a valid document."""
     resource = route.partition("/")[0]
     if resource == "tracking_decisions":
         person = PersonFactory(organization=organization).pk
@@ -108,17 +108,17 @@ def requests_to(route: str, organization: Organization) -> dict[str, tuple[str, 
     return {method: (path, None if method in SAFE else body) for method, (path, body) in found.items()}
 
 
-def everything() -> dict[Any, Any]:
+def all_rows() -> dict[Any, Any]:
     models = apps.get_models(include_auto_created=True)
     return {model: [*model._base_manager.order_by("pk").values()] for model in models}
 
 
-def refusal(answer: Answer, method: str) -> Any:
-    return (answer.status, None if method == "HEAD" else answer.error)
+def error_of(response: Answer, method: str) -> Any:
+    return (response.status, None if method == "HEAD" else response.error)
 
 
 @pytest.mark.parametrize("route", OFFERED)
-def test_matrix(
+def test_response_depends_on_the_client(
     route: str, organization: Organization, anonymous: dict[str, Api], denied: dict[str, Api]
 ) -> None:
     requests = requests_to(route, organization)
@@ -126,32 +126,32 @@ def test_matrix(
     ApiTokenFactory(organization=organization, name="reader", read_only=True)
     ApiTokenFactory(organization=organization, name="writer")
     ApiToken.objects.update(last_used_at=timezone.now() + timedelta(hours=1))
-    before = everything()
+    before = all_rows()
     for method, (path, body) in requests.items():
-        answers = {who: api.request(method, path, json=body) for who, api in anonymous.items()}
-        for who, answer in answers.items():
-            assert answer == answers["nobody"], (method, who)
-        told = None if method == "HEAD" else UNAUTHENTICATED
-        assert refusal(answers["nobody"], method) == (401, told), method
-        assert answers["nobody"].headers["WWW-Authenticate"] == "X-Auth-Token"
+        responses = {who: api.request(method, path, json=body) for who, api in anonymous.items()}
+        for who, response in responses.items():
+            assert response == responses["no token"], (method, who)
+        error = None if method == "HEAD" else UNAUTHENTICATED
+        assert error_of(responses["no token"], method) == (401, error), method
+        assert responses["no token"].headers["WWW-Authenticate"] == "X-Auth-Token"
 
-        told = None if method == "HEAD" else DENIED
+        error = None if method == "HEAD" else DENIED
         for who, api in denied.items():
-            assert refusal(api.request(method, path, json=body), method) == (403, told), (method, who)
+            assert error_of(api.request(method, path, json=body), method) == (403, error), (method, who)
 
-        answer = reader.request(method, path, json=body)
+        response = reader.request(method, path, json=body)
         if method in SAFE:
-            assert answer.status == (200 if method in OFFERED[route] else 405), method
+            assert response.status == (200 if method in OFFERED[route] else 405), method
         else:
-            assert refusal(answer, method) == (403, told), method
-    assert everything() == before
+            assert error_of(response, method) == (403, error), method
+    assert all_rows() == before
 
     for method, (path, body) in requests.items():
         done = {"POST": 201, "DELETE": 204}.get(method, 200) if method in OFFERED[route] else 405
         assert writer.request(method, path, json=body).status == done, method
 
 
-def test_secret_works_in_its_header_alone(organization: Organization) -> None:
+def test_secret_is_valid_only_in_its_header(organization: Organization) -> None:
     token = ApiTokenFactory(organization=organization, name="secret")
     document = document_for("projects", name="Bridge")
     for name in ("X-Auth-Token", "x-auth-token", "X_Auth_Token", "auth_token", "token", "access_token"):
@@ -169,12 +169,12 @@ def test_secret_works_in_its_header_alone(organization: Organization) -> None:
     assert Api("secret").post("projects", json=document).status == 201
 
 
-def test_no_table_has_the_secret(organization: Organization) -> None:
+def test_secret_is_not_stored(organization: Organization) -> None:
     token, secret = issue(organization, "Sync")
     assert Api(secret).get("organizations").status == 200
     assert Api(secret).post("projects", json=document_for("projects", name="Bridge")).status == 201
     call_command("rotate_token", token.prefix, grace=timedelta(days=1))
-    rows = str(everything())
+    rows = str(all_rows())
     assert token.digest in rows
     assert secret not in rows
     assert secret[4:] not in rows
@@ -184,24 +184,27 @@ def test_no_table_has_the_secret(organization: Organization) -> None:
 
 
 def processes(server: Server, status: int, start: int) -> set[str]:
-    """Return the processes that have answered with this status since the start of the access log."""
+    """Return the processes that have responded with this status.
+
+    `start` is the first line of the access log that counts.
+    """
     lines = [line.split() for line in server.log.with_name("access").read_text().splitlines()[start:]]
-    return {process for process, answered in lines if answered == str(status)}
+    return {process for process, code in lines if code == str(status)}
 
 
-def test_revocation_holds_at_once_for_every_process(transactional_db: None, server: Server) -> None:
+def test_revocation_takes_effect_at_once_in_every_process(transactional_db: None, server: Server) -> None:
     start = len(server.log.with_name("access").read_text().splitlines())
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api, is_over = SocketApi(token.name, address=server.netloc), Event()
     deadline = time.monotonic() + PATIENCE
 
-    def ask() -> list[tuple[float, int]]:
-        """When each request began, and its status."""
-        asked = []
+    def send_requests() -> list[tuple[float, int]]:
+        """Return when each request began, and its status."""
+        requests = []
         while not is_over.is_set():
             begun = time.monotonic()
-            asked.append((begun, api.get("organizations").status))
-        return asked
+            requests.append((begun, api.get("organizations").status))
+        return requests
 
     def wait_for_all(status: int) -> None:
         while len(processes(server, status, start)) < len(server.workers):
@@ -209,7 +212,7 @@ def test_revocation_holds_at_once_for_every_process(transactional_db: None, serv
             time.sleep(0.05)
 
     with ThreadPoolExecutor(4) as pool:
-        clients = [pool.submit(ask) for _ in range(4)]
+        clients = [pool.submit(send_requests) for _ in range(4)]
         try:
             wait_for_all(200)
             token.revoke()
@@ -218,7 +221,7 @@ def test_revocation_holds_at_once_for_every_process(transactional_db: None, serv
             later = api.get("organizations").status
         finally:
             is_over.set()
-        answers = [answer for client in clients for answer in client.result()]
-    assert {status for _, status in answers} == {200, 401}
+        responses = [response for client in clients for response in client.result()]
+    assert {status for _, status in responses} == {200, 401}
     # Each process may have rejected the token before `revoke()` returned, and then not answered again.
-    assert {later, *(status for begun, status in answers if begun > revoked)} == {401}
+    assert {later, *(status for begun, status in responses if begun > revoked)} == {401}

@@ -1,4 +1,4 @@
-"""Whose clock the admin goes by."""
+"""Test the time zone of the admin."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
-def shown(client: Client, kind: ServiceType) -> str:
-    page = client.get(url(ServiceType, "change", kind.pk)).content.decode()
+def shown_time(client: Client, service_type: ServiceType) -> str:
+    page = client.get(url(ServiceType, "change", service_type.pk)).content.decode()
     (time,) = {time for time in ("11:00", "12:00", "13:00", "21:00") if f"15 Jan 2026, {time}" in page}
     return time
 
 
-def test_staff_read_the_time_where_their_organization_is() -> None:
+def test_staff_see_the_time_of_their_organization() -> None:
     zagreb, tokyo = (OrganizationFactory(time_zone=zone) for zone in ("Europe/Zagreb", "Asia/Tokyo"))
-    kinds = {one: ServiceTypeFactory(organization=one, created_at=NOON) for one in (zagreb, tokyo)}
-    assert [shown(staff(one), kinds[one]) for one in (zagreb, tokyo)] == ["13:00", "21:00"]
+    types = {owner: ServiceTypeFactory(organization=owner, created_at=NOON) for owner in (zagreb, tokyo)}
+    assert [shown_time(staff(owner), types[owner]) for owner in (zagreb, tokyo)] == ["13:00", "21:00"]
     assert timezone.get_current_timezone_name() == "UTC"
 
 
-def test_who_works_in_several_organizations_reads_utc() -> None:
+def test_users_of_several_organizations_see_utc() -> None:
     zagreb, tokyo = (OrganizationFactory(time_zone=zone) for zone in ("Europe/Zagreb", "Asia/Tokyo"))
-    kind = ServiceTypeFactory(organization=tokyo, created_at=NOON)
+    service_type = ServiceTypeFactory(organization=tokyo, created_at=NOON)
     both = staff(tokyo)
     PersonFactory(organization=zagreb, user=User.objects.get(pk=both.session["_auth_user_id"]))
-    assert [shown(client, kind) for client in (both, superuser())] == ["12:00"] * 2
+    assert [shown_time(client, service_type) for client in (both, superuser())] == ["12:00"] * 2
 
 
-def test_superuser_of_a_single_organization_reads_its_time() -> None:
-    kind = ServiceTypeFactory(organization=OrganizationFactory(time_zone="Asia/Tokyo"), created_at=NOON)
-    assert shown(superuser(), kind) == "21:00"
+def test_superuser_sees_the_time_of_a_single_organization() -> None:
+    tokyo = OrganizationFactory(time_zone="Asia/Tokyo")
+    service_type = ServiceTypeFactory(organization=tokyo, created_at=NOON)
+    assert shown_time(superuser(), service_type) == "21:00"

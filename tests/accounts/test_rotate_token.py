@@ -177,11 +177,11 @@ def test_both_changes_are_in_one_change_set_without_the_secret(caplog: pytest.Lo
     old = ApiTokenFactory()
     with caplog.at_level(logging.DEBUG):
         new, secret = rotate(old.prefix)
-    made, *earlier = history_of(ApiToken).objects.filter(id=new.pk)
+    created, *earlier = history_of(ApiToken).objects.filter(id=new.pk)
     revoked, issued = history_of(ApiToken).objects.filter(id=old.pk)
-    assert (made.history_type, revoked.history_type, issued.history_type, earlier) == ("+", "~", "+", [])
-    assert made.change_set == revoked.change_set != issued.change_set
-    assert made.via == revoked.via != ""
+    assert (created.history_type, revoked.history_type, issued.history_type, earlier) == ("+", "~", "+", [])
+    assert created.change_set == revoked.change_set != issued.change_set
+    assert created.via == revoked.via != ""
     assert revoked.revoked_at is not None
     everything = serializers.serialize("json", [*history_of(ApiToken).objects.all(), new, old])
     assert secret not in everything

@@ -1,4 +1,4 @@
-"""Signing in and out of the admin: who is kept out, for how long, and what a session is worth."""
+"""Test sign-in, lockout and sessions of the admin."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fail(times: int, **extra: Any) -> list[int]:
     return [sign_in(password="wrong", HTTP_USER_AGENT=f"{n}", **extra).status_code for n in range(times)]
 
 
-def test_fifth_failure_locks_the_name_for_that_address(ana: User) -> None:
+def test_fifth_failure_locks_the_user_name_for_the_address(ana: User) -> None:
     ben = make_user("ben")
     assert fail(5) == [200, 200, 200, 200, 429]
     locked = sign_in()
@@ -57,7 +57,7 @@ def test_fifth_failure_locks_the_name_for_that_address(ana: User) -> None:
     assert sign_in().status_code == 429
 
 
-def test_name_that_nobody_has_is_locked_alike() -> None:
+def test_unknown_user_name_is_locked_likewise() -> None:
     assert [*fail(6, username="nobody")] == [200, 200, 200, 200, 429, 429]
 
 
@@ -68,22 +68,22 @@ def test_lock_ends_ten_minutes_after_the_fifth_failure(ana: User) -> None:
         assert sign_in().status_code == status
 
 
-def test_success_forgets_the_failures(ana: User) -> None:
+def test_success_deletes_the_failures(ana: User) -> None:
     for _ in range(3):
         assert fail(4) == [200] * 4
         assert sign_in().status_code == 302
     assert AccessAttempt.objects.count() == AccessLog.objects.count() == 0
 
 
-def test_failures_are_noted_without_the_password(ana: User, caplog: Any) -> None:
+def test_failures_are_recorded_without_the_password(ana: User, caplog: Any) -> None:
     fail(5)
     sign_in(password="a secret that is wrong")
-    noted = str([*AccessAttempt.objects.values()]) + caplog.text
-    assert ("wrong" in noted, "a secret" in noted) == (False, False)
+    recorded = str([*AccessAttempt.objects.values()]) + caplog.text
+    assert ("wrong" in recorded, "a secret" in recorded) == (False, False)
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-def test_address_is_the_proxys_word_only_where_it_is_trusted(ana: User, trusted: bool) -> None:
+def test_forwarded_address_is_used_only_from_a_trusted_proxy(ana: User, trusted: bool) -> None:
     with override_settings(TRUST_PROXY=trusted):
         for n in range(5):
             sign_in(password="wrong", HTTP_X_FORWARDED_FOR=f"198.51.100.{n}, 203.0.113.9")
@@ -108,36 +108,36 @@ def test_address_is_the_proxys_word_only_where_it_is_trusted(ana: User, trusted:
         ("9" * 10_000, "127.0.0.1"),
     ],
 )
-def test_nonsense_for_an_address_is_the_proxys_own(forwarded: str, address: str) -> None:
+def test_invalid_forwarded_address_is_replaced_by_the_proxys(forwarded: str, address: str) -> None:
     assert sign_in("nobody", HTTP_X_FORWARDED_FOR=forwarded).status_code == 200
     assert AccessAttempt.objects.get().ip_address == address
 
 
-def test_connection_without_an_address_is_counted_too(ana: User) -> None:
+def test_connection_without_an_address_is_counted(ana: User) -> None:
     assert fail(6, REMOTE_ADDR="") == [200, 200, 200, 200, 429, 429]
 
 
 @pytest.mark.parametrize("name", ["\x00", "ana\x00", "a" * 10_000, "", "😀", "\uff21\uff2e\uff21"])
-def test_nonsense_for_a_name_is_answered(ana: User, name: str) -> None:
+def test_invalid_user_name_is_rejected(ana: User, name: str) -> None:
     assert [sign_in(name, password).status_code for password in (PASSWORD, "\x00", "")] == [200] * 3
 
 
 @pytest.mark.parametrize("field", ["username", "password", "next", "other"])
-def test_lone_surrogates_are_answered(ana: User, field: str) -> None:
+def test_lone_surrogates_are_rejected(ana: User, field: str) -> None:
     parts = {"username": "ana", "password": PASSWORD, field: r"\ud800"}
     body = "".join(
         f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in parts.items()
     )
-    answer = Client().post(
+    response = Client().post(
         reverse("admin:login") + r"?also=%5Cud800",
         f"{body}--x--\r\n",
         content_type="multipart/form-data; boundary=x; charset=raw_unicode_escape",
     )
-    assert (answer.status_code, [*answer.context["form"].errors]) == (200, ["__all__"])
+    assert (response.status_code, [*response.context["form"].errors]) == (200, ["__all__"])
 
 
-def test_session_begins_with_a_key_of_its_own_and_ends_by_post(ana: User) -> None:
+def test_sign_in_starts_a_new_session_and_sign_out_ends_it(ana: User) -> None:
     client = Client()
     session = client.session
     session["planted"] = True
@@ -162,10 +162,10 @@ def test_new_password_ends_the_other_sessions(ana: User) -> None:
         sign_in(client=client)
     new = {"old_password": PASSWORD, "new_password1": "battery horse", "new_password2": "battery horse"}
     assert here.post(reverse("admin:password_change"), new).status_code == 302
-    answers = [client.get(reverse("admin:index")).status_code for client in (here, elsewhere)]
-    assert answers == [200, 302]
+    responses = [client.get(reverse("admin:index")).status_code for client in (here, elsewhere)]
+    assert responses == [200, 302]
 
 
-def test_form_from_elsewhere_is_refused(ana: User) -> None:
+def test_form_without_a_csrf_token_is_rejected(ana: User) -> None:
     client = Client(enforce_csrf_checks=True)
     assert sign_in(client=client).status_code == 403
