@@ -21,58 +21,55 @@ from productive.admin.inlines import MOST_FIELDS, LineForm, LineInline, PairInli
 BY_NAME: list[Any] = ["person__first_name", "person__last_name", "id"]
 
 
-def status_label(record: Archivable | None) -> str:
-    """Return "Active", "Archived", or "" without a record."""
-    if record is None:
-        return ""
-    return str(record.moment.word(record)).capitalize()
+class StatusInline(PairInline):
+    """An inline of pairs that shows whether the other record is archived."""
+
+    other: str
+    readonly_fields = ["status"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related(self.other)
+
+    def status(self, line: Any) -> str:
+        if not getattr(line, f"{self.other}_id"):
+            return ""
+        record: Archivable = getattr(line, self.other)
+        return str(record.moment.word(record)).capitalize()
 
 
-class PersonLine(PairInline):
+class PersonInline(StatusInline):
     """Assign people to a service, project or service type."""
 
+    other = "person"
     fields = ["person", "status"]
-    readonly_fields = ["status"]
     autocomplete_fields = ["person"]
     ordering = BY_NAME
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("person")
 
-    def status(self, line: Any) -> str:
-        return status_label(line.person if line.person_id else None)
-
-
-class AssigneesOfService(PersonLine):
+class AssigneesOfService(PersonInline):
     model = ServiceAssignment
     verbose_name = "assignee"
 
 
-class AssigneesOfServiceType(PersonLine):
+class AssigneesOfServiceType(PersonInline):
     model = ServiceTypeAssignment
     verbose_name = "assignee"
 
 
-class MembersOfProject(PersonLine):
+class MembersOfProject(PersonInline):
     model = ProjectAssignment
     verbose_name = "member"
     fields = ["person", "status", "watched"]
     fields_of_a_line = 4
 
 
-class ProjectsOfPerson(PairInline):
+class ProjectsOfPerson(StatusInline):
     model = ProjectAssignment
+    other = "project"
     verbose_name = "project"
     fields = ["project", "status"]
-    readonly_fields = ["status"]
     autocomplete_fields = ["project"]
     ordering = ["project__name", "id"]
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("project")
-
-    def status(self, line: ProjectAssignment) -> str:
-        return status_label(line.project if line.project_id else None)
 
 
 class ServicesOfPerson(PairInline):
@@ -96,19 +93,13 @@ class ServicesOfPerson(PairInline):
         return str(line.service.deal.project) if line.service_id else ""
 
 
-class ServiceTypesOfPerson(PairInline):
+class ServiceTypesOfPerson(StatusInline):
     model = ServiceTypeAssignment
+    other = "service_type"
     verbose_name = "service type"
     fields = ["service_type", "status"]
-    readonly_fields = ["status"]
     autocomplete_fields = ["service_type"]
     ordering = ["service_type__name", "id"]
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("service_type")
-
-    def status(self, line: ServiceTypeAssignment) -> str:
-        return status_label(line.service_type if line.service_type_id else None)
 
 
 class BudgetsOfProject(LineInline):

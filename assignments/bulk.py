@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from assignments.consequences import (
-    services_of_deals,
-    services_of_people,
-    services_of_project_assignments,
-    services_of_projects,
-    services_of_service_assignments,
-    services_of_service_type_assignments,
-    watch_access,
-)
+from assignments import consequences
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal
 from productive.accounts.owned_admin import ARCHIVE, RESTORE
@@ -21,10 +13,12 @@ from productive.admin.bulk.pairs import Pairing, Unpairing
 from productive.admin.bulk.rows import DELETE, Stamp
 from productive.admin.forms import label_of
 
-watch_new_service_assignments = watch_access(services_of_service_assignments, assigns=True)
-watch_service_assignments = watch_access(services_of_service_assignments)
-watch_project_assignments = watch_access(services_of_project_assignments)
-watch_service_type_assignments = watch_access(services_of_service_type_assignments)
+watch_new_service_assignments = consequences.watch_access(
+    consequences.services_of_service_assignments, assigns=True
+)
+watch_service_assignments = consequences.watch_access(consequences.services_of_service_assignments)
+watch_project_assignments = consequences.watch_access(consequences.services_of_project_assignments)
+watch_service_type_assignments = consequences.watch_access(consequences.services_of_service_type_assignments)
 
 # --- on people ------------------------------------------------------------------------------------
 
@@ -143,15 +137,14 @@ REMOVE_FROM_PEOPLE = Unpairing(
 
 # --- archive, close, delete -----------------------------------------------------------------------
 
-watch_people = watch_access(services_of_people)
-watch_projects = watch_access(services_of_projects)
-watch_deals = watch_access(services_of_deals)
+watch_people = consequences.watch_access(consequences.services_of_people)
+watch_projects = consequences.watch_access(consequences.services_of_projects)
+watch_deals = consequences.watch_access(consequences.services_of_deals)
 
-ARCHIVE_PEOPLE, RESTORE_PEOPLE = replace(ARCHIVE, watch=watch_people), replace(RESTORE, watch=watch_people)
-ARCHIVE_PROJECTS, RESTORE_PROJECTS = (
-    replace(ARCHIVE, watch=watch_projects),
-    replace(RESTORE, watch=watch_projects),
-)
+ARCHIVE_PEOPLE = replace(ARCHIVE, watch=watch_people)
+RESTORE_PEOPLE = replace(RESTORE, watch=watch_people)
+ARCHIVE_PROJECTS = replace(ARCHIVE, watch=watch_projects)
+RESTORE_PROJECTS = replace(RESTORE, watch=watch_projects)
 CLOSE_DEALS = Stamp(name="close", title="Close", moment=Deal.moment, watch=watch_deals)
 OPEN_DEALS = Stamp(
     name="open", method="reopen", title="Reopen", moment=Deal.moment, clears=True, watch=watch_deals

@@ -195,17 +195,12 @@ def apply_rule(person: Person, service: Service, on_date: date, kind: Kind, fact
         *budget_checks(person, service, on_date, kind),
         *assignment_checks(person, service, facts),
     )
-    refusals = tuple(check.reason for check in checks if check.outcome is Outcome.FAILED)
-    if refusals:
-        return Decision(person, service, on_date, kind, False, refusals, checks)
-    allowances = tuple(
-        check.reason
-        for check in checks
-        if check.outcome is Outcome.PASSED and check.reason.code in ALLOWANCES
-    )
+    refusals = [check.reason for check in checks if check.outcome is Outcome.FAILED]
+    allowances = [check.reason for check in checks if check.reason.code in ALLOWANCES]
     deal = service.deal
     is_open = Reason("open", f"{deal} is not restricted: everybody on {deal.project} may track on it", deal)
-    return Decision(person, service, on_date, kind, True, allowances or (is_open,), checks)
+    reasons = tuple(refusals or allowances or [is_open])
+    return Decision(person, service, on_date, kind, not refusals, reasons, checks)
 
 
 def check(code: str, passes: bool, record: models.Model, *, passed: str, failed: str) -> CheckResult:
