@@ -35,7 +35,7 @@ from productive.admin.columns import address
 from productive.admin.forms import Autocomplete, RecordField, label_of
 from productive.admin.theme import DateInput, Select
 
-# The page lists at most so many rows. It shows the number of all.
+# The page lists at most this many rows, and shows how many there are.
 MAX_ROWS = 200
 
 # The code of a failed check → the model of the missing assignment, and the text of the link that adds it.

@@ -24,7 +24,7 @@ from productive.admin.preview import Consequences, Group, Line, Outcome, Watch
 
 # Access isn't compared for more services.
 MAX_SERVICES = 500
-# A sentence names at most so many people.
+# A sentence names at most this many people.
 MAX_NAMES = 10
 
 SelectServices = Callable[[Sequence[Any]], QuerySet[Service]]
@@ -65,7 +65,7 @@ class AccessSnapshot:
 def people_by_service(ids: Collection[int]) -> dict[int, set[int]]:
     """Return the ids of the people who may track time or log expenses today.
 
-    It takes a query for the services, and two for each date that it is now in their time zones.
+    It takes one query for the services, and two per date: today depends on the time zone.
     """
     services_by_date: dict[Any, list[int]] = defaultdict(list)
     for service in Service.objects.filter(pk__in=ids).select_related("organization"):
@@ -177,7 +177,7 @@ def list_people(singular: str, plural: str, ids: set[int], names: dict[int, str]
 
 
 def count_people(singular: str, plural: str, changes: dict[int, set[int]]) -> str:
-    """Return "3 people lose access to 2 services."."""
+    """Return a sentence, such as "1 person loses access to 2 services."."""
     services = [pk for pk, people in changes.items() if people]
     if not services:
         return ""

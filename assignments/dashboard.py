@@ -29,7 +29,7 @@ MAX_CHANGE_SETS = 10
 
 
 @dataclass(frozen=True)
-class Count:
+class ListCount:
     """The number of rows in the filtered list of a model.
 
     `query` is the query string of the list, and `filter_rows` filters its queryset likewise.
@@ -44,35 +44,35 @@ class Count:
 
 # These counts should be 0.
 ATTENTION = [
-    Count(
+    ListCount(
         Service,
         "Services open to their whole project",
         "access=open_nobody_assigned",
         services_open_to_all,
         "Their budget is restricted by person, but they have no assignees: the whole project may track.",
     ),
-    Count(
+    ListCount(
         Service,
         "Services that no one can track on",
         "access=restricted_to_nobody",
         services_restricted_to_nobody,
         "The restrictions leave no active person: assign one, or lift the restriction.",
     ),
-    Count(
+    ListCount(
         ServiceType,
         "Archived service types still in use",
         "archived=yes&in_use=yes",
         archived_types_in_use,
         "Open budgets have services of these types, but new services cannot use them.",
     ),
-    Count(
+    ListCount(
         Person,
         "People on projects who cannot track anywhere",
         "trackable=nowhere",
         people_who_cannot_track,
         "They are on active projects, but there is no service that they can track on today.",
     ),
-    Count(
+    ListCount(
         ApiToken,
         "API tokens about to expire",
         "state=expiring",
@@ -81,11 +81,11 @@ ATTENTION = [
     ),
 ]
 COUNTS = [
-    Count(Person, "Active people", "archived=no", lambda people: people.active()),
-    Count(Project, "Active projects", "archived=no", lambda projects: projects.active()),
-    Count(Deal, "Open budgets", "closed=no", lambda deals: deals.open()),
-    Count(Service, "Services", "", lambda services: services),
-    Count(ServiceAssignment, "Service assignments", "", lambda assignments: assignments),
+    ListCount(Person, "Active people", "archived=no", lambda people: people.active()),
+    ListCount(Project, "Active projects", "archived=no", lambda projects: projects.active()),
+    ListCount(Deal, "Open budgets", "closed=no", lambda deals: deals.open()),
+    ListCount(Service, "Services", "", lambda services: services),
+    ListCount(ServiceAssignment, "Service assignments", "", lambda assignments: assignments),
 ]
 QUICK_ACTIONS = [
     (Person, "Add a person", "person_add"),
@@ -106,7 +106,7 @@ def overview(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def count_rows(request: HttpRequest, counts: list[Count]) -> list[dict[str, Any]]:
+def count_rows(request: HttpRequest, counts: list[ListCount]) -> list[dict[str, Any]]:
     return [
         {
             "title": count.title,
