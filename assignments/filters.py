@@ -9,7 +9,7 @@ from productive.jsonapi.filters import FilterSet, IdFilter, OperationFilter, Que
 
 
 class PairFilter(IdFilter):
-    """People or services of the pairs; at least one of both is required."""
+    """Ids of people or services; one of these two filters is required."""
 
     can_be_negated = False
 

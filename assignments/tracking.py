@@ -19,7 +19,7 @@ from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q, Value
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.models import Deal, Project, Service, ServiceType
+from catalog.models import Deal, Service
 from productive.accounts.models import Person
 
 # The reason codes and their meanings, in the order of the checks. The first failed check is the main reason,
@@ -190,7 +190,7 @@ def fetch_facts(pairs: Sequence[tuple[Person, Service]]) -> Iterator[Facts]:
 
 
 def apply_rule(person: Person, service: Service, on_date: date, kind: Kind, facts: Facts) -> Decision:
-    """Return the decision, without queries."""
+    """Return the decision. It takes no query."""
     checks = (
         *budget_checks(person, service, on_date, kind),
         *assignment_checks(person, service, facts),
@@ -211,8 +211,7 @@ def check(code: str, passes: bool, record: models.Model, *, passed: str, failed:
 
 def budget_checks(person: Person, service: Service, on_date: date, kind: Kind) -> Iterator[CheckResult]:
     """Yield the checks that don't depend on assignments."""
-    deal: Deal = service.deal
-    project: Project = deal.project
+    deal, project = service.deal, service.deal.project
     yield check(
         "person_archived",
         person.archived_at is None,
@@ -256,9 +255,7 @@ def budget_checks(person: Person, service: Service, on_date: date, kind: Kind) -
 
 def assignment_checks(person: Person, service: Service, facts: Facts) -> Iterator[CheckResult]:
     """Yield the checks of the person's assignments."""
-    deal: Deal = service.deal
-    project: Project = deal.project
-    service_type: ServiceType = service.service_type
+    deal, project, service_type = service.deal, service.deal.project, service.service_type
     yield check(
         "not_project_member",
         facts.is_member,

@@ -36,16 +36,16 @@ def validate_time_zone(value: str) -> None:
 
 class OrganizationQuerySet(RecordedQuerySet["Organization"]):
     def owned_by(self, organization: Organization) -> Self:
-        """Return the organization, for use like other models' querysets."""
+        """Select the organization itself; other querysets select its records."""
         return self.filter(pk=organization.pk)
 
     def owned_by_any(self, organizations: Iterable[Organization]) -> Self:
         return self.filter(pk__in=[organization.pk for organization in organizations])
 
     def of(self, user: User) -> Self:
-        """Return organizations where the user is an active person.
+        """Filter the organizations where the user is an active person.
 
-        For a superuser, return all.
+        A superuser has all of them.
         """
         if user.is_superuser:
             return self.all()
@@ -53,7 +53,7 @@ class OrganizationQuerySet(RecordedQuerySet["Organization"]):
 
 
 class Organization(Recorded):
-    """A company that uses the system: a tenant. It shares no records."""
+    """A company that uses the system. It shares no records with others."""
 
     name = models.CharField(max_length=255)
     time_zone = models.CharField(
@@ -239,7 +239,7 @@ class UserManager(auth_models.UserManager.from_queryset(UserQuerySet)):  # type:
 
 
 class User(auth_models.AbstractUser, Recorded):
-    """A login of people, or the service account of an integration."""
+    """A login, or the service account of an integration."""
 
     service_account_of = models.ForeignKey(
         Organization,
@@ -296,9 +296,7 @@ class ApiToken(OrganizationOwned):
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    moment = Moment(
-        field="revoked_at", done="revoked", unset="live", undone="made live again", verbs=("revoke",)
-    )
+    moment = Moment(field="revoked_at", done="revoked", unset="live", undone="reinstated", verbs=("revoke",))
     objects = ApiTokenQuerySet.as_manager()
     history = History(excluded_fields=["digest", "last_used_at"])
 
