@@ -157,7 +157,7 @@ def restricted_services(assignments: models.QuerySet[ServiceAssignment]) -> list
 
 
 def services_without_assignees(services: Collection[int]) -> list[int]:
-    """Return those of the ids whose service has no assignees."""
+    """Return the ids of those services that have no assignees."""
     if not services:
         return []
     found = Service.objects.filter(pk__in=services, service_assignments=None)

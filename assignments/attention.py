@@ -22,7 +22,7 @@ def in_use(services: models.QuerySet[Service]) -> models.QuerySet[Service]:
 
 
 def services_open_to_all(services: models.QuerySet[Service]) -> models.QuerySet[Service]:
-    """Filter the services in use that are open as they have no assignees."""
+    """Filter the services in use that are open for lack of assignees."""
     return in_state(in_use(services), {Access.OPEN_NOBODY_ASSIGNED})
 
 
