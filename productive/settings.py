@@ -285,6 +285,8 @@ X_FRAME_OPTIONS = "DENY"
 # --- The API --------------------------------------------------------------------------------------
 
 API_MAX_BODY_BYTES = 1_000_000
+# The included records of a response, and the links to them in to-many relationships.
+MAX_INCLUDED = env.int("MAX_INCLUDED", default=50_000)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["productive.accounts.authentication.TokenAuthentication"],

@@ -8,7 +8,7 @@ relationships are joined.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -25,10 +25,16 @@ Resource = dict[str, Any]
 # ((name, subtree), …), sorted and hashable for the cache of `compile_plan`.
 IncludeTree = tuple[tuple[str, "IncludeTree"], ...]
 SparseFields = tuple[tuple[str, frozenset[str]], ...]
+# A model, and the name of one of its to-many relationships.
+Relationship = tuple[type[models.Model], str]
 
 # SQLite limits the number of parameters.
 IDS_PER_QUERY = 10_000
 NOT_INCLUDED = {"meta": {"included": False}}
+
+
+class IncludeTooLargeError(Exception):
+    """The request includes more resources than one response may have."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,10 +50,13 @@ class ToOne:
 class ToMany:
     """An included to-many relationship.
 
-    `source` is the foreign key of the through model to this side; `plan` is for the other side.
+    `source` is the foreign key of the through model to this side; `plan` is for the other side, and
+    `include` what the plan includes in turn.
     """
 
     name: str
+    model: type[models.Model]
+    include: IncludeTree
     through: type[models.Model]
     source: str
     plan: Plan
@@ -124,7 +133,7 @@ def compile_node(
         if relation.many_to_many:
             through, source, other = through_model(relation)
             inner = compile_related(target, subtree, fields, f"{other}__", source)
-            node.to_many.append(ToMany(name, through, source, inner))
+            node.to_many.append(ToMany(name, model, subtree, through, source, inner))
         else:
             joined = compile_node(target, subtree, fields, f"{prefix}{name}__", columns, nodes)
             node.to_one.append(ToOne(name, joined, len(columns)))
@@ -167,6 +176,12 @@ def never_null(relation: Any) -> str:
     )
 
 
+def covers(include: IncludeTree, other: IncludeTree) -> bool:
+    """Return whether the tree has every path of the other one."""
+    branches = dict(include)
+    return all(name in branches and covers(branches[name], subtree) for name, subtree in other)
+
+
 # --- Writing --------------------------------------------------------------------------------------
 
 
@@ -174,15 +189,22 @@ def never_null(relation: Any) -> str:
 class DocumentWriter:
     """Write the resource objects of a response, in a time zone.
 
-    Each included resource is written once.
+    Each included resource is written once, and the to-many relationship of a record is fetched once, unless
+    a later path includes more of it. `budget` is the number of included resources and linkages of to-many
+    relationships that may still be added: a few chained paths could otherwise reach every record.
     """
 
     organization_id: int
     zone: ZoneInfo
+    budget: int
     included: dict[tuple[str, Any], Resource] = field(default_factory=dict)
     primary: set[tuple[str, Any]] = field(default_factory=set)
-    # (to-many relationship, id on this side) → ids on the other side.
-    linked: dict[tuple[ToMany, Any], list[Any]] = field(default_factory=lambda: defaultdict(list))
+    # To-many relationship of a model → id on this side → ids on the other side.
+    linked: dict[Relationship, dict[Any, list[Any]]] = field(default_factory=lambda: defaultdict(dict))
+    # To-many relationship of a model → what was included of it, and for which ids.
+    expanded: dict[Relationship, list[tuple[IncludeTree, set[Any]]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     written: set[tuple[Node, Any]] = field(default_factory=set)
 
     def primary_data(self, plan: Plan, rows: Sequence[Row]) -> list[Resource]:
@@ -198,22 +220,34 @@ class DocumentWriter:
         write = self.writer(plan.root)
         return [write(row) for row in rows]
 
-    def fetch(self, relation: ToMany, ids: Iterable[Any]) -> None:
+    def fetch(self, relation: ToMany, ids: set[Any]) -> None:
         """Fetch the related records of these ids, and store the linkage."""
-        root, sorted_ids = relation.plan.root, sorted(ids)
+        root, key = relation.plan.root, (relation.model, relation.name)
+        for include, expanded_ids in self.expanded[key]:
+            if covers(include, relation.include):
+                ids = ids - expanded_ids
+        self.expanded[key].append((relation.include, ids))
+        sorted_ids = sorted(ids)
         for start in range(0, len(sorted_ids), IDS_PER_QUERY):
+            chunk = sorted_ids[start : start + IDS_PER_QUERY]
             rows = list(
-                relation.through._default_manager.filter(
-                    **{f"{relation.source}__in": sorted_ids[start : start + IDS_PER_QUERY]}
-                )
+                relation.through._default_manager.filter(**{f"{relation.source}__in": chunk})
                 .order_by(relation.source, "pk")
-                .values_list(*relation.plan.columns)
+                .values_list(*relation.plan.columns)[: self.budget + 1]
             )
+            self.spend(len(rows))
+            self.linked[key].update((pk, []) for pk in chunk)
             for row in rows:
-                self.linked[relation, row[-1]].append(row[root.pk])
+                self.linked[key][row[-1]].append(row[root.pk])
             unique_rows = list({row[root.pk]: row for row in rows}.values())
             for row, resource in zip(unique_rows, self.resources(relation.plan, unique_rows), strict=True):
                 self.include(root, row[root.pk], resource)
+
+    def spend(self, number: int) -> None:
+        """Take resources and linkages from the budget, or raise IncludeTooLargeError."""
+        self.budget -= number
+        if self.budget < 0:
+            raise IncludeTooLargeError
 
     def include(self, node: Node, pk: Any, resource: Resource) -> None:
         """Add a resource once. It has the linkage of all its include paths."""
@@ -221,7 +255,9 @@ class DocumentWriter:
         if key in self.primary:
             return
         known = self.included.setdefault(key, resource)
-        if known is not resource and (node.to_one or node.to_many):
+        if known is resource:
+            self.spend(1)
+        elif node.to_one or node.to_many:
             more: dict[str, Any] = resource.get("relationships", {})
             shown: Any = known.get("relationships", more)
             if isinstance(shown, orjson.Fragment):
@@ -268,7 +304,7 @@ class DocumentWriter:
             for many in node.to_many:
                 type_name = many.plan.root.type
                 if many.name in shown:
-                    ids = self.linked.get((many, row[node.pk]), ())
+                    ids = self.linked[many.model, many.name].get(row[node.pk], ())
                     shown[many.name] = {"data": [{"type": type_name, "id": str(pk)} for pk in ids]}
             return shown
 

@@ -65,6 +65,11 @@ PARAMETERS = {
     "invalid_page": ("Invalid Page", "Page '{}' is not a whole number from 1"),
 }
 INVALID_HEADER = {"code": "invalid_header", "title": "Invalid Header"}
+# Another detail of `unsupported_include`.
+TOO_MUCH_INCLUDED = (
+    "Include '{{}}' adds more than {:,} records and links. Include less, request fewer records per page,"
+    " or list the related records with a filter"
+)
 # Other details of `invalid_page`.
 NUMBER_OR_CURSOR = "A page has a number or comes after another"
 UNKNOWN_CURSOR = "Page after '{}' is not one that a list in this order has"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
 import django_filters
@@ -17,8 +18,8 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from productive.database.reads import read_only
-from productive.jsonapi.documents import DocumentWriter, Plan, Row, compile_plan
-from productive.jsonapi.errors import ApiError, HeaderError
+from productive.jsonapi.documents import DocumentWriter, IncludeTooLargeError, Plan, Row, compile_plan
+from productive.jsonapi.errors import TOO_MUCH_INCLUDED, ApiError, HeaderError, ParameterError
 from productive.jsonapi.etags import is_matched, tags_of
 from productive.jsonapi.filters import FilterSet
 from productive.jsonapi.idempotency import REPLAYED, Created, idempotent
@@ -82,6 +83,9 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         serializer: Any = self.serializer_class
         return compile_plan(serializer, include_tree(params, serializer), sparse_fields(params))
 
+    def plan_without_include(self) -> Plan:
+        return compile_plan(self.serializer_class, (), sparse_fields(self.request.query_params))
+
     @read_only
     def list(self, request: Request, **kwargs: Any) -> Response:
         plan = self.plan()
@@ -104,14 +108,19 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return {**members, "data": members["data"][0], "meta": {}}
 
     def data_and_included(self, plan: Plan, rows: Rows) -> dict[str, Any]:
-        writer = DocumentWriter(self.organization.pk, self.organization.zone)
-        data = writer.primary_data(plan, rows)
+        writer = DocumentWriter(self.organization.pk, self.organization.zone, settings.MAX_INCLUDED)
+        try:
+            data = writer.primary_data(plan, rows)
+        except IncludeTooLargeError:
+            include = self.request.query_params["include"]
+            detail = TOO_MUCH_INCLUDED.format(settings.MAX_INCLUDED)
+            raise ParameterError("unsupported_include", include, "include", detail=detail) from None
         pk = plan.root.pk
         if metas := self.resource_metas([row[pk] for row in rows]):
             for resource, row in zip(data, rows, strict=True):
                 if row[pk] in metas:  # It may have been deleted in the meantime.
                     resource["meta"] = metas[row[pk]]
-        if self.request.query_params.get("include"):
+        if plan.root.to_one or plan.root.to_many:
             return {"data": data, "included": list(writer.included.values())}
         return {"data": data}
 
@@ -146,25 +155,39 @@ class ModelViewSet(ReadOnlyViewSet):
         def save() -> Created:
             pk = self.save(None, resource)
             location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{pk}")
-            return Created(location, dump(self.document(plan, pk)))
+            return Created(location, self.record_document(pk))
 
         created = in_transaction(idempotent(request, save))
         headers = {"Location": created.location}
         if created.is_replayed:
             headers[REPLAYED] = "true"
-        return self.written(created.body, status=201, headers=headers)
+        pk = parse_id(created.location.rpartition("/")[2])
+        return self.written(plan, pk, created.body, status=201, headers=headers)
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         plan, pk, resource = self.plan(), self.pk(), self.resource_object()
         self.check_id(resource)
-        return self.written(
-            in_transaction(lambda: dump(self.document(plan, self.save(self.locked(pk), resource))))
-        )
+        return self.change(plan, pk, lambda record: self.save(record, resource))
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        _, pk = self.plan(), self.pk()
-        in_transaction(lambda: self.locked(pk).delete())
+        plan, pk = self.plan(), self.pk()
+        state = self.matched_state(plan, pk)
+        in_transaction(lambda: self.locked(pk, state).delete())
         return Response(status=204)
+
+    def change(self, plan: Plan, pk: int, change: Callable[[models.Model], Any]) -> Response:
+        """Call `change` with the locked record, and return the response."""
+        state = self.matched_state(plan, pk)
+
+        def call() -> bytes:
+            change(self.locked(pk, state))
+            return self.record_document(pk)
+
+        return self.written(plan, pk, in_transaction(call))
+
+    def record_document(self, pk: Any) -> bytes:
+        """Return the document of the record alone: transactions must not wait for what is included."""
+        return dump(self.document(self.plan_without_include(), pk))
 
     def resource_object(self) -> ResourceObject:
         resource = self.request.data
@@ -179,26 +202,44 @@ class ModelViewSet(ReadOnlyViewSet):
         if resource.id not in (None, self.kwargs["pk"]):
             raise ApiError(409, "The id of the resource is not the one in the address")
 
-    def written(self, document: bytes, **kwargs: Any) -> Response:
-        """Return the response to a write, with the ETag that a GET would have."""
+    def written(self, plan: Plan, pk: Any, document: bytes, **kwargs: Any) -> Response:
+        """Return the response to a write, with the ETag that a GET would have.
+
+        What the request includes is added after the transaction. The record stays without it if it has been
+        deleted by then, or if it includes too much: the change has been made, so this is no error.
+        """
+        if plan is not self.plan_without_include():
+            with suppress(ApiError):
+                document = dump(self.document(plan, pk))
         response = Response(document, **kwargs)
         response.headers["ETag"] = tags_of(document, self.organization.pk)[""]
         return response
 
-    def locked(self, pk: int) -> models.Model:
+    def matched_state(self, plan: Plan, pk: int) -> bytes | None:
+        """Return the document of the record alone, or None without If-Match.
+
+        Raise HeaderError 412 if the ETag in If-Match is not the one of the document with what it includes.
+        """
+        if_match = self.request.headers.get(IF_MATCH)
+        if if_match is None:
+            return None
+        state = self.record_document(pk)
+        document = state if plan is self.plan_without_include() else dump(self.document(plan, pk))
+        if not is_matched(if_match, tags_of(document, self.organization.pk)):
+            raise HeaderError(412, IF_MATCH)
+        return state
+
+    def locked(self, pk: int, state: bytes | None = None) -> models.Model:
         """Return the record, locked until the transaction ends.
 
-        Raise ApiError 404 if it doesn't exist, and 412 if it has changed since the ETag in If-Match.
+        Raise ApiError 404 if it doesn't exist, and HeaderError 412 if it has changed since `matched_state`
+        returned `state`.
         """
         record = find_record(self.serializer_class.Meta.model, self.organization, pk, lock=True)
         if record is None:
             raise ApiError(404)
-        if_match = self.request.headers.get(IF_MATCH)
-        if if_match is not None:
-            # Compare after locking, so that no other transaction can change the record.
-            document = dump(self.document(self.plan(), pk))
-            if not is_matched(if_match, tags_of(document, self.organization.pk)):
-                raise HeaderError(412, IF_MATCH)
+        if state is not None and state != self.record_document(pk):
+            raise HeaderError(412, IF_MATCH)
         return record
 
     def save(self, record: models.Model | None, resource: ResourceObject) -> int:
@@ -220,11 +261,7 @@ def model_action(name: str) -> Any:
         if isinstance(request.data, ResourceObject):
             self.check_id(self.resource_object())
 
-        def call() -> bytes:
-            getattr(self.locked(pk), name)()
-            return dump(self.document(plan, pk))
-
-        return self.written(in_transaction(call))
+        return self.change(plan, pk, lambda record: getattr(record, name)())
 
     view_method.__name__ = name
     return action(detail=True, methods=["patch"])(view_method)
