@@ -32,7 +32,7 @@ from productive.admin.bulk.rows import Stamp
 from productive.admin.columns import CountColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
 from productive.admin.forms import Autocomplete, RecordField
-from productive.admin.options import SturdyAdmin
+from productive.admin.options import BaseAdmin
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import AdminPasswordChangeForm, UserChangeForm, UserCreationForm, display
 from productive.database.history import record
@@ -234,7 +234,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(SturdyAdmin, auth_admin.GroupAdmin):
+class GroupAdmin(BaseAdmin, auth_admin.GroupAdmin):
     """Let superusers manage groups, which are shared by all organizations."""
 
     menu, icon, place = "Administration", "shield_person", 1

@@ -14,7 +14,7 @@ from productive.accounts.models import Archivable, Organization, Person, User
 from productive.admin.bulk.rows import Stamp
 from productive.admin.filters import MomentFilter, by_days, by_record
 from productive.admin.inlines import leave_out
-from productive.admin.options import SturdyAdmin
+from productive.admin.options import BaseAdmin
 from productive.admin.theme import display
 from productive.web.request_state import state_of
 
@@ -37,7 +37,7 @@ def organizations_of(request: HttpRequest) -> list[Organization]:
     return state.organizations
 
 
-class OrganizationOwnedAdmin(SturdyAdmin):
+class OrganizationOwnedAdmin(BaseAdmin):
     """Limit staff to the records of their organizations; superusers find all.
 
     The organization is a field of every form, because the model's validation needs it. It can be chosen only

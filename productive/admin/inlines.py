@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from productive.admin.forms import Autocomplete, label_of
-from productive.admin.options import OwnChoices
+from productive.admin.options import RelatedChoicesMixin
 from productive.admin.theme import TabularInline
 from productive.database.constraints import UniqueTogether
 
@@ -98,7 +98,7 @@ def know(field: Any, records: Iterable[models.Model]) -> None:
     widget.optgroups = optgroups
 
 
-class LineInline(OwnChoices, TabularInline):
+class LineInline(RelatedChoicesMixin, TabularInline):
     """Lines of a form, unless there are more than it can send: then a link to their own list."""
 
     form = LineForm

@@ -28,7 +28,7 @@ from productive.admin.theme import ModelAdmin
 from productive.database.history import history_of, is_recorded
 
 
-class OwnChoices(BaseModelAdmin):
+class RelatedChoicesMixin(BaseModelAdmin):
     """Offers, for every relation, only the rows that the user finds in the related admin."""
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
@@ -46,7 +46,7 @@ class OwnChoices(BaseModelAdmin):
         return super().formfield_for_manytomany(db_field, request, form_class=ChoicesById, **kwargs)
 
 
-class SturdyAdmin(OwnChoices, ModelAdmin):
+class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
     """Answers nonsense and lost races with a page; Django's own answers some of them with a 500."""
 
     # Where the menu lists it, and under which of the theme's icons.
