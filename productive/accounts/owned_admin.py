@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from productive.accounts.models import Archivable, Organization, Person, User
 from productive.admin.bulk.rows import Stamp
-from productive.admin.filters import MomentFilter, by_days, by_record
+from productive.admin.filters import MomentListFilter, by_days, by_record
 from productive.admin.inlines import leave_out
 from productive.admin.options import BaseAdmin
 from productive.admin.theme import display
@@ -136,7 +136,7 @@ class OrganizationOwnedAdmin(BaseAdmin):
         return {"organizations": organizations_of(request), "shows_owner": bool(self.shown_owner(request))}
 
 
-class ArchivedFilter(MomentFilter):
+class ArchivedFilter(MomentListFilter):
     moment = Archivable.moment
     title = parameter_name = moment.done
 

@@ -29,7 +29,7 @@ def address(model: type[Model], page: str, *args: Any) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
-class Column:
+class ListColumn:
     """A column of lists; who may not view its model sees `plain` instead, or no such column."""
 
     model: type[Model]
@@ -44,7 +44,7 @@ class Column:
         return [self] if may_view else self.plain
 
 
-class RecordColumn(Column):
+class RecordColumn(ListColumn):
     """The record that a foreign key points at, under its label, as a link to its page."""
 
     def __init__(self, relation: Any, order: str = "name", links: bool = True) -> None:
@@ -64,7 +64,7 @@ class RecordColumn(Column):
         return format_html(LINK, address(self.model, "change", record.pk), label_of(record))
 
 
-class CountColumn(Column):
+class CountColumn(ListColumn):
     """How many records refer to the row by their foreign key, as a link to the list of exactly these.
 
     `among` narrows what is counted; `link` is the same in the words of that list's filters. `through` a
@@ -106,7 +106,7 @@ class Paginator(paginator.Paginator):
         return total(rows)
 
 
-class Page(ChangeList):
+class PagedChangeList(ChangeList):
     """A list that asks for one page's rows first, and then for what its columns count."""
 
     def get_results(self, request: HttpRequest) -> None:

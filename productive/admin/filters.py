@@ -21,7 +21,7 @@ from productive.database.moments import Moment
 FIRST_DAY, LAST_DAY = date(1, 1, 3), date(9999, 12, 28)
 
 
-class ChoiceFilter(DropdownFilter):
+class ChoiceListFilter(DropdownFilter):
     """One of a few states, each a queryset; a value that isn't offered means none of them."""
 
     def conditions(self, rows: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class ChoiceFilter(DropdownFilter):
         return self.conditions(queryset).get(wanted, queryset.none())
 
 
-class MomentFilter(ChoiceFilter):
+class MomentListFilter(ChoiceListFilter):
     """Whether the model's moment is set: archived or not, closed or not."""
 
     moment: Moment
@@ -47,7 +47,7 @@ class MomentFilter(ChoiceFilter):
         return {"no": rows.filter(self.moment.is_null), "yes": rows.exclude(self.moment.is_null)}
 
 
-class AskedInAForm(ListFilter):
+class FormListFilter(ListFilter):
     """A filter that is a form beside the list, with `parameters` of its own in the list's address."""
 
     parameters: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class AskedInAForm(ListFilter):
         raise NotImplementedError
 
 
-class RecordFilter(AskedInAForm):
+class RecordListFilter(FormListFilter):
     """The rows of one record, chosen among those that the user finds."""
 
     template = AutocompleteSelectFilter.template
@@ -104,7 +104,7 @@ class RecordFilter(AskedInAForm):
         return form
 
 
-def by_record(relation: Any, path: str = "") -> type[RecordFilter]:
+def by_record(relation: Any, path: str = "") -> type[RecordListFilter]:
     """A filter by what a foreign key points at, as `relation.name`; `path` leads there from the list's model.
 
     Where it passes through several rows, these must be unique to the pair: no row is listed twice.
@@ -116,10 +116,10 @@ def by_record(relation: Any, path: str = "") -> type[RecordFilter]:
         "relation": field,
         "path": path or field.name,
     }
-    return type("RecordFilter", (RecordFilter,), names)
+    return type("RecordListFilter", (RecordListFilter,), names)
 
 
-class DaysFilter(AskedInAForm):
+class DateRangeListFilter(FormListFilter):
     """From one day to another, both included, of a day or of a moment."""
 
     template = RangeDateFilter.template
@@ -156,14 +156,18 @@ def start_of(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(max(day, FIRST_DAY), time.min, zone)
 
 
-def by_days(name: str, title: str) -> type[DaysFilter]:
+def by_days(name: str, title: str) -> type[DateRangeListFilter]:
     """A filter by the days of a column."""
     parameters = (f"{name}_from", f"{name}_to")
-    return type("DaysFilter", (DaysFilter,), {"title": title, "name": name, "parameters": parameters})
+    return type(
+        "DateRangeListFilter",
+        (DateRangeListFilter,),
+        {"title": title, "name": name, "parameters": parameters},
+    )
 
 
-def parameters_of(item: Any) -> tuple[str, ...]:
+def get_parameter_names(item: Any) -> tuple[str, ...]:
     """What a filter class may be asked by in the list's address."""
-    if issubclass(item, AskedInAForm):
+    if issubclass(item, FormListFilter):
         return item.parameters
     return (item.parameter_name,) if issubclass(item, admin.SimpleListFilter) and item.parameter_name else ()

@@ -21,8 +21,8 @@ from django.utils.text import capfirst
 
 from productive.admin.bulk.actions import BulkAction
 from productive.admin.changes.change_sets import object_history
-from productive.admin.columns import Column, Page, Paginator
-from productive.admin.filters import parameters_of
+from productive.admin.columns import ListColumn, PagedChangeList, Paginator
+from productive.admin.filters import get_parameter_names
 from productive.admin.forms import Autocomplete, ChoicesById, PortableDecoder, RecordField, is_id
 from productive.admin.theme import ModelAdmin
 from productive.database.history import history_of, is_recorded
@@ -128,7 +128,7 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         path, _, operator = lookup.rpartition("__")
         for item in self.get_list_filter(cast(HttpRequest, request)):
             if isinstance(item, type):
-                if lookup in parameters_of(item):
+                if lookup in get_parameter_names(item):
                     return True
             elif path in (item, f"{item}__id") and operator in ("exact", "isnull", "gte", "lt"):
                 return True
@@ -138,11 +138,11 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         """The columns that the user may see, and links only to what they may open."""
         shown: list[Any] = []
         for column in super().get_list_display(request):
-            shown += column.shown_to(request) if isinstance(column, Column) else [column]
+            shown += column.shown_to(request) if isinstance(column, ListColumn) else [column]
         return shown
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return Page
+        return PagedChangeList
 
     def complete(self, rows: list[Any]) -> None:
         """Fetch what columns show of the page's rows, for all of them at once."""
