@@ -22,9 +22,9 @@ from productive.accounts.models import ApiToken, Organization, Person, User
 from productive.accounts.owned_admin import (
     ArchivableAdmin,
     OrganizationOwnedAdmin,
-    for_superusers,
     organizations_of,
-    signed_in,
+    request_user,
+    superuser_only,
 )
 from productive.accounts.sign_in import SignInForm
 from productive.accounts.spreadsheets import PersonTable
@@ -44,13 +44,13 @@ admin.site.login_form = SignInForm
 class OrganizationAdmin(OrganizationOwnedAdmin):
     can_undo = False
     menu, icon = "Administration", "domain"
-    owner = fixed_fields = autocomplete_fields = []
+    owner_fields = fixed_fields = autocomplete_fields = []
     list_display = ["name", "time_zone", "created_at"]
     search_fields = ["name"]
     ordering = ["name", "id"]
     fields = ["name", "time_zone"]
 
-    has_add_permission = has_delete_permission = for_superusers
+    has_add_permission = has_delete_permission = superuser_only
 
 
 @admin.register(Person)
@@ -92,11 +92,11 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
 
     # The user decides what a person sees, so for staff it is read-only.
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        user = ["user"] if signed_in(request).is_superuser else []
+        user = ["user"] if request_user(request).is_superuser else []
         return [*super().get_fields(request, obj), *user]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        user = [] if signed_in(request).is_superuser else ["user"]
+        user = [] if request_user(request).is_superuser else ["user"]
         return [*user, *super().get_readonly_fields(request, obj)]
 
 
@@ -141,8 +141,8 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
     """
 
     can_undo = False
-    menu, icon, place = "People", "manage_accounts", 1
-    owner = fixed_fields = autocomplete_fields = []
+    menu, icon, menu_order = "People", "manage_accounts", 1
+    owner_fields = fixed_fields = autocomplete_fields = []
     list_display = ["username", "email", "first_name", "last_name", "is_staff", "is_active"]
     list_filter = ["is_active", "is_staff"]
     readonly_fields = ["last_login", "date_joined"]
@@ -160,7 +160,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
         return rows.filter(Q(service_account_of__in=organizations) | Exists(people), is_superuser=False)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        allowed, editor = super().has_change_permission(request, obj), signed_in(request)
+        allowed, editor = super().has_change_permission(request, obj), request_user(request)
         if not allowed or obj is None or editor.is_superuser:
             return allowed
         elsewhere = Organization.objects.exclude(pk__in=[one.pk for one in organizations_of(request)])
@@ -179,7 +179,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
             self.people_without_login(request),
             # The widget needs a relation to Person; any will do.
             widget=Autocomplete(Person._meta.related_objects[0].field, self.admin_site),
-            required=not signed_in(request).is_superuser,
+            required=not request_user(request).is_superuser,
             help_text="Active, and without a login so far. The login opens this person's organization.",
         )
         return form
@@ -216,18 +216,18 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
         return super().log_change(request, obj, message)
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        shared = ["is_superuser", "groups"] if signed_in(request).is_superuser else []
+        shared = ["is_superuser", "groups"] if request_user(request).is_superuser else []
         return [*super().get_list_filter(request), *shared]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
-        if obj is not None and signed_in(request).is_superuser:
+        if obj is not None and request_user(request).is_superuser:
             rights = ["is_superuser", "groups", "user_permissions"]
             fieldsets.insert(-1, ("Permissions", {"fields": rights}))
         return fieldsets
 
     # Deleting a user deletes their admin log of all organizations. Staff deactivate the user instead.
-    has_delete_permission = for_superusers
+    has_delete_permission = superuser_only
 
 
 admin.site.unregister(Group)
@@ -237,9 +237,9 @@ admin.site.unregister(Group)
 class GroupAdmin(BaseAdmin, auth_admin.GroupAdmin):
     """Let superusers manage groups, which are shared by all organizations."""
 
-    menu, icon, place = "Administration", "shield_person", 1
-    has_view_permission = has_add_permission = for_superusers
-    has_change_permission = has_delete_permission = for_superusers
+    menu, icon, menu_order = "Administration", "shield_person", 1
+    has_view_permission = has_add_permission = superuser_only
+    has_change_permission = has_delete_permission = superuser_only
 
 
 REVOKE = Stamp(

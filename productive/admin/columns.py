@@ -1,7 +1,4 @@
-"""Columns of lists that lead on: to the record that is named, or to the list of those that are counted.
-
-Counts are made for the rows of the page alone, in one query, so a long list costs no more than a short one.
-"""
+"""List columns that link to a related record, or to the list of the records that they count."""
 
 from __future__ import annotations
 
@@ -30,22 +27,23 @@ def address(model: type[Model], page: str, *args: Any) -> str:
 
 
 class ListColumn:
-    """A column of lists; who may not view its model sees `plain` instead, or no such column."""
+    """A column of `list_display` that links to another model's admin."""
 
     model: type[Model]
+    # The columns that replace it for users who may not view the model.
     plain: list[Any] = []
 
     def __init__(self, name: str, title: str) -> None:
-        # What Django asks of a function that is a column.
+        # The attributes that Django reads from a callable in `list_display`.
         self.__name__, self.short_description = name, title
 
-    def shown_to(self, request: HttpRequest) -> list[Any]:
+    def visible_to(self, request: HttpRequest) -> list[Any]:
         may_view = admin.site.get_model_admin(self.model).has_view_permission(request)
         return [self] if may_view else self.plain
 
 
 class RecordColumn(ListColumn):
-    """The record that a foreign key points at, under its label, as a link to its page."""
+    """The target of a foreign key, as a link to its page."""
 
     def __init__(self, relation: Any, order: str = "name", links: bool = True) -> None:
         field = relation.field
@@ -54,8 +52,8 @@ class RecordColumn(ListColumn):
         if links:
             self.plain = [RecordColumn(relation, order, links=False)]
 
-    def shown_to(self, request: HttpRequest) -> list[Any]:
-        return super().shown_to(request) if self.links else [self]
+    def visible_to(self, request: HttpRequest) -> list[Any]:
+        return super().visible_to(request) if self.links else [self]
 
     def __call__(self, row: Any) -> str:
         record = getattr(row, self.__name__)
@@ -65,10 +63,10 @@ class RecordColumn(ListColumn):
 
 
 class CountColumn(ListColumn):
-    """How many records refer to the row by their foreign key, as a link to the list of exactly these.
+    """The number of records with a foreign key to the row, as a link to their list.
 
-    `among` narrows what is counted; `link` is the same in the words of that list's filters. `through` a
-    foreign key to the model of `relation`, the records beyond it are counted.
+    `among` filters the counted records; `query` is the same filter as parameters of their list. With
+    `through`, a foreign key to the model of `relation`, count the records of that next model instead.
     """
 
     def __init__(
@@ -76,29 +74,29 @@ class CountColumn(ListColumn):
         name: str,
         relation: Any,
         among: Callable[[Any], QuerySet[Any]] = lambda rows: rows,
-        link: dict[str, str] | None = None,
+        query: dict[str, str] | None = None,
         through: Any = None,
     ) -> None:
         super().__init__(name.replace(" ", "_"), name)
-        self.asked = self.by = relation.field.name
-        self.model, self.among, self.link = relation.field.model, among, link or {}
+        self.parameter = self.lookup = relation.field.name
+        self.model, self.among, self.query = relation.field.model, among, query or {}
         if through is not None:
-            self.model, self.by = through.field.model, f"{through.field.name}__{self.asked}"
+            self.model, self.lookup = through.field.model, f"{through.field.name}__{self.parameter}"
 
     def count(self) -> Any:
-        rows = self.among(self.model._default_manager.filter(**{self.by: OuterRef("pk")}))
-        counted = rows.order_by().values(self.by).annotate(count=Count("pk")).values("count")
-        return Coalesce(Subquery(counted), 0, output_field=IntegerField())
+        rows = self.among(self.model._default_manager.filter(**{self.lookup: OuterRef("pk")}))
+        counts = rows.order_by().values(self.lookup).annotate(count=Count("pk")).values("count")
+        return Coalesce(Subquery(counts), 0, output_field=IntegerField())
 
     def __call__(self, row: Any) -> str:
-        query = urlencode({self.asked: row.pk, **self.link})
+        query = urlencode({self.parameter: row.pk, **self.query})
         return format_html(
             LINK, f"{address(self.model, 'changelist')}?{query}", f"{row.counts[self.__name__]:,}"
         )
 
 
 class Paginator(paginator.Paginator):
-    """Pages whose number is known without counting the rows, where the database keeps it."""
+    """A paginator that reads the stored row counts, where there are any, instead of counting."""
 
     @cached_property
     def count(self) -> int:
@@ -107,26 +105,25 @@ class Paginator(paginator.Paginator):
 
 
 class PagedChangeList(ChangeList):
-    """A list that asks for one page's rows first, and then for what its columns count."""
+    """A change list that counts for its columns in one query, only for the rows of the page."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         page: Any = self.result_list
         if self.page_num > 1 and page.query.is_sliced:
-            # What is skipped to get there is passed over by id, without the records that it refers to.
-            found = part(self.queryset, ["pk"], page.query.low_mark, page.query.high_mark)
-            page = self.queryset.filter(pk__in=[pk for (pk,) in found])
+            # Skip the rows of earlier pages by id, without joining their related records.
+            ids = part(self.queryset, ["pk"], page.query.low_mark, page.query.high_mark)
+            page = self.queryset.filter(pk__in=[pk for (pk,) in ids])
         rows = list(page)
         self.result_list = rows
         counts = {
             column.__name__: column.count() for column in self.list_display if isinstance(column, CountColumn)
         }
         if counts and rows:
-            counted = self.model._default_manager.filter(pk__in=[row.pk for row in rows]).annotate(
-                **{f"count_{name}": count for name, count in counts.items()}
-            )
-            names = [f"count_{name}" for name in counts]
-            by_row = {pk: numbers for pk, *numbers in counted.values_list("pk", *names)}
+            annotations = {f"count_{name}": count for name, count in counts.items()}
+            counted = self.model._default_manager.filter(pk__in=[row.pk for row in rows])
+            values = counted.annotate(**annotations).values_list("pk", *annotations)
+            by_row = {pk: numbers for pk, *numbers in values}
             for row in rows:
                 row.counts = dict(zip(counts, by_row.get(row.pk, [0] * len(counts)), strict=True))
-        self.model_admin.complete(rows)  # type: ignore[attr-defined]
+        self.model_admin.prepare_rows(rows)  # type: ignore[attr-defined]

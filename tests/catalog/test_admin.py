@@ -221,7 +221,7 @@ def test_page_of_a_service_type_costs_the_same_for_one_and_thirty_assignees(
             assert client.get(change).status_code == 200
 
 
-def test_more_assignees_than_a_form_can_send_are_left_to_their_own_list() -> None:
+def test_inline_becomes_a_link_to_the_list_for_too_many_assignees() -> None:
     service_type = ServiceTypeFactory()
     organization = service_type.organization
     people = Person.objects.bulk_create(
@@ -234,7 +234,7 @@ def test_more_assignees_than_a_form_can_send_are_left_to_their_own_list() -> Non
     client, change = staff(organization), url(ServiceType, "change", service_type.pk)
     [inline] = client.get(change).context["inline_admin_formsets"]
     assert inline.formset.forms == []
-    assert inline.opts.elsewhere == (
+    assert inline.opts.list_link == (
         300,
         f"{url(ServiceTypeAssignment, 'changelist')}?service_type={service_type.pk}",
     )

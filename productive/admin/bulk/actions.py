@@ -20,7 +20,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from productive.admin.forms import RecordsField, marked_label_of
+from productive.admin.forms import RecordsField, label_with_status
 from productive.admin.preview import BusyError, Operation, Preview, Watch, carry_out, respond
 
 # Rows or pairs of one action.
@@ -150,7 +150,7 @@ class BulkAction:
         form.fields["chosen"] = RecordsField(
             admin.site.get_model_admin(related).get_queryset(request),
             relation=relation,
-            most=MOST_CHOSEN,
+            max_choices=MOST_CHOSEN,
             label=str(related._meta.verbose_name_plural).capitalize(),
             help_text=self.help,
         )
@@ -165,9 +165,10 @@ class BulkAction:
             related_admin = admin.site.get_model_admin(related)
             rows, _ = related_admin.get_search_results(request, related_admin.get_queryset(request), term)
             ordered = rows.order_by(*related_admin.get_ordering(request), "pk")
-            found = [(row.pk, marked_label_of(row)) for row in ordered[:MOST_FOUND]]
+            found = [(row.pk, label_with_status(row)) for row in ordered[:MOST_FOUND]]
         named = [
-            marked_label_of(row) for row in selection.read(selection.model_admin, selection.selected[:NAMED])
+            label_with_status(row)
+            for row in selection.read(selection.model_admin, selection.selected[:NAMED])
         ]
         more = len(selection.selected) - len(named)
         context = {

@@ -14,7 +14,7 @@ from django.db import models
 from django.http import HttpRequest
 
 from productive.admin.bulk.actions import MOST, BulkAction, Selection, TooManyError, counted
-from productive.admin.forms import marked_label_of
+from productive.admin.forms import label_with_status
 from productive.admin.preview import Group, Line, Outcome, Preview
 from productive.database.history import record
 
@@ -114,7 +114,7 @@ class PairAction(BulkAction):
             first, second = (other, row) if is_reversed else (row, other)
             for side in (first, second):
                 if side not in labels:
-                    labels[side] = marked_label_of(side)
+                    labels[side] = label_with_status(side)
             return Line(f"{labels[first]} → {labels[second]}", notes)
 
         return line

@@ -32,8 +32,8 @@ class SpreadsheetAdmin(ModelAdmin):
 
     change_list_template = "admin/spreadsheets/change_list.html"
     table_class: type[Table]
-    # A method that returns the arguments of the table for a request; other base classes have it.
-    ownership: Any
+    # A method that returns the arguments of the table; another base class defines it.
+    get_table_kwargs: Any
 
     def get_urls(self) -> list[Any]:
         pages = {
@@ -67,7 +67,7 @@ class SpreadsheetAdmin(ModelAdmin):
         return super().changelist_view(request, {**permissions, **(extra_context or {})})
 
     def table(self, request: HttpRequest) -> Table:
-        return self.table_class(**self.ownership(request))
+        return self.table_class(**self.get_table_kwargs(request))
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
