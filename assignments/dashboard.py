@@ -134,5 +134,5 @@ def quick_actions(request: HttpRequest) -> list[dict[str, str]]:
 
 
 def recent_changes(request: HttpRequest) -> list[Any]:
-    sets, _ = change_sets(request, lambda _, found: found, recorded_admins(request), most=MOST_CHANGES)
+    sets, _ = change_sets(request, lambda _, found: found, recorded_admins(request), page_size=MOST_CHANGES)
     return sets

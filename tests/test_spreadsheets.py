@@ -25,7 +25,7 @@ from django.test.utils import CaptureQueriesContext
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Project, ServiceType
 from productive.accounts.models import Organization, Person
-from productive.admin.preview import Outcome
+from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets import files as spreadsheets
 from productive.admin.spreadsheets import uploads
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
@@ -250,7 +250,7 @@ def test_importing_an_export_changes_nothing(
     response = preview(client, model, exported(client, model, extension))
     plan = response.context["preview"]
     assert [(group.outcome, len(group.lines)) for group in plan.groups if group.lines] == [
-        (Outcome.UNCHANGED, len(before))
+        (RecordOutcome.UNCHANGED, len(before))
     ]
     assert len(before) >= len(AWKWARD)
     assert "token" not in hidden_fields(response)
@@ -417,8 +417,8 @@ def test_projects_are_found_by_number_or_name(client: Client, organization: Orga
     assert plan_of(client, Project, file) == [
         (2, "changed", [("Name", "Website", "Website 2")]),
         (3, "changed", [("Number", "", "8")]),
-        (4, "refused", ["This is the project of row 2 again."]),
-        (5, "refused", [f"2 projects have this name: give the ID, #{twice[0]} or #{twice[1]}."]),
+        (4, "rejected", ["This is the project of row 2 again."]),
+        (5, "rejected", [f"2 projects have this name: give the ID, #{twice[0]} or #{twice[1]}."]),
         (6, "created", [("Name", "", "Other"), ("Number", "", "9")]),
     ]
     assert numbered.name == Project.objects.get(pk=numbered.pk).name
@@ -439,9 +439,9 @@ def test_an_assignment_is_a_person_and_a_path(client: Client, organization: Orga
     )
     assert plan_of(client, ServiceAssignment, file) == [
         (2, "created", [("Person", "", "ana@x.org"), ("Service", "", "A\\/B / Phase 1 / Design")]),
-        (3, "refused", ["Service: There is no service “A/B / Phase 1 / Design”."]),
-        (4, "refused", ["Person: There is no person “nobody@x.org”."]),
-        (6, "refused", ["This is the service assignment of row 2 again."]),
+        (3, "rejected", ["Service: There is no service “A/B / Phase 1 / Design”."]),
+        (4, "rejected", ["Person: There is no person “nobody@x.org”."]),
+        (6, "rejected", ["This is the service assignment of row 2 again."]),
     ]
     good = csv_file(["Person", "Service"], ["ana@x.org", "A\\/B / Phase 1 / Design"])
     assert run(client, ServiceAssignment, good) == ["Imported: 1 created."]
@@ -462,7 +462,7 @@ def test_an_ambiguous_name_is_an_error_that_names_the_ids(client: Client, organi
     assert plan_of(client, ProjectAssignment, file) == [
         (
             2,
-            "refused",
+            "rejected",
             [
                 f"Project: 2 projects have the name “Website”: write #{first} or #{second}.",
                 "Watched: “maybe” is neither yes nor no.",
@@ -485,19 +485,19 @@ def test_the_models_own_words_refuse_a_row(client: Client, organization: Organiz
         [ivo.pk, "Ivo", "Ilić", "ivo@x.org", ""],
     )
     assert plan_of(client, Person, file) == [
-        (2, "refused", ["Email: has already been taken"]),
+        (2, "rejected", ["Email: has already been taken"]),
         (
             3,
-            "refused",
+            "rejected",
             [
                 "First name: This field cannot be blank.",
                 "Last name: Ensure this value has at most 255 characters (it has 300).",
                 "Email: Enter a valid email address.",
             ],
         ),
-        (4, "refused", ["Email: A new person needs one, to be found by in the next file."]),
-        (5, "refused", ["ID: There is no person “99999999999999999999”."]),
-        (6, "refused", ["This is the person of row 2 again."]),
+        (4, "rejected", ["Email: A new person needs one, to be found by in the next file."]),
+        (5, "rejected", ["ID: There is no person “99999999999999999999”."]),
+        (6, "rejected", ["This is the person of row 2 again."]),
     ]
 
 
@@ -505,7 +505,7 @@ def test_archiving_by_file_is_refused(client: Client, organization: Organization
     row = ServiceTypeFactory(organization=organization, name="QA")
     file = csv_file(["ID", "Name", "Archived"], [row.pk, "QA", "2026-01-05"], ["", "New", "yes"])
     said = "Archived: can't be changed by a file: archive and restore in the list"
-    assert plan_of(client, ServiceType, file) == [(2, "refused", [said]), (3, "refused", [said])]
+    assert plan_of(client, ServiceType, file) == [(2, "rejected", [said]), (3, "refused", [said])]
 
 
 def test_one_error_and_nothing_is_imported(client: Client, organization: Organization) -> None:
@@ -758,11 +758,11 @@ def test_a_stranger_exports_nothing_and_finds_no_id(model: type[Any], client: Cl
     stolen = [row[:position] + row[position + 1 :] for row in theirs if row[0] in ("ID", str(foreign.pk))]
     name = model._meta.verbose_name
     assert plan_of(client, model, csv_file(*stolen)) == [
-        (2, "refused", [f"ID: There is no {name} “{foreign.pk}”."])
+        (2, "rejected", [f"ID: There is no {name} “{foreign.pk}”."])
     ]
     unknown = [stolen[0], ["987654", *stolen[1][1:]]]
     assert plan_of(client, model, csv_file(*unknown)) == [
-        (2, "refused", [f"ID: There is no {name} “987654”."])
+        (2, "rejected", [f"ID: There is no {name} “987654”."])
     ]
 
 
@@ -785,7 +785,7 @@ def test_names_never_lead_to_foreign_records(
         "Service type": "There is no service type “{}”.",
     }
     errors = [f"{name}: {unknown[name].format(value)}" for name, value in columns.items() if name in unknown]
-    assert (number, status) == (2, "refused" if errors else "created")
+    assert (number, status) == (2, "rejected" if errors else "created")
     assert not errors or said == errors
 
 
@@ -802,7 +802,7 @@ def test_ids_in_cells_never_lead_to_foreign_records(
     }
     file = csv_file(["Person", "Project"], [f"#{pair['person']}", f"#{pair['project']}"])
     said = f"{reference.capitalize()}: There is no {reference} “#{pair[reference]}”."
-    assert plan_of(client, ProjectAssignment, file) == [(2, "refused", [said])]
+    assert plan_of(client, ProjectAssignment, file) == [(2, "rejected", [said])]
 
 
 def test_an_organization_of_ones_own_may_be_named_and_no_other(
@@ -820,10 +820,10 @@ def test_an_organization_of_ones_own_may_be_named_and_no_other(
     )
     assert plan_of(client, ServiceType, file) == [
         (2, "created", [("Organization", "", str(organization.pk)), ("Name", "", "Mine")]),
-        (3, "refused", [f"Organization: There is no organization “{foreign.pk}”."]),
-        (4, "refused", ["Organization: There is no organization “987654”."]),
-        (5, "refused", ["Organization: There is no organization “x”."]),
-        (6, "refused", ["Organization: can't be changed by a file"]),
+        (3, "rejected", [f"Organization: There is no organization “{foreign.pk}”."]),
+        (4, "rejected", ["Organization: There is no organization “987654”."]),
+        (5, "rejected", ["Organization: There is no organization “x”."]),
+        (6, "rejected", ["Organization: can't be changed by a file"]),
     ]
 
 
@@ -840,7 +840,7 @@ def test_staff_of_two_organizations_say_which(organization: Organization) -> Non
     assert [row[1] for row in rows] == [str(organization.pk), str(second.pk)]
     file = csv_file(["Organization", "Name"], ["", "Nowhere"], [second.pk, "QA"], [second.pk, "Made"])
     assert plan_of(client, ServiceType, file) == [
-        (2, "refused", ["Organization: Write the id of one of your organizations."]),
+        (2, "rejected", ["Organization: Write the id of one of your organizations."]),
         (3, "unchanged", []),
         (4, "created", [("Organization", "", str(second.pk)), ("Name", "", "Made")]),
     ]
@@ -974,7 +974,7 @@ def test_the_preview_has_an_end(client: Client) -> None:
     rows = [[f"Type {n}"] for n in range(400)]
     response = preview(client, ServiceType, csv_file(["Name"], *rows, ["x" * 300]))
     refused, created = (group for group in response.context["preview"].groups if group.lines)
-    assert (refused.outcome, refused.lines[0].prefix) == (Outcome.REFUSED, "Row 402")
+    assert (refused.outcome, refused.lines[0].prefix) == (RecordOutcome.REJECTED, "Row 402")
     assert (created.count, len(created.shown), created.hidden) == ("400", 300, "100")
     assert "and 100 more" in response.content.decode()
 

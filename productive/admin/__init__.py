@@ -1,1 +1,1 @@
-"""Django's admin as this project has it: its look, its site, and what every model's admin does."""
+"""Extensions of Django's admin: theme, site, and base classes. They don't import any app."""

@@ -105,7 +105,7 @@ def test_service_type_in_use_is_not_deleted() -> None:
     assert len(alone.context["protected"]) == 1
     among_others = preview(client, "delete_selected", [service_type])
     assert shown(among_others) == {
-        "Nothing can be deleted, because these need what is selected": [
+        "Nothing can be deleted, because these records need the selected ones": [
             f"Service {service} · {service.deal}",
         ]
     }

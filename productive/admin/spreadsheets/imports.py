@@ -11,7 +11,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 
 from productive.admin.forms import is_id
-from productive.admin.preview import Difference, Line, Operation, Outcome, Preview, grouped, summary
+from productive.admin.preview import Difference, Line, Operation, Preview, RecordOutcome, group_lines, summary
 from productive.admin.spreadsheets.cells import Column, Kept, Reference, numbered, quoted
 from productive.admin.spreadsheets.files import Sheet
 from productive.admin.spreadsheets.tables import BATCH, Table
@@ -28,7 +28,7 @@ class ImportedRow:
     """What a row of the sheet does to its record, or why it is refused."""
 
     number: int
-    outcome: Outcome
+    outcome: RecordOutcome
     record: Any = None
     differences: Sequence[Difference] = ()
     errors: Sequence[str] = ()
@@ -52,8 +52,8 @@ class Import(Operation):
 
     def attempt(self, *, apply: bool) -> Preview:
         rows = list(self.read(lock=apply))
-        groups = grouped((row.outcome, row.line) for row in rows)
-        has_errors = any(row.outcome is Outcome.REFUSED for row in rows)
+        groups = group_lines((row.outcome, row.line) for row in rows)
+        has_errors = any(row.outcome is RecordOutcome.REJECTED for row in rows)
         blocked = BLOCKED if has_errors else ""
         preview = Preview(groups, "Import", f"Imported: {summary(groups)}.", blocked=blocked)
         if apply and preview.can_apply:
@@ -82,12 +82,12 @@ class Import(Operation):
                 if errors or is_new or before != after:
                     records.validate(record, errors)
             except ValidationError as error:
-                yield ImportedRow(number, Outcome.REFUSED, errors=self.messages_of(error))
+                yield ImportedRow(number, RecordOutcome.REJECTED, errors=self.messages_of(error))
                 continue
             if is_new:
-                outcome, before = Outcome.CREATED, [""] * len(before)
+                outcome, before = RecordOutcome.CREATED, [""] * len(before)
             else:
-                outcome = Outcome.UNCHANGED if before == after else Outcome.CHANGED
+                outcome = RecordOutcome.UNCHANGED if before == after else RecordOutcome.CHANGED
             differences = [
                 Difference(column.heading, old, new)
                 for column, old, new in zip(self.columns, before, after, strict=True)
@@ -121,8 +121,8 @@ class Import(Operation):
 
     def write(self, rows: Sequence[ImportedRow]) -> None:
         model = self.table.model
-        new = [row.record for row in rows if row.outcome is Outcome.CREATED]
-        changed = [row.record for row in rows if row.outcome is Outcome.CHANGED]
+        new = [row.record for row in rows if row.outcome is RecordOutcome.CREATED]
+        changed = [row.record for row in rows if row.outcome is RecordOutcome.CHANGED]
         model._default_manager.bulk_create(new, batch_size=BATCH)
         if changed:
             fields = [column.attribute for column in self.columns if not isinstance(column, Kept)]
