@@ -84,8 +84,8 @@ class ProjectTable(Table):
 
         A project without a number takes it from the row with its name.
         """
-        namesakes = [one for one in projects.named(name) if one.name.strip() == name]
+        namesakes = [one for one in projects.find_all(name) if one.name.strip() == name]
         if not number:
             return namesakes
-        numbered = [one for one in projects.named(number) if (one.project_number or "").strip() == number]
+        numbered = [one for one in projects.find_all(number) if (one.project_number or "").strip() == number]
         return numbered or [one for one in namesakes if not one.project_number]
