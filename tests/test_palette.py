@@ -49,7 +49,7 @@ def found(client: Client, term: str) -> list[tuple[str, str, str]]:
     return [(one.title, one.hint, one.status) for one in response.context["results"]]
 
 
-def test_palette_finds_records_of_every_model(organization: Organization) -> None:
+def test_palette_finds_records_of_every_kind_and_tells_equals_apart(organization: Organization) -> None:
     PersonFactory(
         organization=organization, first_name="Umbra", last_name="Horvat", email="umbra@example.com"
     )
@@ -70,14 +70,14 @@ def test_palette_finds_records_of_every_model(organization: Organization) -> Non
     assert "5 results" in page
 
 
-def test_palette_shows_the_organization_to_superusers(organization: Organization) -> None:
+def test_superuser_is_told_the_organization_too(organization: Organization) -> None:
     PersonFactory(organization=organization, first_name="Umbra", last_name="Horvat", email=None)
     client = Client()
     client.force_login(UserFactory(organization=None, is_staff=True, is_superuser=True))
     assert found(client, "umbra") == [("Umbra Horvat", f"person · {organization}", "")]
 
 
-def test_palette_lists_prefix_matches_first_and_inactive_records_last(organization: Organization) -> None:
+def test_what_begins_with_the_term_comes_first_and_what_was_put_away_last(organization: Organization) -> None:
     for name in ("Old Cedar", "Cedar", "My Cedar"):
         ProjectFactory(organization=organization, name=name)
     ProjectFactory(organization=organization, name="Cedar before").archive()
@@ -99,7 +99,7 @@ def test_palette_lists_prefix_matches_first_and_inactive_records_last(organizati
     ]
 
 
-def test_palette_keeps_the_best_matches(organization: Organization) -> None:
+def test_best_are_kept_where_more_are_found_than_shown(organization: Organization) -> None:
     for number in range(20):
         ProjectFactory(organization=organization, name=f"A{number:02} Cedar").archive()
     ProjectFactory(organization=organization, name="Zeta cedar")

@@ -221,7 +221,7 @@ def test_page_of_a_service_type_costs_the_same_for_one_and_thirty_assignees(
             assert client.get(change).status_code == 200
 
 
-def test_inline_becomes_a_link_to_the_list_for_too_many_assignees() -> None:
+def test_more_assignees_than_a_form_can_send_are_left_to_their_own_list() -> None:
     service_type = ServiceTypeFactory()
     organization = service_type.organization
     people = Person.objects.bulk_create(
