@@ -14,9 +14,10 @@ from django.utils.html import format_html
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Service
 from productive.accounts.models import Archivable, Person
-from productive.admin.columns import LINK, address
+from productive.admin.columns import LINK
 from productive.admin.forms import RecordsField, is_id
 from productive.admin.inlines import MAX_FIELDS, LineForm, LineInline, PairInline, set_chosen
+from productive.admin.urls import admin_url
 
 BY_NAME: list[Any] = ["person__first_name", "person__last_name", "id"]
 
@@ -126,7 +127,7 @@ class BudgetsOfProject(LineInline):
 
     @admin.display(description="Budget")
     def link(self, deal: Deal) -> str:
-        return format_html(LINK, address(Deal, "change", deal.pk), deal)
+        return format_html(LINK, admin_url(Deal, "change", deal.pk), deal)
 
     def state(self, deal: Deal) -> str:
         return deal.moment.word(deal).capitalize()

@@ -656,7 +656,7 @@ def test_too_many_pairs_or_rows_are_refused_in_plain_words(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("actions", "pairs"):
-        monkeypatch.setattr(f"productive.admin.bulk.{module}.MAX_ROWS", 3)
+        monkeypatch.setattr(f"productive.admin.bulk.{module}.MAX_BULK_ROWS", 3)
     client, page = agency.staff(), start(agency.staff(), "assign_to_services", [agency.ana, agency.bo])
     again = press(client, page, "preview", chosen=[agency.qa.pk, agency.design.pk])
     assert again.context["form"].non_field_errors() == [

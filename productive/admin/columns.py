@@ -11,19 +11,15 @@ from django.core import paginator
 from django.db.models import Count, IntegerField, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from productive.admin.forms import label_of
+from productive.admin.urls import admin_url
 from productive.database.row_counts import part, total
 
 LINK = '<a class="text-primary-600 hover:underline dark:text-primary-500" href="{}">{}</a>'
-
-
-def address(model: type[Model], page: str, *args: Any) -> str:
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
 class ListColumn:
@@ -59,7 +55,7 @@ class RecordColumn(ListColumn):
         record = getattr(row, self.__name__)
         if record is None or not self.links:
             return label_of(record) if record else ""
-        return format_html(LINK, address(self.model, "change", record.pk), label_of(record))
+        return format_html(LINK, admin_url(self.model, "change", record.pk), label_of(record))
 
 
 class CountColumn(ListColumn):
@@ -90,9 +86,8 @@ class CountColumn(ListColumn):
 
     def __call__(self, row: Any) -> str:
         query = urlencode({self.parameter: row.pk, **self.query})
-        return format_html(
-            LINK, f"{address(self.model, 'changelist')}?{query}", f"{row.counts[self.__name__]:,}"
-        )
+        url = f"{admin_url(self.model, 'changelist')}?{query}"
+        return format_html(LINK, url, f"{row.counts[self.__name__]:,}")
 
 
 class Paginator(paginator.Paginator):

@@ -32,7 +32,7 @@ class Autocomplete(AutocompleteSelect):
 
 
 class AutocompleteMultiple(AutocompleteSelectMultiple):
-    """The same widget for several records."""
+    """An autocomplete widget for several records."""
 
     def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         # Each record has its own button to remove it. The list stays open to choose more.

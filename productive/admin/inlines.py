@@ -13,10 +13,10 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils.http import urlencode
 
-from productive.admin.columns import address
 from productive.admin.forms import Autocomplete, label_of
 from productive.admin.options import RelatedChoicesMixin
 from productive.admin.theme import TabularInline
+from productive.admin.urls import admin_url
 from productive.database.constraints import UniqueTogether
 
 # The form fields of all inlines: fewer than DATA_UPLOAD_MAX_NUMBER_FIELDS, to leave some for new lines.
@@ -82,7 +82,7 @@ class ActiveAutocomplete(Autocomplete):
 
 
 def set_chosen(field: Any, records: Iterable[models.Model]) -> None:
-    """Give the field's autocomplete its chosen records, so that it renders them without a query."""
+    """Set the chosen records of the field's autocomplete, which renders them without a query."""
     widget = getattr(field.widget, "widget", field.widget)
     labels = {str(record.pk): label_of(record) for record in records}
     query_optgroups = widget.optgroups
@@ -127,7 +127,7 @@ class LineInline(RelatedChoicesMixin, TabularInline):
 
     def replace_with_link(self, record: models.Model) -> None:
         query = urlencode({self.parent_name: record.pk})
-        self.list_link = self.lines_of(record).count(), f"{address(self.model, 'changelist')}?{query}"
+        self.list_link = self.lines_of(record).count(), f"{admin_url(self.model, 'changelist')}?{query}"
         self.template, self.max_num, self.can_delete = "admin/inline_link.html", 0, False
 
     def get_queryset(self, request: HttpRequest) -> Any:

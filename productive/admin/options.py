@@ -102,15 +102,11 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             raise PermissionDenied
         if not is_recorded(self.model):
             return super().history_view(request, object_id, extra_context)
-        page = object_history(self, request, object_id) if is_id(object_id) else None
-        if page is None:
+        history = object_history(self, request, object_id) if is_id(object_id) else None
+        if history is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            **page,
-            **(extra_context or {}),
-        }
+        shared = {**self.admin_site.each_context(request), "opts": self.opts}
+        context = {**shared, **history, **(extra_context or {})}
         return TemplateResponse(request, "admin/object_history.html", context)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
@@ -152,13 +148,13 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
-            page = super().get_changelist_instance(request)
+            changelist = super().get_changelist_instance(request)
         except OverflowError as error:
             # A datetime out of range, in the database or when converted to another time zone.
             raise IncorrectLookupParameters from error
-        if not page.is_popup:
-            page.title = self.menu_title or capfirst(str(self.opts.verbose_name_plural))
-        return page
+        if not changelist.is_popup:
+            changelist.title = self.menu_title or capfirst(str(self.opts.verbose_name_plural))
+        return changelist
 
     def get_actions(self, request: HttpRequest) -> Any:
         actions: dict[str, Any] = super().get_actions(request)

@@ -22,15 +22,16 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from productive.admin.bulk.rows import DELETE
-from productive.admin.changes import views as change_pages
+from productive.admin.changes import views as change_views
 from productive.admin.forms import label_of, label_with_status
 from productive.admin.theme import AdminSite
+from productive.admin.urls import admin_url
 
 logger = getLogger(__name__)
 
 GROUPS = ("Catalogue", "Assignments", "People", "Administration")
 NEVER = Q(pk__in=())
-# Search results of each model; to narrow them, users type more.
+# Search results of each model.
 MAX_RESULTS = 8
 
 
@@ -46,7 +47,7 @@ class SearchResult:
     """A page or a record that the command palette found."""
 
     title: str
-    # The menu's group of a page; the model and some fields of a record.
+    # For a page, the group of the menu; for a record, the model and the fields in `hints`.
     hint: str
     icon: str
     url: str
@@ -82,12 +83,12 @@ class Site(AdminSite):
         super().__init__(name)
         self.add_action(DELETE, DELETE.name)
         self.pages: list[tuple[str, MenuItem, Callable[[HttpRequest], bool]]] = []
-        self.add_page("Administration", "Changes", "history", "admin:changes", change_pages.may_see_changes)
-        # Return the context of the index page. An app sets it, because the admin imports no app.
+        self.add_page("Administration", "Changes", "history", "admin:changes", change_views.may_see_changes)
+        # Returns the context of the index page. An app sets it, because this package imports no app.
         self.overview: Callable[[HttpRequest], dict[str, Any]] = lambda request: {}
 
     def get_urls(self) -> list[Any]:
-        return [*change_pages.urls(self), *super().get_urls()]
+        return [*change_views.urls(self), *super().get_urls()]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Show a page for database errors of concurrent requests that no view handled."""
@@ -111,7 +112,7 @@ class Site(AdminSite):
     def add_page(
         self, group: str, title: str, icon: str, url_name: str, allowed: Callable[[HttpRequest], bool]
     ) -> None:
-        """Add a page that belongs to no model to a group of the menu, for users who are `allowed`."""
+        """Add a page without a model to a group of the menu, for users for whom `allowed` returns True."""
         self.pages.append((group, MenuItem(title, icon, url_name), allowed))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
@@ -133,7 +134,7 @@ class Site(AdminSite):
         for each in admins:
             if each.has_view_permission(request) and getattr(each, "menu", ""):
                 title = each.menu_title or str(each.opts.verbose_name_plural)
-                url = self.url_of(each, "changelist")
+                url = admin_url(each.model, "changelist")
                 menu[each.menu].append(MenuItem(title[0].upper() + title[1:], each.icon, url))
         for group, item, allowed in self.pages:
             if allowed(request):
@@ -161,10 +162,6 @@ class Site(AdminSite):
             }
             for group, items in groups.items()
         ]
-
-    def url_of(self, model_admin: Any, page: str, *args: Any) -> str:
-        options = model_admin.opts
-        return reverse(f"{self.name}:{options.app_label}_{options.model_name}_{page}", args=args)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Return the results of the command palette: pages by title, and records."""
@@ -201,7 +198,7 @@ class Site(AdminSite):
         for row in best_matches(model_admin, request, term).prefetch_related(*relations)[:MAX_RESULTS]:
             values = [getattr(row, hint) for hint in hints]
             text = " · ".join([name, *(str(value) for value in values if value)])
-            url = self.url_of(model_admin, "change", row.pk)
+            url = admin_url(model_admin.model, "change", row.pk)
             yield SearchResult(label_of(row), text, model_admin.icon, url, status if row.is_inactive else "")
 
 

@@ -23,7 +23,7 @@ from productive.admin.forms import RecordsField, label_with_status
 from productive.admin.preview import BusyError, Operation, Preview, Watch, carry_out, respond
 
 # Rows or pairs of one action.
-MAX_ROWS = 20_000
+MAX_BULK_ROWS = 20_000
 # Records to choose in one form, which also has hidden fields for a page of selected rows.
 MAX_CHOSEN = 200
 # On the page of the choice: search results, and names of selected rows.
@@ -40,7 +40,7 @@ class Step(StrEnum):
 
 
 class TooManyError(Exception):
-    """The action would change more rows than MAX_ROWS."""
+    """The action would change more rows than MAX_BULK_ROWS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +117,9 @@ class BulkAction:
     def __call__(
         self, model_admin: ModelAdmin[Any], request: HttpRequest, queryset: Any
     ) -> HttpResponse | None:
-        selected = list(queryset.order_by().values_list("pk", flat=True)[: MAX_ROWS + 1])
-        if len(selected) > MAX_ROWS:
-            message = f"At most {MAX_ROWS:,} rows can be changed at once. Select fewer."
+        selected = list(queryset.order_by().values_list("pk", flat=True)[: MAX_BULK_ROWS + 1])
+        if len(selected) > MAX_BULK_ROWS:
+            message = f"At most {MAX_BULK_ROWS:,} rows can be changed at once. Select fewer."
             model_admin.message_user(request, message, messages.WARNING)
             return None
         step = request.POST.get("step", "")
@@ -136,7 +136,7 @@ class BulkAction:
             return self.show_error(selection, form, str(error))
         context = self.context(selection)
         context["fields"] += [("chosen", pk) for pk in selection.chosen]
-        context["choose"] = "Change the choice" if form is not None else ""
+        context["choose"] = "Choose again" if form is not None else ""
         return respond(request, result, success_url=context["back"], context=context)
 
     def form(self, request: HttpRequest, relation: models.ForeignKey[Any, Any]) -> forms.Form:

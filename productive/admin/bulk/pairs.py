@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
 
-from productive.admin.bulk.actions import MAX_ROWS, BulkAction, Selection, TooManyError, quantity
+from productive.admin.bulk.actions import MAX_BULK_ROWS, BulkAction, Selection, TooManyError, quantity
 from productive.admin.forms import label_with_status
 from productive.admin.preview import Group, Line, Preview, RecordOutcome
 from productive.database.history import record
@@ -81,16 +81,16 @@ class PairAction(BulkAction):
         rows: Any = model_admin.get_queryset(selection.request).filter(
             pk__in=pairs.order_by().values(self.other)
         )
-        ids = list(rows.active().order_by().values_list("pk", flat=True).distinct()[: MAX_ROWS + 1])
+        ids = list(rows.active().order_by().values_list("pk", flat=True).distinct()[: MAX_BULK_ROWS + 1])
         return replace(selection, chosen=ids).others(self.side(self.other))
 
     def pairs(self, selection: Selection) -> list[tuple[Any, Any]]:
         rows, others = selection.rows(), self.others(selection)
-        if len(rows) * len(others) > MAX_ROWS:
+        if len(rows) * len(others) > MAX_BULK_ROWS:
             raise TooManyError(
                 f"{quantity(self.side(self.selected), len(rows))} and"
                 f" {quantity(self.side(self.other), len(others))} make {len(rows) * len(others):,} pairs."
-                f" At most {MAX_ROWS:,} can be changed at once: choose fewer."
+                f" At most {MAX_BULK_ROWS:,} can be changed at once: choose fewer."
             )
         return [(row, other) for row in rows for other in others]
 

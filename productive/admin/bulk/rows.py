@@ -59,7 +59,7 @@ class Stamp(BulkAction):
 
 @dataclass(kw_only=True, eq=False)
 class Delete(BulkAction):
-    """An action that deletes the rows, with the confirmation of a preview."""
+    """An action that deletes the rows."""
 
     line: Callable[[Any], str] = label_of
 

@@ -26,10 +26,11 @@ from productive.admin.changes.states import (
 )
 from productive.admin.forms import label_of
 from productive.admin.preview import Difference
+from productive.admin.urls import admin_url
 from productive.database.history import is_recorded
 
-# A page has up to PAGE_SIZE sets. To find them, read up to RECORDS records of each model, up to ROUNDS times.
-PAGE_SIZE, RECORDS, ROUNDS = 25, 60, 4
+# A page has up to SETS_PER_PAGE sets. To find them, read RECORDS records of each model up to ROUNDS times.
+SETS_PER_PAGE, RECORDS, ROUNDS = 25, 60, 4
 # Entries of one set in the list; its own page has all of them.
 MAX_ENTRIES = 5
 NEWEST_FIRST = ("-history_date", "-change_set", "-history_id")
@@ -54,8 +55,7 @@ class Entry:
     @property
     def url(self) -> str:
         """Return the URL of the object's history, which works for deleted objects too."""
-        opts = self.model_admin.opts
-        return reverse(f"admin:{opts.app_label}_{opts.model_name}_history", args=[self.record.id])
+        return admin_url(self.model_admin.model, "history", self.record.id)
 
     @property
     def restore_url(self) -> str:
@@ -118,7 +118,7 @@ def change_sets(
     narrow: Callable[[Any, models.QuerySet[Any]], models.QuerySet[Any]],
     admins: Sequence[Any],
     cursor: tuple[datetime, UUID] | None = None,
-    page_size: int = PAGE_SIZE,
+    page_size: int = SETS_PER_PAGE,
 ) -> tuple[list[ChangeSet], tuple[datetime, UUID] | None]:
     """Return a page of change sets, newest first, and the next cursor.
 

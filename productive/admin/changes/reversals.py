@@ -41,14 +41,14 @@ class Target:
 
 @dataclass
 class Reversal:
-    """The result for one object: the row to write, or the reason why not."""
+    """The row to write for one object, or the reason why it can't be written."""
 
     outcome: RecordOutcome
     row: Any | None = None
     fields: tuple[str, ...] = ()
     note: str = ""
     differences: Sequence[Difference] = ()
-    # The object in the preview.
+    # The model and the label of the object.
     kind: str = ""
     label: str = ""
 

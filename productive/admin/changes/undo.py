@@ -17,7 +17,10 @@ from productive.database.history import BATCH, record
 
 
 class Undo(Operation):
-    """Restore earlier states; the label of the button and the message say in which words."""
+    """Restore earlier states of objects.
+
+    `button` is the label of the button, `done` the beginning of the message.
+    """
 
     def __init__(
         self, request: HttpRequest, targets: Sequence[Target], button: str = "Undo", done: str = "Undone"

@@ -32,6 +32,7 @@ from productive.admin.filters import within_days
 from productive.admin.forms import is_id
 from productive.admin.preview import BusyError, Preview, Result, carry_out, respond
 from productive.admin.theme import Select, TextInput
+from productive.admin.urls import admin_url
 
 HISTORY_TYPES = [("", "All"), ("+", "Added"), ("~", "Changed"), ("-", "Deleted")]
 # Records on the page of a change set, and records to undo at once.
@@ -159,8 +160,7 @@ def restore_view(request: HttpRequest, model: str, pk: int) -> HttpResponse:
     if model not in admins or not is_id(str(pk)):
         raise Http404
     record = get_object_or_404(visible_records(admins[model], request), pk=pk)
-    opts = admins[model].opts
-    back = reverse(f"admin:{opts.app_label}_{opts.model_name}_history", args=[record.id])
+    back = admin_url(admins[model].model, "history", record.id)
     context = {
         "title": "Restore an earlier state",
         "intro": "The record is restored to its state after that change.",
