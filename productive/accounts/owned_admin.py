@@ -38,10 +38,10 @@ def organizations_of(request: HttpRequest) -> list[Organization]:
 
 
 class OrganizationOwnedAdmin(BaseAdmin):
-    """Limit staff to the records of their organizations; superusers see all records.
+    """Limit staff to their organizations' records; superusers see all records.
 
     The organization is a field of every form, because the model's validation needs it. Superusers and staff
-    of several organizations choose it when they add a record; for others it is hidden and has a value.
+    of several organizations choose it when they add a record; for others it is hidden and filled in.
     """
 
     owner_fields = ["organization"]
@@ -73,7 +73,7 @@ class OrganizationOwnedAdmin(BaseAdmin):
         return is_member and super().has_add_permission(request)
 
     def time_zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
-        """Return the condition for the records of each time zone, which is that of their organization."""
+        """Return, by time zone, the condition for organizations in that zone."""
         is_superuser = request_user(request).is_superuser
         by_zone = defaultdict(list)
         for organization in Organization.objects.all() if is_superuser else organizations_of(request):

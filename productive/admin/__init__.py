@@ -1,1 +1,1 @@
-"""Extensions of Django's admin: theme, site, and base classes. They don't import any app."""
+"""The admin site, its theme, and base classes; imports no app."""

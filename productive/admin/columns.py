@@ -1,4 +1,4 @@
-"""List columns that link to a related record, or to the list of the records that they count."""
+"""Columns of change lists that link to related records."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class RecordColumn(ListColumn):
 
 
 class CountColumn(ListColumn):
-    """The number of records with a foreign key to the row, as a link to their list.
+    """The number of records that refer to the row, as a link to their list.
 
     `among` filters the counted records; `query` is the same filter as parameters of their list. With
     `through`, a foreign key to the model of `relation`, count the records of that next model instead.
@@ -91,7 +91,7 @@ class CountColumn(ListColumn):
 
 
 class Paginator(paginator.Paginator):
-    """A paginator that reads the stored row counts, where there are any, instead of counting."""
+    """A paginator that uses stored row counts where there are any."""
 
     @cached_property
     def count(self) -> int:
@@ -100,7 +100,7 @@ class Paginator(paginator.Paginator):
 
 
 class PagedChangeList(ChangeList):
-    """A change list that counts for its columns in one query, only for the rows of the page."""
+    """A change list that counts related records for the page's rows only."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

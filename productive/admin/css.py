@@ -1,4 +1,4 @@
-"""A template tag for the CSS classes of common elements: `<div class="{% css "card" %} p-4">`."""
+"""A template tag for CSS classes: `<div class="{% css "card" %} p-4">`."""
 
 from django import template
 

@@ -49,7 +49,7 @@ class MomentListFilter(ChoiceListFilter):
 
 
 class FormListFilter(ListFilter):
-    """A list filter that shows a form, whose fields are `parameters` of the query string."""
+    """A list filter with a form, whose fields are `parameters` of the URL."""
 
     parameters: tuple[str, ...] = ()
     form_class: type[forms.Form]
@@ -154,7 +154,7 @@ def between(name: str, first: Any, last: Any, until: str = "lte") -> Q:
 
 
 def within_days(name: str, first: date | None, last: date | None, zone: tzinfo) -> Q:
-    """Return a condition for a datetime from `first` through `last`, which are days in this time zone."""
+    """Return a condition for a datetime within these days of a time zone."""
     begin = first and start_of_day(first, zone)
     end = last and start_of_day(min(last, LAST_DAY) + timedelta(days=1), zone)
     return between(name, begin, end, until="lt")

@@ -1,4 +1,4 @@
-"""Form fields and widgets of the admin, which reject invalid ids with a message."""
+"""Form fields and widgets of the admin that reject invalid ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from productive.database.validators import validate_portable_json
 
 
 def is_id(value: str) -> bool:
-    """Return whether the text is an id; int() alone accepts "1_0", full-width digits and 2**63."""
+    """Return whether the text is an id.
+
+    In contrast to int(), reject "1_0", full-width digits and numbers of more than 64 bits.
+    """
     return re.fullmatch("[1-9][0-9]{0,18}", value) is not None and int(value) < 2**63
 
 
@@ -44,13 +47,13 @@ class AutocompleteMultiple(AutocompleteSelectMultiple):
 
 
 def label_of(record: models.Model) -> str:
-    """Return the text for a record in forms and links: its admin's `label`, by default str()."""
+    """Return the `label` of the record's admin, by default str()."""
     label = getattr(admin.site.get_model_admin(type(record)), "label", str)
     return label(record)
 
 
 def label_with_status(record: models.Model) -> str:
-    """Return the label and, for an inactive record, its status: "Ana Horvat (archived)"."""
+    """Return the label, with the status if inactive: "Ana (archived)"."""
     value: Any = record
     lookup, status = getattr(admin.site.get_model_admin(type(record)), "inactive", ("", ""))
     for name in lookup.split("__") if lookup else ():
@@ -71,7 +74,10 @@ class RecordField(forms.ModelChoiceField):
 
 
 class IdMultipleChoiceField(forms.ModelMultipleChoiceField):
-    """A field for several records that rejects invalid ids; SQLite can't compare some of them."""
+    """A field for several records that rejects invalid ids.
+
+    SQLite can't compare some of them.
+    """
 
     def clean(self, value: Any) -> Any:
         if value and not all(map(is_id, value)):
@@ -96,7 +102,10 @@ class RecordsField(IdMultipleChoiceField):
 
 
 class PortableDecoder(json.JSONDecoder):
-    """A decoder that fails on JSON that the models reject; a form can't render all of it again."""
+    """A decoder that fails on JSON that the models reject.
+
+    Otherwise the form may fail to render the value again.
+    """
 
     def decode(self, s: str, *args: Any) -> Any:
         try:

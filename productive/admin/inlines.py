@@ -58,7 +58,7 @@ class LineFormSet(BaseInlineFormSet):
         form.parent = self.instance
 
     def validate_unique(self) -> None:
-        """Reject a line that repeats another, with the error message of the constraint."""
+        """Reject lines that repeat others, with the constraint's message."""
         opts: Any = self.model._meta  # type: ignore[union-attr]
         constraints = [one for one in opts.constraints if isinstance(one, UniqueTogether)]
         seen = set()
@@ -75,14 +75,17 @@ class LineFormSet(BaseInlineFormSet):
 
 
 class ActiveAutocomplete(Autocomplete):
-    """An autocomplete of active records; an inactive one that is already chosen stays valid."""
+    """An autocomplete of active records.
+
+    An inactive record that was chosen before stays valid.
+    """
 
     def get_url(self) -> str:
         return f"{super().get_url()}?active=yes"
 
 
 def set_chosen(field: Any, records: Iterable[models.Model]) -> None:
-    """Set the chosen records of the field's autocomplete, which renders them without a query."""
+    """Set the chosen records, so that the widget needs no query for them."""
     widget = getattr(field.widget, "widget", field.widget)
     labels = {str(record.pk): label_of(record) for record in records}
     query_optgroups = widget.optgroups
@@ -99,7 +102,7 @@ def set_chosen(field: Any, records: Iterable[models.Model]) -> None:
 
 
 class LineInline(RelatedChoicesMixin, TabularInline):
-    """A tabular inline that becomes a link to its change list if it has too many form fields."""
+    """A tabular inline, or a link to its list if it has too many fields."""
 
     form = LineForm
     formset = LineFormSet
@@ -136,7 +139,10 @@ class LineInline(RelatedChoicesMixin, TabularInline):
 
 
 class PairInline(LineInline):
-    """An inline for records that join the parent and another record: add and delete only."""
+    """An inline of records that join the parent and another record.
+
+    They can be added and deleted, but not changed.
+    """
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

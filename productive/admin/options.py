@@ -1,4 +1,4 @@
-"""Base class of model admins, which handles bad input and concurrent edits."""
+"""Base class of model admins."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from productive.database.history import history_of, is_recorded
 
 
 class RelatedChoicesMixin(BaseModelAdmin):
-    """Limit the choices of relations to the records that the user may see in the related admin."""
+    """Limit the choices of relations to records that the user may see."""
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
         related = db_field.remote_field.model
@@ -47,7 +47,10 @@ class RelatedChoicesMixin(BaseModelAdmin):
 
 
 class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
-    """A model admin that shows an error page instead of a 500 for bad input and concurrent edits."""
+    """A model admin that handles bad input and concurrent edits.
+
+    Django's ModelAdmin responds to some of them with a server error.
+    """
 
     # The group of the menu, the title if not the model's name, and an icon of Material Symbols.
     menu = ""
@@ -75,7 +78,10 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
     formfield_overrides: ClassVar[dict[Any, Any]] = {models.JSONField: {"decoder": PortableDecoder}}
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return the object; lock it for a POST, so that no other request archives or deletes it."""
+        """Return the object, locked for a POST request.
+
+        No other request can archive or delete it before the form is saved.
+        """
         if not is_id(object_id):
             return None
         rows = self.get_queryset(request)
@@ -130,7 +136,7 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         return False
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Return the columns that the user may see; remove links that they may not open."""
+        """Return the columns, without links that the user may not open."""
         shown: list[Any] = []
         for column in super().get_list_display(request):
             shown += column.visible_to(request) if isinstance(column, ListColumn) else [column]
@@ -143,7 +149,7 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         """Set attributes for the columns on the rows of a page, in bulk."""
 
     def time_zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
-        """Return, by time zone, the condition for the rows whose days are in that zone."""
+        """Return, by time zone, the condition for rows with days in that zone."""
         return {timezone.get_current_timezone(): Q()}
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
@@ -171,7 +177,10 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         return None
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Return initial values of relations only; other widgets can't render every value of a URL."""
+        """Return initial values from the URL, of relations only.
+
+        Other widgets fail to render some values.
+        """
         initial: dict[str, Any] = request.GET.dict()
         relations = {field.name for field in self.opts.fields if isinstance(field, ForeignKey)}
         return {name: initial[name] for name in relations & initial.keys() if is_id(initial[name])}

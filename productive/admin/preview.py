@@ -1,4 +1,4 @@
-"""Preview an operation on records, and apply it once the user confirms the preview.
+"""Preview operations on records, and apply them once confirmed.
 
 Bulk actions, imports and undo use it. A preview attempts the operation, describes the result, and rolls back.
 Once the user confirms the digest of the preview, a second attempt is committed if its digest is the same.
@@ -37,7 +37,7 @@ class RecordOutcome(StrEnum):
     CHANGED = "changed"
     DELETED = "deleted"
     UNCHANGED = "unchanged"
-    # Not written, but the rules that apply to it give another result.
+    # Not written, but affected by what is written.
     AFFECTED = "affected"
 
 
@@ -116,13 +116,13 @@ class Consequences:
     groups: Sequence[Group] = ()
 
 
-# Called before the rows are written; the function that it returns compares the state after with that before.
+# Reads the state before rows are written, and returns a function that compares it with the state after.
 Watch = Callable[[HttpRequest, Sequence[Any]], Callable[[], Consequences]]
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The result of an attempt, the label of the button, and the message once applied."""
+    """The result of an attempt, with the texts of button and message."""
 
     groups: Sequence[Group]
     button: str = ""
@@ -160,7 +160,7 @@ def slot_values(value: Any) -> list[Any]:
 
 
 def summary(groups: Sequence[Group]) -> str:
-    """Return the counts of the groups, rejected lines last: "2 created, 1 rejected"."""
+    """Return counts, the rejected last: "2 created, 1 rejected"."""
     ordered = sorted(groups, key=lambda group: group.outcome is RecordOutcome.REJECTED)
     return ", ".join(f"{group.count} {group.outcome}" for group in ordered if group.lines)
 
@@ -193,7 +193,7 @@ class Result:
 
 
 def carry_out(operation: Operation, digest: str = "") -> Result:
-    """Apply the operation if its preview has this digest; otherwise only preview it.
+    """Apply the operation if its digest is this one; otherwise preview it.
 
     Raise BusyError if other requests lock the rows for too long, or write conflicting rows twice.
     """

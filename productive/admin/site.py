@@ -56,7 +56,10 @@ class SearchResult:
 
 
 class AutocompleteView(AutocompleteJsonView):
-    """Show labels with their status, and reject reverse relations, for which Django's view fails."""
+    """An autocomplete view that shows the status of records.
+
+    It rejects reverse relations, for which Django's view fails.
+    """
 
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
         return {**super().serialize_result(obj, to_field_name), "text": label_with_status(obj)}
@@ -91,7 +94,7 @@ class Site(AdminSite):
         return [*change_views.urls(self), *super().get_urls()]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """Show a page for database errors of concurrent requests that no view handled."""
+        """Show a page for unhandled database errors of concurrent requests."""
         wrapped = super().admin_view(view, cacheable)
 
         @wraps(wrapped)
@@ -112,7 +115,7 @@ class Site(AdminSite):
     def add_page(
         self, group: str, title: str, icon: str, url_name: str, allowed: Callable[[HttpRequest], bool]
     ) -> None:
-        """Add a page without a model to a group of the menu, for users for whom `allowed` returns True."""
+        """Add a page to a group of the menu, for users who are `allowed`."""
         self.pages.append((group, MenuItem(title, icon, url_name), allowed))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
@@ -176,7 +179,7 @@ class Site(AdminSite):
                     yield SearchResult(item.title, group, item.icon, item.url)
 
     def search_records(self, request: HttpRequest, term: str) -> list[SearchResult]:
-        """Return active records first, then those whose label starts with the term."""
+        """Return active records first, then labels that start with the term."""
         admins: list[Any] = sorted(
             (
                 each
@@ -203,7 +206,10 @@ class Site(AdminSite):
 
 
 def best_matches(model_admin: Any, request: HttpRequest, term: str) -> QuerySet[Any]:
-    """Return the list's search results: active rows first, then those that start with the first word."""
+    """Return search results of the list, the best first.
+
+    Active rows come first, then those that start with the first word.
+    """
     rows, _ = model_admin.get_search_results(request, model_admin.get_queryset(request), term)
     word, *_ = term.split()
     inactive, _ = model_admin.inactive

@@ -1,4 +1,4 @@
-"""The theme, django-unfold. Only this module imports it, so that it can be replaced here."""
+"""The theme, django-unfold; to replace it, change only this module."""
 
 from typing import TYPE_CHECKING
 

@@ -9,5 +9,5 @@ from django.urls import reverse
 
 
 def admin_url(model: type[Model], page: str, *args: Any) -> str:
-    """Return the URL of a page of the model's admin, such as "changelist" or "change"."""
+    """Return the URL of an admin page, such as "changelist" or "change"."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)

@@ -80,7 +80,7 @@ def quantity(model: Any, number: int) -> str:
 
 @dataclass(kw_only=True, eq=False)
 class BulkAction:
-    """An admin action with a preview and, optionally, a choice of other records."""
+    """An admin action with a preview and an optional choice of records."""
 
     name: str
     title: str
@@ -156,7 +156,7 @@ class BulkAction:
         return form
 
     def choose(self, selection: Selection, form: forms.Form) -> HttpResponse:
-        """Show the form for the choice, with a search that works without JavaScript."""
+        """Show the form for the choice; its search works without JavaScript."""
         request, term = selection.request, selection.request.POST.get("find", "").strip()
         found: list[tuple[int, str]] = []
         if term and self.choice is not None:

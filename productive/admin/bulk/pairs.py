@@ -1,4 +1,4 @@
-"""Bulk actions that create or delete a row for each pair of selected and chosen records."""
+"""Bulk actions that create or delete pairs of records."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def validation_errors(instance: models.Model) -> str:
 
 @dataclass(kw_only=True, eq=False)
 class PairAction(BulkAction):
-    """An action on the rows of a model that joins the selected and the chosen records.
+    """An action on the rows that join selected and chosen records.
 
     `selected` and `other` are the two foreign keys of the model, and placeholders of `message` for the
     number of records: "Assigned {selected} to {other}".
@@ -105,7 +105,7 @@ class PairAction(BulkAction):
         }
 
     def line_factory(self) -> Callable[..., Line]:
-        """Return a function that makes lines; it gets the label of each record only once."""
+        """Return a function for lines, which gets each record's label only once."""
         labels: dict[Any, str] = {}
         names = [column.name for column in self.model._meta.fields]
         is_reversed = names.index(self.selected) > names.index(self.other)

@@ -25,7 +25,7 @@ def lines(texts: Iterable[str]) -> list[Line]:
 
 @dataclass(kw_only=True, eq=False)
 class Stamp(BulkAction):
-    """An action that sets or clears the moment of a model: archive, close, revoke, reopen."""
+    """An action that sets or clears a moment: archive, restore, close."""
 
     moment: Moment
     clears: bool = False
@@ -99,7 +99,7 @@ class Delete(BulkAction):
 
 
 def collect_related(selection: Selection, rows: list[Any]) -> tuple[list[Line], dict[Any, int]]:
-    """Return the records that prevent the deletion, and the number of rows to delete by model."""
+    """Return what blocks the deletion, and the number of rows by model."""
     if not rows:
         return [], {}
     collector = Collector(using=rows[0]._state.db, origin=rows[0])
@@ -116,7 +116,7 @@ def collect_related(selection: Selection, rows: list[Any]) -> tuple[list[Line], 
 
 
 def blocking_lines(selection: Selection, objects: Iterable[models.Model]) -> list[Line]:
-    """Return a line for each object that the user may see, by model and in the order of its list."""
+    """Return lines of the objects that the user may see, in list order."""
     ids = defaultdict(list)
     for row in objects:
         ids[type(row)].append(row.pk)

@@ -54,7 +54,7 @@ class Entry:
 
     @property
     def url(self) -> str:
-        """Return the URL of the object's history, which works for deleted objects too."""
+        """Return the URL of the history, which exists for deleted objects too."""
         return admin_url(self.model_admin.model, "history", self.record.id)
 
     @property
@@ -150,12 +150,12 @@ def change_sets(
 
 
 def newest_first(record: Any) -> tuple[float, int]:
-    """Return the key by which `merge` orders the records; each stream is already sorted by it."""
+    """Return the sort key for `merge`; each stream is sorted by it."""
     return -record.history_date.timestamp(), -record.change_set.int
 
 
 def object_history(model_admin: Any, request: HttpRequest, object_id: str) -> dict[str, Any] | None:
-    """Return the context for an object's history, or None if there are no records."""
+    """Return the context for an object's history, or None without records."""
     queryset = visible_records(model_admin, request).filter(id=object_id)
     shown = list(queryset.order_by("-history_date", "-history_id")[: RECORDS + 1])
     if not shown:
@@ -175,7 +175,7 @@ def object_history(model_admin: Any, request: HttpRequest, object_id: str) -> di
 def before_cursor(
     queryset: models.QuerySet[Any], cursor: tuple[datetime, UUID] | None
 ) -> models.QuerySet[Any]:
-    """Return the records that are older than the last one of a page, without those of its set."""
+    """Return the records before the cursor, without those of its set."""
     if cursor is None:
         return queryset
     moment, pk = cursor

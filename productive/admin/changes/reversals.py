@@ -1,4 +1,4 @@
-"""Reverse the change of one object: delete it, recreate it, or restore values.
+"""Reverse the change of an object: delete, recreate or restore it.
 
 The model validates each row that is recreated or restored.
 """
@@ -158,7 +158,7 @@ def set_related(row: Any, related: Related) -> None:
 
 
 def needed_by_others(model: Any, pks: list[int]) -> dict[int, str]:
-    """Return, by id, the name of a model whose records a deletion would affect."""
+    """Return, by id, the name of a model that a deletion would affect."""
     needed: dict[int, str] = {}
     for relation in model._meta.related_objects if pks else ():
         if relation.on_delete in (models.CASCADE, models.RESTRICT, models.PROTECT):
@@ -170,7 +170,7 @@ def needed_by_others(model: Any, pks: list[int]) -> dict[int, str]:
 
 
 def check_permission(target: Target, has_permission: bool, verb: str) -> None:
-    """Raise NotPossibleError if the user may not delete, add or change the object."""
+    """Raise NotPossibleError unless the user may undo the change."""
     plural = target.model_admin.opts.verbose_name_plural
     if not target.model_admin.can_undo:
         raise NotPossibleError(f"{plural} can only be changed on their own pages")

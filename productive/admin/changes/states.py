@@ -22,7 +22,7 @@ from productive.database.moments import moment_of
 
 
 def past_verb(changed: Sequence[str], state: models.Model) -> str:
-    """Return "archived" or "closed" if only that moment changed, otherwise "changed"."""
+    """Return the verb for a change, such as "changed" or "archived"."""
     moment = moment_of(type(state))
     if moment is not None and [*changed] == [moment.field]:
         return moment.done if getattr(state, moment.field) else moment.undone
@@ -43,9 +43,9 @@ def records_before(records: Sequence[Any]) -> dict[tuple[type[Any], int], Any]:
 
 
 def recorded_state(record: Any) -> Any:
-    """Return the object as it was after the change, without fields that aren't recorded.
+    """Return the object as it was after the change, without a query.
 
-    In contrast to `record.instance`, it needs no query.
+    Fields that aren't recorded are empty.
     """
     names = [column.attname for column in record.tracked_fields]
     return record.instance_type(**{name: getattr(record, name) for name in names})
@@ -83,7 +83,10 @@ def relations(state: Any) -> Iterator[tuple[Any, int]]:
 
 
 def fill_relations(request: HttpRequest, states: Sequence[Any]) -> None:
-    """Set the related objects: the row, or the last name of a deleted row, or its model and id."""
+    """Set the related objects, without a query for each.
+
+    A deleted row is replaced by its last recorded name, or by its model and id.
+    """
     ids: dict[Any, set[int]] = defaultdict(set)
     for state in states:
         for column, pk in relations(state):
@@ -106,7 +109,10 @@ def rows_or_names(request: HttpRequest, model: Any, pks: set[int]) -> dict[int, 
 
 
 def recorded_name(record: Any) -> str:
-    """Return str() of the object, with ids instead of related objects, which may be deleted too."""
+    """Return str() of the object, with related objects as ids.
+
+    These may be deleted as well.
+    """
     state = recorded_state(record)
     for column, pk in relations(state):
         column.set_cached_value(state, f"{column.related_model._meta.verbose_name} {pk}")

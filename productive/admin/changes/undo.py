@@ -61,7 +61,7 @@ def targets_of_set(records: Sequence[Any]) -> list[Target]:
 
 
 def target_of_record(historical: Any) -> Target:
-    """Return the object with the state of the historical record, in all recorded fields."""
+    """Return the object with the state of the historical record."""
     model_admin = admin.site.get_model_admin(historical.instance_type)
     names = {column.name for column in historical.tracked_fields}
     return Target(model_admin, historical.id, recorded_state(historical), names)
@@ -112,7 +112,7 @@ def reverse_model(request: HttpRequest, model_admin: Any, targets: dict[int, Tar
 
 
 def write_reversals(model: Any, reversals: list[Reversal]) -> None:
-    """Write the rows with the same outcome at once, or one by one after an IntegrityError."""
+    """Write rows with the same outcome at once; after an error, one by one."""
     groups: dict[Any, list[Reversal]] = defaultdict(list)
     for reversal in reversals:
         groups[reversal.outcome, reversal.fields].append(reversal)

@@ -58,7 +58,7 @@ class ChangesForm(forms.Form):
         return [self.admins[label]] if label else [*self.admins.values()]
 
     def narrow(self, request: HttpRequest) -> Callable[[Any, models.QuerySet[Any]], models.QuerySet[Any]]:
-        """Return a function that filters the records of a model admin by the other fields."""
+        """Return a function that filters records by the other fields."""
         data, zone = self.cleaned_data, timezone.get_current_timezone()
 
         def narrow(model_admin: Any, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
@@ -99,7 +99,7 @@ def changes_view(request: HttpRequest) -> HttpResponse:
 
 
 def parse_cursor(text: str) -> tuple[datetime, UUID] | None:
-    """Return the cursor of a page, or None if the text is invalid; that is the first page."""
+    """Return the cursor, or None (the first page) for invalid text."""
     moment, _, pk = text.rpartition("_")
     try:
         return datetime.fromisoformat(moment).astimezone(UTC), UUID(pk)

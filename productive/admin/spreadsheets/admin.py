@@ -75,7 +75,7 @@ class SpreadsheetAdmin(ModelAdmin):
     # --- Import ---
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Show the upload form or, for an uploaded file, the preview of its import."""
+        """Show the upload form or, with a file, the preview of its import."""
         if not self.has_import_permission(request):
             raise PermissionDenied
         form = UploadForm(request.POST or None, request.FILES or None)
@@ -136,7 +136,7 @@ class SpreadsheetAdmin(ModelAdmin):
     # --- Export ---
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Export the list with its filters and search, or show a page to choose the format."""
+        """Export the list as it is filtered, or show a choice of formats."""
         if not self.has_export_permission(request):
             raise PermissionDenied
         query = request.GET.copy()

@@ -1,4 +1,4 @@
-"""Columns of a table, which convert the value of a field to the text of a cell and back.
+"""Columns of a table, which convert between fields and cells.
 
 Related records are written by name, or by id if the name is ambiguous.
 """
@@ -78,7 +78,7 @@ class Directory:
         return f"#{pk}"
 
     def find(self, text: str) -> Any:
-        """Return the record with this name or id; raise ValueError if there isn't exactly one."""
+        """Return the record with this name or id, or raise ValueError."""
         options = self.model._meta
         by_id = BY_ID.fullmatch(text)
         if by_id:

@@ -1,4 +1,4 @@
-"""Read and write CSV and XLSX. Reading an exported file gives the same text."""
+"""Read and write CSV and XLSX without changing the text."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def write_csv(file: IO[bytes], headings: list[str], rows: Iterable[list[str]]) -
 
 
 def write_xlsx(file: IO[bytes], headings: list[str], rows: Iterable[list[str]]) -> None:
-    """Write all cells as text, so that spreadsheet programs don't change 007 or 1-2."""
+    """Write all cells as text, so that programs don't change 007 or 1-2."""
     import openpyxl
 
     book = openpyxl.Workbook(write_only=True)

@@ -62,7 +62,7 @@ class Import(Operation):
         return preview
 
     def read(self, *, lock: bool) -> Iterator[ImportedRow]:
-        """Yield the rows. If two rows match the same record, the second is rejected."""
+        """Yield the rows. Reject a row with the same record as another."""
         rows = [dict(zip(self.attributes, cells, strict=True)) for cells in self.sheet.rows]
         records = ExistingRecords(self.table, rows, lock=lock)
         seen: dict[Hashable, int] = {}
@@ -188,7 +188,7 @@ class ExistingRecords:
             self.by_id |= {row.pk: row for row in batch}
 
     def organization_of(self, row: Cells) -> Any:
-        """Return the organization of the row's record, which may be new; or raise ValidationError."""
+        """Return the organization of the row's record, or raise ValidationError."""
         organizations = self.table.organizations
         record = self.by_id.get(int(text)) if is_id(text := row.get("id", "").strip()) else None
         if record is not None:
@@ -203,7 +203,7 @@ class ExistingRecords:
         return organizations[int(text)]
 
     def find(self, row: Cells) -> Any | None:
-        """Return the record with the row's id or key, or None if the row is a new record."""
+        """Return the record with the row's id or key, or None for a new one."""
         options = self.table.options
         if text := row.get("id", "").strip():
             record = self.by_id.get(int(text)) if is_id(text) else None
@@ -221,7 +221,7 @@ class ExistingRecords:
         return self.by_id.get(ids[0]) if ids else None
 
     def identities(self, record: Any, *, is_new: bool) -> Iterator[Hashable]:
-        """Yield the values that two rows can't share: the id, and the key if it is unique."""
+        """Yield what two rows can't share: the id, and the key if it is unique."""
         if record.pk:
             yield record.pk
         key = self.table.record_key(record)

@@ -1,4 +1,4 @@
-"""Tables: the columns of a model for import and export, and how rows match records."""
+"""Tables, which define import and export of a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_BATCH = 500
 
 
 class Table:
-    """Base class of tables, which are limited to the records of some organizations."""
+    """Base class of tables, limited to some organizations' records."""
 
     model: type[Any]
     columns: Sequence[Column]
@@ -54,7 +54,10 @@ class Table:
         raise NotImplementedError
 
     def find(self, organization: Any, keys: set[Any]) -> dict[Hashable, list[int]]:
-        """Return the ids of the records by key, with one query per batch of keys at most."""
+        """Return the ids of the records by key.
+
+        The number of queries per batch of keys is constant.
+        """
         raise NotImplementedError
 
     def new_record(self, row: Mapping[str, str], organization: Any) -> Any:

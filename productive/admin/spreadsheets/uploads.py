@@ -1,4 +1,4 @@
-"""Upload form and limits, and storage of files between preview and confirmation."""
+"""Upload form, and storage of files until they are confirmed."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def path_of(key: str) -> Path:
 
 
 def remove_expired(user: str) -> None:
-    """Delete expired files, and the user's oldest files so that MAX_PENDING - 1 remain."""
+    """Delete expired files, and the user's oldest if there are too many."""
     modified: dict[Path, float] = {}
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):  # another process has deleted it
