@@ -5,7 +5,6 @@ The model validates each row that is recreated or restored.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-from productive.admin.changes.states import differences, fill_relations, relations
+from productive.admin.changes.states import differences, fill_relations, related_ids, relations
 from productive.admin.forms import label_of
 from productive.admin.preview import Difference, Line, RecordOutcome
 from productive.database.moments import moment_of
@@ -134,12 +133,8 @@ Related = dict[tuple[Any, int], Any]
 
 def related_rows(request: HttpRequest, states: Iterable[Any]) -> Related:
     """Return the related rows that the user may see, by model and id."""
-    ids: dict[Any, set[int]] = defaultdict(set)
-    for state in states:
-        for column, pk in relations(state):
-            ids[column.related_model].add(pk)
     related: Related = {}
-    for model, pks in ids.items():
+    for model, pks in related_ids(states).items():
         rows = admin.site.get_model_admin(model).get_queryset(request)
         if moment_of(model) is not None:
             # Lock the rows, so that no other request archives or closes them before the commit.

@@ -82,16 +82,21 @@ def relations(state: Any) -> Iterator[tuple[Any, int]]:
             yield column, getattr(state, column.attname)
 
 
+def related_ids(states: Iterable[Any]) -> dict[Any, set[int]]:
+    """Return the ids of the related objects, by model."""
+    ids: dict[Any, set[int]] = defaultdict(set)
+    for state in states:
+        for column, pk in relations(state):
+            ids[column.related_model].add(pk)
+    return ids
+
+
 def fill_relations(request: HttpRequest, states: Sequence[Any]) -> None:
     """Set the related objects, without a query for each.
 
     A deleted row is replaced by its last recorded name, or by its model and id.
     """
-    ids: dict[Any, set[int]] = defaultdict(set)
-    for state in states:
-        for column, pk in relations(state):
-            ids[column.related_model].add(pk)
-    found = {model: rows_or_names(request, model, pks) for model, pks in ids.items()}
+    found = {model: rows_or_names(request, model, pks) for model, pks in related_ids(states).items()}
     for state in states:
         for column, pk in relations(state):
             name = f"{column.related_model._meta.verbose_name} {pk}"
