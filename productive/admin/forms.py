@@ -17,18 +17,12 @@ from productive.database.validators import validate_portable_json
 
 
 def is_id(value: str) -> bool:
-    """Return whether the text is an id.
-
-    In contrast to int(), reject "1_0", full-width digits and numbers of more than 64 bits.
-    """
+    """Return whether the text is a positive 64-bit integer in ASCII digits."""
     return re.fullmatch("[1-9][0-9]{0,18}", value) is not None and int(value) < 2**63
 
 
 class Autocomplete(AutocompleteSelect):
-    """An autocomplete widget that ignores selected values that aren't ids.
-
-    Django's widget fails to render an invalid form with such a value.
-    """
+    """An autocomplete that ignores invalid ids, which Django can't render."""
 
     def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
         return super().optgroups(name, [selected for selected in value if is_id(selected)], attr)
@@ -74,10 +68,7 @@ class RecordField(forms.ModelChoiceField):
 
 
 class IdMultipleChoiceField(forms.ModelMultipleChoiceField):
-    """A field for several records that rejects invalid ids.
-
-    SQLite can't compare some of them.
-    """
+    """A field that rejects invalid ids, some of which SQLite can't compare."""
 
     def clean(self, value: Any) -> Any:
         if value and not all(map(is_id, value)):
@@ -102,10 +93,7 @@ class RecordsField(IdMultipleChoiceField):
 
 
 class PortableDecoder(json.JSONDecoder):
-    """A decoder that fails on JSON that the models reject.
-
-    Otherwise the form may fail to render the value again.
-    """
+    """A decoder that fails on JSON that a form could not render again."""
 
     def decode(self, s: str, *args: Any) -> Any:
         try:

@@ -75,10 +75,7 @@ class LineFormSet(BaseInlineFormSet):
 
 
 class ActiveAutocomplete(Autocomplete):
-    """An autocomplete of active records.
-
-    An inactive record that was chosen before stays valid.
-    """
+    """An autocomplete of active records; previous choices stay valid."""
 
     def get_url(self) -> str:
         return f"{super().get_url()}?active=yes"
@@ -139,10 +136,7 @@ class LineInline(RelatedChoicesMixin, TabularInline):
 
 
 class PairInline(LineInline):
-    """An inline of records that join the parent and another record.
-
-    They can be added and deleted, but not changed.
-    """
+    """An inline of joining records, which can only be added or deleted."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

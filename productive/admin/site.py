@@ -23,6 +23,7 @@ from django.urls import reverse
 
 from productive.admin.bulk.rows import DELETE
 from productive.admin.changes import views as change_views
+from productive.admin.changes.change_sets import recorded_admins
 from productive.admin.forms import label_of, label_with_status
 from productive.admin.theme import AdminSite
 from productive.admin.urls import admin_url
@@ -85,8 +86,8 @@ class Site(AdminSite):
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self.add_action(DELETE, DELETE.name)
-        self.pages: list[tuple[str, MenuItem, Callable[[HttpRequest], bool]]] = []
-        self.add_page("Administration", "Changes", "history", "admin:changes", change_views.may_see_changes)
+        self.pages: list[tuple[str, MenuItem, Callable[[HttpRequest], object]]] = []
+        self.add_page("Administration", "Changes", "history", "admin:changes", recorded_admins)
         # Returns the context of the index page. An app sets it, because this package imports no app.
         self.overview: Callable[[HttpRequest], dict[str, Any]] = lambda request: {}
 
@@ -108,12 +109,8 @@ class Site(AdminSite):
 
         return inner
 
-    @property
-    def registry(self) -> dict[Any, Any]:
-        return self._registry
-
     def add_page(
-        self, group: str, title: str, icon: str, url_name: str, allowed: Callable[[HttpRequest], bool]
+        self, group: str, title: str, icon: str, url_name: str, allowed: Callable[[HttpRequest], object]
     ) -> None:
         """Add a page to a group of the menu, for users who are `allowed`."""
         self.pages.append((group, MenuItem(title, icon, url_name), allowed))
@@ -125,10 +122,7 @@ class Site(AdminSite):
         return AutocompleteView.as_view(admin_site=self)(request)
 
     def get_menu(self, request: HttpRequest) -> dict[str, list[MenuItem]]:
-        """Return, by group, the items that the user may open.
-
-        They are in `menu_order`, then in the order of apps and models.
-        """
+        """Return the items that the user may open, by group, in `menu_order`."""
         menu: dict[str, list[MenuItem]] = defaultdict(list)
         order = {model: number for number, model in enumerate(apps.get_models())}
         admins: list[Any] = sorted(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -82,6 +82,9 @@ def quantity(model: Any, number: int) -> str:
 class BulkAction:
     """An admin action with a preview and an optional choice of records."""
 
+    # The permission that the action requires: "add", "change" or "delete".
+    permission: ClassVar[str]
+
     name: str
     title: str
     help: str = ""
@@ -95,11 +98,11 @@ class BulkAction:
         self.__name__ = self.name
         self.short_description = f"{self.title}…"
 
-    # --- For subclasses ---
-
     def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
         """Return whether the user may use the action in this list."""
-        raise NotImplementedError
+        return bool(getattr(model_admin, f"has_{self.permission}_permission")(request))
+
+    # --- For subclasses ---
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         """Return the rows to write, and the preview without consequences."""

@@ -60,14 +60,11 @@ class PairAction(BulkAction):
         self.choice = self.model._meta.get_field(self.selected if self.copies else self.other)
 
     def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        pair_admin = admin.site.get_model_admin(self.model)
+        """Require permission to view both sides, too."""
         sides = [admin.site.get_model_admin(self.side(name)) for name in (self.selected, self.other)]
-        return self.may_write(pair_admin, request) and all(
+        return super().is_allowed(admin.site.get_model_admin(self.model), request) and all(
             side.has_view_permission(request) for side in sides
         )
-
-    def may_write(self, pair_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        raise NotImplementedError
 
     def side(self, name: str) -> type[Any]:
         related: type[Any] = self.model._meta.get_field(name).related_model
@@ -131,8 +128,7 @@ class PairAction(BulkAction):
 class Pairing(PairAction):
     """An action that creates the pairs that don't exist."""
 
-    def may_write(self, pair_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        return pair_admin.has_add_permission(request)
+    permission = "add"
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         pairs = self.pairs(selection)
@@ -177,8 +173,7 @@ class Pairing(PairAction):
 class Unpairing(PairAction):
     """An action that deletes the pairs that exist."""
 
-    def may_write(self, pair_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        return pair_admin.has_delete_permission(request)
+    permission = "delete"
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         pairs = self.pairs(selection)

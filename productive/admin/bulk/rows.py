@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.options import ModelAdmin
 from django.db import models
 from django.db.models.deletion import Collector, ProtectedError, RestrictedError
-from django.http import HttpRequest
 
 from productive.admin.bulk.actions import BulkAction, Selection, quantity
 from productive.admin.forms import label_of
@@ -27,15 +25,13 @@ def lines(texts: Iterable[str]) -> list[Line]:
 class Stamp(BulkAction):
     """An action that sets or clears a moment: archive, restore, close."""
 
+    permission = "change"
     moment: Moment
     clears: bool = False
     # The queryset's method that writes the moment; by default, the action's name.
     method: str = ""
     # A fixed text about the consequences.
     note: str = ""
-
-    def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        return model_admin.has_change_permission(request)
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         rows, column = selection.rows(), self.moment.field
@@ -61,19 +57,15 @@ class Stamp(BulkAction):
 class Delete(BulkAction):
     """An action that deletes the rows."""
 
+    permission = "delete"
     line: Callable[[Any], str] = label_of
-
-    def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        return model_admin.has_delete_permission(request)
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         rows, model = selection.rows(), selection.model_admin.model
         blocked, counts = collect_related(selection, rows)
+        reason = "you don't have permission to delete these"
         forbidden = [
-            Line(
-                str(other._meta.verbose_name_plural).capitalize(),
-                ["you don't have permission to delete these"],
-            )
+            Line(str(other._meta.verbose_name_plural).capitalize(), [reason])
             for other in counts
             if admin.site.is_registered(other)
             and not admin.site.get_model_admin(other).has_delete_permission(selection.request)

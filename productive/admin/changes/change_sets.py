@@ -94,10 +94,9 @@ def author_of(record: Any) -> str:
 
 def recorded_admins(request: HttpRequest) -> list[Any]:
     """Return the admins of the recorded models that the user may view."""
-    site: Any = admin.site
     return [
         model_admin
-        for model, model_admin in site.registry.items()
+        for model, model_admin in admin.site._registry.items()
         if is_recorded(model) and model_admin.has_view_permission(request)
     ]
 

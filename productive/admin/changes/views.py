@@ -74,10 +74,6 @@ class ChangesForm(forms.Form):
         return narrow
 
 
-def may_see_changes(request: HttpRequest) -> bool:
-    return bool(recorded_admins(request))
-
-
 def changes_view(request: HttpRequest) -> HttpResponse:
     """List all changes that the user may view, newest first."""
     admins = recorded_admins(request)
