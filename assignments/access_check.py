@@ -31,9 +31,9 @@ from assignments.tracking import (
 )
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
-from productive.admin.columns import address
 from productive.admin.forms import Autocomplete, RecordField, label_of
 from productive.admin.theme import DateInput, Select
+from productive.admin.urls import admin_url
 
 # The page lists at most this many rows, and shows how many there are.
 MAX_ROWS = 200
@@ -158,10 +158,10 @@ def check_context(request: HttpRequest, check: CheckResult, decision: Decision) 
         }
         fields = {field.name for field in model._meta.concrete_fields}
         query = urlencode({name: pk for name, pk in pair.items() if name in fields})
-        url = f"{address(model, 'add')}?{query}"
+        url = f"{admin_url(model, 'add')}?{query}"
         return {**context, "fix": text.format(person=decision.person), "url": url}
     record = check.reason.record
     if not admin.site.get_model_admin(type(record)).has_view_permission(request):
         return context
-    fix, url = f"Open the {record._meta.verbose_name}", address(type(record), "change", record.pk)
+    fix, url = f"Open the {record._meta.verbose_name}", admin_url(type(record), "change", record.pk)
     return {**context, "fix": fix, "url": url}

@@ -130,7 +130,7 @@ class ProjectAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
 class ServiceTypeAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
     table_class = ServiceTypeAssignmentTable
     actions = [bulk.REMOVE_SERVICE_TYPE_ASSIGNMENTS]
-    menu, icon, place = "Assignments", "workspace_premium", 1
+    menu, icon, menu_order = "Assignments", "workspace_premium", 1
     sides = ["person", "service_type"]
     list_display = [
         RecordColumn(ServiceTypeAssignment.person, "first_name"),
@@ -149,7 +149,7 @@ class ServiceTypeAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
 
 @admin.register(Filter)
 class FilterAdmin(OrganizationOwnedAdmin):
-    menu, menu_title, icon, place = "Administration", "Saved filters", "filter_alt", 2
+    menu, menu_title, icon, menu_order = "Administration", "Saved filters", "filter_alt", 2
     list_display = ["name", "created_at"]
     search_fields = ["name"]
     ordering = ["name", "id"]

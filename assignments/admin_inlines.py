@@ -14,9 +14,10 @@ from django.utils.html import format_html
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Service
 from productive.accounts.models import Archivable, Person
-from productive.admin.columns import LINK, address
+from productive.admin.columns import LINK
 from productive.admin.forms import RecordsField, is_id
-from productive.admin.inlines import MOST_FIELDS, LineForm, LineInline, PairInline, know
+from productive.admin.inlines import MAX_FIELDS, LineForm, LineInline, PairInline, set_chosen
+from productive.admin.urls import admin_url
 
 BY_NAME: list[Any] = ["person__first_name", "person__last_name", "id"]
 
@@ -60,7 +61,7 @@ class MembersOfProject(PersonInline):
     model = ProjectAssignment
     verbose_name = "member"
     fields = ["person", "status", "watched"]
-    fields_of_a_line = 4
+    fields_per_line = 4
 
 
 class ProjectsOfPerson(StatusInline):
@@ -108,7 +109,7 @@ class BudgetsOfProject(LineInline):
     model = Deal
     fields = ["link", "date", "end_date", "state"]
     readonly_fields = ["link", "date", "end_date", "state"]
-    fields_of_a_line = 2
+    fields_per_line = 2
     ordering = ["name", "id"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -118,7 +119,7 @@ class BudgetsOfProject(LineInline):
 
     @admin.display(description="Budget")
     def link(self, deal: Deal) -> str:
-        return format_html(LINK, address(Deal, "change", deal.pk), deal)
+        return format_html(LINK, admin_url(Deal, "change", deal.pk), deal)
 
     def state(self, deal: Deal) -> str:
         return deal.moment.word(deal).capitalize()
@@ -126,7 +127,7 @@ class BudgetsOfProject(LineInline):
 
 def assignees_field(people: Any) -> RecordsField:
     relation = ServiceAssignment.person.field
-    return RecordsField(people, relation=relation, most=MOST_FIELDS, required=False)
+    return RecordsField(people, relation=relation, max_choices=MAX_FIELDS, required=False)
 
 
 class ServiceLineForm(LineForm):
@@ -136,7 +137,7 @@ class ServiceLineForm(LineForm):
     """
 
     assignees = assignees_field(Person.objects.none())
-    shown = forms.CharField(required=False, widget=forms.HiddenInput, max_length=MOST_FIELDS * 20)
+    shown = forms.CharField(required=False, widget=forms.HiddenInput, max_length=MAX_FIELDS * 20)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -145,8 +146,8 @@ class ServiceLineForm(LineForm):
             people = [assignment.person for assignment in self.instance.service_assignments.all()]
             self.initial["assignees"] = [str(person.pk) for person in people]
             self.initial["shown"] = ",".join(str(person.pk) for person in people)
-            know(self.fields["assignees"], people)
-            know(self.fields["service_type"], [self.instance.service_type])
+            set_chosen(self.fields["assignees"], people)
+            set_chosen(self.fields["service_type"], [self.instance.service_type])
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -196,7 +197,7 @@ class ServicesOfBudget(LineInline):
     autocomplete_fields = ["service_type"]
     ordering = ["name", "id"]
     can_delete = False
-    fields_of_a_line = 8
+    fields_per_line = 8
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
@@ -226,5 +227,5 @@ class ServicesOfBudget(LineInline):
         lines = super().get_queryset(request).select_related("service_type")
         return lines.prefetch_related(Prefetch("service_assignments", assignments))
 
-    def fields_sent(self, lines: Any) -> int:
-        return super().fields_sent(lines) + ServiceAssignment.objects.filter(service__in=lines).count()
+    def count_fields(self, lines: Any) -> int:
+        return super().count_fields(lines) + ServiceAssignment.objects.filter(service__in=lines).count()

@@ -20,7 +20,7 @@ from assignments.tracking import Kind, trackable_by
 from catalog.models import Deal, Project, Service
 from productive.accounts.models import Person
 from productive.admin.forms import label_of
-from productive.admin.preview import Consequences, Group, Line, Outcome, Watch
+from productive.admin.preview import Consequences, Group, Line, RecordOutcome, Watch
 
 # Access isn't compared for more services.
 MAX_SERVICES = 500
@@ -148,7 +148,7 @@ def describe_changes(
             list_people(STILL_NO_ACCESS, STILL_NO_ACCESS, without_access, names)
             + ". The Access check says why."
         )
-    return Consequences(sentences, [Group("Services that change", Outcome.AFFECTED, lines)])
+    return Consequences(sentences, [Group("Services that change", RecordOutcome.AFFECTED, lines)])
 
 
 def describe_state(before: Access | None, after: Access | None) -> str:

@@ -23,7 +23,7 @@ from assignments.models import ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Person
 from productive.admin.changes.change_sets import change_sets, recorded_admins
-from productive.admin.columns import address
+from productive.admin.urls import admin_url
 
 MAX_CHANGE_SETS = 10
 
@@ -113,7 +113,7 @@ def count_rows(request: HttpRequest, counts: list[ListCount]) -> list[dict[str, 
             "why": count.why,
             "icon": admin_of(count.model).icon,
             "number": count.filter_rows(visible_rows(request, count.model)).count(),
-            "url": f"{address(count.model, 'changelist')}?{count.query}".removesuffix("?"),
+            "url": f"{admin_url(count.model, 'changelist')}?{count.query}".removesuffix("?"),
         }
         for count in counts
         if admin_of(count.model).has_view_permission(request)
@@ -129,7 +129,7 @@ def quick_actions(request: HttpRequest) -> list[dict[str, str]]:
     return [
         *(access_check if can_check_access(request) else []),
         *(
-            {"title": title, "icon": icon, "url": address(model, "add")}
+            {"title": title, "icon": icon, "url": admin_url(model, "add")}
             for model, title, icon in QUICK_ACTIONS
             if admin_of(model).has_add_permission(request)
         ),
@@ -137,5 +137,6 @@ def quick_actions(request: HttpRequest) -> list[dict[str, str]]:
 
 
 def recent_changes(request: HttpRequest) -> list[Any]:
-    sets, _ = change_sets(request, lambda _, found: found, recorded_admins(request), most=MAX_CHANGE_SETS)
+    admins = recorded_admins(request)
+    sets, _ = change_sets(request, lambda _, found: found, admins, page_size=MAX_CHANGE_SETS)
     return sets

@@ -10,7 +10,7 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from catalog.spreadsheets import Projects, Services, ServiceTypes
 from productive.accounts.spreadsheets import People
 from productive.admin.spreadsheets.cells import Identifier, Owner, Reference, YesNo
-from productive.admin.spreadsheets.tables import BATCH, Table
+from productive.admin.spreadsheets.tables import MAX_BATCH, Table
 
 
 class AssignmentTable(Table):
@@ -32,8 +32,8 @@ class AssignmentTable(Table):
     def find(self, organization: Any, keys: set[Any]) -> dict[Hashable, list[int]]:
         found: defaultdict[Hashable, list[int]] = defaultdict(list)
         people = sorted({person for person, _ in keys})
-        for start in range(0, len(people), BATCH):
-            rows = self.rows().filter(organization=organization, person__in=people[start : start + BATCH])
+        for start in range(0, len(people), MAX_BATCH):
+            rows = self.rows().filter(organization=organization, person__in=people[start : start + MAX_BATCH])
             for pk, *pair in rows.values_list("pk", "person", self.target.attribute).iterator():
                 if tuple(pair) in keys:
                     found[tuple(pair)].append(pk)

@@ -31,7 +31,7 @@ from productive.admin.theme import display
 class ServiceTypeAdmin(SpreadsheetAdmin, ArchivableAdmin):
     table_class = ServiceTypeTable
     menu, icon, in_palette = "Catalog", "category", True
-    palette_place = 4
+    palette_order = 4
     list_display = [
         "name",
         "status",
@@ -54,7 +54,7 @@ class ServiceTypeAdmin(SpreadsheetAdmin, ArchivableAdmin):
 class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
     table_class = ProjectTable
     menu, icon, in_palette = "Catalog", "folder_open", True
-    palette_place = 3
+    palette_order = 3
     hints = ["project_number"]
     list_display = [
         "name",
@@ -77,8 +77,8 @@ class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
 @admin.register(Deal)
 class DealAdmin(OrganizationOwnedAdmin):
     menu, icon, in_palette = "Catalog", "account_balance_wallet", True
-    palette_place = 2
-    hints, ended = ["project"], (Deal.moment.field, Deal.moment.done)
+    palette_order = 2
+    hints, inactive = ["project"], (Deal.moment.field, Deal.moment.done)
     list_display = [
         "name",
         RecordColumn(Deal.project),
@@ -124,8 +124,8 @@ class DealAdmin(OrganizationOwnedAdmin):
 @admin.register(Service)
 class ServiceAdmin(OrganizationOwnedAdmin):
     menu, icon, in_palette = "Catalog", "design_services", True
-    palette_place = 1
-    ended = ("deal__closed_at", "budget closed")
+    palette_order = 1
+    inactive = ("deal__closed_at", "budget closed")
     list_display = [
         "name",
         RecordColumn(Service.deal),
@@ -172,7 +172,7 @@ class ServiceAdmin(OrganizationOwnedAdmin):
         """Add the budget: many budgets have a service of the same name."""
         return f"{service} · {service.deal}"
 
-    def complete(self, rows: list[Service]) -> None:
+    def prepare_rows(self, rows: list[Service]) -> None:
         set_access(rows)
 
     @display(description="Open to", label=ACCESS_COLORS)

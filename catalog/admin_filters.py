@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from assignments.access import Access, access_of, in_state
 from assignments.attention import in_use, services_open_to_all, services_restricted_to_nobody, types_in_use
 from catalog.models import Deal, Service
-from productive.admin.filters import ChoiceFilter, MomentFilter
+from productive.admin.filters import ChoiceListFilter, MomentListFilter
 
 CLOSED = "closed"
 # State → label and color of the theme.
@@ -32,12 +32,12 @@ def set_access(services: list[Service]) -> None:
         service.access = ACCESS[state][0]  # type: ignore[attr-defined]
 
 
-class ClosedFilter(MomentFilter):
+class ClosedFilter(MomentListFilter):
     moment = Deal.moment
     title = parameter_name = moment.done
 
 
-class AccessListFilter(ChoiceFilter):
+class AccessListFilter(ChoiceListFilter):
     """Filter by the label in the list. A service that isn't in use is closed."""
 
     title, parameter_name = "open to", "access"
@@ -56,7 +56,7 @@ class AccessListFilter(ChoiceFilter):
         }
 
 
-class ServiceInUseFilter(ChoiceFilter):
+class ServiceInUseFilter(ChoiceListFilter):
     title, parameter_name = "in use", "in_use"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

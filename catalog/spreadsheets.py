@@ -84,10 +84,9 @@ class ProjectTable(Table):
 
         A row with a number also matches a project of its name without a number.
         """
-        namesakes = [project for project in projects.named(name) if project.name.strip() == name]
+        namesakes = [project for project in projects.find_all(name) if project.name.strip() == name]
         if not number:
             return namesakes
-        numbered = [
-            project for project in projects.named(number) if (project.project_number or "").strip() == number
-        ]
+        found = projects.find_all(number)
+        numbered = [project for project in found if (project.project_number or "").strip() == number]
         return numbered or [project for project in namesakes if not project.project_number]

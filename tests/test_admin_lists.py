@@ -24,7 +24,7 @@ from assignments.tracking import Kind, decide
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.admin.columns import CountColumn
-from productive.admin.filters import RecordFilter
+from productive.admin.filters import RecordListFilter
 from tests.support.admin import OWNED, every_owned_model, listed, make, staff, superuser, url
 from tests.support.factories import (
     ApiTokenFactory,
@@ -210,7 +210,7 @@ RECORD_FILTERS = [
     (model, item)
     for model, model_admin in admin.site._registry.items()
     for item in model_admin.list_filter
-    if isinstance(item, type) and issubclass(item, RecordFilter)
+    if isinstance(item, type) and issubclass(item, RecordListFilter)
 ]
 every_record_filter = pytest.mark.parametrize(
     ("model", "item"), RECORD_FILTERS, ids=lambda one: getattr(one, "__name__", one)
@@ -233,7 +233,7 @@ def narrowed(client: Client, model: type[Model], query: str, name: str) -> tuple
 @pytest.mark.any_database
 @pytest.mark.no_cover
 @every_record_filter
-def test_list_is_narrowed_to_a_record_of_ones_own(model: type[Model], item: type[RecordFilter]) -> None:
+def test_list_is_narrowed_to_a_record_of_ones_own(model: type[Model], item: type[RecordListFilter]) -> None:
     organization, other = OrganizationFactory(), OrganizationFactory()
     client, [name] = staff(organization), item.parameters
     related = item.relation.related_model

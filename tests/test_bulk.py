@@ -94,11 +94,11 @@ def test_people_are_assigned_to_services(agency: Agency) -> None:
             "Cy Z (archived) → Design · Budget",
             "Cy Z (archived) → QA · Budget",
         ],
-        "Exist already, skipped": ["Bo Z → QA · Budget"],
+        "Already exist, skipped": ["Bo Z → QA · Budget"],
     }
     assert ServiceAssignment.objects.count() == 1
     assert apply(client, page) == [
-        "Assigned 3 people to 2 services: 5 new service assignments, 1 existed already."
+        "Assigned 3 people to 2 services: 5 new service assignments, 1 already existed."
     ]
     pairs = set(ServiceAssignment.objects.values_list("person", "service", "organization"))
     assert pairs == {
@@ -157,7 +157,7 @@ def test_pairs_are_made_from_either_side(
     assert shown(page) == {"Will be created": lines}
     assert apply(client, page) == [done]
     again = preview(client, action, rows, chosen)
-    assert shown(again) == {"Exist already, skipped": lines}
+    assert shown(again) == {"Already exist, skipped": lines}
     assert b'value="apply"' not in again.content
 
 
@@ -168,9 +168,9 @@ def test_assignments_of_another_service_are_copied_but_for_archived_people(agenc
     page = preview(client, "copy_assignments", [agency.design], [agency.qa])
     assert shown(page) == {
         "Will be created": ["Ana Z → Design · Budget"],
-        "Exist already, skipped": ["Bo Z → Design · Budget"],
+        "Already exist, skipped": ["Bo Z → Design · Budget"],
     }
-    done = "Assigned 1 person to 1 service: 1 new service assignment, 1 existed already."
+    done = "Assigned 1 person to 1 service: 1 new service assignment, 1 already existed."
     assert apply(client, page) == [done]
 
 
@@ -264,7 +264,7 @@ def test_deletion_shows_what_is_deleted_with_it(agency: Agency) -> None:
     page = preview(client, "delete_selected", [agency.project])
     assert shown(page) == {
         "Will be deleted": ["Portal"],
-        "And with them, for good": [
+        "Related records that will be deleted": [
             "1 budget",
             "2 services",
             "2 service assignments",
@@ -278,8 +278,8 @@ def test_deletion_shows_what_is_deleted_with_it(agency: Agency) -> None:
     )
     page = preview(without, "delete_selected", [agency.bo])
     assert shown(page) == {
-        "Nothing can be deleted, because this would go with it": [
-            "Service type assignments: you may not delete these"
+        "Nothing can be deleted, because it would also delete these records": [
+            "Service type assignments: you don't have permission to delete these"
         ]
     }
     assert press(without, page, "apply").status_code == 200
@@ -425,11 +425,11 @@ def test_preview_out_of_date_is_shown_again_and_not_applied(agency: Agency) -> N
     assert b"The records have changed since the preview, so nothing was done." in again.content
     assert shown(again) == {
         "Will be created": ["Ana Z → QA · Budget"],
-        "Exist already, skipped": ["Bo Z → QA · Budget"],
+        "Already exist, skipped": ["Bo Z → QA · Budget"],
     }
     assert ServiceAssignment.objects.count() == 1
     assert apply(client, again) == [
-        "Assigned 1 person to 1 service: 1 new service assignment, 1 existed already."
+        "Assigned 1 person to 1 service: 1 new service assignment, 1 already existed."
     ]
 
 
@@ -498,7 +498,7 @@ def test_pair_that_appears_at_the_last_moment_exists_already(agency: Agency, ste
     assert happened == [None]
     assert shown(again) == {
         "Will be created": ["Ana Z → QA · Budget"],
-        "Exist already, skipped": ["Bo Z → QA · Budget"],
+        "Already exist, skipped": ["Bo Z → QA · Budget"],
     }
     assert ServiceAssignment.objects.count() == 1
 
@@ -656,7 +656,7 @@ def test_too_many_pairs_or_rows_are_refused_in_plain_words(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("actions", "pairs"):
-        monkeypatch.setattr(f"productive.admin.bulk.{module}.MOST", 3)
+        monkeypatch.setattr(f"productive.admin.bulk.{module}.MAX_BULK_ROWS", 3)
     client, page = agency.staff(), start(agency.staff(), "assign_to_services", [agency.ana, agency.bo])
     again = press(client, page, "preview", chosen=[agency.qa.pk, agency.design.pk])
     assert again.context["form"].non_field_errors() == [

@@ -49,7 +49,7 @@ def changes(client: Client, **query: str) -> list[tuple[str, list[tuple[str, str
     response = client.get(reverse("admin:changes"), query)
     assert response.status_code == 200
     return [
-        (found.who, [(entry.label, entry.verb) for entry in found.entries])
+        (found.author, [(entry.label, entry.verb) for entry in found.entries])
         for found in response.context["sets"]
     ]
 
@@ -108,7 +108,7 @@ def test_change_by_the_api_names_the_tokens_user(api: Api, token: Any) -> None:
     assert answer.status == 201
     page = staff(organization).get(reverse("admin:changes"), {"q": "Audit", "model": "catalog.servicetype"})
     (found,) = page.context["sets"]
-    assert (found.who, found.first.via) == (token.user.username, f"API: {token.name}")
+    assert (found.author, found.first.via) == (token.user.username, f"API: {token.name}")
 
 
 def test_difference_is_shown_in_words(client: Client, organization: Organization) -> None:
@@ -284,7 +284,8 @@ def test_viewer_undoes_nothing(organization: Organization) -> None:
     kind = ServiceTypeFactory(organization=organization, name="Design")
     viewer = staff(organization, "view_servicetype")
     shown = undo(viewer, latest_set(ServiceType, kind.pk))
-    assert shown == {"Can't be done": [("Design", "you may not delete this, or any service types")]}
+    reason = "you don't have permission to delete this, or any service types"
+    assert shown == {"Can't be done": [("Design", reason)]}
     assert ServiceType.objects.filter(pk=kind.pk).exists()
 
 
@@ -490,7 +491,7 @@ def test_changes_of_tokens_are_not_undone(
     with change_set() as pk:
         token.revoke()
     assert undo(acting, str(pk)) == {
-        "Can't be done": [(str(token), "API tokens can be changed on their own pages only")]
+        "Can't be done": [(str(token), "API tokens can only be changed on their own pages")]
     }
     token.refresh_from_db()
     assert token.revoked_at is not None

@@ -46,7 +46,7 @@ def staff(organization: Organization, *codenames: str) -> Client:
 def found(client: Client, term: str) -> list[tuple[str, str, str]]:
     response = client.get(PALETTE, {"s": term, "extended": "1"})
     assert response.status_code == 200
-    return [(one.title, one.hint, one.ended) for one in response.context["found"]]
+    return [(one.title, one.hint, one.status) for one in response.context["results"]]
 
 
 def test_palette_finds_records_of_every_kind_and_tells_equals_apart(organization: Organization) -> None:
@@ -67,7 +67,7 @@ def test_palette_finds_records_of_every_kind_and_tells_equals_apart(organization
     ]
     page = client.get(PALETTE, {"s": "umbra"}).content.decode()
     assert f'href="/admin/catalog/service/{service.pk}/change/"' in page
-    assert "5 found" in page
+    assert "5 results" in page
 
 
 def test_superuser_is_told_the_organization_too(organization: Organization) -> None:
@@ -87,7 +87,7 @@ def test_what_begins_with_the_term_comes_first_and_what_was_put_away_last(organi
     Deal.objects.get(pk=closed.pk).close()
     ServiceFactory(organization=organization, deal=closed, name="Design")
     PersonFactory(organization=organization, first_name="Ana", last_name="Cedar").archive()
-    names = [(title, ended) for title, _, ended in found(staff(organization), "cedar")]
+    names = [(title, status) for title, _, status in found(staff(organization), "cedar")]
     assert names == [
         ("Cedar", ""),
         ("My Cedar", ""),
@@ -145,7 +145,7 @@ def test_names_and_terms_are_text_never_markup(organization: Organization) -> No
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
         assert "<script" not in page
         assert "<img" not in page
-    assert "Nothing is called “&lt;b&gt;none" in client.get(PALETTE, {"s": "<b>none"}).content.decode()
+    assert "No results for “&lt;b&gt;none" in client.get(PALETTE, {"s": "<b>none"}).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_nonsense_is_answered(organization: Organization, term: str) -> None:
     assert response.status_code == 200
     # To Django a lone quote is an empty word, which every name holds.
     assert ["Ana Horvat"] * (term in QUOTES) == [
-        one.title for one in response.context["found"] if one.title == "Ana Horvat"
+        one.title for one in response.context["results"] if one.title == "Ana Horvat"
     ]
 
 

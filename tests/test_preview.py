@@ -15,10 +15,10 @@ from productive.admin.preview import (
     Group,
     Line,
     Operation,
-    Outcome,
     Preview,
+    RecordOutcome,
     carry_out,
-    grouped,
+    group_lines,
     summary,
 )
 
@@ -38,7 +38,7 @@ class Rename(Operation):
         if self.errors:
             raise self.errors.pop(0)
         lines = [Line(name, differences=[Difference("Name", name, self.name)]) for name in names]
-        return Preview([Group("Will be changed", Outcome.CHANGED, lines)])
+        return Preview([Group("Will be changed", RecordOutcome.CHANGED, lines)])
 
     def record(self) -> None:
         self.recorded += 1
@@ -85,19 +85,19 @@ def test_operation_that_others_prevent_is_refused(organization: Organization, er
 
 
 def test_summary_counts_what_was_done_first() -> None:
-    outcomes = [Outcome.UNCHANGED, Outcome.CREATED, Outcome.REFUSED, Outcome.CREATED]
-    groups = grouped((outcome, Line("")) for outcome in outcomes)
-    assert summary(groups) == "2 created, 1 unchanged, 1 refused"
+    outcomes = [RecordOutcome.UNCHANGED, RecordOutcome.CREATED, RecordOutcome.REJECTED, RecordOutcome.CREATED]
+    groups = group_lines((outcome, Line("")) for outcome in outcomes)
+    assert summary(groups) == "2 created, 1 unchanged, 1 rejected"
 
 
 LINES = [Line("Ana", ["because"], "Row 1", [Difference("Name", "A", "B")])]
-GROUP = Group("Will be changed", Outcome.CHANGED, LINES)
+GROUP = Group("Will be changed", RecordOutcome.CHANGED, LINES)
 OTHERS = [
     Preview([]),
-    Preview([Group("Will be renamed", Outcome.CHANGED, LINES)]),
-    Preview([Group("Will be changed", Outcome.CREATED, LINES)]),
-    Preview([Group("Will be changed", Outcome.CHANGED, [Line("Bo", ["because"])])]),
-    Preview([Group("Will be changed", Outcome.CHANGED, [Line("Ana", ["because"], "Row 1")])]),
+    Preview([Group("Will be renamed", RecordOutcome.CHANGED, LINES)]),
+    Preview([Group("Will be changed", RecordOutcome.CREATED, LINES)]),
+    Preview([Group("Will be changed", RecordOutcome.CHANGED, [Line("Bo", ["because"])])]),
+    Preview([Group("Will be changed", RecordOutcome.CHANGED, [Line("Ana", ["because"], "Row 1")])]),
     Preview([GROUP], consequences=Consequences(["1 person gains access."])),
     Preview([GROUP], consequences=Consequences(["1 person gains access."], [GROUP])),
 ]
@@ -107,22 +107,22 @@ def test_digest_covers_all_that_is_shown_and_nothing_else() -> None:
     digests = [preview.digest for preview in (Preview([GROUP]), *OTHERS)]
     assert len({*digests}) == len(digests)
     assert Preview([GROUP], button="Change", message="Changed.").digest == digests[0]
-    assert Preview([Group("\ud800", Outcome.CHANGED)]).digest  # half a character, as a file may have
+    assert Preview([Group("\ud800", RecordOutcome.CHANGED)]).digest  # half a character, as a file may have
 
 
 @pytest.mark.parametrize(
     ("outcomes", "blocked", "can_apply", "is_done"),
     [
         ([], "", False, True),
-        ([Outcome.UNCHANGED], "", False, True),
-        ([Outcome.REFUSED], "", False, False),
-        ([Outcome.CREATED, Outcome.REFUSED], "", True, False),
-        ([Outcome.DELETED], "", True, False),
-        ([Outcome.CHANGED], "Too many.", False, False),
+        ([RecordOutcome.UNCHANGED], "", False, True),
+        ([RecordOutcome.REJECTED], "", False, False),
+        ([RecordOutcome.CREATED, RecordOutcome.REJECTED], "", True, False),
+        ([RecordOutcome.DELETED], "", True, False),
+        ([RecordOutcome.CHANGED], "Too many.", False, False),
     ],
 )
 def test_preview_knows_whether_it_can_be_applied(
-    outcomes: list[Outcome], blocked: str, can_apply: bool, is_done: bool
+    outcomes: list[RecordOutcome], blocked: str, can_apply: bool, is_done: bool
 ) -> None:
     preview = Preview([Group("", outcome, LINES) for outcome in outcomes], blocked=blocked)
     assert (preview.can_apply, preview.is_done) == (can_apply, is_done)

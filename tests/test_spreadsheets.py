@@ -25,7 +25,7 @@ from django.test.utils import CaptureQueriesContext
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Project, ServiceType
 from productive.accounts.models import Organization, Person
-from productive.admin.preview import Outcome
+from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets import files as spreadsheets
 from productive.admin.spreadsheets import uploads
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
@@ -250,7 +250,7 @@ def test_importing_an_export_changes_nothing(
     response = preview(client, model, exported(client, model, extension))
     plan = response.context["preview"]
     assert [(group.outcome, len(group.lines)) for group in plan.groups if group.lines] == [
-        (Outcome.UNCHANGED, len(before))
+        (RecordOutcome.UNCHANGED, len(before))
     ]
     assert len(before) >= len(AWKWARD)
     assert "token" not in hidden_fields(response)
@@ -329,7 +329,7 @@ def test_a_text_too_long_for_xlsx_is_refused(client: Client, organization: Organ
     ServiceTypeFactory(organization=organization, description="x" * 40_000)
     response = client.get(url(ServiceType, "export") + "?format=xlsx")
     assert [str(message) for message in response.context["messages"]] == [
-        "A cell of XLSX holds up to 32,767 characters, and a text is longer. Take CSV."
+        "A text is longer than the 32,767 characters of an XLSX cell. Export as CSV."
     ]
     assert plan_of(client, ServiceType, exported(client, ServiceType)) == [(2, "unchanged", [])]
 
@@ -338,15 +338,15 @@ def test_export_that_is_refused_leaves_no_result_half_read(
     client: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ServiceTypeFactory.create_batch(2, organization=organization, description="x" * 40_000)
-    given, write = [], spreadsheets.write
+    exports, write_sheet = [], spreadsheets.write_sheet
 
-    def noted(extension: str, headers: list[str], rows: Any) -> Any:
-        given.append(rows)
-        return write(extension, headers, rows)
+    def recorded_write_sheet(extension: str, headings: list[str], rows: Any) -> Any:
+        exports.append(rows)
+        return write_sheet(extension, headings, rows)
 
-    monkeypatch.setattr(spreadsheets, "write", noted)
+    monkeypatch.setattr(spreadsheets, "write_sheet", recorded_write_sheet)
     client.get(url(ServiceType, "export") + "?format=xlsx")
-    assert [getgeneratorstate(rows) for rows in given] == [GEN_CLOSED]
+    assert [getgeneratorstate(rows) for rows in exports] == [GEN_CLOSED]
 
 
 # --- What a file does -----------------------------------------------------------------------------
@@ -417,8 +417,8 @@ def test_projects_are_found_by_number_or_name(client: Client, organization: Orga
     assert plan_of(client, Project, file) == [
         (2, "changed", [("Name", "Website", "Website 2")]),
         (3, "changed", [("Number", "", "8")]),
-        (4, "refused", ["This is the project of row 2 again."]),
-        (5, "refused", [f"2 projects have this name: give the ID, #{twice[0]} or #{twice[1]}."]),
+        (4, "rejected", ["Row 2 has the same project."]),
+        (5, "rejected", [f"2 projects have this name: use the ID #{twice[0]} or #{twice[1]}."]),
         (6, "created", [("Name", "", "Other"), ("Number", "", "9")]),
     ]
     assert numbered.name == Project.objects.get(pk=numbered.pk).name
@@ -439,9 +439,9 @@ def test_an_assignment_is_a_person_and_a_path(client: Client, organization: Orga
     )
     assert plan_of(client, ServiceAssignment, file) == [
         (2, "created", [("Person", "", "ana@x.org"), ("Service", "", "A\\/B / Phase 1 / Design")]),
-        (3, "refused", ["Service: There is no service “A/B / Phase 1 / Design”."]),
-        (4, "refused", ["Person: There is no person “nobody@x.org”."]),
-        (6, "refused", ["This is the service assignment of row 2 again."]),
+        (3, "rejected", ["Service: There is no service “A/B / Phase 1 / Design”."]),
+        (4, "rejected", ["Person: There is no person “nobody@x.org”."]),
+        (6, "rejected", ["Row 2 has the same service assignment."]),
     ]
     good = csv_file(["Person", "Service"], ["ana@x.org", "A\\/B / Phase 1 / Design"])
     assert run(client, ServiceAssignment, good) == ["Imported: 1 created."]
@@ -462,9 +462,9 @@ def test_an_ambiguous_name_is_an_error_that_names_the_ids(client: Client, organi
     assert plan_of(client, ProjectAssignment, file) == [
         (
             2,
-            "refused",
+            "rejected",
             [
-                f"Project: 2 projects have the name “Website”: write #{first} or #{second}.",
+                f"Project: 2 projects have the name “Website”: use #{first} or #{second}.",
                 "Watched: “maybe” is neither yes nor no.",
             ],
         ),
@@ -485,33 +485,33 @@ def test_the_models_own_words_refuse_a_row(client: Client, organization: Organiz
         [ivo.pk, "Ivo", "Ilić", "ivo@x.org", ""],
     )
     assert plan_of(client, Person, file) == [
-        (2, "refused", ["Email: has already been taken"]),
+        (2, "rejected", ["Email: has already been taken"]),
         (
             3,
-            "refused",
+            "rejected",
             [
                 "First name: This field cannot be blank.",
                 "Last name: Ensure this value has at most 255 characters (it has 300).",
                 "Email: Enter a valid email address.",
             ],
         ),
-        (4, "refused", ["Email: A new person needs an email, by which the next import finds it."]),
-        (5, "refused", ["ID: There is no person “99999999999999999999”."]),
-        (6, "refused", ["This is the person of row 2 again."]),
+        (4, "rejected", ["Email: A new person needs an email, by which the next import finds it."]),
+        (5, "rejected", ["ID: There is no person “99999999999999999999”."]),
+        (6, "rejected", ["Row 2 has the same person."]),
     ]
 
 
 def test_archiving_by_file_is_refused(client: Client, organization: Organization) -> None:
     row = ServiceTypeFactory(organization=organization, name="QA")
     file = csv_file(["ID", "Name", "Archived"], [row.pk, "QA", "2026-01-05"], ["", "New", "yes"])
-    said = "Archived: can't be changed by a file: archive and restore in the list"
-    assert plan_of(client, ServiceType, file) == [(2, "refused", [said]), (3, "refused", [said])]
+    said = "Archived: can't be changed by an import; use the actions of the list"
+    assert plan_of(client, ServiceType, file) == [(2, "rejected", [said]), (3, "rejected", [said])]
 
 
 def test_one_error_and_nothing_is_imported(client: Client, organization: Organization) -> None:
     response = preview(client, ServiceType, csv_file(["Name", "Description"], ["Good", ""], ["", "no name"]))
     assert "token" not in hidden_fields(response)
-    assert "so none will be" in response.content.decode()
+    assert "so nothing can be imported" in response.content.decode()
     assert 'value="apply"' not in response.content.decode()
     assert ServiceType.objects.count() == 0
 
@@ -534,7 +534,7 @@ def zipped(**parts: bytes) -> bytes:
 NOT_UTF_8 = ["The file is not a CSV in UTF-8. Save it as “CSV UTF-8” or as XLSX."]
 NOT_XLSX = ["The file can't be read as XLSX. Open it in a spreadsheet program and save it again."]
 TOO_LONG = ["The file has more than 10,000 rows. Split it into several."]
-ALLOWED = "The columns can be: ID, Organization, Name, Description, Archived."
+ALLOWED = "Valid columns: ID, Organization, Name, Description, Archived."
 
 
 @pytest.mark.parametrize(
@@ -544,9 +544,12 @@ ALLOWED = "The columns can be: ID, Organization, Name, Description, Archived."
         (lambda: upload(b""), ["The file is empty."]),
         (
             lambda: upload(b"\xef\xbb\xbf"),
-            ["The first row must hold the headings of the columns. It is empty."],
+            ["The first row must contain the headings. It is empty."],
         ),
-        (lambda: upload(b"\r\n\r\n"), ["The first row must hold the headings of the columns. It is empty."]),
+        (
+            lambda: upload(b"\r\n\r\n"),
+            ["The first row must contain the headings. It is empty."],
+        ),
         (lambda: upload(b"Name\r\n"), ["The file has headings, but no rows below them."]),
         (lambda: upload(b"Name\r\n,,\r\n"), ["The file has headings, but no rows below them."]),
         (lambda: upload(b"Name\r\nx", "file.xls"), ["The name of the file must end in .csv or .xlsx."]),
@@ -560,7 +563,7 @@ ALLOWED = "The columns can be: ID, Organization, Name, Description, Archived."
         (
             lambda: upload(b"Name\r\na\0b\r\n"),
             [
-                "Row 2, column 1 holds a NUL character, as text in UTF-16 does. "
+                "Row 2, column 1 contains a NUL character, as text in UTF-16 does. "
                 "Save the file as “CSV UTF-8” or as XLSX."
             ],
         ),
@@ -576,7 +579,7 @@ ALLOWED = "The columns can be: ID, Organization, Name, Description, Archived."
         ),
         (
             lambda: upload(b"name,Colour,<b>,Name\r\nx,y,z,z\r\n"),
-            ["Unknown columns: “Colour”, “<b>”.", "Columns that are there twice: Name.", ALLOWED],
+            ["Unknown columns: “Colour”, “<b>”.", "Repeated columns: Name.", ALLOWED],
         ),
         (lambda: upload(b"Description\r\nx\r\n"), ["Missing columns: Name.", ALLOWED]),
         (lambda: upload(b"Name," * 60 + b"\r\nx"), ["The file has more than 50 columns."]),
@@ -592,9 +595,9 @@ def test_a_file_that_cannot_be_read_is_refused(
 
 
 def test_cells_that_hold_no_value_are_refused(client: Client) -> None:
-    formula = "Cell B2 holds a formula. Copy the column and paste it as values."
+    formula = "Cell B2 contains a formula. Copy the column and paste it as values."
     assert refused(client, ServiceType, xlsx_file(["Name", "Description"], ["x", "=A2"])) == [formula]
-    error = "Cell A2 holds an error: #N/A."
+    error = "Cell A2 contains an error: #N/A."
     assert refused(client, ServiceType, xlsx_file(["Name"], ["#N/A"])) == [error]
 
 
@@ -602,7 +605,7 @@ def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(client: Client) -> No
     bomb = zipped(**{"xl/worksheets/sheet1.xml": bytes(60 * 1024 * 1024)})
     assert len(bomb) < 100_000
     assert refused(client, ServiceType, upload(bomb, "file.xlsx")) == [
-        "The file holds more than 50 MB once it is unpacked, or too many cells. Copy what you need to a new "
+        "The file contains more than 50 MB of unpacked data, or too many cells. Copy what you need to a new "
         "spreadsheet."
     ]
 
@@ -653,7 +656,7 @@ def waiting(client: Client, name: str = "Made") -> dict[str, Any]:
     return hidden_fields(preview(client, ServiceType, csv_file(["Name"], [name])))
 
 
-GONE = ["Nothing is left to confirm: it is imported, or an hour has passed. Choose the file again."]
+GONE = ["The file has already been imported or has expired. Choose the file again."]
 
 
 def test_a_file_is_confirmed_once_and_then_gone(client: Client, folder: Path) -> None:
@@ -693,7 +696,7 @@ def test_files_do_not_wait_for_ever(client: Client, folder: Path, monkeypatch: p
     assert len(list(folder.iterdir())) == 1
     assert confirm(client, ServiceType, fields) == GONE
     late = waiting(client)
-    monkeypatch.setattr(uploads, "KEPT_FOR", -1)
+    monkeypatch.setattr(uploads, "MAX_AGE", -1)
     assert confirm(client, ServiceType, late) == GONE
 
 
@@ -758,11 +761,11 @@ def test_a_stranger_exports_nothing_and_finds_no_id(model: type[Any], client: Cl
     stolen = [row[:position] + row[position + 1 :] for row in theirs if row[0] in ("ID", str(foreign.pk))]
     name = model._meta.verbose_name
     assert plan_of(client, model, csv_file(*stolen)) == [
-        (2, "refused", [f"ID: There is no {name} “{foreign.pk}”."])
+        (2, "rejected", [f"ID: There is no {name} “{foreign.pk}”."])
     ]
     unknown = [stolen[0], ["987654", *stolen[1][1:]]]
     assert plan_of(client, model, csv_file(*unknown)) == [
-        (2, "refused", [f"ID: There is no {name} “987654”."])
+        (2, "rejected", [f"ID: There is no {name} “987654”."])
     ]
 
 
@@ -785,7 +788,7 @@ def test_names_never_lead_to_foreign_records(
         "Service type": "There is no service type “{}”.",
     }
     errors = [f"{name}: {unknown[name].format(value)}" for name, value in columns.items() if name in unknown]
-    assert (number, status) == (2, "refused" if errors else "created")
+    assert (number, status) == (2, "rejected" if errors else "created")
     assert not errors or said == errors
 
 
@@ -802,7 +805,7 @@ def test_ids_in_cells_never_lead_to_foreign_records(
     }
     file = csv_file(["Person", "Project"], [f"#{pair['person']}", f"#{pair['project']}"])
     said = f"{reference.capitalize()}: There is no {reference} “#{pair[reference]}”."
-    assert plan_of(client, ProjectAssignment, file) == [(2, "refused", [said])]
+    assert plan_of(client, ProjectAssignment, file) == [(2, "rejected", [said])]
 
 
 def test_an_organization_of_ones_own_may_be_named_and_no_other(
@@ -820,10 +823,10 @@ def test_an_organization_of_ones_own_may_be_named_and_no_other(
     )
     assert plan_of(client, ServiceType, file) == [
         (2, "created", [("Organization", "", str(organization.pk)), ("Name", "", "Mine")]),
-        (3, "refused", [f"Organization: There is no organization “{foreign.pk}”."]),
-        (4, "refused", ["Organization: There is no organization “987654”."]),
-        (5, "refused", ["Organization: There is no organization “x”."]),
-        (6, "refused", ["Organization: can't be changed by a file"]),
+        (3, "rejected", [f"Organization: There is no organization “{foreign.pk}”."]),
+        (4, "rejected", ["Organization: There is no organization “987654”."]),
+        (5, "rejected", ["Organization: There is no organization “x”."]),
+        (6, "rejected", ["Organization: can't be changed by an import"]),
     ]
 
 
@@ -840,7 +843,7 @@ def test_staff_of_two_organizations_say_which(organization: Organization) -> Non
     assert [row[1] for row in rows] == [str(organization.pk), str(second.pk)]
     file = csv_file(["Organization", "Name"], ["", "Nowhere"], [second.pk, "QA"], [second.pk, "Made"])
     assert plan_of(client, ServiceType, file) == [
-        (2, "refused", ["Organization: Write the id of one of your organizations."]),
+        (2, "rejected", ["Organization: Enter the ID of one of your organizations."]),
         (3, "unchanged", []),
         (4, "created", [("Organization", "", str(second.pk)), ("Name", "", "Made")]),
     ]
@@ -974,7 +977,7 @@ def test_the_preview_has_an_end(client: Client) -> None:
     rows = [[f"Type {n}"] for n in range(400)]
     response = preview(client, ServiceType, csv_file(["Name"], *rows, ["x" * 300]))
     refused, created = (group for group in response.context["preview"].groups if group.lines)
-    assert (refused.outcome, refused.lines[0].prefix) == (Outcome.REFUSED, "Row 402")
+    assert (refused.outcome, refused.lines[0].prefix) == (RecordOutcome.REJECTED, "Row 402")
     assert (created.count, len(created.shown), created.hidden) == ("400", 300, "100")
     assert "and 100 more" in response.content.decode()
 
@@ -983,7 +986,7 @@ def test_a_spreadsheet_of_too_many_cells_is_refused_before_any_is_read(client: C
     """Twelve bytes of a row each, packed to nothing, and hundreds of bytes of memory."""
     row = b"<row>" + b"<c/>" * 1_000_000 + b"</row>"
     assert refused(client, ServiceType, upload(zipped(**{"xl/sheet.xml": row}), "file.xlsx")) == [
-        "The file holds more than 50 MB once it is unpacked, or too many cells. Copy what you need to a new "
+        "The file contains more than 50 MB of unpacked data, or too many cells. Copy what you need to a new "
         "spreadsheet."
     ]
 
@@ -1000,8 +1003,8 @@ def test_the_latest_files_of_a_user_wait_and_no_more(
 ) -> None:
     theirs = staff(organization)
     kept = waiting(theirs, "Theirs")
-    forms = [waiting(client, f"Made {number}") for number in range(uploads.MOST_WAITING + 1)]
-    assert len(list(folder.iterdir())) == uploads.MOST_WAITING + 1
+    forms = [waiting(client, f"Made {number}") for number in range(uploads.MAX_PENDING + 1)]
+    assert len(list(folder.iterdir())) == uploads.MAX_PENDING + 1
     assert confirm(client, ServiceType, forms[0]) == GONE
     assert confirm(client, ServiceType, forms[1]) == ["Imported: 1 created."]
     assert confirm(theirs, ServiceType, kept) == ["Imported: 1 created."]
@@ -1025,7 +1028,7 @@ def test_of_two_confirmations_at_once_one_is_too_late(
 
 
 def test_a_body_that_would_fill_the_disk_is_refused_to_everybody(client: Client) -> None:
-    large = b"x" * (4 * spreadsheets.MOST_MEGABYTES * spreadsheets.MEGABYTE + 1)
+    large = b"x" * (4 * spreadsheets.MAX_MEGABYTES * spreadsheets.MEGABYTE + 1)
     assert Client().post("/admin/login/", {"file": upload(large)}).status_code == 400
     # The form refuses a file that is only too large for an import.
     said = refused(client, ServiceType, upload(large[: 6 * spreadsheets.MEGABYTE]))

@@ -22,9 +22,9 @@ from productive.accounts.models import ApiToken, Organization, Person, User
 from productive.accounts.owned_admin import (
     ArchivableAdmin,
     OrganizationOwnedAdmin,
-    for_superusers,
     organizations_of,
-    signed_in,
+    request_user,
+    superuser_only,
 )
 from productive.accounts.sign_in import SignInForm
 from productive.accounts.spreadsheets import PersonTable
@@ -32,7 +32,7 @@ from productive.admin.bulk.rows import Stamp
 from productive.admin.columns import CountColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
 from productive.admin.forms import Autocomplete, RecordField
-from productive.admin.options import SturdyAdmin
+from productive.admin.options import BaseAdmin
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import AdminPasswordChangeForm, UserChangeForm, UserCreationForm, display
 from productive.database.history import record
@@ -44,13 +44,13 @@ admin.site.login_form = SignInForm
 class OrganizationAdmin(OrganizationOwnedAdmin):
     can_undo = False
     menu, icon = "Administration", "domain"
-    owner = fixed_fields = autocomplete_fields = []
+    owner_fields = fixed_fields = autocomplete_fields = []
     list_display = ["name", "time_zone", "created_at"]
     search_fields = ["name"]
     ordering = ["name", "id"]
     fields = ["name", "time_zone"]
 
-    has_add_permission = has_delete_permission = for_superusers
+    has_add_permission = has_delete_permission = superuser_only
 
 
 @admin.register(Person)
@@ -92,11 +92,11 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
 
     # The user determines what a person can see, so it is read-only for staff.
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        user = ["user"] if signed_in(request).is_superuser else []
+        user = ["user"] if request_user(request).is_superuser else []
         return [*super().get_fields(request, obj), *user]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        user = [] if signed_in(request).is_superuser else ["user"]
+        user = [] if request_user(request).is_superuser else ["user"]
         return [*user, *super().get_readonly_fields(request, obj)]
 
 
@@ -140,8 +140,8 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
     """
 
     can_undo = False
-    menu, icon, place = "People", "manage_accounts", 1
-    owner = fixed_fields = autocomplete_fields = []
+    menu, icon, menu_order = "People", "manage_accounts", 1
+    owner_fields = fixed_fields = autocomplete_fields = []
     list_display = ["username", "email", "first_name", "last_name", "is_staff", "is_active"]
     list_filter = ["is_active", "is_staff"]
     readonly_fields = ["last_login", "date_joined"]
@@ -159,7 +159,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
         return rows.filter(Q(service_account_of__in=organizations) | Exists(people), is_superuser=False)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        allowed, editor = super().has_change_permission(request, obj), signed_in(request)
+        allowed, editor = super().has_change_permission(request, obj), request_user(request)
         if not allowed or obj is None or editor.is_superuser:
             return allowed
         own_ids = [organization.pk for organization in organizations_of(request)]
@@ -178,7 +178,7 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
             self.people_without_login(request),
             # The widget needs a relation to Person; any will do.
             widget=Autocomplete(Person._meta.related_objects[0].field, self.admin_site),
-            required=not signed_in(request).is_superuser,
+            required=not request_user(request).is_superuser,
             help_text="An active person without a login. The user can work with this person's organization.",
         )
         return form
@@ -216,30 +216,30 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
         return super().log_change(request, obj, message)
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        filters = ["is_superuser", "groups"] if signed_in(request).is_superuser else []
+        filters = ["is_superuser", "groups"] if request_user(request).is_superuser else []
         return [*super().get_list_filter(request), *filters]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
-        if obj is not None and signed_in(request).is_superuser:
+        if obj is not None and request_user(request).is_superuser:
             fields = ["is_superuser", "groups", "user_permissions"]
             fieldsets.insert(-1, ("Permissions", {"fields": fields}))
         return fieldsets
 
     # Deleting a user also deletes the user's admin log in all organizations. Staff deactivate users instead.
-    has_delete_permission = for_superusers
+    has_delete_permission = superuser_only
 
 
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(SturdyAdmin, auth_admin.GroupAdmin):
+class GroupAdmin(BaseAdmin, auth_admin.GroupAdmin):
     """Let superusers manage groups, which are shared by all organizations."""
 
-    menu, icon, place = "Administration", "shield_person", 1
-    has_view_permission = has_add_permission = for_superusers
-    has_change_permission = has_delete_permission = for_superusers
+    menu, icon, menu_order = "Administration", "shield_person", 1
+    has_view_permission = has_add_permission = superuser_only
+    has_change_permission = has_delete_permission = superuser_only
 
 
 REVOKE = Stamp(

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from assignments.attention import people_who_cannot_track
 from productive.accounts.models import ApiTokenQuerySet
-from productive.admin.filters import ChoiceFilter
+from productive.admin.filters import ChoiceListFilter
 
 
-class TrackableFilter(ChoiceFilter):
+class TrackableFilter(ChoiceListFilter):
     title, parameter_name = "can track", "trackable"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -22,7 +22,7 @@ class TrackableFilter(ChoiceFilter):
         return {"nowhere": people_who_cannot_track(rows)}
 
 
-class TokenStateFilter(ChoiceFilter):
+class TokenStateFilter(ChoiceListFilter):
     title = parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

@@ -12,41 +12,40 @@ from django.http import HttpRequest
 
 from productive.accounts.models import Archivable, Organization, Person, User
 from productive.admin.bulk.rows import Stamp
-from productive.admin.filters import MomentFilter, by_days, by_record
-from productive.admin.inlines import leave_out
-from productive.admin.options import SturdyAdmin
+from productive.admin.filters import MomentListFilter, by_days, by_record
+from productive.admin.inlines import limit_inlines
+from productive.admin.options import BaseAdmin
 from productive.admin.theme import display
 from productive.web.request_state import state_of
 
 
-def signed_in(request: HttpRequest) -> User:
-    """Return the user of an admin request, who is always signed in."""
+def request_user(request: HttpRequest) -> User:
+    """Return the user of an admin request, which is never anonymous."""
     return cast(User, request.user)
 
 
-def for_superusers(_: Any, request: HttpRequest, obj: Any = None) -> bool:
-    """Allow superusers only; the permission of staff has no effect."""
-    return signed_in(request).is_superuser
+def superuser_only(_: Any, request: HttpRequest, obj: Any = None) -> bool:
+    """Allow superusers only, whatever permissions staff have."""
+    return request_user(request).is_superuser
 
 
 def organizations_of(request: HttpRequest) -> list[Organization]:
-    """Return the organizations that the user works in, read once a request."""
+    """Return the user's organizations; query them once per request."""
     state = state_of(request)
     if state.organizations is None:
-        state.organizations = list(Organization.objects.of(signed_in(request)))
+        state.organizations = list(Organization.objects.of(request_user(request)))
     return state.organizations
 
 
-class OrganizationOwnedAdmin(SturdyAdmin):
-    """Limit staff to the records of their organizations; superusers find all.
+class OrganizationOwnedAdmin(BaseAdmin):
+    """Limit staff to their organizations' records; superusers see all records.
 
-    The organization is a field of every form, because the model's validation needs it. It can be chosen only
-    when a record is added, by superusers and by staff of several organizations; for others it is hidden and
-    filled in.
+    The organization is a field of every form, because the model's validation needs it. Superusers and staff
+    of several organizations choose it when they add a record; for others it is hidden and filled in.
     """
 
-    owner = ["organization"]
-    # Fields of the form, for the errors of the model, that can't be changed once the record exists.
+    owner_fields = ["organization"]
+    # Fields that can't be changed once the record exists. The form has them for the model's errors.
     fixed_fields = ["organization"]
     list_select_related: ClassVar[list[str]] = []
     readonly_fields = ["created_at"]
@@ -57,61 +56,58 @@ class OrganizationOwnedAdmin(SturdyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request)
-        if signed_in(request).is_superuser:
+        if request_user(request).is_superuser:
             return rows
         return self.owned_by_any(rows, organizations_of(request))
 
     def get_history(self, request: HttpRequest) -> Any:
         records = super().get_history(request)
-        if signed_in(request).is_superuser:
+        if request_user(request).is_superuser:
             return records
-        if self.owner:
+        if self.owner_fields:
             return records.filter(organization__in=organizations_of(request))
         return records.filter(id__in=self.get_queryset(request).order_by().values("pk"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        is_member = signed_in(request).is_superuser or bool(organizations_of(request))
+        is_member = request_user(request).is_superuser or bool(organizations_of(request))
         return is_member and super().has_add_permission(request)
 
-    def zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
-        """Return the condition for the records of each time zone.
-
-        A day of a record is one of its organization's time zone.
-        """
-        everybody = signed_in(request).is_superuser
-        theirs = defaultdict(list)
-        for organization in Organization.objects.all() if everybody else organizations_of(request):
-            theirs[organization.zone].append(organization.pk)
-        return {zone: Q(organization__in=ids) for zone, ids in theirs.items()}
+    def time_zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
+        """Return, by time zone, the condition for organizations in that zone."""
+        is_superuser = request_user(request).is_superuser
+        by_zone = defaultdict(list)
+        for organization in Organization.objects.all() if is_superuser else organizations_of(request):
+            by_zone[organization.zone].append(organization.pk)
+        return {zone: Q(organization__in=ids) for zone, ids in by_zone.items()}
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        return [*super().get_list_display(request), *self.shown_owner(request)]
+        return [*super().get_list_display(request), *self.get_owner_fields(request)]
 
     def get_hints(self, request: HttpRequest) -> list[str]:
-        return [*super().get_hints(request), *self.shown_owner(request)]
+        return [*super().get_hints(request), *self.get_owner_fields(request)]
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        owner = [by_record(Person.organization)] if self.shown_owner(request) else []
-        return [*super().get_list_filter(request), *owner]
+        owner_filter = [by_record(Person.organization)] if self.get_owner_fields(request) else []
+        return [*super().get_list_filter(request), *owner_filter]
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
-        return [*self.list_select_related, *self.shown_owner(request)]
+        return [*self.list_select_related, *self.get_owner_fields(request)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets: list[Any] = list(super().get_fieldsets(request, obj))
-        if owner := self.shown_owner(request):
-            fieldsets.insert(0, (None, {"fields": owner}))
+        if owner_fields := self.get_owner_fields(request):
+            fieldsets.insert(0, (None, {"fields": owner_fields}))
         if obj is not None:
             fieldsets.append(("Record", {"fields": self.get_readonly_fields(request, obj)}))
         return fieldsets
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         fields = kwargs.get("fields") or flatten_fieldsets(self.get_fieldsets(request, obj))
-        kwargs["fields"] = list(dict.fromkeys([*fields, *self.owner]))
+        kwargs["fields"] = list(dict.fromkeys([*fields, *self.owner_fields]))
         form = super().get_form(request, obj, change=change, **kwargs)
         fixed = {*self.fixed_fields} if change else set()
-        if not self.shown_owner(request):
-            fixed |= {*self.owner}
+        if not self.get_owner_fields(request):
+            fixed |= {*self.owner_fields}
         for name in fixed & form.base_fields.keys():
             field = form.base_fields[name]
             # A disabled field ignores posted values.
@@ -124,19 +120,23 @@ class OrganizationOwnedAdmin(SturdyAdmin):
     def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
         inlines = super().get_inline_instances(request, obj)
         if obj is not None:
-            leave_out(inlines, obj)
+            limit_inlines(inlines, obj)
         return inlines
 
-    def shown_owner(self, request: HttpRequest) -> list[str]:
-        several = signed_in(request).is_superuser or len(organizations_of(request)) > 1
-        return self.owner if several else []
+    def get_owner_fields(self, request: HttpRequest) -> list[str]:
+        """Return the fields to show, which is none for staff of one organization."""
+        has_several = request_user(request).is_superuser or len(organizations_of(request)) > 1
+        return self.owner_fields if has_several else []
 
-    def ownership(self, request: HttpRequest) -> dict[str, Any]:
-        """Return keyword arguments about organizations for import and export."""
-        return {"organizations": organizations_of(request), "shows_owner": bool(self.shown_owner(request))}
+    def get_table_kwargs(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the arguments of the `Table` for import and export."""
+        return {
+            "organizations": organizations_of(request),
+            "shows_owner": bool(self.get_owner_fields(request)),
+        }
 
 
-class ArchivedFilter(MomentFilter):
+class ArchivedFilter(MomentListFilter):
     moment = Archivable.moment
     title = parameter_name = moment.done
 
@@ -146,7 +146,7 @@ RESTORE = Stamp(name="restore", title="Restore", moment=Archivable.moment, clear
 
 
 class ArchivableAdmin(OrganizationOwnedAdmin):
-    ended = (Archivable.moment.field, Archivable.moment.done)
+    inactive = (Archivable.moment.field, Archivable.moment.done)
     readonly_fields = ["created_at", "archived_at"]
     list_filter = [ArchivedFilter, by_days("created_at", "day added"), by_days("archived_at", "day archived")]
     actions = [ARCHIVE, RESTORE]

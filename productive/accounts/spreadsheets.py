@@ -21,7 +21,7 @@ class People(Directory):
         return [row.email]
 
     @staticmethod
-    def folded(name: str) -> str:
+    def normalize(name: str) -> str:
         return name.strip().upper()
 
 

@@ -1,1 +1,1 @@
-"""Django's admin as this project has it: its look, its site, and what every model's admin does."""
+"""The admin site, its theme, and base classes; imports no app."""

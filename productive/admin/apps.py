@@ -2,6 +2,6 @@ from django.contrib.admin import apps
 
 
 class AdminConfig(apps.AdminConfig):
-    """Django's admin, with the project's own site."""
+    """The app config that replaces the default admin site."""
 
     default_site = "productive.admin.site.Site"

@@ -1,7 +1,4 @@
-"""Columns of lists that lead on: to the record that is named, or to the list of those that are counted.
-
-Counts are made for the rows of the page alone, in one query, so a long list costs no more than a short one.
-"""
+"""Columns of change lists that link to related records."""
 
 from __future__ import annotations
 
@@ -14,38 +11,35 @@ from django.core import paginator
 from django.db.models import Count, IntegerField, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from productive.admin.forms import label_of
+from productive.admin.urls import admin_url
 from productive.database.row_counts import count_rows, read_slice
 
 LINK = '<a class="text-primary-600 hover:underline dark:text-primary-500" href="{}">{}</a>'
 
 
-def address(model: type[Model], page: str, *args: Any) -> str:
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
-
-
-class Column:
-    """A column of lists; who may not view its model sees `plain` instead, or no such column."""
+class ListColumn:
+    """A column of `list_display` that links to another model's admin."""
 
     model: type[Model]
+    # The columns that replace it for users who may not view the model.
     plain: list[Any] = []
 
     def __init__(self, name: str, title: str) -> None:
-        # What Django asks of a function that is a column.
+        # The attributes that Django reads from a callable in `list_display`.
         self.__name__, self.short_description = name, title
 
-    def shown_to(self, request: HttpRequest) -> list[Any]:
+    def visible_to(self, request: HttpRequest) -> list[Any]:
         may_view = admin.site.get_model_admin(self.model).has_view_permission(request)
         return [self] if may_view else self.plain
 
 
-class RecordColumn(Column):
-    """The record that a foreign key points at, under its label, as a link to its page."""
+class RecordColumn(ListColumn):
+    """The target of a foreign key, as a link to its page."""
 
     def __init__(self, relation: Any, order: str = "name", links: bool = True) -> None:
         field = relation.field
@@ -54,21 +48,21 @@ class RecordColumn(Column):
         if links:
             self.plain = [RecordColumn(relation, order, links=False)]
 
-    def shown_to(self, request: HttpRequest) -> list[Any]:
-        return super().shown_to(request) if self.links else [self]
+    def visible_to(self, request: HttpRequest) -> list[Any]:
+        return super().visible_to(request) if self.links else [self]
 
     def __call__(self, row: Any) -> str:
         record = getattr(row, self.__name__)
         if record is None or not self.links:
             return label_of(record) if record else ""
-        return format_html(LINK, address(self.model, "change", record.pk), label_of(record))
+        return format_html(LINK, admin_url(self.model, "change", record.pk), label_of(record))
 
 
-class CountColumn(Column):
-    """How many records refer to the row by their foreign key, as a link to the list of exactly these.
+class CountColumn(ListColumn):
+    """The number of records that refer to the row, as a link to their list.
 
-    `among` narrows what is counted; `link` is the same in the words of that list's filters. `through` a
-    foreign key to the model of `relation`, the records beyond it are counted.
+    `among` filters the counted records; `query` is the same filter as parameters of their list. With
+    `through`, a foreign key to the model of `relation`, count the records of that next model instead.
     """
 
     def __init__(
@@ -76,29 +70,28 @@ class CountColumn(Column):
         name: str,
         relation: Any,
         among: Callable[[Any], QuerySet[Any]] = lambda rows: rows,
-        link: dict[str, str] | None = None,
+        query: dict[str, str] | None = None,
         through: Any = None,
     ) -> None:
         super().__init__(name.replace(" ", "_"), name)
-        self.asked = self.by = relation.field.name
-        self.model, self.among, self.link = relation.field.model, among, link or {}
+        self.parameter = self.lookup = relation.field.name
+        self.model, self.among, self.query = relation.field.model, among, query or {}
         if through is not None:
-            self.model, self.by = through.field.model, f"{through.field.name}__{self.asked}"
+            self.model, self.lookup = through.field.model, f"{through.field.name}__{self.parameter}"
 
     def count(self) -> Any:
-        rows = self.among(self.model._default_manager.filter(**{self.by: OuterRef("pk")}))
-        counted = rows.order_by().values(self.by).annotate(count=Count("pk")).values("count")
-        return Coalesce(Subquery(counted), 0, output_field=IntegerField())
+        rows = self.among(self.model._default_manager.filter(**{self.lookup: OuterRef("pk")}))
+        counts = rows.order_by().values(self.lookup).annotate(count=Count("pk")).values("count")
+        return Coalesce(Subquery(counts), 0, output_field=IntegerField())
 
     def __call__(self, row: Any) -> str:
-        query = urlencode({self.asked: row.pk, **self.link})
-        return format_html(
-            LINK, f"{address(self.model, 'changelist')}?{query}", f"{row.counts[self.__name__]:,}"
-        )
+        query = urlencode({self.parameter: row.pk, **self.query})
+        url = f"{admin_url(self.model, 'changelist')}?{query}"
+        return format_html(LINK, url, f"{row.counts[self.__name__]:,}")
 
 
 class Paginator(paginator.Paginator):
-    """Pages whose number is known without counting the rows, where the database keeps it."""
+    """A paginator that uses stored row counts where there are any."""
 
     @cached_property
     def count(self) -> int:
@@ -106,27 +99,26 @@ class Paginator(paginator.Paginator):
         return count_rows(rows)
 
 
-class Page(ChangeList):
-    """A list that asks for one page's rows first, and then for what its columns count."""
+class PagedChangeList(ChangeList):
+    """A change list that counts related records for the page's rows only."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         page: Any = self.result_list
         if self.page_num > 1 and page.query.is_sliced:
-            # What is skipped to get there is passed over by id, without the records that it refers to.
-            found = read_slice(self.queryset, ["pk"], page.query.low_mark, page.query.high_mark)
-            page = self.queryset.filter(pk__in=[pk for (pk,) in found])
+            # Skip the rows of earlier pages by id, without joining their related records.
+            ids = read_slice(self.queryset, ["pk"], page.query.low_mark, page.query.high_mark)
+            page = self.queryset.filter(pk__in=[pk for (pk,) in ids])
         rows = list(page)
         self.result_list = rows
         counts = {
             column.__name__: column.count() for column in self.list_display if isinstance(column, CountColumn)
         }
         if counts and rows:
-            counted = self.model._default_manager.filter(pk__in=[row.pk for row in rows]).annotate(
-                **{f"count_{name}": count for name, count in counts.items()}
-            )
-            names = [f"count_{name}" for name in counts]
-            by_row = {pk: numbers for pk, *numbers in counted.values_list("pk", *names)}
+            annotations = {f"count_{name}": count for name, count in counts.items()}
+            counted = self.model._default_manager.filter(pk__in=[row.pk for row in rows])
+            values = counted.annotate(**annotations).values_list("pk", *annotations)
+            by_row = {pk: numbers for pk, *numbers in values}
             for row in rows:
                 row.counts = dict(zip(counts, by_row.get(row.pk, [0] * len(counts)), strict=True))
-        self.model_admin.complete(rows)  # type: ignore[attr-defined]
+        self.model_admin.prepare_rows(rows)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Name the theme's classes for what our templates show: `<div class="{% css "card" %} p-4">`."""
+"""A template tag for CSS classes: `<div class="{% css "card" %} p-4">`."""
 
 from django import template
 
@@ -19,5 +19,5 @@ register = template.Library()
 
 @register.simple_tag
 def css(name: str) -> str:
-    """Return the classes of a card, heading, link, subtle text, divider or button."""
+    """Return the theme's classes for an element of CLASSES."""
     return CLASSES[name]

@@ -1,4 +1,7 @@
-"""Filters beside the lists: by a record, by days, by a choice. Nonsense finds nothing. Knows no model."""
+"""Base classes of list filters: by a record, a range of days, or a choice.
+
+An invalid value matches no rows.
+"""
 
 from __future__ import annotations
 
@@ -17,26 +20,24 @@ from productive.admin.forms import Autocomplete, RecordField, is_id
 from productive.admin.theme import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
 from productive.database.moments import Moment
 
-# Beyond these a moment can't be written in every zone.
+# Days beyond these overflow `datetime` in some time zones.
 FIRST_DAY, LAST_DAY = date(1, 1, 3), date(9999, 12, 28)
 
 
-class ChoiceFilter(DropdownFilter):
-    """One of a few states, each a queryset; a value that isn't offered means none of them."""
+class ChoiceListFilter(DropdownFilter):
+    """Filter by one of several choices, each of which is a queryset."""
 
     def conditions(self, rows: Any) -> dict[str, Any]:
-        """By value, the rows that are in this state."""
+        """Return the queryset of each choice, by its value."""
         raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        wanted = self.value()
-        if not wanted:
-            return queryset
-        return self.conditions(queryset).get(wanted, queryset.none())
+        value = self.value()
+        return self.conditions(queryset).get(value, queryset.none()) if value else queryset
 
 
-class MomentFilter(ChoiceFilter):
-    """Whether the model's moment is set: archived or not, closed or not."""
+class MomentListFilter(ChoiceListFilter):
+    """Filter by whether a moment is set: archived or not, closed or not."""
 
     moment: Moment
 
@@ -47,8 +48,8 @@ class MomentFilter(ChoiceFilter):
         return {"no": rows.filter(self.moment.is_null), "yes": rows.exclude(self.moment.is_null)}
 
 
-class AskedInAForm(ListFilter):
-    """A filter that is a form beside the list, with `parameters` of its own in the list's address."""
+class FormListFilter(ListFilter):
+    """A list filter with a form, whose fields are `parameters` of the URL."""
 
     parameters: tuple[str, ...] = ()
     form_class: type[forms.Form]
@@ -59,8 +60,8 @@ class AskedInAForm(ListFilter):
         super().__init__(request, params, model, model_admin)
         self.request, self.model_admin = request, model_admin
         for name in self.parameters:
-            if given := params.pop(name, None):
-                self.used_parameters[name] = given[-1]
+            if values := params.pop(name, None):
+                self.used_parameters[name] = values[-1]
 
     def has_output(self) -> bool:
         return True
@@ -76,20 +77,20 @@ class AskedInAForm(ListFilter):
         raise NotImplementedError
 
 
-class RecordFilter(AskedInAForm):
-    """The rows of one record, chosen among those that the user finds."""
+class RecordListFilter(FormListFilter):
+    """Filter by a related record, among those that the user may see."""
 
     template = AutocompleteSelectFilter.template
-    # The theme loads what its form needs.
+    # The theme collects the media of this form.
     form_class = AutocompleteSelectFilter.form_class
     relation: Any
     path: str
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        wanted = str(self.used_parameters.get(self.parameters[0], ""))
-        if not wanted:
+        pk = str(self.used_parameters.get(self.parameters[0], ""))
+        if not pk:
             return queryset
-        return queryset.filter(**{self.path: wanted}) if is_id(wanted) else queryset.none()
+        return queryset.filter(**{self.path: pk}) if is_id(pk) else queryset.none()
 
     @property
     def form(self) -> forms.Form:
@@ -104,23 +105,24 @@ class RecordFilter(AskedInAForm):
         return form
 
 
-def by_record(relation: Any, path: str = "") -> type[RecordFilter]:
-    """A filter by what a foreign key points at, as `relation.name`; `path` leads there from the list's model.
+def by_record(relation: Any, path: str = "") -> type[RecordListFilter]:
+    """Return a filter by the target of a foreign key, such as `Service.deal`.
 
-    Where it passes through several rows, these must be unique to the pair: no row is listed twice.
+    `path` is the lookup from the list's model, by default the name of the foreign key. If it spans a
+    many-valued relation, each row may match once only: the filter doesn't remove duplicates.
     """
     field: ForeignKey[Any, Any] = relation.field
-    names = {
+    attrs = {
         "title": field.verbose_name,
         "parameters": (field.name,),
         "relation": field,
         "path": path or field.name,
     }
-    return type("RecordFilter", (RecordFilter,), names)
+    return type("RecordListFilter", (RecordListFilter,), attrs)
 
 
-class DaysFilter(AskedInAForm):
-    """From one day to another, both included, of a day or of a moment."""
+class DateRangeListFilter(FormListFilter):
+    """Filter a date or datetime by a range of days, both inclusive."""
 
     template = RangeDateFilter.template
     form_class = RangeDateFilter.form_class
@@ -139,31 +141,38 @@ class DaysFilter(AskedInAForm):
             return queryset
         if not isinstance(queryset.model._meta.get_field(self.name), DateTimeField):
             return queryset.filter(between(self.name, first, last))
-        wanted = Q(pk__in=())
-        for zone, rows in self.model_admin.zones(request).items():
-            begin = first and start_of(first, zone)
-            end = last and start_of(min(last, LAST_DAY) + timedelta(days=1), zone)
-            wanted |= rows & between(self.name, begin, end, until="lt")
-        return queryset.filter(wanted)
+        condition = Q(pk__in=())
+        for zone, rows in self.model_admin.time_zones(request).items():
+            condition |= rows & within_days(self.name, first, last, zone)
+        return queryset.filter(condition)
 
 
 def between(name: str, first: Any, last: Any, until: str = "lte") -> Q:
-    asked = {f"{name}__gte": first, f"{name}__{until}": last}
-    return Q(**{lookup: limit for lookup, limit in asked.items() if limit is not None})
+    """Return a condition for the range; None is no limit."""
+    lookups = {f"{name}__gte": first, f"{name}__{until}": last}
+    return Q(**{lookup: value for lookup, value in lookups.items() if value is not None})
 
 
-def start_of(day: date, zone: tzinfo) -> datetime:
+def within_days(name: str, first: date | None, last: date | None, zone: tzinfo) -> Q:
+    """Return a condition for a datetime within these days of a time zone."""
+    begin = first and start_of_day(first, zone)
+    end = last and start_of_day(min(last, LAST_DAY) + timedelta(days=1), zone)
+    return between(name, begin, end, until="lt")
+
+
+def start_of_day(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(max(day, FIRST_DAY), time.min, zone)
 
 
-def by_days(name: str, title: str) -> type[DaysFilter]:
-    """A filter by the days of a column."""
-    parameters = (f"{name}_from", f"{name}_to")
-    return type("DaysFilter", (DaysFilter,), {"title": title, "name": name, "parameters": parameters})
+def by_days(name: str, title: str) -> type[DateRangeListFilter]:
+    """Return a filter of this date or datetime field by a range of days."""
+    attrs = {"title": title, "name": name, "parameters": (f"{name}_from", f"{name}_to")}
+    return type("DateRangeListFilter", (DateRangeListFilter,), attrs)
 
 
-def parameters_of(item: Any) -> tuple[str, ...]:
-    """What a filter class may be asked by in the list's address."""
-    if issubclass(item, AskedInAForm):
-        return item.parameters
-    return (item.parameter_name,) if issubclass(item, admin.SimpleListFilter) and item.parameter_name else ()
+def get_parameter_names(filter_class: type[ListFilter]) -> tuple[str, ...]:
+    """Return the names of the filter's parameters in the query string."""
+    if issubclass(filter_class, FormListFilter):
+        return filter_class.parameters
+    name = filter_class.parameter_name if issubclass(filter_class, admin.SimpleListFilter) else None
+    return (name,) if name else ()

@@ -1,4 +1,4 @@
-"""Fields of admin forms that answer nonsense with a message, and tell records by a name of their own."""
+"""Form fields and widgets of the admin that reject invalid ids."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from productive.database.validators import validate_portable_json
 
 
 def is_id(value: str) -> bool:
-    """Whether it is written as links write an id. int() alone takes "1_0", full-width digits and 2**63."""
+    """Return whether the text is a positive 64-bit integer in ASCII digits."""
     return re.fullmatch("[1-9][0-9]{0,18}", value) is not None and int(value) < 2**63
 
 
 class Autocomplete(AutocompleteSelect):
-    """Django's; what isn't an id selects nothing, where Django's fails to draw the form again."""
+    """An autocomplete that ignores invalid ids, which Django can't render."""
 
     def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
         return super().optgroups(name, [selected for selected in value if is_id(selected)], attr)
 
 
 class AutocompleteMultiple(AutocompleteSelectMultiple):
-    """Likewise, of several, each of which is taken away by its own cross: a cross for all is one too many."""
+    """An autocomplete widget for several records."""
 
     def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        # Open until all are chosen: the next is often beside the last.
+        # Each record has its own button to remove it. The list stays open to choose more.
         own = {"data-allow-clear": "false", "data-close-on-select": "false"}
         return {**super().build_attrs(*args, **kwargs), **own}
 
@@ -41,22 +41,22 @@ class AutocompleteMultiple(AutocompleteSelectMultiple):
 
 
 def label_of(record: models.Model) -> str:
-    """What stands for a record where it is chosen: its admin's `label`, or else its own name."""
+    """Return the `label` of the record's admin, by default str()."""
     label = getattr(admin.site.get_model_admin(type(record)), "label", str)
     return label(record)
 
 
-def marked_label_of(record: models.Model) -> str:
-    """Likewise, and whether it is put away: "Ana Horvat (archived)"."""
+def label_with_status(record: models.Model) -> str:
+    """Return the label, with the status if inactive: "Ana (archived)"."""
     value: Any = record
-    path, word = getattr(admin.site.get_model_admin(type(record)), "ended", ("", ""))
-    for name in path.split("__") if path else ():
+    lookup, status = getattr(admin.site.get_model_admin(type(record)), "inactive", ("", ""))
+    for name in lookup.split("__") if lookup else ():
         value = getattr(value, name)
-    return f"{label_of(record)} ({word})" if path and value is not None else label_of(record)
+    return f"{label_of(record)} ({status})" if lookup and value is not None else label_of(record)
 
 
 class RecordField(forms.ModelChoiceField):
-    """One record, under a name that tells it from others."""
+    """A field for one record, shown by its label."""
 
     def label_from_instance(self, obj: models.Model) -> str:
         return label_of(obj)
@@ -67,8 +67,8 @@ class RecordField(forms.ModelChoiceField):
         return super().to_python(value)
 
 
-class ChoicesById(forms.ModelMultipleChoiceField):
-    """Django's, which asks SQLite for ids that it can't compare."""
+class IdMultipleChoiceField(forms.ModelMultipleChoiceField):
+    """A field that rejects invalid ids, some of which SQLite can't compare."""
 
     def clean(self, value: Any) -> Any:
         if value and not all(map(is_id, value)):
@@ -76,24 +76,24 @@ class ChoicesById(forms.ModelMultipleChoiceField):
         return super().clean(value)
 
 
-class RecordsField(ChoicesById):
-    """Several records of the other end of a relation, found by their names; never all of them in a list."""
+class RecordsField(IdMultipleChoiceField):
+    """A field for several records of a relation, with an autocomplete."""
 
-    def __init__(self, queryset: Any, *, relation: Any, most: int, **kwargs: Any) -> None:
+    def __init__(self, queryset: Any, *, relation: Any, max_choices: int, **kwargs: Any) -> None:
         super().__init__(queryset, widget=AutocompleteMultiple(relation, admin.site), **kwargs)
-        self.most = most
+        self.max_choices = max_choices
 
     def label_from_instance(self, obj: models.Model) -> str:
-        return marked_label_of(obj)
+        return label_with_status(obj)
 
     def clean(self, value: Any) -> Any:
-        if value and len(value) > self.most:
-            raise ValidationError(f"Choose at most {self.most:,}.", code="too_many")
+        if value and len(value) > self.max_choices:
+            raise ValidationError(f"Choose at most {self.max_choices:,}.", code="too_many")
         return super().clean(value)
 
 
 class PortableDecoder(json.JSONDecoder):
-    """Takes for a syntax error what the models refuse: not all of it could be shown in the form again."""
+    """A decoder that fails on JSON that a form could not render again."""
 
     def decode(self, s: str, *args: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Records on the lines of another record's form. Knows no model."""
+"""Base classes of inlines, which limit the number of form fields."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.http import urlencode
 
 from productive.admin.forms import Autocomplete, label_of
-from productive.admin.options import OwnChoices
+from productive.admin.options import RelatedChoicesMixin
 from productive.admin.theme import TabularInline
+from productive.admin.urls import admin_url
 from productive.database.constraints import UniqueTogether
 
-# What all lines of a form may send; Django takes 1,000 fields, and new lines need some of them.
-MOST_FIELDS = 700
+# The form fields of all inlines: fewer than DATA_UPLOAD_MAX_NUMBER_FIELDS, to leave some for new lines.
+MAX_FIELDS = 700
 
 
 class LineForm(forms.ModelForm):
-    """A record on a line of another record's form; it belongs to the other's organization."""
+    """The form of one line; its record gets the organization of the parent."""
 
     parent: Any
 
@@ -34,7 +34,7 @@ class LineForm(forms.ModelForm):
 
     def validate_unique(self) -> None:
         super().validate_unique()
-        # Django leaves the parent out of the constraints, and so all those that name it.
+        # Django excludes the parent, and so doesn't check the constraints that include it.
         if not self.errors:
             try:
                 self.instance.validate_constraints()
@@ -42,13 +42,13 @@ class LineForm(forms.ModelForm):
                 self.add_error(None, error)
 
     def add_error(self, field: str | None, error: Any) -> None:
-        # The model may blame the parent, which has no place on the line: then the line's own record is.
+        # Errors of fields that the line doesn't show, such as the parent, go to its first field.
         if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
-            said: dict[str, list[Any]] = defaultdict(list)
-            own = [name for name, field in self.fields.items() if not field.widget.is_hidden]
-            for blamed, errors in error.error_dict.items():
-                said[blamed if blamed in own else own[0]] += errors
-            error = ValidationError(said)
+            by_field: dict[str, list[Any]] = defaultdict(list)
+            visible = [name for name, field in self.fields.items() if not field.widget.is_hidden]
+            for name, errors in error.error_dict.items():
+                by_field[name if name in visible else visible[0]] += errors
+            error = ValidationError(by_field)
         super().add_error(field, error)
 
 
@@ -58,38 +58,38 @@ class LineFormSet(BaseInlineFormSet):
         form.parent = self.instance
 
     def validate_unique(self) -> None:
-        """A line that repeats another is told what it would be told if the other were saved already."""
+        """Reject lines that repeat others, with the constraint's message."""
         opts: Any = self.model._meta  # type: ignore[union-attr]
-        rules = [rule for rule in opts.constraints if isinstance(rule, UniqueTogether)]
+        constraints = [one for one in opts.constraints if isinstance(one, UniqueTogether)]
         seen = set()
         for form in self.extra_forms:
             if not form.has_changed() or form.errors or form in self.deleted_forms:
                 continue
-            for rule in rules:
-                columns = [opts.get_field(name).attname for name in rule.fields]
-                values = (rule.name, *(getattr(form.instance, column) for column in columns))
+            for constraint in constraints:
+                columns = [opts.get_field(name).attname for name in constraint.fields]
+                values = (constraint.name, *(getattr(form.instance, column) for column in columns))
                 if values in seen:
-                    message = rule.get_violation_error_message()
-                    form.add_error(None, ValidationError({rule.blame: message}))
+                    message = constraint.get_violation_error_message()
+                    form.add_error(None, ValidationError({constraint.blame: message}))
                 seen.add(values)
 
 
-class AutocompleteOfActive(Autocomplete):
-    """Offers what is not put away. What was chosen before stays a choice."""
+class ActiveAutocomplete(Autocomplete):
+    """An autocomplete of active records; previous choices stay valid."""
 
     def get_url(self) -> str:
         return f"{super().get_url()}?active=yes"
 
 
-def know(field: Any, records: Iterable[models.Model]) -> None:
-    """Give a line's autocomplete its chosen records, so that drawing many lines asks for none of them."""
+def set_chosen(field: Any, records: Iterable[models.Model]) -> None:
+    """Set the chosen records, so that the widget needs no query for them."""
     widget = getattr(field.widget, "widget", field.widget)
     labels = {str(record.pk): label_of(record) for record in records}
-    ask = widget.optgroups
+    query_optgroups = widget.optgroups
 
     def optgroups(name: str, value: Any, attrs: Any = None) -> Any:
         if not value or not labels.keys() >= {str(pk) for pk in value}:
-            return ask(name, value, attrs)
+            return query_optgroups(name, value, attrs)
         options = [
             widget.create_option(name, pk, labels[str(pk)], True, index) for index, pk in enumerate(value)
         ]
@@ -98,21 +98,20 @@ def know(field: Any, records: Iterable[models.Model]) -> None:
     widget.optgroups = optgroups
 
 
-class LineInline(OwnChoices, TabularInline):
-    """Lines of a form, unless there are more than it can send: then a link to their own list."""
+class LineInline(RelatedChoicesMixin, TabularInline):
+    """A tabular inline, or a link to its list if it has too many fields."""
 
     form = LineForm
     formset = LineFormSet
     extra = 0
-    # Its columns say it all, and a record's name may ask the database.
+    # The columns show the same, and str() of a record may need a query.
     hide_title = True
-    fields_of_a_line = 3
-    # What the lines' own list is asked for, besides the record that the form is of.
-    listed: dict[str, str] = {}
-    elsewhere: tuple[int, str] | None = None
+    fields_per_line = 3
+    # The number of lines and the URL of their change list, for `inline_link.html`.
+    list_link: tuple[int, str] | None = None
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        kwargs.setdefault("widget", AutocompleteOfActive(db_field, self.admin_site))
+        kwargs.setdefault("widget", ActiveAutocomplete(db_field, self.admin_site))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def lines_of(self, record: models.Model) -> Any:
@@ -123,35 +122,33 @@ class LineInline(OwnChoices, TabularInline):
         own = {self.parent_model, *self.parent_model._meta.parents}
         return next(field.name for field in self.model._meta.fields if field.related_model in own)
 
-    def fields_sent(self, lines: Any) -> int:
-        return int(lines.count()) * self.fields_of_a_line
+    def count_fields(self, lines: Any) -> int:
+        return int(lines.count()) * self.fields_per_line
 
-    def leave_to_the_list(self, record: models.Model) -> None:
-        opts = self.model._meta
-        query = urlencode({self.parent_name: record.pk, **self.listed})
-        changelist = reverse(f"{self.admin_site.name}:{opts.app_label}_{opts.model_name}_changelist")
-        self.elsewhere = self.lines_of(record).count(), f"{changelist}?{query}"
-        self.template, self.max_num, self.can_delete = "admin/lines_elsewhere.html", 0, False
+    def replace_with_link(self, record: models.Model) -> None:
+        query = urlencode({self.parent_name: record.pk})
+        self.list_link = self.lines_of(record).count(), f"{admin_url(self.model, 'changelist')}?{query}"
+        self.template, self.max_num, self.can_delete = "admin/inline_link.html", 0, False
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request)
-        return rows.none() if self.elsewhere else rows
+        return rows.none() if self.list_link else rows
 
 
 class PairInline(LineInline):
-    """Pairs of the form's record and another: added and taken away here, never edited."""
+    """An inline of joining records, which can only be added or deleted."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
-def leave_out(inlines: Iterable[Any], record: models.Model) -> None:
-    """Of the inlines of a form, those for whose lines there is no room any more leave them to their list."""
-    room = MOST_FIELDS
+def limit_inlines(inlines: Iterable[Any], record: models.Model) -> None:
+    """Replace inlines with links, once the form has MAX_FIELDS fields."""
+    available = MAX_FIELDS
     for inline in inlines:
         if isinstance(inline, LineInline):
-            needed = inline.fields_sent(inline.lines_of(record))
-            if needed <= room:
-                room -= needed
+            needed = inline.count_fields(inline.lines_of(record))
+            if needed <= available:
+                available -= needed
             else:
-                inline.leave_to_the_list(record)
+                inline.replace_with_link(record)

@@ -1,4 +1,4 @@
-"""Django's admin, without the inputs and races that it answers with a 500. Knows no model."""
+"""Base class of model admins."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from django.utils.text import capfirst
 
 from productive.admin.bulk.actions import BulkAction
 from productive.admin.changes.change_sets import object_history
-from productive.admin.columns import Column, Page, Paginator
-from productive.admin.filters import parameters_of
-from productive.admin.forms import Autocomplete, ChoicesById, PortableDecoder, RecordField, is_id
+from productive.admin.columns import ListColumn, PagedChangeList, Paginator
+from productive.admin.filters import get_parameter_names
+from productive.admin.forms import Autocomplete, IdMultipleChoiceField, PortableDecoder, RecordField, is_id
 from productive.admin.theme import ModelAdmin
 from productive.database.history import history_of, is_recorded
 
 
-class OwnChoices(BaseModelAdmin):
-    """Offers, for every relation, only the rows that the user finds in the related admin."""
+class RelatedChoicesMixin(BaseModelAdmin):
+    """Limit the choices of relations to records that the user may see."""
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
         related = db_field.remote_field.model
@@ -43,39 +43,45 @@ class OwnChoices(BaseModelAdmin):
         return super().formfield_for_foreignkey(db_field, request, form_class=RecordField, **kwargs)
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
-        return super().formfield_for_manytomany(db_field, request, form_class=ChoicesById, **kwargs)
+        return super().formfield_for_manytomany(db_field, request, form_class=IdMultipleChoiceField, **kwargs)
 
 
-class SturdyAdmin(OwnChoices, ModelAdmin):
-    """Answers nonsense and lost races with a page; Django's own answers some of them with a 500."""
+class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
+    """A model admin that handles bad input and concurrent edits.
 
-    # Where the menu lists it, and under which of the theme's icons.
+    Django's ModelAdmin responds to some of them with a server error.
+    """
+
+    # The group of the menu, the title if not the model's name, and an icon of Material Symbols.
     menu = ""
     menu_title = ""
     icon = "data_object"
-    # Later in its group, the larger.
-    place = 0
-    # Whether the command palette finds its records, in which place, and what it shows besides the label.
+    # The position in the group; models with the same number are in the order of the apps.
+    menu_order = 0
+    # Whether the command palette finds the records, in which order, and the fields that it shows.
     in_palette = False
-    palette_place = 0
+    palette_order = 0
     hints: ClassVar[list[str]] = []
-    # Whether changes of its records can be undone, and the fields in which only superusers may do so.
+    # Whether changes can be undone, and the fields that only superusers may restore.
     can_undo = True
     superuser_fields: Sequence[str] = ()
-    # The moment that puts a record away, and what it is called then.
-    ended = ("", "")
+    # The lookup of a moment that makes a record inactive if it is set, and the status to show then.
+    inactive = ("", "")
 
     list_per_page = 50
     paginator = Paginator
     show_full_result_count = False
-    # Counts beside every filter cost a query over all rows each.
+    # Each count beside a filter choice would query all rows.
     show_facets = ShowFacets.NEVER
     list_filter_submit = True
     list_fullwidth = True
     formfield_overrides: ClassVar[dict[Any, Any]] = {models.JSONField: {"decoder": PortableDecoder}}
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The row, locked where it is about to be changed: nobody archives or deletes it in between."""
+        """Return the object, locked for a POST request.
+
+        No other request can archive or delete it before the form is saved.
+        """
         if not is_id(object_id):
             return None
         rows = self.get_queryset(request)
@@ -85,7 +91,7 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, models.TextField) and db_field.null:
-            # Left empty, it stays what it was: null, as for Django's shorter texts.
+            # Save an empty text as null, as Django does for a CharField.
             kwargs.setdefault("empty_value", None)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
@@ -93,73 +99,68 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
         return self.hints
 
     def get_history(self, request: HttpRequest) -> Any:
-        """The records of what was changed that the user may see."""
+        """Return the historical records that the user may see."""
         return history_of(self.model)._default_manager.all()
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """What was changed of one object, also when it is gone."""
+        """Show the history of an object, even if it was deleted."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         if not is_recorded(self.model):
             return super().history_view(request, object_id, extra_context)
-        page = object_history(self, request, object_id) if is_id(object_id) else None
-        if page is None:
+        history = object_history(self, request, object_id) if is_id(object_id) else None
+        if history is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            **page,
-            **(extra_context or {}),
-        }
+        shared = {**self.admin_site.each_context(request), "opts": self.opts}
+        context = {**shared, **history, **(extra_context or {})}
         return TemplateResponse(request, "admin/object_history.html", context)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        # PostgreSQL refuses NUL, SQLite a condition of a thousand words; no column holds either.
+        # PostgreSQL rejects NUL, SQLite a condition with a thousand words. Neither can match.
         if "\x00" in search_term or len(search_term) > 255:
             return queryset.none(), False
-        moment, _ = self.ended
-        if moment and request.GET.get("active") == "yes":
-            # Asked by the choices of a form, where what is put away is not offered.
-            queryset = queryset.filter(**{f"{moment}__isnull": True})
+        lookup, _ = self.inactive
+        if lookup and request.GET.get("active") == "yes":  # the request of an ActiveAutocomplete
+            queryset = queryset.filter(**{f"{lookup}__isnull": True})
         return super().get_search_results(request, queryset, search_term)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only what the filters beside the list write: not every operator on every column."""
+        """Allow only the lookups of this list's filters."""
         path, _, operator = lookup.rpartition("__")
         for item in self.get_list_filter(cast(HttpRequest, request)):
             if isinstance(item, type):
-                if lookup in parameters_of(item):
+                if lookup in get_parameter_names(item):
                     return True
             elif path in (item, f"{item}__id") and operator in ("exact", "isnull", "gte", "lt"):
                 return True
         return False
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """The columns that the user may see, and links only to what they may open."""
+        """Return the columns, without links that the user may not open."""
         shown: list[Any] = []
         for column in super().get_list_display(request):
-            shown += column.shown_to(request) if isinstance(column, Column) else [column]
+            shown += column.visible_to(request) if isinstance(column, ListColumn) else [column]
         return shown
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return Page
+        return PagedChangeList
 
-    def complete(self, rows: list[Any]) -> None:
-        """Fetch what columns show of the page's rows, for all of them at once."""
+    def prepare_rows(self, rows: list[Any]) -> None:
+        """Set attributes for the columns on the rows of a page, in bulk."""
 
-    def zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
-        """By time zone, the rows whose days are that zone's."""
+    def time_zones(self, request: HttpRequest) -> dict[tzinfo, Q]:
+        """Return, by time zone, the condition for rows with days in that zone."""
         return {timezone.get_current_timezone(): Q()}
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
-            page = super().get_changelist_instance(request)
+            changelist = super().get_changelist_instance(request)
         except OverflowError as error:
-            # A moment that the database, or Python in its own zone, can't count to.
+            # A datetime out of range, in the database or when converted to another time zone.
             raise IncorrectLookupParameters from error
-        if not page.is_popup:
-            page.title = self.menu_title or capfirst(str(self.opts.verbose_name_plural))
-        return page
+        if not changelist.is_popup:
+            changelist.title = self.menu_title or capfirst(str(self.opts.verbose_name_plural))
+        return changelist
 
     def get_actions(self, request: HttpRequest) -> Any:
         actions: dict[str, Any] = super().get_actions(request)
@@ -176,14 +177,17 @@ class SturdyAdmin(OwnChoices, ModelAdmin):
         return None
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """What a link may fill in: relations. Other fields fail to draw some of what could be asked."""
-        asked: dict[str, Any] = request.GET.dict()
+        """Return initial values from the URL, of relations only.
+
+        Other widgets fail to render some values.
+        """
+        initial: dict[str, Any] = request.GET.dict()
         relations = {field.name for field in self.opts.fields if isinstance(field, ForeignKey)}
-        return {name: asked[name] for name in relations & asked.keys() if is_id(asked[name])}
+        return {name: initial[name] for name in relations & initial.keys() if is_id(initial[name])}
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:
-            # Somebody was faster, after the form was checked. Checked again, it sees their row.
+            # Another request was faster. Validate again, which now finds its row.
             return super().changeform_view(request, *args, **kwargs)

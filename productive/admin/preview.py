@@ -1,8 +1,8 @@
-"""Preview an operation on records, and apply it if it still does the same.
+"""Preview operations on records, and apply them once confirmed.
 
-Bulk actions, imports and undo share it: attempt the operation, show what it does, and roll it back. Once the
-user confirms the digest of that preview, attempt it again, and keep it if the digest is the same. What is
-applied is one change set, which can be undone. Knows no model.
+Bulk actions, imports and undo use it. A preview attempts the operation, describes the result, and rolls back.
+Once the user confirms the digest of the preview, a second attempt is committed if its digest is the same.
+The applied changes are one change set, which can be undone.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from django.utils.html import format_html
 
 from productive.database.history import current_change_set
 
-# Lines of a group that the page shows; the others are in its count.
-SHOWN = 300
+# Lines of a group on the page; its count includes the others.
+MAX_LINES = 300
 
 
-class Outcome(StrEnum):
-    """What becomes of a record."""
+class RecordOutcome(StrEnum):
+    """What an operation does to a record."""
 
-    REFUSED = "refused"
+    REJECTED = "rejected"
     CREATED = "created"
     CHANGED = "changed"
     DELETED = "deleted"
     UNCHANGED = "unchanged"
-    # Not written itself, but what applies to it changes.
+    # Not written, but affected by what is written.
     AFFECTED = "affected"
 
 
-WRITTEN = {Outcome.CREATED, Outcome.CHANGED, Outcome.DELETED}
+WRITTEN_OUTCOMES = {RecordOutcome.CREATED, RecordOutcome.CHANGED, RecordOutcome.DELETED}
 
 TITLES = {
-    Outcome.REFUSED: "Can't be done",
-    Outcome.CREATED: "Will be created",
-    Outcome.CHANGED: "Will be changed",
-    Outcome.DELETED: "Will be deleted",
-    Outcome.UNCHANGED: "Unchanged",
+    RecordOutcome.REJECTED: "Can't be done",
+    RecordOutcome.CREATED: "Will be created",
+    RecordOutcome.CHANGED: "Will be changed",
+    RecordOutcome.DELETED: "Will be deleted",
+    RecordOutcome.UNCHANGED: "Unchanged",
 }
 
 
@@ -70,11 +70,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A record in a preview, with the reasons or notes that belong to it."""
+    """A record in a preview, with notes such as the reason of a rejection."""
 
     text: str
     notes: Sequence[str] = ()
-    # What stands before the text: the kind of record, or the row of a file.
+    # The model of the record, or the row of a file.
     prefix: str = ""
     differences: Sequence[Difference] = ()
 
@@ -84,12 +84,12 @@ class Group:
     """The lines with one outcome, under a title."""
 
     title: str
-    outcome: Outcome
+    outcome: RecordOutcome
     lines: Sequence[Line] = ()
 
     @property
     def shown(self) -> Sequence[Line]:
-        return self.lines[:SHOWN]
+        return self.lines[:MAX_LINES]
 
     @property
     def count(self) -> str:
@@ -97,12 +97,12 @@ class Group:
 
     @property
     def hidden(self) -> str:
-        return f"{len(self.lines) - SHOWN:,}" if len(self.lines) > SHOWN else ""
+        return f"{len(self.lines) - MAX_LINES:,}" if len(self.lines) > MAX_LINES else ""
 
 
-def grouped(lines: Iterable[tuple[Outcome, Line]]) -> list[Group]:
+def group_lines(lines: Iterable[tuple[RecordOutcome, Line]]) -> list[Group]:
     """Group lines by outcome, in the order of `TITLES`."""
-    by_outcome: defaultdict[Outcome, list[Line]] = defaultdict(list)
+    by_outcome: defaultdict[RecordOutcome, list[Line]] = defaultdict(list)
     for outcome, line in lines:
         by_outcome[outcome].append(line)
     return [Group(title, outcome, by_outcome[outcome]) for outcome, title in TITLES.items()]
@@ -110,81 +110,81 @@ def grouped(lines: Iterable[tuple[Outcome, Line]]) -> list[Group]:
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What an operation means beyond the rows that it writes."""
+    """The effects of an operation beyond the rows that it writes."""
 
     sentences: Sequence[str]
     groups: Sequence[Group] = ()
 
 
-# Looks at the state before rows are written; the returned function compares it with the state afterwards.
+# Reads the state before rows are written, and returns a function that compares it with the state after.
 Watch = Callable[[HttpRequest, Sequence[Any]], Callable[[], Consequences]]
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What an operation does, its button, and the message once applied."""
+    """The result of an attempt, with the texts of button and message."""
 
     groups: Sequence[Group]
     button: str = ""
     message: str = ""
     consequences: Consequences | None = None
-    # Why the operation can't be applied, even if some lines could be.
+    # The reason why nothing can be applied, even if some lines could be.
     blocked: str = ""
 
     @cached_property
     def digest(self) -> str:
-        """Identify what the preview shows."""
-        shown = json.dumps([self.groups, self.consequences], default=fields_of)
-        return sha256(shown.encode()).hexdigest()
+        """Return a hash of everything that the preview shows."""
+        text = json.dumps([self.groups, self.consequences], default=slot_values)
+        return sha256(text.encode()).hexdigest()
 
-    def count(self, outcome: Outcome) -> int:
+    def count(self, outcome: RecordOutcome) -> int:
         return sum(len(group.lines) for group in self.groups if group.outcome is outcome)
 
     @property
     def can_apply(self) -> bool:
-        return not self.blocked and any(map(self.count, WRITTEN))
+        return not self.blocked and any(map(self.count, WRITTEN_OUTCOMES))
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to do, and nothing was refused."""
-        return not (self.blocked or self.can_apply or self.count(Outcome.REFUSED))
+        """Return whether nothing is left to do, and nothing was rejected."""
+        return not (self.blocked or self.can_apply or self.count(RecordOutcome.REJECTED))
 
     @property
     def deletes(self) -> bool:
-        return self.count(Outcome.DELETED) > 0
+        return self.count(RecordOutcome.DELETED) > 0
 
 
-def fields_of(value: Any) -> list[Any]:
+def slot_values(value: Any) -> list[Any]:
     """Serialize one of the dataclasses above for the digest."""
     return [getattr(value, name) for name in value.__slots__]
 
 
 def summary(groups: Sequence[Group]) -> str:
-    """Return the counts of the groups, what failed last: "2 created, 1 refused"."""
-    ordered = sorted(groups, key=lambda group: group.outcome is Outcome.REFUSED)
+    """Return counts, the rejected last: "2 created, 1 rejected"."""
+    ordered = sorted(groups, key=lambda group: group.outcome is RecordOutcome.REJECTED)
     return ", ".join(f"{group.count} {group.outcome}" for group in ordered if group.lines)
 
 
 class Operation:
-    """Something that a user confirms before it is applied."""
+    """Base class of operations that the user confirms before they are applied."""
 
-    # Whether even the preview has to write, to find out what happens then. Its transaction is rolled back.
+    # Whether the preview must write to find out the result. Its transaction is rolled back.
     writes_to_preview = True
 
     def attempt(self, *, apply: bool) -> Preview:
-        """Write the operation, and return its preview.
+        """Write the rows, and return the preview.
 
-        With `apply`, lock the rows before reading them. Without, write only what the preview needs.
+        With `apply`, lock the rows before reading them. Without it, write only what the preview needs.
         """
         raise NotImplementedError
 
     def record(self) -> None:
-        """Record in the history what `attempt` wrote without recording it."""
+        """Create the historical records that `attempt` doesn't create."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an operation: its preview, and whether it was applied."""
+    """The result of `carry_out`."""
 
     preview: Preview
     is_applied: bool = False
@@ -192,51 +192,53 @@ class Result:
     is_stale: bool = False
 
 
-def carry_out(operation: Operation, agreed: str = "") -> Result:
-    """Apply the operation if its digest is `agreed`; otherwise preview it.
+def carry_out(operation: Operation, digest: str = "") -> Result:
+    """Apply the operation if its digest is this one; otherwise preview it.
 
-    Raise BusyError if other requests lock the rows for too long, or write them again and again.
+    Raise BusyError if other requests lock the rows for too long, or write conflicting rows twice.
     """
     try:
         try:
-            return attempt(operation, agreed)
+            return attempt(operation, digest)
         except IntegrityError:
             # Another request was faster. The second attempt sees what it wrote.
-            return attempt(operation, agreed)
+            return attempt(operation, digest)
     except (IntegrityError, OperationalError) as error:
         raise BusyError from error
 
 
-def attempt(operation: Operation, agreed: str) -> Result:
-    """Attempt the operation, and roll it back unless this was agreed."""
-    if not agreed and not operation.writes_to_preview:
+def attempt(operation: Operation, digest: str) -> Result:
+    """Attempt the operation, and roll back unless the digest matches."""
+    if not digest and not operation.writes_to_preview:
         return Result(operation.attempt(apply=False))
     with transaction.atomic():
-        preview = operation.attempt(apply=bool(agreed))
-        is_applied = preview.can_apply and preview.digest == agreed
+        preview = operation.attempt(apply=bool(digest))
+        is_applied = preview.can_apply and preview.digest == digest
         if is_applied:
             operation.record()
         else:
             transaction.set_rollback(True)
-    return Result(preview, is_applied, is_stale=bool(agreed) and not is_applied)
+    return Result(preview, is_applied, is_stale=bool(digest) and not is_applied)
 
 
-def respond(request: HttpRequest, result: Result, *, done: str, page: Mapping[str, Any]) -> HttpResponse:
-    """Show the preview, or redirect to `done` if nothing is left to do.
+def respond(
+    request: HttpRequest, result: Result, *, success_url: str, context: Mapping[str, Any]
+) -> HttpResponse:
+    """Show the preview, or redirect to `success_url` if nothing is left to do.
 
-    `page` has the other variables of the template: `title`, `intro` and `back` (an address); optionally
-    `opts`, `back_label`, `action` (of the form), `fields` (its hidden ones) and `choose` (the label of a
-    button that leads back to a choice).
+    `context` has the other variables of the template: `title`, `intro` and `back` (a URL); optionally
+    `opts`, `back_label`, `action` (the form's URL), `fields` (its hidden fields) and `choose` (the label of
+    a button to change the choice).
     """
     preview = result.preview
     if result.is_applied:
-        undo = reverse("admin:change_set", args=[current_change_set()])
+        url = reverse("admin:change_set", args=[current_change_set()])
         link = '{} <a class="font-semibold underline" href="{}">View or undo</a>'
-        messages.success(request, format_html(link, preview.message, undo))
-        return HttpResponseRedirect(done)
+        messages.success(request, format_html(link, preview.message, url))
+        return HttpResponseRedirect(success_url)
     if result.is_stale and preview.is_done:
-        # As after a second click on the button.
+        # For example, after a second click on the button.
         messages.info(request, "There was nothing left to do.")
-        return HttpResponseRedirect(done)
-    context = {**admin.site.each_context(request), "preview": preview, "is_stale": result.is_stale, **page}
-    return TemplateResponse(request, "admin/preview.html", context)
+        return HttpResponseRedirect(success_url)
+    shared = {**admin.site.each_context(request), "preview": preview, "is_stale": result.is_stale}
+    return TemplateResponse(request, "admin/preview.html", {**shared, **context})

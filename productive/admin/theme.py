@@ -1,4 +1,4 @@
-"""The look: django-unfold, imported here alone. To leave it, give these names other classes."""
+"""The theme, django-unfold; to replace it, change only this module."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminSingleDateWidget as DateInput
 from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
 from unfold.widgets import UnfoldBooleanSwitchWidget as Switch
 
-if TYPE_CHECKING:  # the theme has no types; these add nothing that the project uses
+if TYPE_CHECKING:  # the theme has no type hints, and the project uses only what Django's classes have
     from django.contrib.admin import AdminSite, ModelAdmin, StackedInline, TabularInline
 else:
     from unfold.admin import ModelAdmin, StackedInline, TabularInline

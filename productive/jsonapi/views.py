@@ -84,7 +84,8 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return compile_plan(serializer, include_tree(params, serializer), sparse_fields(params))
 
     def plan_without_include(self) -> Plan:
-        return compile_plan(self.serializer_class, (), sparse_fields(self.request.query_params))
+        serializer: Any = self.serializer_class
+        return compile_plan(serializer, (), sparse_fields(self.request.query_params))
 
     @read_only
     def list(self, request: Request, **kwargs: Any) -> Response:

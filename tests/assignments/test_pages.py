@@ -236,7 +236,7 @@ def test_too_many_lines_are_replaced_by_a_link_to_the_list() -> None:
     listed_at = f"{url(ServiceAssignment, 'changelist')}?service={service.pk}"
     page = client.get(address)
     assert f'href="{listed_at}"' in page.content.decode()
-    assert "300 are more than one form can hold." in page.content.decode()
+    assert "There are 300, too many to edit on this page." in page.content.decode()
     assert client.get(listed_at).context["cl"].result_count == 300
     assert client.post(address, form_data(client, address) | {"name": "Renamed"}).status_code == 302
     service.refresh_from_db()

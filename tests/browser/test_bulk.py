@@ -50,10 +50,10 @@ def test_people_are_assigned_to_services_after_a_preview(page: Page, organizatio
         f"{ana} → Design · Spring",
         f"{iva} → Design · Spring",
     ]
-    assert lines_under(page, "Exist already, skipped") == [f"{iva} → Audit · Spring"]
+    assert lines_under(page, "Already exist, skipped") == [f"{iva} → Audit · Spring"]
     assert ServiceAssignment.objects.count() == 1
 
     page.get_by_role("button", name="Create 3 service assignments").click()
-    expect(page.get_by_text("3 new service assignments, 1 existed already.")).to_be_visible()
+    expect(page.get_by_text("3 new service assignments, 1 already existed.")).to_be_visible()
     pairs = ServiceAssignment.objects.values_list("person", "service")
     assert {*pairs} == {(person.pk, service.pk) for person in (ana, iva) for service in (design, audit)}

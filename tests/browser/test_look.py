@@ -50,11 +50,11 @@ def test_dark_is_chosen_and_remembered(page: Page, operator: User) -> None:
 
 def test_dark_is_chosen_by_keyboard_before_signing_in(visitor: Page) -> None:
     visitor.goto("/admin/")
-    visitor.get_by_role("button", name="Colours").press("Enter")
+    visitor.get_by_role("button", name="Colors").press("Enter")
     visitor.get_by_role("button", name="Dark").press("Enter")
     expect(visitor.locator("html")).to_have_class("dark")
     visitor.keyboard.press("Escape")
-    expect(visitor.get_by_role("group", name="Colours")).to_be_hidden()
+    expect(visitor.get_by_role("group", name="Colors")).to_be_hidden()
 
 
 def test_menu_is_folded_and_unfolded_by_keyboard(page: Page) -> None:

@@ -105,7 +105,7 @@ def test_service_type_in_use_is_not_deleted() -> None:
     assert len(alone.context["protected"]) == 1
     among_others = preview(client, "delete_selected", [service_type])
     assert shown(among_others) == {
-        "Nothing can be deleted, because these need what is selected": [
+        "Nothing can be deleted, because these records need the selected ones": [
             f"Service {service} · {service.deal}",
         ]
     }
@@ -234,7 +234,7 @@ def test_too_many_assignees_are_replaced_by_a_link_to_the_list() -> None:
     client, change = staff(organization), url(ServiceType, "change", service_type.pk)
     [inline] = client.get(change).context["inline_admin_formsets"]
     assert inline.formset.forms == []
-    assert inline.opts.elsewhere == (
+    assert inline.opts.list_link == (
         300,
         f"{url(ServiceTypeAssignment, 'changelist')}?service_type={service_type.pk}",
     )

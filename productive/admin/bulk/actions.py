@@ -1,7 +1,6 @@
-"""Bulk actions: preview and apply a change to the selected rows of a list.
+"""Base classes of bulk actions, which change the selected rows of a list.
 
-An action says which records the user chooses, plans a selection and writes the planned rows. `BulkAction`
-has the pages, limits and locks. Knows no model.
+The user may choose other records for them, sees a preview, and applies it.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -20,19 +19,19 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from productive.admin.forms import RecordsField, marked_label_of
+from productive.admin.forms import RecordsField, label_with_status
 from productive.admin.preview import BusyError, Operation, Preview, Watch, carry_out, respond
 
 # Rows or pairs of one action.
-MOST = 20_000
-# Records chosen in one form, which also carries a page of selected rows.
-MOST_CHOSEN = 200
-# Search results, and selected rows named, on the page of the choice.
-MOST_FOUND, NAMED = 50, 5
+MAX_BULK_ROWS = 20_000
+# Records to choose in one form, which also has hidden fields for a page of selected rows.
+MAX_CHOSEN = 200
+# On the page of the choice: search results, and names of selected rows.
+MAX_FOUND, MAX_NAMES = 50, 5
 
 
 class Step(StrEnum):
-    """The button that was pressed; none on the way from the list."""
+    """The button of a form. A request from the list has none."""
 
     FIND = "find"
     CHOOSE = "choose"
@@ -41,7 +40,7 @@ class Step(StrEnum):
 
 
 class TooManyError(Exception):
-    """The selection is larger than one action may change."""
+    """The action would change more rows than MAX_BULK_ROWS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Selection:
     request: HttpRequest
     selected: Sequence[int]
     chosen: Sequence[int] = ()
-    # Whether to lock what is read, because it is about to be changed.
+    # Whether to lock the rows, because they will be changed.
     locks: bool = False
 
     def rows(self) -> list[Any]:
@@ -62,48 +61,51 @@ class Selection:
         return self.read(admin.site.get_model_admin(model), self.chosen)
 
     def read(self, model_admin: Any, ids: Sequence[int]) -> list[Any]:
-        """Return the rows that the list has for the user, in its order."""
+        """Return the rows that the user may see, in the order of their list."""
         rows = model_admin.get_queryset(self.request).filter(pk__in=ids)
         if self.locks:
-            # A statement of its own: the list's queryset may aggregate, and such rows can't be locked.
-            own = model_admin.model._default_manager.filter(pk__in=rows.order_by().values("pk"))
-            list(own.order_by("pk").select_for_update(of=("self",)).values_list("pk"))
+            # Lock in a separate query, because the admin's queryset may aggregate.
+            unordered = model_admin.model._default_manager.filter(pk__in=rows.order_by().values("pk"))
+            list(unordered.order_by("pk").select_for_update(of=("self",)).values_list("pk"))
         related = model_admin.get_list_select_related(self.request)
         if isinstance(related, list | tuple):
             rows = rows.select_related(*related)
         return list(rows.order_by(*model_admin.get_ordering(self.request), "pk"))
 
 
-def counted(model: Any, number: int) -> str:
+def quantity(model: Any, number: int) -> str:
     """Return "1 person" or "2,000 people"."""
     return f"{number:,} {model_ngettext(model._meta, number)}"
 
 
 @dataclass(kw_only=True, eq=False)
 class BulkAction:
-    """An admin action that leads by a choice and a preview back to the list."""
+    """An admin action with a preview and an optional choice of records."""
+
+    # The permission that the action requires: "add", "change" or "delete".
+    permission: ClassVar[str]
 
     name: str
     title: str
     help: str = ""
-    # Compares access before and after; None for an action without consequences.
+    # Finds the consequences; None for an action that has none.
     watch: Watch | None = None
-    # The relation to the records that the user chooses from; None for an action without a choice.
+    # The relation to the records to choose from; None for an action without a choice.
     choice: models.ForeignKey[Any, Any] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        # Django identifies an action by its __name__, and lists it under its description.
+        # The attributes that Django reads from a callable in `actions`.
         self.__name__ = self.name
         self.short_description = f"{self.title}…"
 
-    # --- For subclasses ---
-
     def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
         """Return whether the user may use the action in this list."""
-        raise NotImplementedError
+        return bool(getattr(model_admin, f"has_{self.permission}_permission")(request))
+
+    # --- For subclasses ---
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
-        """Return the rows to write, and the preview without its consequences."""
+        """Return the rows to write, and the preview without consequences."""
         raise NotImplementedError
 
     def write(self, rows: list[Any]) -> None:
@@ -111,16 +113,16 @@ class BulkAction:
         raise NotImplementedError
 
     def record(self, rows: list[Any]) -> None:
-        """Record in the history what `write` doesn't record itself."""
+        """Create the historical records that `write` doesn't create."""
 
     # --- Requests ---
 
     def __call__(
         self, model_admin: ModelAdmin[Any], request: HttpRequest, queryset: Any
     ) -> HttpResponse | None:
-        selected = list(queryset.order_by().values_list("pk", flat=True)[: MOST + 1])
-        if len(selected) > MOST:
-            message = f"At most {MOST:,} rows can be changed at once. Select fewer."
+        selected = list(queryset.order_by().values_list("pk", flat=True)[: MAX_BULK_ROWS + 1])
+        if len(selected) > MAX_BULK_ROWS:
+            message = f"At most {MAX_BULK_ROWS:,} rows can be changed at once. Select fewer."
             model_admin.message_user(request, message, messages.WARNING)
             return None
         step = request.POST.get("step", "")
@@ -130,15 +132,15 @@ class BulkAction:
             if step not in (Step.PREVIEW, Step.APPLY) or not form.is_valid():
                 return self.choose(selection, form)
             selection = replace(selection, chosen=[row.pk for row in form.cleaned_data["chosen"]])
-        agreed = request.POST.get("digest", "") if step == Step.APPLY else ""
+        digest = request.POST.get("digest", "") if step == Step.APPLY else ""
         try:
-            result = carry_out(BulkOperation(self, selection), agreed)
+            result = carry_out(BulkOperation(self, selection), digest)
         except (TooManyError, BusyError) as error:
-            return self.refuse(selection, form, str(error))
-        page = self.page(selection)
-        page["fields"] += [("chosen", pk) for pk in selection.chosen]
-        page["choose"] = "Choose others" if form is not None else ""
-        return respond(request, result, done=page["back"], page=page)
+            return self.show_error(selection, form, str(error))
+        context = self.context(selection)
+        context["fields"] += [("chosen", pk) for pk in selection.chosen]
+        context["choose"] = "Choose again" if form is not None else ""
+        return respond(request, result, success_url=context["back"], context=context)
 
     def form(self, request: HttpRequest, relation: models.ForeignKey[Any, Any]) -> forms.Form:
         step = request.POST.get("step")
@@ -150,52 +152,51 @@ class BulkAction:
         form.fields["chosen"] = RecordsField(
             admin.site.get_model_admin(related).get_queryset(request),
             relation=relation,
-            most=MOST_CHOSEN,
+            max_choices=MAX_CHOSEN,
             label=str(related._meta.verbose_name_plural).capitalize(),
             help_text=self.help,
         )
         return form
 
     def choose(self, selection: Selection, form: forms.Form) -> HttpResponse:
-        """Show the form for the choice; it has a search for no JavaScript."""
+        """Show the form for the choice; its search works without JavaScript."""
         request, term = selection.request, selection.request.POST.get("find", "").strip()
         found: list[tuple[int, str]] = []
         if term and self.choice is not None:
             related: Any = self.choice.related_model
             related_admin = admin.site.get_model_admin(related)
-            rows, _ = related_admin.get_search_results(request, related_admin.get_queryset(request), term)
-            ordered = rows.order_by(*related_admin.get_ordering(request), "pk")
-            found = [(row.pk, marked_label_of(row)) for row in ordered[:MOST_FOUND]]
-        named = [
-            marked_label_of(row) for row in selection.read(selection.model_admin, selection.selected[:NAMED])
-        ]
-        more = len(selection.selected) - len(named)
+            queryset, _ = related_admin.get_search_results(request, related_admin.get_queryset(request), term)
+            ordered = queryset.order_by(*related_admin.get_ordering(request), "pk")
+            found = [(row.pk, label_with_status(row)) for row in ordered[:MAX_FOUND]]
+        rows = selection.read(selection.model_admin, selection.selected[:MAX_NAMES])
+        names = [label_with_status(row) for row in rows]
+        more = len(selection.selected) - len(names)
         context = {
             **admin.site.each_context(request),
-            **self.page(selection),
+            **self.context(selection),
             "form": form,
             "term": term,
             "found": found,
-            "named": ", ".join(named) + (f" and {more:,} more" if more else ""),
+            "names": ", ".join(names) + (f" and {more:,} more" if more else ""),
             "media": form.media,
         }
         return TemplateResponse(request, "admin/bulk_choice.html", context)
 
-    def refuse(self, selection: Selection, form: forms.Form | None, message: str) -> HttpResponse | None:
+    def show_error(self, selection: Selection, form: forms.Form | None, message: str) -> HttpResponse | None:
         if form is None:
             selection.model_admin.message_user(selection.request, message, messages.WARNING)
             return None
         form.add_error(None, message)
         return self.choose(selection, form)
 
-    def page(self, selection: Selection) -> dict[str, Any]:
+    def context(self, selection: Selection) -> dict[str, Any]:
         posted = selection.request.POST
         fields: list[tuple[str, Any]] = [
             ("action", self.name),
             ("select_across", posted.get("select_across", "0")),
             *((ACTION_CHECKBOX_NAME, pk) for pk in posted.getlist(ACTION_CHECKBOX_NAME)),
         ]
-        number = counted(selection.model_admin.model, len(selection.selected))
+        number = quantity(selection.model_admin.model, len(selection.selected))
         return {
             "title": self.title,
             "intro": f"{number} selected.",
@@ -208,7 +209,7 @@ class BulkAction:
 
 
 class BulkOperation(Operation):
-    """A bulk action on a selection."""
+    """The operation of a bulk action on a selection."""
 
     def __init__(self, action: BulkAction, selection: Selection) -> None:
         self.action, self.selection = action, selection

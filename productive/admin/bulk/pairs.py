@@ -1,4 +1,4 @@
-"""Bulk actions on pairs: each selected row with each chosen record."""
+"""Bulk actions that create or delete pairs of records."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
 
-from productive.admin.bulk.actions import MOST, BulkAction, Selection, TooManyError, counted
-from productive.admin.forms import marked_label_of
-from productive.admin.preview import Group, Line, Outcome, Preview
+from productive.admin.bulk.actions import MAX_BULK_ROWS, BulkAction, Selection, TooManyError, quantity
+from productive.admin.forms import label_with_status
+from productive.admin.preview import Group, Line, Preview, RecordOutcome
 from productive.database.history import record
 
 
-def refusal(instance: models.Model) -> str:
+def validation_errors(instance: models.Model) -> str:
     """Return the model's errors as text, or "".
 
-    Uniqueness is checked for all rows at once, by `existing`.
+    `PairAction.existing` checks uniqueness, for all pairs at once.
     """
     try:
         instance.clean()
@@ -35,24 +35,24 @@ def refusal(instance: models.Model) -> str:
             return " ".join(error.messages)
         names = {name: instance._meta.get_field(name).verbose_name for name in error.message_dict}  # type: ignore[union-attr]
         return " ".join(
-            f"{names[name]} {message}" for name, found in error.message_dict.items() for message in found
+            f"{names[name]} {text}" for name, messages in error.message_dict.items() for text in messages
         )
     return ""
 
 
 @dataclass(kw_only=True, eq=False)
 class PairAction(BulkAction):
-    """An action on the rows that join selected rows and chosen records.
+    """An action on the rows that join selected and chosen records.
 
-    `selected` and `other` are the two foreign keys of the model. `message` says what was done to how many:
-    "Assigned {selected} to {other}".
+    `selected` and `other` are the two foreign keys of the model, and placeholders of `message` for the
+    number of records: "Assigned {selected} to {other}".
     """
 
     model: type[Any]
     selected: str
     other: str
     message: str
-    # Whether records like the selected ones are chosen, and what is joined with those is joined with these.
+    # Whether the user chooses records of the selected rows' model, whose pairs are copied.
     copies: bool = False
 
     def __post_init__(self) -> None:
@@ -60,14 +60,11 @@ class PairAction(BulkAction):
         self.choice = self.model._meta.get_field(self.selected if self.copies else self.other)
 
     def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        pair_admin = admin.site.get_model_admin(self.model)
+        """Require permission to view both sides, too."""
         sides = [admin.site.get_model_admin(self.side(name)) for name in (self.selected, self.other)]
-        return self.may_write(pair_admin, request) and all(
+        return super().is_allowed(admin.site.get_model_admin(self.model), request) and all(
             side.has_view_permission(request) for side in sides
         )
-
-    def may_write(self, pair_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        raise NotImplementedError
 
     def side(self, name: str) -> type[Any]:
         related: type[Any] = self.model._meta.get_field(name).related_model
@@ -81,16 +78,16 @@ class PairAction(BulkAction):
         rows: Any = model_admin.get_queryset(selection.request).filter(
             pk__in=pairs.order_by().values(self.other)
         )
-        ids = list(rows.active().order_by().values_list("pk", flat=True).distinct()[: MOST + 1])
+        ids = list(rows.active().order_by().values_list("pk", flat=True).distinct()[: MAX_BULK_ROWS + 1])
         return replace(selection, chosen=ids).others(self.side(self.other))
 
     def pairs(self, selection: Selection) -> list[tuple[Any, Any]]:
         rows, others = selection.rows(), self.others(selection)
-        if len(rows) * len(others) > MOST:
+        if len(rows) * len(others) > MAX_BULK_ROWS:
             raise TooManyError(
-                f"{counted(self.side(self.selected), len(rows))} and"
-                f" {counted(self.side(self.other), len(others))} make {len(rows) * len(others):,} pairs."
-                f" At most {MOST:,} can be changed at once: choose fewer."
+                f"{quantity(self.side(self.selected), len(rows))} and"
+                f" {quantity(self.side(self.other), len(others))} make {len(rows) * len(others):,} pairs."
+                f" At most {MAX_BULK_ROWS:,} can be changed at once: choose fewer."
             )
         return [(row, other) for row in rows for other in others]
 
@@ -104,8 +101,8 @@ class PairAction(BulkAction):
             (getattr(pair, f"{self.selected}_id"), getattr(pair, f"{self.other}_id")): pair for pair in found
         }
 
-    def line_of(self) -> Callable[..., Line]:
-        """Return a function for lines; it makes the label of each record once."""
+    def line_factory(self) -> Callable[..., Line]:
+        """Return a function for lines, which gets each record's label only once."""
         labels: dict[Any, str] = {}
         names = [column.name for column in self.model._meta.fields]
         is_reversed = names.index(self.selected) > names.index(self.other)
@@ -114,7 +111,7 @@ class PairAction(BulkAction):
             first, second = (other, row) if is_reversed else (row, other)
             for side in (first, second):
                 if side not in labels:
-                    labels[side] = marked_label_of(side)
+                    labels[side] = label_with_status(side)
             return Line(f"{labels[first]} → {labels[second]}", notes)
 
         return line
@@ -122,47 +119,46 @@ class PairAction(BulkAction):
     def sentence(self, pairs: list[tuple[Any, Any]]) -> str:
         rows, others = {row.pk for row, _ in pairs}, {other.pk for _, other in pairs}
         return self.message.format(
-            selected=counted(self.side(self.selected), len(rows)),
-            other=counted(self.side(self.other), len(others)),
+            selected=quantity(self.side(self.selected), len(rows)),
+            other=quantity(self.side(self.other), len(others)),
         )
 
 
 @dataclass(kw_only=True, eq=False)
 class Pairing(PairAction):
-    """Create the pairs that don't exist."""
+    """An action that creates the pairs that don't exist."""
 
-    def may_write(self, pair_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        return pair_admin.has_add_permission(request)
+    permission = "add"
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         pairs = self.pairs(selection)
-        known, line = self.existing(pairs), self.line_of()
-        lines: dict[Outcome, list[Line]] = defaultdict(list)
+        known, line = self.existing(pairs), self.line_factory()
+        lines: dict[RecordOutcome, list[Line]] = defaultdict(list)
         rows: list[Any] = []
         new: list[tuple[Any, Any]] = []
         for row, other in pairs:
             if (row.pk, other.pk) in known:
-                lines[Outcome.UNCHANGED].append(line(row, other))
+                lines[RecordOutcome.UNCHANGED].append(line(row, other))
                 continue
             instance = self.model(
                 organization_id=row.organization_id, **{self.selected: row, self.other: other}
             )
-            if reason := refusal(instance):
-                lines[Outcome.REFUSED].append(line(row, other, reason))
+            if reason := validation_errors(instance):
+                lines[RecordOutcome.REJECTED].append(line(row, other, reason))
                 continue
             rows.append(instance)
             new.append((row, other))
-            lines[Outcome.CREATED].append(line(row, other))
-        number, name = counted(self.model, len(rows)).split(maxsplit=1)
+            lines[RecordOutcome.CREATED].append(line(row, other))
+        number, name = quantity(self.model, len(rows)).split(maxsplit=1)
         message = f"{self.sentence(new)}: {number} new {name}"
-        if existing := lines[Outcome.UNCHANGED]:
-            message += f", {len(existing):,} existed already"
-        if refused := lines[Outcome.REFUSED]:
-            message += f", {len(refused):,} could not be created"
+        if existing := lines[RecordOutcome.UNCHANGED]:
+            message += f", {len(existing):,} already existed"
+        if rejected := lines[RecordOutcome.REJECTED]:
+            message += f", {len(rejected):,} could not be created"
         groups = [
-            Group("Will be created", Outcome.CREATED, lines[Outcome.CREATED]),
-            Group("Exist already, skipped", Outcome.UNCHANGED, existing),
-            Group("Can't be done", Outcome.REFUSED, refused),
+            Group("Will be created", RecordOutcome.CREATED, lines[RecordOutcome.CREATED]),
+            Group("Already exist, skipped", RecordOutcome.UNCHANGED, existing),
+            Group("Can't be done", RecordOutcome.REJECTED, rejected),
         ]
         return rows, Preview(groups, f"Create {number} {name}", f"{message}.")
 
@@ -175,23 +171,22 @@ class Pairing(PairAction):
 
 @dataclass(kw_only=True, eq=False)
 class Unpairing(PairAction):
-    """Delete the pairs that exist."""
+    """An action that deletes the pairs that exist."""
 
-    def may_write(self, pair_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        return pair_admin.has_delete_permission(request)
+    permission = "delete"
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         pairs = self.pairs(selection)
-        known, line = self.existing(pairs), self.line_of()
+        known, line = self.existing(pairs), self.line_factory()
         existing = [pair for pair in pairs if (pair[0].pk, pair[1].pk) in known]
         missing = [pair for pair in pairs if (pair[0].pk, pair[1].pk) not in known]
         groups = [
-            Group("Will be removed", Outcome.DELETED, [line(*pair) for pair in existing]),
-            Group("Don't exist, skipped", Outcome.UNCHANGED, [line(*pair) for pair in missing]),
+            Group("Will be removed", RecordOutcome.DELETED, [line(*pair) for pair in existing]),
+            Group("Don't exist, skipped", RecordOutcome.UNCHANGED, [line(*pair) for pair in missing]),
         ]
         rows = [known[row.pk, other.pk] for row, other in existing]
-        what = counted(self.model, len(rows))
-        return rows, Preview(groups, f"Remove {what}", f"{self.sentence(existing)}: {what} removed.")
+        count = quantity(self.model, len(rows))
+        return rows, Preview(groups, f"Remove {count}", f"{self.sentence(existing)}: {count} removed.")
 
     def write(self, rows: list[Any]) -> None:
         self.model._default_manager.filter(pk__in=[row.pk for row in rows]).delete()

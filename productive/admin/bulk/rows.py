@@ -1,4 +1,4 @@
-"""Bulk actions on the selected rows: archive, restore, delete."""
+"""Bulk actions on the selected rows: set or clear a moment, or delete."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.options import ModelAdmin
 from django.db import models
 from django.db.models.deletion import Collector, ProtectedError, RestrictedError
-from django.http import HttpRequest
 
-from productive.admin.bulk.actions import BulkAction, Selection, counted
+from productive.admin.bulk.actions import BulkAction, Selection, quantity
 from productive.admin.forms import label_of
-from productive.admin.preview import Consequences, Group, Line, Outcome, Preview
+from productive.admin.preview import Consequences, Group, Line, Preview, RecordOutcome
 from productive.database.moments import Moment
 
 
@@ -25,18 +23,15 @@ def lines(texts: Iterable[str]) -> list[Line]:
 
 @dataclass(kw_only=True, eq=False)
 class Stamp(BulkAction):
-    """Set or clear the moment of a model: archive, close, revoke, reopen."""
+    """An action that sets or clears a moment: archive, restore, close."""
 
+    permission = "change"
     moment: Moment
     clears: bool = False
-    # The queryset's method that writes it; by default, the action's name.
+    # The queryset's method that writes the moment; by default, the action's name.
     method: str = ""
-    line: Callable[[Any], str] = label_of
-    # The consequence, where it is always the same.
+    # A fixed text about the consequences.
     note: str = ""
-
-    def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        return model_admin.has_change_permission(request)
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         rows, column = selection.rows(), self.moment.field
@@ -46,12 +41,12 @@ class Stamp(BulkAction):
         changed = [row for row in rows if (getattr(row, column) is not None) == self.clears]
         skipped = [row for row in rows if (getattr(row, column) is not None) != self.clears]
         groups = [
-            Group(f"Will be {done}", Outcome.CHANGED, lines(map(self.line, changed))),
-            Group(f"Are {already} already, skipped", Outcome.UNCHANGED, lines(map(self.line, skipped))),
+            Group(f"Will be {done}", RecordOutcome.CHANGED, lines(map(label_of, changed))),
+            Group(f"Are already {already}, skipped", RecordOutcome.UNCHANGED, lines(map(label_of, skipped))),
         ]
-        what = counted(selection.model_admin.model, len(changed))
+        count = quantity(selection.model_admin.model, len(changed))
         consequences = Consequences([self.note]) if self.note else None
-        return changed, Preview(groups, f"{self.title}: {what}", f"{what} {done}.", consequences)
+        return changed, Preview(groups, f"{self.title}: {count}", f"{count} {done}.", consequences)
 
     def write(self, rows: list[Any]) -> None:
         queryset = type(rows[0])._default_manager.filter(pk__in=[row.pk for row in rows])
@@ -60,68 +55,62 @@ class Stamp(BulkAction):
 
 @dataclass(kw_only=True, eq=False)
 class Delete(BulkAction):
-    """Delete the rows, and with them what refers to them."""
+    """An action that deletes the rows."""
 
+    permission = "delete"
     line: Callable[[Any], str] = label_of
-
-    def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        return model_admin.has_delete_permission(request)
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         rows, model = selection.rows(), selection.model_admin.model
-        blocked, numbers = what_goes_with(selection, rows)
+        blocked, counts = collect_related(selection, rows)
+        reason = "you don't have permission to delete these"
         forbidden = [
-            Line(str(other._meta.verbose_name_plural).capitalize(), ["you may not delete these"])
-            for other in numbers
+            Line(str(other._meta.verbose_name_plural).capitalize(), [reason])
+            for other in counts
             if admin.site.is_registered(other)
             and not admin.site.get_model_admin(other).has_delete_permission(selection.request)
         ]
         if blocked or forbidden:
-            needed, not_allowed = (
-                "Nothing can be deleted, because these need what is selected",
-                "Nothing can be deleted, because this would go with it",
-            )
+            needed = "Nothing can be deleted, because these records need the selected ones"
+            not_allowed = "Nothing can be deleted, because it would also delete these records"
             groups = [
-                Group(needed, Outcome.REFUSED, blocked),
-                Group(not_allowed, Outcome.REFUSED, forbidden),
+                Group(needed, RecordOutcome.REJECTED, blocked),
+                Group(not_allowed, RecordOutcome.REJECTED, forbidden),
             ]
             return [], Preview(groups)
-        goes = [Line(counted(other, number)) for other, number in numbers.items() if other is not model]
+        related = [Line(quantity(other, count)) for other, count in counts.items() if other is not model]
         groups = [
-            Group("Will be deleted", Outcome.DELETED, lines(map(self.line, rows))),
-            Group("And with them, for good", Outcome.DELETED, goes),
+            Group("Will be deleted", RecordOutcome.DELETED, lines(map(self.line, rows))),
+            Group("Related records that will be deleted", RecordOutcome.DELETED, related),
         ]
-        what = counted(model, len(rows))
-        return rows, Preview(groups, f"Delete {what}", f"{what} deleted.")
+        count = quantity(model, len(rows))
+        return rows, Preview(groups, f"Delete {count}", f"{count} deleted.")
 
     def write(self, rows: list[Any]) -> None:
         type(rows[0])._default_manager.filter(pk__in=[row.pk for row in rows]).delete()
 
 
-def what_goes_with(selection: Selection, rows: list[Any]) -> tuple[list[Line], dict[Any, int]]:
-    """Return what prevents the deletion, and the number of rows by model.
-
-    The selected rows are included.
-    """
+def collect_related(selection: Selection, rows: list[Any]) -> tuple[list[Line], dict[Any, int]]:
+    """Return what blocks the deletion, and the number of rows by model."""
     if not rows:
         return [], {}
     collector = Collector(using=rows[0]._state.db, origin=rows[0])
     try:
         collector.collect(rows)
     except ProtectedError as error:
-        return holders(selection, error.protected_objects), {}
+        return blocking_lines(selection, error.protected_objects), {}
     except RestrictedError as error:
-        return holders(selection, error.restricted_objects), {}
-    numbers: dict[Any, int] = {model: len(found) for model, found in collector.data.items()}
-    for fast in collector.fast_deletes:
-        numbers[fast.model] = numbers.get(fast.model, 0) + fast.count()
-    return [], {model: number for model, number in numbers.items() if number and not model._meta.auto_created}
+        return blocking_lines(selection, error.restricted_objects), {}
+    counts: dict[Any, int] = {model: len(instances) for model, instances in collector.data.items()}
+    for queryset in collector.fast_deletes:
+        counts[queryset.model] = counts.get(queryset.model, 0) + queryset.count()
+    return [], {model: count for model, count in counts.items() if count and not model._meta.auto_created}
 
 
-def holders(selection: Selection, held: Iterable[models.Model]) -> list[Line]:
-    """Return a line for each record, in the order of its own list."""
+def blocking_lines(selection: Selection, objects: Iterable[models.Model]) -> list[Line]:
+    """Return lines of the objects that the user may see, in list order."""
     ids = defaultdict(list)
-    for row in held:
+    for row in objects:
         ids[type(row)].append(row.pk)
     found: list[Line] = []
     for model, pks in ids.items():

@@ -1,4 +1,4 @@
-"""Describe changes for the list, one change set and one object."""
+"""Read historical records as change sets, and describe them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,22 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 
-from productive.admin.changes.states import differences, fill_relations, records_before, state_of, verb
+from productive.admin.changes.states import (
+    differences,
+    fill_relations,
+    past_verb,
+    recorded_state,
+    records_before,
+)
 from productive.admin.forms import label_of
 from productive.admin.preview import Difference
+from productive.admin.urls import admin_url
 from productive.database.history import is_recorded
 
-# A page of the list has this many sets; it reads this many records of each model, this many times.
-SETS, RECORDS, ROUNDS = 25, 60, 4
-# Entries of one set in the list; the others are on its own page.
-SHOWN = 5
+# A page has up to SETS_PER_PAGE sets. To find them, read RECORDS records of each model up to ROUNDS times.
+SETS_PER_PAGE, RECORDS, ROUNDS = 25, 60, 4
+# Entries of one set in the list; its own page has all of them.
+MAX_ENTRIES = 5
 NEWEST_FIRST = ("-history_date", "-change_set", "-history_id")
 
 
@@ -35,7 +42,7 @@ class Entry:
 
     record: Any
     model_admin: Any
-    # Its label in lists, and its own name.
+    # The label in lists, and str() of the object.
     label: str
     name: str
     verb: str
@@ -47,22 +54,21 @@ class Entry:
 
     @property
     def url(self) -> str:
-        """Return the address of the history, which outlives the object."""
-        opts = self.model_admin.opts
-        return reverse(f"admin:{opts.app_label}_{opts.model_name}_history", args=[self.record.id])
+        """Return the URL of the history, which exists for deleted objects too."""
+        return admin_url(self.model_admin.model, "history", self.record.id)
 
     @property
     def restore_url(self) -> str:
         return reverse("admin:restore", args=[self.model_admin.opts.label_lower, self.record.history_id])
 
     @property
-    def who(self) -> str:
-        return who(self.record)
+    def author(self) -> str:
+        return author_of(self.record)
 
 
 @dataclass
 class ChangeSet:
-    """What one request or command changed."""
+    """The changes of one request or command."""
 
     pk: UUID
     entries: list[Entry]
@@ -73,33 +79,32 @@ class ChangeSet:
         return self.entries[0].record
 
     @property
-    def who(self) -> str:
-        return who(self.first)
+    def author(self) -> str:
+        return author_of(self.first)
 
     @property
     def more(self) -> int:
         return self.total - len(self.entries)
 
 
-def who(record: Any) -> str:
-    """Return the user's name or, without a user, how the change was made."""
+def author_of(record: Any) -> str:
+    """Return the username or, for a change without a user, how it was made."""
     return record.history_user.get_username() if record.history_user else record.via
 
 
 def recorded_admins(request: HttpRequest) -> list[Any]:
     """Return the admins of the recorded models that the user may view."""
-    site: Any = admin.site
     return [
         model_admin
-        for model, model_admin in site.registry.items()
+        for model, model_admin in admin.site._registry.items()
         if is_recorded(model) and model_admin.has_view_permission(request)
     ]
 
 
-def records(model_admin: Any, request: HttpRequest) -> models.QuerySet[Any]:
-    """Return the records that the user may view.
+def visible_records(model_admin: Any, request: HttpRequest) -> models.QuerySet[Any]:
+    """Return the historical records that the user may view.
 
-    `record_before` is the id of the object's previous record.
+    Annotate them with `record_before`, the id of the object's previous record.
     """
     history = model_admin.get_history(request)
     earlier = history.model._default_manager.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id"))
@@ -112,80 +117,78 @@ def change_sets(
     narrow: Callable[[Any, models.QuerySet[Any]], models.QuerySet[Any]],
     admins: Sequence[Any],
     cursor: tuple[datetime, UUID] | None = None,
-    most: int = SETS,
+    page_size: int = SETS_PER_PAGE,
 ) -> tuple[list[ChangeSet], tuple[datetime, UUID] | None]:
     """Return a page of change sets, newest first, and the next cursor.
 
-    The number of queries is constant.
+    `narrow` filters the records of a model admin. The number of queries is constant.
     """
+    querysets = [narrow(each, visible_records(each, request)).order_by(*NEWEST_FIRST) for each in admins]
     found: dict[UUID, list[Any]] = {}
     for _ in range(ROUNDS):
-        streams = [
-            list(after(narrow(each, records(each, request)), cursor).order_by(*NEWEST_FIRST)[:RECORDS])
-            for each in admins
-        ]
+        streams = [list(before_cursor(queryset, cursor)[:RECORDS]) for queryset in querysets]
         page = list(islice(merge(*streams, key=newest_first), RECORDS))
         for pk, group in groupby(page, key=lambda record: record.change_set):
             found.setdefault(pk, []).extend(group)
-            # A command may take long: records of other sets lie between its own, so its set comes again.
+            # A set may come up more than once: other requests write records while a command runs.
             cursor = found[pk][-1].history_date, pk
-            if len(found) == most:
+            if len(found) == page_size:
                 break
-        if len(page) < RECORDS and len(found) < most:
+        if len(page) < RECORDS and len(found) < page_size:
             cursor = None
             break
-        if len(found) == most:
+        if len(found) == page_size:
             break
-    totals = sizes(request, found, narrow, admins)
-    entries = iter(describe(request, [record for group in found.values() for record in group[:SHOWN]]))
+    totals = count_records(request, found, narrow, admins)
+    shown = [record for group in found.values() for record in group[:MAX_ENTRIES]]
+    entries = iter(build_entries(request, shown))
     return [
-        ChangeSet(pk, list(islice(entries, min(len(group), SHOWN))), totals[pk])
+        ChangeSet(pk, list(islice(entries, min(len(group), MAX_ENTRIES))), totals[pk])
         for pk, group in found.items()
     ], cursor
 
 
 def newest_first(record: Any) -> tuple[float, int]:
-    """Return the key for `merge`; the streams are in this order already."""
+    """Return the sort key for `merge`; each stream is sorted by it."""
     return -record.history_date.timestamp(), -record.change_set.int
 
 
 def object_history(model_admin: Any, request: HttpRequest, object_id: str) -> dict[str, Any] | None:
-    """Return the context for an object's history, or None for no object."""
-    found = records(model_admin, request).filter(id=object_id).order_by("-history_date", "-history_id")
-    shown = list(found[: RECORDS + 1])
+    """Return the context for an object's history, or None without records."""
+    queryset = visible_records(model_admin, request).filter(id=object_id)
+    shown = list(queryset.order_by("-history_date", "-history_id")[: RECORDS + 1])
     if not shown:
         return None
-    entries = describe(request, shown[:RECORDS])
+    entries = build_entries(request, shown[:RECORDS])
     return {
         "title": f"History of {entries[0].label}",
         "entries": entries,
         "more": len(shown) > RECORDS,
         "object": model_admin.get_queryset(request).filter(pk=object_id).first(),
         "can_undo": model_admin.can_undo,
-        # Pairs are found by the names of their two sides.
+        # The search finds other models, such as assignments, only by the names of related objects.
         "searchable": model_admin.in_palette,
     }
 
 
-def after(found: models.QuerySet[Any], cursor: tuple[datetime, UUID] | None) -> models.QuerySet[Any]:
-    """Return the records after the last set of a page.
-
-    The other records of that set are on its own page.
-    """
+def before_cursor(
+    queryset: models.QuerySet[Any], cursor: tuple[datetime, UUID] | None
+) -> models.QuerySet[Any]:
+    """Return the records before the cursor, without those of its set."""
     if cursor is None:
-        return found
+        return queryset
     moment, pk = cursor
     older = Q(history_date__lt=moment) | Q(history_date=moment, change_set__lt=pk)
-    return found.filter(older).exclude(change_set=pk)
+    return queryset.filter(older).exclude(change_set=pk)
 
 
-def sizes(
+def count_records(
     request: HttpRequest,
     sets: Iterable[UUID],
     narrow: Callable[[Any, models.QuerySet[Any]], models.QuerySet[Any]],
     admins: Sequence[Any],
 ) -> dict[UUID, int]:
-    """Return how many records each set has, over all models, in one query."""
+    """Return the number of records of each set, over all models, in one query."""
     counts = [
         narrow(each, each.get_history(request))
         .filter(change_set__in=list(sets))
@@ -202,24 +205,24 @@ def sizes(
     return totals
 
 
-def describe(request: HttpRequest, found: Sequence[Any]) -> list[Entry]:
-    """Describe each record in words; the number of queries is constant."""
-    site: Any = admin.site
-    before = records_before(found)
-    states = {id(record): state_of(record) for record in [*found, *before.values()]}
+def build_entries(request: HttpRequest, records: Sequence[Any]) -> list[Entry]:
+    """Return an entry for each record; the number of queries is constant."""
+    before = records_before(records)
+    states = {id(record): recorded_state(record) for record in [*records, *before.values()]}
     fill_relations(request, [*states.values()])
     entries = []
-    for record in found:
+    for record in records:
         earlier = before.get((type(record), record.record_before))
         state = states[id(record)]
-        entry = Entry(record, site.registry[type(state)], label_of(state), str(state), "added")
+        model_admin = admin.site.get_model_admin(type(state))
+        entry = Entry(record, model_admin, label_of(state), str(state), "added")
         if record.history_type == "-":
             entry.verb = "deleted"
         elif record.history_type == "~":
             entry.verb = "changed"
             if earlier is not None:
                 names = record.diff_against(earlier).changed_fields
-                entry.verb = verb(names, state)
+                entry.verb = past_verb(names, state)
                 entry.differences = differences(states[id(earlier)], state, names)
         entries.append(entry)
     return entries

@@ -1,4 +1,4 @@
-"""Earlier states of objects, and differences between them in words."""
+"""Earlier states of objects, and the differences between them as text."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ from productive.admin.preview import Difference
 from productive.database.moments import moment_of
 
 
-def verb(changed: Sequence[str], state: models.Model) -> str:
+def past_verb(changed: Sequence[str], state: models.Model) -> str:
+    """Return the verb for a change, such as "changed" or "archived"."""
     moment = moment_of(type(state))
     if moment is not None and [*changed] == [moment.field]:
         return moment.done if getattr(state, moment.field) else moment.undone
     return "changed"
 
 
-def records_before(found: Sequence[Any]) -> dict[tuple[type[Any], int], Any]:
-    """Return the records to compare with, by record class and id."""
-    wanted: dict[type[Any], set[int]] = defaultdict(set)
-    for record in found:
+def records_before(records: Sequence[Any]) -> dict[tuple[type[Any], int], Any]:
+    """Return the previous records of changed objects, by class and id."""
+    ids: dict[type[Any], set[int]] = defaultdict(set)
+    for record in records:
         if record.history_type == "~" and record.record_before is not None:
-            wanted[type(record)].add(record.record_before)
+            ids[type(record)].add(record.record_before)
     return {
         (history, pk): record
-        for history, pks in wanted.items()
+        for history, pks in ids.items()
         for pk, record in history._default_manager.in_bulk(pks).items()
     }
 
 
-def state_of(record: Any) -> Any:
-    """Return the object as it was right after the change, without a query.
+def recorded_state(record: Any) -> Any:
+    """Return the object as it was after the change, without a query.
 
     Fields that aren't recorded are empty.
     """
@@ -51,15 +52,15 @@ def state_of(record: Any) -> Any:
 
 
 def differences(before: models.Model, now: models.Model, names: Iterable[str]) -> list[Difference]:
-    """Describe what differs in these fields."""
+    """Return the values of these fields before and after."""
     fields: list[Any] = [before._meta.get_field(name) for name in names]
     return [
-        Difference(capfirst(str(each.verbose_name)), in_words(before, each), in_words(now, each))
+        Difference(capfirst(str(each.verbose_name)), display_value(before, each), display_value(now, each))
         for each in fields
     ]
 
 
-def in_words(state: Any, column: Any) -> str:
+def display_value(state: Any, column: Any) -> str:
     value = getattr(state, column.name)
     if value is None or value == "":
         return "empty"
@@ -75,38 +76,49 @@ def in_words(state: Any, column: Any) -> str:
 
 
 def relations(state: Any) -> Iterator[tuple[Any, int]]:
+    """Yield the foreign keys that are set, with their values."""
     for column in state._meta.concrete_fields:
         if isinstance(column, ForeignKey) and getattr(state, column.attname) is not None:
             yield column, getattr(state, column.attname)
 
 
-def fill_relations(request: HttpRequest, states: Sequence[Any]) -> None:
-    """Set the related objects: a row, its last name, or its kind and id."""
-    wanted: dict[Any, set[int]] = defaultdict(set)
+def related_ids(states: Iterable[Any]) -> dict[Any, set[int]]:
+    """Return the ids of the related objects, by model."""
+    ids: dict[Any, set[int]] = defaultdict(set)
     for state in states:
         for column, pk in relations(state):
-            wanted[column.related_model].add(pk)
-    found = {model: referred(request, model, pks) for model, pks in wanted.items()}
+            ids[column.related_model].add(pk)
+    return ids
+
+
+def fill_relations(request: HttpRequest, states: Sequence[Any]) -> None:
+    """Set the related objects, without a query for each.
+
+    A deleted row is replaced by its last recorded name, or by its model and id.
+    """
+    found = {model: rows_or_names(request, model, pks) for model, pks in related_ids(states).items()}
     for state in states:
         for column, pk in relations(state):
             name = f"{column.related_model._meta.verbose_name} {pk}"
             column.set_cached_value(state, found[column.related_model].get(pk, name))
 
 
-def referred(request: HttpRequest, model: Any, pks: set[int]) -> dict[int, Any]:
-    """Return rows by id, or the last recorded names of deleted rows."""
-    site: Any = admin.site
-    model_admin = site.registry[model]
-    rows: dict[int, Any] = model_admin.get_queryset(request).in_bulk(pks)
-    if gone := pks - rows.keys():
-        last = model_admin.get_history(request).filter(id__in=gone).order_by("history_id")
-        rows |= {record.id: name_of(record) for record in last}
-    return rows
+def rows_or_names(request: HttpRequest, model: Any, pks: set[int]) -> dict[int, Any]:
+    """Return, by id, the row or the last recorded name of a deleted row."""
+    model_admin: Any = admin.site.get_model_admin(model)
+    found: dict[int, Any] = model_admin.get_queryset(request).in_bulk(pks)
+    if deleted := pks - found.keys():
+        records = model_admin.get_history(request).filter(id__in=deleted).order_by("history_id")
+        found |= {record.id: recorded_name(record) for record in records}
+    return found
 
 
-def name_of(record: Any) -> str:
-    """Return the name without related names, which may be deleted as well."""
-    state = state_of(record)
+def recorded_name(record: Any) -> str:
+    """Return str() of the object, with related objects as ids.
+
+    These may be deleted as well.
+    """
+    state = recorded_state(record)
     for column, pk in relations(state):
         column.set_cached_value(state, f"{column.related_model._meta.verbose_name} {pk}")
     return str(state)

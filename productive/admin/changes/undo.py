@@ -11,15 +11,16 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from productive.admin.changes.reversals import Reversal, Target, needed_by_others, related_rows, reversal_of
-from productive.admin.changes.states import fill_relations, records_before, state_of
-from productive.admin.preview import WRITTEN, Operation, Outcome, Preview, grouped, summary
-from productive.database.history import record
-
-BATCH = 1000
+from productive.admin.changes.states import fill_relations, recorded_state, records_before
+from productive.admin.preview import WRITTEN_OUTCOMES, Operation, Preview, RecordOutcome, group_lines, summary
+from productive.database.history import ENTRIES_PER_INSERT, record
 
 
 class Undo(Operation):
-    """Restore earlier states: "Undo" on the button, "Undone" when done."""
+    """Restore earlier states of objects.
+
+    `button` is the label of the button, `done` the beginning of the message.
+    """
 
     def __init__(
         self, request: HttpRequest, targets: Sequence[Target], button: str = "Undo", done: str = "Undone"
@@ -27,73 +28,72 @@ class Undo(Operation):
         self.request, self.targets, self.button, self.done = request, targets, button, done
 
     def attempt(self, *, apply: bool) -> Preview:
-        """Always write: what is possible depends on what was written before."""
+        """Always write: whether one row can be written depends on the other rows."""
         reversals = undo(self.request, self.targets)
-        groups = grouped((reversal.outcome, reversal.line) for reversal in reversals)
+        groups = group_lines((reversal.outcome, reversal.line) for reversal in reversals)
         return Preview(groups, self.button, f"{self.done}: {summary(groups)}.")
 
 
-def targets_of_set(request: HttpRequest, found: Sequence[Any]) -> list[Target]:
+def targets_of_set(records: Sequence[Any]) -> list[Target]:
     """Return the objects of a change set as they were before it.
 
-    The records are ordered, oldest first.
+    The records must be in order, oldest first.
     """
-    site: Any = admin.site
-    before = records_before(found)
+    before = records_before(records)
     first: dict[Any, Any] = {}
     last: dict[Any, Any] = {}
-    for each in found:
+    for each in records:
         key = (each.instance_type, each.id)
         first.setdefault(key, each)
         last[key] = each
     targets = []
     for (model, pk), each in first.items():
-        target = Target(site.registry[model], pk, None)
+        target = Target(admin.site.get_model_admin(model), pk, None)
         earlier = before.get((type(each), each.record_before))
         if each.history_type != "+":
-            # The record of a deletion holds the last state.
-            target.state = state_of(earlier or each)
+            # The record of a deletion has the last state.
+            target.state = recorded_state(earlier or each)
         if each.history_type == "~" and earlier is not None and last[model, pk].history_type != "-":
             target.fields = {*last[model, pk].diff_against(earlier).changed_fields}
-            target.unless = state_of(last[model, pk])
+            target.current_state = recorded_state(last[model, pk])
         targets.append(target)
     return targets
 
 
-def target_of_record(kept: Any) -> Target:
-    """Return the object with the state of the record, in all its fields."""
-    site: Any = admin.site
-    names = {column.name for column in kept.tracked_fields}
-    return Target(site.registry[kept.instance_type], kept.id, state_of(kept), names)
+def target_of_record(historical: Any) -> Target:
+    """Return the object with the state of the historical record."""
+    model_admin = admin.site.get_model_admin(historical.instance_type)
+    names = {column.name for column in historical.tracked_fields}
+    return Target(model_admin, historical.id, recorded_state(historical), names)
 
 
 def undo(request: HttpRequest, targets: Sequence[Target]) -> list[Reversal]:
-    """Write the targets in any order that is possible.
+    """Write the targets in any order that is possible. Needs a transaction.
 
-    Needs a transaction. The number of queries per model is constant, but for one per row with unique fields.
+    The number of queries per model is constant, plus one per row with unique fields.
     """
     fill_relations(request, [target.state for target in targets if target.state is not None])
     reversals: dict[int, Reversal] = {}
-    waiting = dict(enumerate(targets))
-    while waiting:
+    remaining = dict(enumerate(targets))
+    while remaining:
         groups: dict[Any, dict[int, Target]] = defaultdict(dict)
-        for number, target in waiting.items():
+        for number, target in remaining.items():
             groups[target.model_admin][number] = target
         for model_admin, group in groups.items():
-            reversals |= attempt(request, model_admin, group)
-        refused = {
+            reversals |= reverse_model(request, model_admin, group)
+        rejected = {
             number: target
-            for number, target in waiting.items()
-            if reversals[number].outcome is Outcome.REFUSED
+            for number, target in remaining.items()
+            if reversals[number].outcome is RecordOutcome.REJECTED
         }
-        if len(refused) == len(waiting):
+        if len(rejected) == len(remaining):
             break
-        # What prevented these may be gone now.
-        waiting = refused
+        # Other rows may have prevented these, and are reversed now.
+        remaining = rejected
     return [reversals[number] for number in sorted(reversals)]
 
 
-def attempt(request: HttpRequest, model_admin: Any, targets: dict[int, Target]) -> dict[int, Reversal]:
+def reverse_model(request: HttpRequest, model_admin: Any, targets: dict[int, Target]) -> dict[int, Reversal]:
     """Lock and validate the objects of one model, and write the valid ones."""
     pks = [target.pk for target in targets.values()]
     rows = model_admin.get_queryset(request).select_for_update(of=("self",)).in_bulk(pks)
@@ -105,33 +105,35 @@ def attempt(request: HttpRequest, model_admin: Any, targets: dict[int, Target]) 
         number: reversal_of(request, target, rows.get(target.pk), related, needed.get(target.pk, ""))
         for number, target in targets.items()
     }
-    write(model_admin.model, [each for each in reversals.values() if each.outcome in WRITTEN])
+    write_reversals(
+        model_admin.model, [each for each in reversals.values() if each.outcome in WRITTEN_OUTCOMES]
+    )
     return reversals
 
 
-def write(model: Any, reversals: list[Reversal]) -> None:
-    """Write the rows with one outcome at once, or one by one after a race."""
-    alike: dict[Any, list[Reversal]] = defaultdict(list)
+def write_reversals(model: Any, reversals: list[Reversal]) -> None:
+    """Write rows with the same outcome at once; after an error, one by one."""
+    groups: dict[Any, list[Reversal]] = defaultdict(list)
     for reversal in reversals:
-        alike[reversal.outcome, reversal.fields].append(reversal)
-    for (outcome, fields), some in alike.items():
+        groups[reversal.outcome, reversal.fields].append(reversal)
+    for (outcome, fields), group in groups.items():
         try:
             with transaction.atomic():
-                write_rows(model, [reversal.row for reversal in some], outcome, fields)
+                write_rows(model, [reversal.row for reversal in group], outcome, fields)
         except IntegrityError:
-            if len(some) > 1:
-                for one in some:
-                    write(model, [one])
+            if len(group) > 1:
+                for one in group:
+                    write_reversals(model, [one])
             else:
-                some[0].outcome, some[0].note = Outcome.REFUSED, "another user has just changed it"
+                group[0].outcome, group[0].note = RecordOutcome.REJECTED, "another user has just changed it"
 
 
-def write_rows(model: Any, rows: list[Any], outcome: Outcome, fields: tuple[str, ...]) -> None:
-    if outcome is Outcome.DELETED:
+def write_rows(model: Any, rows: list[Any], outcome: RecordOutcome, fields: tuple[str, ...]) -> None:
+    if outcome is RecordOutcome.DELETED:
         model._default_manager.filter(pk__in=[row.pk for row in rows]).delete()
-    elif outcome is Outcome.CREATED:
-        model._default_manager.bulk_create(rows, batch_size=BATCH)
+    elif outcome is RecordOutcome.CREATED:
+        model._default_manager.bulk_create(rows, batch_size=ENTRIES_PER_INSERT)
         record(model, rows, "+")
     else:
-        model._default_manager.bulk_update(rows, fields, batch_size=BATCH)
+        model._default_manager.bulk_update(rows, fields, batch_size=ENTRIES_PER_INSERT)
         record(model, rows, "~")

@@ -1,4 +1,4 @@
-"""Import and export from the pages of a list. Knows no model."""
+"""A model admin with import and export."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from contextlib import closing
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -20,20 +19,20 @@ from productive.admin.preview import BusyError, carry_out, respond
 from productive.admin.spreadsheets import files
 from productive.admin.spreadsheets.imports import Import
 from productive.admin.spreadsheets.tables import Table
-from productive.admin.spreadsheets.uploads import NotWaitingError, UploadForm, Uploads
+from productive.admin.spreadsheets.uploads import UploadForm, UploadNotFoundError, Uploads
 from productive.admin.theme import ModelAdmin
 
 
 class SpreadsheetAdmin(ModelAdmin):
-    """A list with an import and an export.
+    """A model admin whose list can be imported and exported.
 
-    Users import who may add and change its records; users export who may view them.
+    An import needs the permissions to add and change records, an export the permission to view them.
     """
 
     change_list_template = "admin/spreadsheets/change_list.html"
     table_class: type[Table]
-    # A method that returns the arguments of the table for a request; other base classes have it.
-    ownership: Any
+    # A method of the class that this one is combined with.
+    get_table_kwargs: Any
 
     def get_urls(self) -> list[Any]:
         pages = {
@@ -41,16 +40,16 @@ class SpreadsheetAdmin(ModelAdmin):
             "process_import": self.confirm_import_view,
             "export": self.export_view,
         }
-        own = [
+        urls = [
             path(f"{page}/", self.admin_site.admin_view(view), name=self.url_name(page))
             for page, view in pages.items()
         ]
-        return [*own, *super().get_urls()]
+        return [*urls, *super().get_urls()]
 
     def url_name(self, page: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
 
-    def address(self, page: str) -> str:
+    def get_url(self, page: str) -> str:
         return reverse(f"{self.admin_site.name}:{self.url_name(page)}")
 
     def has_import_permission(self, request: HttpRequest) -> bool:
@@ -67,75 +66,69 @@ class SpreadsheetAdmin(ModelAdmin):
         return super().changelist_view(request, {**permissions, **(extra_context or {})})
 
     def table(self, request: HttpRequest) -> Table:
-        return self.table_class(**self.ownership(request))
+        return self.table_class(**self.get_table_kwargs(request))
 
-    def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+    def render_page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
         return TemplateResponse(request, template, {**shared, **context})
 
     # --- Import ---
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Show the form, or, with a file, the preview of its import."""
+        """Show the upload form or, with a file, the preview of its import."""
         if not self.has_import_permission(request):
             raise PermissionDenied
         form = UploadForm(request.POST or None, request.FILES or None)
         if form.is_valid():
             upload = form.cleaned_data["file"]
-            # One byte more than is allowed is enough to find out that the file is too large.
-            data = upload.read(files.MOST_MEGABYTES * files.MEGABYTE + 1)
+            # One byte more than allowed; then `read_sheet` rejects the file.
+            data = upload.read(files.MAX_MEGABYTES * files.MEGABYTE + 1)
             try:
                 return self.carry_out_import(request, upload.name, data)
             except ValidationError as error:
                 form.add_error("file", error)
-        return self.import_page(request, form)
-
-    def import_page(self, request: HttpRequest, form: forms.Form) -> HttpResponse:
         title = f"Import {self.opts.verbose_name_plural}"
         table = self.table(request)
-        return self.page(request, "admin/spreadsheets/import.html", title, form=form, table=table)
+        return self.render_page(request, "admin/spreadsheets/import.html", title, form=form, table=table)
 
     def confirm_import_view(self, request: HttpRequest) -> HttpResponse:
-        """Import the previewed file, all of it or nothing."""
+        """Import the previewed file."""
         if not self.has_import_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            return HttpResponseRedirect(self.address("import"))
+            return HttpResponseRedirect(self.get_url("import"))
         try:
-            name, data = self.uploads(request).take(request.POST.get("token", ""))
-        except NotWaitingError:
-            message = (
-                "Nothing is left to confirm: it is imported, or an hour has passed. Choose the file again."
-            )
+            name, data = self.uploads(request).pop(request.POST.get("token", ""))
+        except UploadNotFoundError:
+            message = "The file has already been imported or has expired. Choose the file again."
             self.message_user(request, message, messages.WARNING)
-            return HttpResponseRedirect(self.address("import"))
+            return HttpResponseRedirect(self.get_url("import"))
         try:
             return self.carry_out_import(request, name, data, request.POST.get("digest", ""))
-        except ValidationError as error:  # the user has lost access to an organization, say
+        except ValidationError as error:  # for example, the user has lost access to an organization
             message = " ".join(error.messages)
         except BusyError:
             message = "Another user is changing the same records."
         self.message_user(
             request, f"Nothing was imported. {message} Choose the file again.", messages.WARNING
         )
-        return HttpResponseRedirect(self.address("import"))
+        return HttpResponseRedirect(self.get_url("import"))
 
     def carry_out_import(
-        self, request: HttpRequest, name: str, data: bytes, agreed: str = ""
+        self, request: HttpRequest, name: str, data: bytes, digest: str = ""
     ) -> HttpResponse:
-        operation = Import(self.table(request), files.read(name, data))
-        result = carry_out(operation, agreed)
-        waits = result.preview.can_apply and not result.is_applied
-        page = {
+        result = carry_out(Import(self.table(request), files.read_sheet(name, data)), digest)
+        can_confirm = result.preview.can_apply and not result.is_applied
+        context = {
             "title": f"Import {self.opts.verbose_name_plural}",
             "intro": f"This imports {name}.",
             "opts": self.opts,
-            "action": self.address("process_import"),
-            "fields": [("token", self.uploads(request).keep(name, data))] if waits else [],
-            "back": self.address("import"),
+            "action": self.get_url("process_import"),
+            "fields": [("token", self.uploads(request).store(name, data))] if can_confirm else [],
+            "back": self.get_url("import"),
             "back_label": "Choose another file",
         }
-        return respond(request, result, done=self.address("changelist"), page=page)
+        return respond(request, result, success_url=self.get_url("changelist"), context=context)
 
     def uploads(self, request: HttpRequest) -> Uploads:
         return Uploads(request, self.opts.label_lower)
@@ -143,7 +136,7 @@ class SpreadsheetAdmin(ModelAdmin):
     # --- Export ---
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Export the list as it is filtered and searched, or ask for the format."""
+        """Export the list as it is filtered, or show a choice of formats."""
         if not self.has_export_permission(request):
             raise PermissionDenied
         query = request.GET.copy()
@@ -152,7 +145,7 @@ class SpreadsheetAdmin(ModelAdmin):
         try:
             listed = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
-            return HttpResponseRedirect(f"{self.address('changelist')}?e=1")
+            return HttpResponseRedirect(f"{self.get_url('changelist')}?e=1")
         table = self.table(request)
         rows = table.rows().filter(pk__in=listed.order_by().values("pk")).order_by("pk")
         if extension in files.CONTENT_TYPES:
@@ -162,7 +155,7 @@ class SpreadsheetAdmin(ModelAdmin):
                 self.message_user(request, error.messages[0], messages.ERROR)
         title = f"Export {self.opts.verbose_name_plural}"
         fields = [(name, value) for name, values in query.lists() for value in values]
-        return self.page(
+        return self.render_page(
             request,
             "admin/spreadsheets/export.html",
             title,
@@ -172,9 +165,9 @@ class SpreadsheetAdmin(ModelAdmin):
         )
 
     def download(self, table: Table, rows: Any, extension: str) -> FileResponse:
-        # Closed, so that a row that can't be written leaves no query open.
+        # Close the generator, and with it the query, even if a row can't be written.
         with closing(table.export(rows)) as exported:
-            file = files.write(extension, table.headings(), exported)
+            file = files.write_sheet(extension, table.headings(), exported)
         name = re.sub(r"\W+", "_", str(self.opts.verbose_name_plural))
         return FileResponse(
             file,

@@ -1,6 +1,6 @@
-"""Columns of a table: the text of a field in a cell, and its value.
+"""Columns of a table, which convert between fields and cells.
 
-A related record is written by its name, or by its id where a directory finds the name ambiguous.
+Related records are written by name, or by id if the name is ambiguous.
 """
 
 from __future__ import annotations
@@ -19,84 +19,85 @@ BY_ID = re.compile(r"#([0-9]+)")
 
 
 def quoted(text: str) -> str:
+    """Return the text in quotation marks, at most 100 characters of it."""
     return f"“{text[:100]}…”" if len(text) > 100 else f"“{text}”"
 
 
-def numbered(ids: Sequence[int]) -> str:
-    """Return ids as a file writes them: #1, #2 or #3."""
+def id_list(ids: Sequence[int]) -> str:
+    """Return up to ten ids in the notation of a cell: #1, #2 or #3."""
     shown = [f"#{one}" for one in sorted(ids)[:10]]
     return f"{', '.join(shown[:-1])} or {shown[-1]}"
 
 
 class Directory:
-    """The records of one organization that a cell may name.
+    """The records of one organization, by name and id.
 
-    A record whose names others have too is written by its id, as #12; any record can be.
+    A cell has a unique name of the record or, if it has none, the id as #12.
     """
 
     model: type[Any]
-    # The fields in the names.
+    # The fields that `names` reads.
     fields: Sequence[str] = ()
 
     def __init__(self, organization: Any) -> None:
         self.by_id: dict[int, Any] = {}
         self.by_name: defaultdict[str, list[Any]] = defaultdict(list)
-        self.written: dict[int, str] = {}
+        self.cached_names: dict[int, str] = {}
         for row in self.rows(organization):
             self.by_id[row.pk] = row
-            for name in {self.folded(name) for name in self.names(row) if name}:
+            for name in {self.normalize(name) for name in self.names(row) if name}:
                 self.by_name[name].append(row)
 
     def rows(self, organization: Any) -> models.QuerySet[Any]:
-        """Return the records with only the fields in their names."""
+        """Return the organization's records with only these fields."""
         owned: models.QuerySet[Any] = self.model._default_manager.owned_by(organization)
         return owned.only("organization", *self.fields)
 
     @classmethod
     def names(cls, row: Any) -> list[str | None]:
-        """Return the names of a record, first the one to write."""
+        """Return the names of a record, in order of preference for export."""
         return [row.name]
 
     @staticmethod
-    def folded(name: str) -> str:
-        """Return the same for two spellings of one name."""
+    def normalize(name: str) -> str:
+        """Return the form in which names are compared."""
         return name.strip()
 
-    def named(self, name: str) -> list[Any]:
-        return self.by_name.get(self.folded(name), [])
+    def find_all(self, name: str) -> list[Any]:
+        return self.by_name.get(self.normalize(name), [])
 
     def name_of(self, pk: int) -> str:
-        if pk not in self.written:
-            self.written[pk] = self.name_to_write(pk)
-        return self.written[pk]
+        if pk not in self.cached_names:
+            self.cached_names[pk] = self.unique_name(pk)
+        return self.cached_names[pk]
 
-    def name_to_write(self, pk: int) -> str:
+    def unique_name(self, pk: int) -> str:
         for name in self.names(self.by_id[pk]) if pk in self.by_id else ():
-            if name and not BY_ID.fullmatch(name.strip()) and len(self.named(name)) == 1:
+            if name and not BY_ID.fullmatch(name.strip()) and len(self.find_all(name)) == 1:
                 return name.strip()
         return f"#{pk}"
 
     def find(self, text: str) -> Any:
-        """Return the record with this name; raise ValueError if not exactly one."""
+        """Return the record with this name or id, or raise ValueError."""
         options = self.model._meta
         by_id = BY_ID.fullmatch(text)
         if by_id:
             row = self.by_id.get(int(by_id[1])) if is_id(by_id[1]) else None
             found = [] if row is None else [row]
         else:
-            found = self.named(text)
+            found = self.find_all(text)
         if not found:
             raise ValueError(f"There is no {options.verbose_name} {quoted(text)}.")
         if len(found) > 1:
-            ids = numbered([row.pk for row in found])
+            ids = id_list([row.pk for row in found])
             raise ValueError(
-                f"{len(found)} {options.verbose_name_plural} have the name {quoted(text)}: write {ids}."
+                f"{len(found)} {options.verbose_name_plural} have the name {quoted(text)}: use {ids}."
             )
         return found[0]
 
 
 class Column:
-    """A column of a table: converts a field to text, and text to a value."""
+    """Base class of columns."""
 
     required = False
 
@@ -107,14 +108,14 @@ class Column:
         raise NotImplementedError
 
     def set(self, record: Any, text: str, table: Any) -> None:
-        """Set the value of the text, or raise ValueError with the reason."""
+        """Set the field from the text, or raise ValueError with the reason."""
         raise NotImplementedError
 
 
 class Text(Column):
     """A column of text.
 
-    An unchanged text changes nothing, so that an empty cell keeps both null and "".
+    An unchanged cell doesn't change the field, so that an empty one keeps both null and "".
     """
 
     def __init__(self, attribute: str, heading: str, *, required: bool = False) -> None:
@@ -133,6 +134,8 @@ class Text(Column):
 
 
 class YesNo(Text):
+    """A column of a boolean, which may be null."""
+
     words: ClassVar[dict[str, bool | None]] = {
         "yes": True,
         "true": True,
@@ -153,20 +156,20 @@ class YesNo(Text):
             raise ValueError(f"{quoted(text)} is neither yes nor no.") from None
 
 
-class Kept(Column):
-    """A column that is only exported; an import can't change it."""
+class ReadOnly(Column):
+    """A column that an import can't change."""
 
-    reason = "can't be changed by a file"
+    reason = "can't be changed by an import"
 
     def set(self, record: Any, text: str, table: Any) -> None:
         if text.strip() != self.text_of(record, table):
             raise ValueError(self.reason)
 
 
-class Archived(Kept):
+class Archived(ReadOnly):
     """The day of archiving, in the organization's time zone."""
 
-    reason = "can't be changed by a file: archive and restore in the list"
+    reason = "can't be changed by an import; use the actions of the list"
 
     def __init__(self) -> None:
         super().__init__("archived_at", "Archived")
@@ -178,8 +181,8 @@ class Archived(Kept):
         return timezone.localdate(record.archived_at, zone).isoformat()
 
 
-class Owner(Kept):
-    """The id of the organization; an empty cell changes nothing."""
+class Owner(ReadOnly):
+    """The id of the organization; an empty cell is valid."""
 
     def __init__(self) -> None:
         super().__init__("organization", "Organization")
@@ -192,8 +195,8 @@ class Owner(Kept):
             super().set(record, text, table)
 
 
-class Identifier(Kept):
-    """The id, by which a row finds its record before any column is read."""
+class Identifier(ReadOnly):
+    """The id, which identifies the row's record."""
 
     def __init__(self) -> None:
         super().__init__("id", "ID")
@@ -202,11 +205,11 @@ class Identifier(Kept):
         return str(record.pk or "")
 
     def set(self, record: Any, text: str, table: Any) -> None:
-        pass
+        """Do nothing; the import has read the id already."""
 
 
 class Reference(Column):
-    """A related record of the same organization, by its name in a directory."""
+    """A column of a foreign key, written by the name in a directory."""
 
     required = True
 

@@ -1,4 +1,4 @@
-"""Import a sheet: match, read and validate each row, then write them."""
+"""Import a sheet: match and validate each row, then write all records."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 
 from productive.admin.forms import is_id
-from productive.admin.preview import Difference, Line, Operation, Outcome, Preview, grouped, summary
-from productive.admin.spreadsheets.cells import Column, Kept, Reference, numbered, quoted
+from productive.admin.preview import Difference, Line, Operation, Preview, RecordOutcome, group_lines, summary
+from productive.admin.spreadsheets.cells import Column, ReadOnly, Reference, id_list, quoted
 from productive.admin.spreadsheets.files import Sheet
-from productive.admin.spreadsheets.tables import BATCH, Table
+from productive.admin.spreadsheets.tables import MAX_BATCH, Table
 from productive.database.constraints import UniqueTogether
 from productive.database.history import record as record_history
 
-BLOCKED = "Rows of this file can't be imported, so none will be. Correct them and choose the file again."
+BLOCKED = "Some rows have errors, so nothing can be imported. Correct them and choose the file again."
 
-Row = Mapping[str, str]
+# The text of a row's cells, by field name.
+Cells = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedRow:
-    """What a row of the sheet does to its record, or why it is refused."""
+    """A row of the sheet, with the change of its record or the errors."""
 
     number: int
-    outcome: Outcome
+    outcome: RecordOutcome
     record: Any = None
     differences: Sequence[Difference] = ()
     errors: Sequence[str] = ()
@@ -40,20 +41,20 @@ class ImportedRow:
 
 
 class Import(Operation):
-    """The import of one sheet: all of its rows or, if one has an error, none."""
+    """Import all rows of a sheet or, if one has an error, none."""
 
     writes_to_preview = False
 
     def __init__(self, table: Table, sheet: Sheet) -> None:
         self.table, self.sheet = table, sheet
-        self.attributes = [column.attribute for column in columns_of(table, sheet.headers)]
-        # In the table's order, which is that of the errors and differences too.
+        self.attributes = [column.attribute for column in match_columns(table, sheet.headings)]
+        # In the order of the table, in which errors and differences are shown.
         self.columns = [column for column in table.columns if column.attribute in self.attributes]
 
     def attempt(self, *, apply: bool) -> Preview:
         rows = list(self.read(lock=apply))
-        groups = grouped((row.outcome, row.line) for row in rows)
-        has_errors = any(row.outcome is Outcome.REFUSED for row in rows)
+        groups = group_lines((row.outcome, row.line) for row in rows)
+        has_errors = any(row.outcome is RecordOutcome.REJECTED for row in rows)
         blocked = BLOCKED if has_errors else ""
         preview = Preview(groups, "Import", f"Imported: {summary(groups)}.", blocked=blocked)
         if apply and preview.can_apply:
@@ -61,9 +62,9 @@ class Import(Operation):
         return preview
 
     def read(self, *, lock: bool) -> Iterator[ImportedRow]:
-        """Yield what each row does. Two rows can't mean the same record."""
+        """Yield the rows. Reject a row with the same record as another."""
         rows = [dict(zip(self.attributes, cells, strict=True)) for cells in self.sheet.rows]
-        records = Records(self.table, rows, lock=lock)
+        records = ExistingRecords(self.table, rows, lock=lock)
         seen: dict[Hashable, int] = {}
         for number, row in zip(self.sheet.numbers, rows, strict=True):
             try:
@@ -73,21 +74,21 @@ class Import(Operation):
                     record = self.table.new_record(row, records.organization_of(row))
                 before = self.texts_of(record)
                 errors = self.set_values(record, row)
-                for mark in records.marks(record, is_new=is_new):
-                    first = seen.setdefault(mark, number)
+                for identity in records.identities(record, is_new=is_new):
+                    first = seen.setdefault(identity, number)
                     if first != number:
                         name = self.table.options.verbose_name
-                        raise ValidationError(f"This is the {name} of row {first} again.")
+                        raise ValidationError(f"Row {first} has the same {name}.")
                 after = self.texts_of(record)
                 if errors or is_new or before != after:
                     records.validate(record, errors)
             except ValidationError as error:
-                yield ImportedRow(number, Outcome.REFUSED, errors=self.messages_of(error))
+                yield ImportedRow(number, RecordOutcome.REJECTED, errors=self.messages_of(error))
                 continue
             if is_new:
-                outcome, before = Outcome.CREATED, [""] * len(before)
+                outcome, before = RecordOutcome.CREATED, [""] * len(before)
             else:
-                outcome = Outcome.UNCHANGED if before == after else Outcome.CHANGED
+                outcome = RecordOutcome.UNCHANGED if before == after else RecordOutcome.CHANGED
             differences = [
                 Difference(column.heading, old, new)
                 for column, old, new in zip(self.columns, before, after, strict=True)
@@ -98,8 +99,8 @@ class Import(Operation):
     def texts_of(self, record: Any) -> list[str]:
         return [column.text_of(record, self.table) for column in self.columns]
 
-    def set_values(self, record: Any, row: Row) -> dict[str, list[ValidationError]]:
-        """Set the values of the row, and return the errors by attribute."""
+    def set_values(self, record: Any, row: Cells) -> dict[str, list[ValidationError]]:
+        """Set the fields of the record, and return the errors by field name."""
         errors: dict[str, list[ValidationError]] = {}
         for column in self.columns:
             try:
@@ -121,45 +122,45 @@ class Import(Operation):
 
     def write(self, rows: Sequence[ImportedRow]) -> None:
         model = self.table.model
-        new = [row.record for row in rows if row.outcome is Outcome.CREATED]
-        changed = [row.record for row in rows if row.outcome is Outcome.CHANGED]
-        model._default_manager.bulk_create(new, batch_size=BATCH)
+        new = [row.record for row in rows if row.outcome is RecordOutcome.CREATED]
+        changed = [row.record for row in rows if row.outcome is RecordOutcome.CHANGED]
+        model._default_manager.bulk_create(new, batch_size=MAX_BATCH)
         if changed:
-            fields = [column.attribute for column in self.columns if not isinstance(column, Kept)]
-            model._default_manager.bulk_update(changed, fields, batch_size=BATCH)
+            fields = [column.attribute for column in self.columns if not isinstance(column, ReadOnly)]
+            model._default_manager.bulk_update(changed, fields, batch_size=MAX_BATCH)
         record_history(model, new, "+")
         record_history(model, changed, "~")
 
 
-def columns_of(table: Table, headings: Sequence[str]) -> list[Column]:
-    """Return the columns with these headings, whatever their case.
+def match_columns(table: Table, headings: Sequence[str]) -> list[Column]:
+    """Return the columns with these headings, ignoring case.
 
     Raise ValidationError for unknown, repeated and missing headings.
     """
     known = {column.heading.casefold(): column for column in table.columns}
     found = [heading.casefold() for heading in headings]
     unknown = [quoted(heading) for heading in headings if heading.casefold() not in known]
-    twice = sorted({known[one].heading for one in found if one in known and found.count(one) > 1})
+    repeated = sorted({known[one].heading for one in found if one in known and found.count(one) > 1})
     missing = [one.heading for name, one in known.items() if one.required and name not in found]
     problems = [
         f"{problem}: {', '.join(names)}."
         for problem, names in [
             ("Unknown columns", unknown),
-            ("Columns that are there twice", twice),
+            ("Repeated columns", repeated),
             ("Missing columns", missing),
         ]
         if names
     ]
     if problems:
         allowed = ", ".join(column.heading for column in table.columns)
-        raise ValidationError([*problems, f"The columns can be: {allowed}."])
+        raise ValidationError([*problems, f"Valid columns: {allowed}."])
     return [known[heading] for heading in found]
 
 
-class Records:
-    """The existing records that the rows of a sheet mean, loaded in batches."""
+class ExistingRecords:
+    """The existing records that match the rows of a sheet, loaded in batches."""
 
-    def __init__(self, table: Table, rows: Sequence[Row], *, lock: bool) -> None:
+    def __init__(self, table: Table, rows: Sequence[Cells], *, lock: bool) -> None:
         self.table = table
         self.by_id: dict[int, Any] = {}
         self.load({int(text) for row in rows if is_id(text := row.get("id", "").strip())}, lock=lock)
@@ -169,25 +170,25 @@ class Records:
                 organization = self.organization_of(row)
                 key = table.row_key(row, organization)
             except (ValueError, ValidationError):
-                continue  # `find` and the columns report it with the row
+                continue  # `Import.read` raises and reports the error again
             if key is not None:
                 keys[organization.pk].add(key)
         self.ids = {
             (organization_id, key): ids
-            for organization_id, wanted in keys.items()
-            for key, ids in table.find(table.organizations[organization_id], wanted).items()
+            for organization_id, row_keys in keys.items()
+            for key, ids in table.find(table.organizations[organization_id], row_keys).items()
         }
         self.load({ids[0] for ids in self.ids.values() if len(ids) == 1} - self.by_id.keys(), lock=lock)
 
     def load(self, ids: set[int], *, lock: bool) -> None:
         rows = self.table.rows().select_for_update() if lock else self.table.rows()
         ordered = sorted(ids)
-        for start in range(0, len(ordered), BATCH):
-            batch = rows.filter(pk__in=ordered[start : start + BATCH]).order_by("pk")
+        for start in range(0, len(ordered), MAX_BATCH):
+            batch = rows.filter(pk__in=ordered[start : start + MAX_BATCH]).order_by("pk")
             self.by_id |= {row.pk: row for row in batch}
 
-    def organization_of(self, row: Row) -> Any:
-        """Return the organization of the row's record, existing or new."""
+    def organization_of(self, row: Cells) -> Any:
+        """Return the organization of the row's record, or raise ValidationError."""
         organizations = self.table.organizations
         record = self.by_id.get(int(text)) if is_id(text := row.get("id", "").strip()) else None
         if record is not None:
@@ -196,12 +197,12 @@ class Records:
         if not text and len(organizations) == 1:
             return next(iter(organizations.values()))
         if not text:
-            raise ValidationError({"organization": "Write the id of one of your organizations."})
+            raise ValidationError({"organization": "Enter the ID of one of your organizations."})
         if not is_id(text) or int(text) not in organizations:
             raise ValidationError({"organization": f"There is no organization {quoted(text)}."})
         return organizations[int(text)]
 
-    def find(self, row: Row) -> Any | None:
+    def find(self, row: Cells) -> Any | None:
         """Return the record with the row's id or key, or None for a new one."""
         options = self.table.options
         if text := row.get("id", "").strip():
@@ -213,13 +214,13 @@ class Records:
         try:
             ids = self.ids.get((organization.pk, self.table.row_key(row, organization)), [])
         except ValueError:
-            return None  # the column that can't be read reports it
+            return None  # the column reports the error
         if len(ids) > 1:
             names = options.verbose_name_plural
-            raise ValidationError(f"{len(ids)} {names} have this name: give the ID, {numbered(ids)}.")
+            raise ValidationError(f"{len(ids)} {names} have this name: use the ID {id_list(ids)}.")
         return self.by_id.get(ids[0]) if ids else None
 
-    def marks(self, record: Any, *, is_new: bool) -> Iterator[Hashable]:
+    def identities(self, record: Any, *, is_new: bool) -> Iterator[Hashable]:
         """Yield what two rows can't share: the id, and the key if it is unique."""
         if record.pk:
             yield record.pk
@@ -229,11 +230,11 @@ class Records:
             yield record.organization_id, key
 
     def validate(self, record: Any, errors: dict[str, list[ValidationError]]) -> None:
-        """Validate the record.
+        """Validate the record; `errors` are those of its columns.
 
-        Uniqueness takes a query only if another record had the key before.
+        Query for uniqueness only if another record had the key before the import.
         """
-        # Related records were found in the organization: they need no query.
+        # Skip the related records, because the directories found them in the organization.
         references = {column.attribute for column in self.table.columns if isinstance(column, Reference)}
         try:
             record.full_clean(
@@ -243,8 +244,8 @@ class Records:
             errors = error.update_error_dict(errors)
         if errors:
             raise ValidationError(errors)
-        holders = self.ids.get((record.organization_id, self.table.record_key(record)), [])
-        is_taken = any(holder != record.pk for holder in holders)
+        ids = self.ids.get((record.organization_id, self.table.record_key(record)), [])
+        is_taken = any(pk != record.pk for pk in ids)
         for constraint in self.table.options.constraints:
             if not isinstance(constraint, models.UniqueConstraint) or (
                 isinstance(constraint, UniqueTogether) and is_taken

@@ -1,4 +1,4 @@
-"""A model as a table: its columns, and how a row finds its record."""
+"""Tables, which define import and export of a model."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from django.db import models
 
 from productive.admin.spreadsheets.cells import Column, Directory, Owner
 
-# Ids or rows in one statement.
-BATCH = 500
+# Values in one query, or rows in one statement.
+MAX_BATCH = 500
 
 
 class Table:
-    """The table of a model, limited to records of the given organizations."""
+    """Base class of tables, limited to some organizations' records."""
 
     model: type[Any]
     columns: Sequence[Column]
-    # The fields of the model that have no column, by intention.
+    # The fields of the model that intentionally have no column; a test checks that no other is missing.
     left_out: ClassVar[set[str]] = {"created_at"}
-    # How a row without an id finds its record, for the page of the import.
+    # Help text of the import: how a row without an id is matched.
     key_help: ClassVar[str] = ""
 
     def __init__(self, organizations: Iterable[Any], *, shows_owner: bool) -> None:
@@ -43,20 +43,20 @@ class Table:
             self.directories[key] = kind(self.organizations[organization_id])
         return self.directories[key]
 
-    # --- For subclasses; `row` holds the text of the file's cells by the names of the fields ---
+    # --- For subclasses; `row` is the text of the cells by field name ---
 
     def row_key(self, row: Mapping[str, str], organization: Any) -> Hashable | None:
-        """Return what identifies a row without an id; None if nothing does."""
+        """Return the key by which a row without an id matches a record, or None."""
         raise NotImplementedError
 
     def record_key(self, record: Any) -> Hashable | None:
-        """Return the same of a record."""
+        """Return the key of a record, or None."""
         raise NotImplementedError
 
     def find(self, organization: Any, keys: set[Any]) -> dict[Hashable, list[int]]:
-        """Return the ids of the records with each key.
+        """Return the ids of the records by key.
 
-        The number of queries per batch is constant.
+        The number of queries per batch of keys is constant.
         """
         raise NotImplementedError
 
@@ -80,17 +80,17 @@ class Table:
 
 
 class NamedTable(Table):
-    """A table whose records are identified by their names in a directory."""
+    """A table whose rows match records by their names in a directory."""
 
     directory_class: ClassVar[type[Directory]]
-    # The field that holds the name.
+    # The field with the name.
     name_field: ClassVar[str] = "name"
 
     def row_key(self, row: Mapping[str, str], organization: Any) -> Hashable | None:
-        return self.directory_class.folded(row[self.name_field]) or None
+        return self.directory_class.normalize(row[self.name_field]) or None
 
     def record_key(self, record: Any) -> Hashable | None:
-        return self.directory_class.folded(getattr(record, self.name_field) or "") or None
+        return self.directory_class.normalize(getattr(record, self.name_field) or "") or None
 
     def find(self, organization: Any, keys: set[Any]) -> dict[Hashable, list[int]]:
         directory = self.directory(self.directory_class, organization.pk)

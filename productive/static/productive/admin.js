@@ -1,17 +1,18 @@
-// Mends the theme for those who hear the page instead of seeing it, and for those who have no mouse: names for
-// fields that lack one, keys for what only a click could open, and a landmark to jump to.
+// Makes the theme accessible by screen reader and keyboard: labels for fields without one, keyboard handlers
+// for elements that only react to clicks, and a main landmark.
 "use strict";
 {
   const FIELDS = "input:not([type=hidden]):not([type=submit]), select, textarea";
-  // What opens something without being a button, by the state that its click changes.
+  // Elements that react to clicks, but aren't buttons.
   const CLICKED = ":is(a:not([href]), span, div.cursor-pointer)[x-on\\:click]";
+  // Labels, and ids of the controlled elements, by the Alpine state that a click changes.
   const NAMES = { sidebarDesktopOpen: "Menu", sidebarMobileOpen: "Menu", openRelatedWidgetWrapper: "More" };
   const LAYERS = { sidebarMobileOpen: "nav-sidebar", filterOpen: "changelist-filter" };
   const REACHABLE = `:is(${FIELDS}, a[href], button, [role=button], [role=combobox]):not([tabindex="-1"])`;
-  const mended = new WeakSet();
+  const processed = new WeakSet();
   let opener = null;
 
-  // A line's field stands in a column, which the cell knows.
+  // Return the heading of the column, for a field of an inline.
   function columnOf(element) {
     return element.closest("td[data-label]")?.dataset.label;
   }
@@ -22,7 +23,7 @@
     }
   }
 
-  // Select2 names its boxes after what was chosen in them, and empty ones not at all.
+  // Select2 labels its boxes with the selected choices only, so an empty box has no label.
   function nameBox(container) {
     const select = container.previousElementSibling;
     const label = select.labels?.[0];
@@ -51,7 +52,8 @@
     if (layer) {
       control.setAttribute("aria-controls", layer);
     }
-    // A new line's is a copy, which Alpine will read as a whole: given anew, it would be read before its state.
+    // The control of a new inline form is a copy that has the attributes already. Setting them again would
+    // make Alpine evaluate them before their state exists.
     if (/open/i.test(state) && !control.hasAttribute("x-bind:aria-expanded")) {
       control.setAttribute("x-bind:aria-expanded", state);
       if (layer) {
@@ -64,8 +66,8 @@
     return document.getElementById(control?.getAttribute("aria-controls"));
   }
 
-  // What lies over the page is entered when it opens, and left to where one came from.
-  function follow(control) {
+  // Focus a layer when it opens, and the control that opened it when it closes.
+  function moveFocus(control) {
     if (control.getAttribute("aria-expanded") === "true" && layerOf(control)) {
       opener = control;
       [...layerOf(control).querySelectorAll(REACHABLE)].find((element) => element.checkVisibility())?.focus();
@@ -78,19 +80,19 @@
     if (["Enter", " "].includes(event.key) && event.target.matches?.(CLICKED)) {
       event.preventDefault();
       event.target.click();
-      // The theme shows it in the next frame.
-      requestAnimationFrame(() => requestAnimationFrame(() => follow(event.target)));
+      // Wait until the theme has rendered the layer.
+      requestAnimationFrame(() => requestAnimationFrame(() => moveFocus(event.target)));
     } else if (event.key === "Escape" && layerOf(opener)?.contains(event.target)) {
       opener.focus();
     }
   });
 
-  // Each is mended once: what is added later, such as a new line, is another element.
-  function once(selector, mend) {
+  // Call the function once for each element that matches, including elements added later.
+  function once(selector, callback) {
     for (const element of document.querySelectorAll(selector)) {
-      if (!mended.has(element)) {
-        mended.add(element);
-        mend(element);
+      if (!processed.has(element)) {
+        processed.add(element);
+        callback(element);
       }
     }
   }
@@ -100,17 +102,17 @@
     once(".material-symbols-outlined:not([x-on\\:click])", (icon) => icon.setAttribute("aria-hidden", "true"));
     once("#main, .login #page", (page) => page.setAttribute("role", "main"));
     once("#searchbar-submit", (button) => button.setAttribute("aria-label", "Search"));
-    // The sign leads where the name beside it does: once is enough.
-    once("a:has(+ * #site-name)", (sign) => {
-      sign.tabIndex = -1;
-      sign.setAttribute("aria-hidden", "true");
+    // The logo has the same link as the site name beside it.
+    once("a:has(+ * #site-name)", (logo) => {
+      logo.tabIndex = -1;
+      logo.setAttribute("aria-hidden", "true");
     });
-    // All of them are called the same, so as landmarks they lead nowhere.
+    // These regions have the same label, so they aren't useful as landmarks.
     once(".simplebar-content-wrapper[role=region]", (box) => box.setAttribute("role", "group"));
     once(`td[data-label] :is(${FIELDS})`, nameField);
     once("select + .select2-container", nameBox);
     once(".select2-dropdown [role=searchbox]", (field) => field.setAttribute("aria-label", "Search"));
-    // Once opened, it tells of its list in the words of an older ARIA.
+    // Select2 sets aria-owns, as ARIA 1.0 did for a combobox; current ARIA uses aria-controls.
     once("[role=combobox][aria-owns]", (box) => box.setAttribute("aria-controls", box.getAttribute("aria-owns")));
     once(".selector .help-tooltip[aria-label]", (help) => help.setAttribute("role", "img"));
   }).observe(document, { childList: true, subtree: true });
