@@ -24,7 +24,7 @@ GROWING = Path(__file__).parent.parent / "docs/growing.md"
 def as_web() -> Iterator[None]:
     """The role and its rights go with the test's transaction."""
     role = f"web_{os.getpid()}"
-    _, _, section = GROWING.read_text().partition("## A role of its own")
+    _, _, section = GROWING.read_text().partition("## A database role")
     rights = section.partition("```sql\n")[2].partition("```")[0].replace("TO web;", f"TO {role};")
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE ROLE {role}; {rights.replace('FROM web;', f'FROM {role};')}")
