@@ -1,6 +1,6 @@
 """Compare ours with stock and hand-written views, on SQLite and PostgreSQL: `make bench`.
 
-TEST_DATABASE_URL names the PostgreSQL server; the databases are scratch ones, made and dropped.
+TEST_DATABASE_URL names the PostgreSQL server; the databases are created for the run and dropped.
 """
 
 from __future__ import annotations

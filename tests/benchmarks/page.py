@@ -12,7 +12,7 @@ import django
 PAGE = Path(__file__).parents[2] / "docs/benchmarks.md"
 TITLE = """# Benchmarks
 
-Every section is written by the command that it names, and by nothing else.
+Each section is the output of the command that it names. Don't edit it by hand.
 """
 
 

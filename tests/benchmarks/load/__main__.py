@@ -29,11 +29,11 @@ LARGE, SMALL = "Large", ("Small 1", "Small 2", "Small 3")
 LEAST_SECONDS = 60
 SECTION = """## Under load: {figures.database}
 
-`make load` writes this section. gunicorn serves a mix of lists, filters, includes, single records and, one in
-ten, creates, changes and deletes, of one large organization and three small ones. Each connection sends its
-next request as soon as it has read and judged the answer to the last, on the same machine. `H` is what the
-same server does with requests that ask nothing of the database. In the end, the database must hold what was
-acknowledged and nothing else.
+`make load` writes this section. gunicorn serves a mix of lists, filters, includes and single records of one
+large and three small organizations; one request in ten creates, changes or deletes a record. Each connection
+sends its next request as soon as it has checked the previous response, on the same machine. `H` is the rate
+of requests that don't use the database. At the end, the database must contain every acknowledged write and
+nothing else.
 
 {machine}
 

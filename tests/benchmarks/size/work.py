@@ -161,14 +161,14 @@ def tenants(organizations: Sequence[Organization]) -> Iterator[list[Tenant]]:
         alike(members, "project_id"),
         strict=True,
     )
-    made: list[Any] = []
+    created_rows: list[Any] = []
     try:
         found = []
         for organization, service_list, member_list, people, projects in choices:
             token, secret = issue(organization, "Size")
-            made.append(token.user)
+            created_rows.append(token.user)
             newcomer = Person.objects.create(organization=organization, first_name="New", last_name="Comer")
-            made.append(newcomer)
+            created_rows.append(newcomer)
             reads = {
                 **list_reads("service assignments", service_list),
                 **list_reads("project assignments", member_list),
@@ -184,7 +184,7 @@ def tenants(organizations: Sequence[Organization]) -> Iterator[list[Tenant]]:
             found.append(Tenant(Api(secret), totals, newcomer, projects, reads))
         yield found
     finally:
-        for row in made:
+        for row in created_rows:
             row.delete()
 
 
