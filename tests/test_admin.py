@@ -22,7 +22,6 @@ from productive.accounts.models import ApiToken, Organization, Person, User
 from tests.support.admin import (
     MODELS,
     OWNED,
-    acting,
     autocomplete,
     every_model,
     every_owned_model,
@@ -30,6 +29,7 @@ from tests.support.admin import (
     form_data,
     listed,
     make,
+    rows_of_user,
     staff,
     superuser,
     url,
@@ -163,8 +163,8 @@ def test_list_and_search_reach_own_rows_only(model: type[Model]) -> None:
     own, foreign = make(model, organization), make(model, OrganizationFactory())
     client = staff(organization)
     if model is ApiToken:
-        assert listed(client, User) == {own.user_id} | acting(client, User)
-    assert listed(client, model) == {own.pk} | acting(client, model)
+        assert listed(client, User) == {own.user_id} | rows_of_user(client, User)
+    assert listed(client, model) == {own.pk} | rows_of_user(client, model)
     assert listed(client, model, f"?q={str(foreign).split()[0]}") & {foreign.pk} == set()
 
 
@@ -174,7 +174,7 @@ def test_autocomplete_offers_own_rows_only(field: Any) -> None:
     own, foreign = make(field.model, organization), make(field.model, OrganizationFactory())
     client = staff(organization)
     offered = {int(row["id"]) for row in autocomplete(client, field).json()["results"]}
-    assert offered == {getattr(own, field.attname)} | acting(client, field.related_model)
+    assert offered == {getattr(own, field.attname)} | rows_of_user(client, field.related_model)
     everything = {row["id"] for row in autocomplete(superuser(), field).json()["results"]}
     assert everything >= {str(getattr(own, field.attname)), str(getattr(foreign, field.attname))}
 
@@ -246,7 +246,7 @@ def test_staff_of_two_organizations_work_with_both_and_choose_once(model: type[M
     actor = User.objects.get(pk=client.session["_auth_user_id"])
     seat = PersonFactory(organization=second, user=actor)
     rows = [make(model, organization) for organization in (first, second, third)]
-    there = {row.pk for row in rows[:2]} | acting(client, model)
+    there = {row.pk for row in rows[:2]} | rows_of_user(client, model)
     assert listed(client, model) == there
     changelist = client.get(url(model, "changelist")).context["cl"]
     titles = [spec.title for spec in changelist.filter_specs]
@@ -267,7 +267,7 @@ def test_staff_of_two_organizations_work_with_both_and_choose_once(model: type[M
         added = client.post(url(model, "add"), form_data(client, url(model, "add")))
         assert "organization" in added.context["adminform"].form.errors
     seat.archive()
-    assert listed(client, model) == {rows[0].pk} | (acting(client, model) - {seat.pk})
+    assert listed(client, model) == {rows[0].pk} | (rows_of_user(client, model) - {seat.pk})
     assert client.get(change)["Location"] == reverse("admin:index")
 
 

@@ -486,10 +486,10 @@ def test_staff_give_nobody_a_login_or_rights_by_undoing(organization: Organizati
 def test_changes_of_tokens_are_not_undone(
     actor: Callable[[], Client] | None, organization: Organization, token: Any
 ) -> None:
-    acting = actor() if actor else staff(token.organization)
+    rows_of_user = actor() if actor else staff(token.organization)
     with change_set() as pk:
         token.revoke()
-    assert undo(acting, str(pk)) == {
+    assert undo(rows_of_user, str(pk)) == {
         "Can't be done": [(str(token), "API tokens can be changed on their own pages only")]
     }
     token.refresh_from_db()

@@ -11,7 +11,7 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, get_resolver
 
 from productive.accounts.models import ApiToken
-from tests.support.api import Api, connection_kept
+from tests.support.api import Api, keep_connection
 from tests.support.factories import UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -76,7 +76,7 @@ def lacking(path: str, answer: Any) -> dict[str, Any]:
 
 def get(client: Client, path: str, **extra: Any) -> Any:
     answer = client.get(path, secure=True, **extra)
-    with connection_kept():
+    with keep_connection():
         answer.close()
     return answer
 

@@ -14,7 +14,7 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
 from tests.support.admin import autocomplete, form_data, make, staff, superuser, url
-from tests.support.concurrency import just_before_the_next_save_of
+from tests.support.concurrency import before_next_save
 from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
@@ -184,7 +184,7 @@ def test_whoever_adds_the_same_pair_meanwhile_waits(
             transaction.set_rollback(True)
 
     client, address = staff(pair.organization), url(page, "change", record.pk)
-    just_before_the_next_save_of(model, join)
+    before_next_save(model, join)
     assert with_lines(client, address, model, {side: newcomer.pk}).status_code == 302
     assert (waited, model.objects.count()) == ([record], 2)
 

@@ -39,7 +39,7 @@ from tests.support.factories import (
     ServiceTypeAssignmentFactory,
     ServiceTypeFactory,
 )
-from tests.support.samples import tried
+from tests.support.samples import fuzz_settings
 
 TODAY = date(2026, 11, 23)
 
@@ -312,7 +312,7 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
     organization = OrganizationFactory()
     verdicts: list[bool] = []
 
-    @tried(WORLDS)
+    @fuzz_settings(WORLDS)
     @given(st.data())
     def agree(data: Any) -> None:
         with undone():

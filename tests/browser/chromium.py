@@ -1,6 +1,6 @@
-"""The browser of the tests: found on this machine, or installed. Run it to see to it that there is one.
+"""Find the browser of the tests on this machine. Run as a script, install it if it is missing.
 
-Exit 0 where there is a browser, 1 with the reason and what would help where there is none.
+Exit with 0 if there is a browser, else with 1 and how to install it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import sys
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = "No Chromium on this machine. Install it (apt-get install chromium), or name one in CHROMIUM."
-# Of each step; a package server that doesn't answer must not hold the tests for longer.
+# Timeout of each step, for a package server that doesn't respond.
 SECONDS = 300
 
 
 def find() -> str | None:
-    """Where the browser is; CHROMIUM names another one than the first on the path."""
+    """Return the path of the browser: that in CHROMIUM, or the first one in PATH."""
     named = os.environ.get("CHROMIUM")
     return shutil.which(named) if named else next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def install() -> None:
-    """With Debian's package manager, where it may be used. Whether that worked is for `find` to say."""
+    """Install the browser with apt-get, if it exists and the user is root."""
     apt = shutil.which("apt-get")
     if apt is None or os.geteuid() != 0:
         return

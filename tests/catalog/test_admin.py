@@ -11,7 +11,7 @@ from django.utils import timezone
 from assignments.models import ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Person
-from tests.support.admin import OWNED, acting, form_data, listed, staff, superuser, url
+from tests.support.admin import OWNED, form_data, listed, rows_of_user, staff, superuser, url
 from tests.support.bulk import apply, preview, shown
 from tests.support.factories import (
     DealFactory,
@@ -73,7 +73,7 @@ def test_list_is_narrowed_to_what_is_in_use_or_archived(model: type[Any]) -> Non
     active, archived = (OWNED[model](organization=organization) for _ in range(2))
     archived.archive()
     client = staff(organization)
-    themselves = acting(client, model)
+    themselves = rows_of_user(client, model)
     assert listed(client, model) == {active.pk, archived.pk} | themselves
     assert listed(client, model, "?archived=no") == {active.pk} | themselves
     assert listed(client, model, "?archived=yes") == {archived.pk}

@@ -111,19 +111,19 @@ class Writer(Client):
             self.write_person(ground, book, f"{prefix} {number}", is_leaving=number % 3 == 0)
 
     def write_type(self, book: Book, name: str) -> None:
-        made = self.post("service_types", json=document("service_types", name=name))
-        if made.status == 201:
-            pk = int(made.data["id"])
+        created = self.post("service_types", json=document("service_types", name=name))
+        if created.status == 201:
+            pk = int(created.data["id"])
             book.types[pk] = (name, None)
             changed = self.patch(f"service_types/{pk}", json=document("service_types", description=name))
             if changed.status == 200:
                 book.types[pk] = (name, name)
 
     def write_person(self, ground: Ground, book: Book, name: str, *, is_leaving: bool) -> None:
-        made = self.post("people", json=document("people", first_name=name, last_name="Writer"))
-        if made.status != 201:
+        created = self.post("people", json=document("people", first_name=name, last_name="Writer"))
+        if created.status != 201:
             return
-        pk = int(made.data["id"])
+        pk = int(created.data["id"])
         book.people.add(pk)
         for service in ground.services[:2]:
             body = document("service_assignments", person_id=pk, service_id=service)

@@ -64,13 +64,13 @@ def restarted_under_load(ground: Ground, server: Server, away: float = 2) -> Fin
             back = time.monotonic()
             first = client_of(ground, web.address).get(OPEN).status
             time.sleep(3)
-        everybody = [*crowd.outcomes, *(outcome for client in readers for outcome in client.outcomes)]
-        refused = [outcome for outcome in everybody if outcome.status == BUSY]
+        outcomes = [*crowd.outcomes, *(outcome for client in readers for outcome in client.outcomes)]
+        refused = [outcome for outcome in outcomes if outcome.status == BUSY]
         late = [outcome for outcome in refused if outcome.sent_at > back]
         findings.promise(first == 200, f"the first request after the return: {first}")
         findings.promise(bool(refused), "no request failed while it was stopped")
         crowd.report(findings)
-        statuses = Counter(outcome.status for outcome in everybody)
+        statuses = Counter(outcome.status for outcome in outcomes)
         findings.figures["answers"] = format_statuses(statuses)
         findings.broken += [fault for client in readers for fault in client.faults]
         findings.promise(statuses.keys() <= {200, 201, 204, BUSY}, f"answers: {format_statuses(statuses)}")
@@ -138,34 +138,34 @@ def stopped(ground: Ground, server: Server, seconds: float = 20) -> Findings:
     return findings
 
 
-def row_held(ground: Ground, seconds: float = 10) -> Findings:
+def row_locked(ground: Ground, seconds: float = 10) -> Findings:
     """Requests for a locked row get 503; others aren't affected."""
     findings = Findings(f"PostgreSQL: a row locked for {seconds:g} s")
     body = document("service_types", description="Changed")
     with ground.served() as web, psycopg.connect(ground.url) as holder:
         holder.execute("SELECT 1 FROM catalog_servicetype WHERE id = %s FOR UPDATE", [ground.service_type])
         end = time.monotonic() + seconds
-        needy, others = client_of(ground, web.address), [client_of(ground, web.address) for _ in range(4)]
+        writer, others = client_of(ground, web.address), [client_of(ground, web.address) for _ in range(4)]
         with repeating(others, lambda client: client.get(f"service_types/{ground.service_type}")):
             while time.monotonic() < end - LOCKED_WITHIN:
-                needy.patch(f"service_types/{ground.service_type}", json=body)
+                writer.patch(f"service_types/{ground.service_type}", json=body)
         holder.rollback()
-        refused, served = format_statuses(needy.statuses), Counter[int]()
+        refused, served = format_statuses(writer.statuses), Counter[int]()
         for client in others:
             served += client.statuses
         findings.figures |= {"changes of it": refused, "others": format_statuses(served)}
-        findings.promise(set(needy.statuses) == {BUSY}, f"changes of it: {refused}")
+        findings.promise(set(writer.statuses) == {BUSY}, f"changes of it: {refused}")
         findings.promise(set(served) == {200}, f"others: {format_statuses(served)}")
-        findings.within(LOCKED_WITHIN, needy.longest, "longest change of it")
+        findings.within(LOCKED_WITHIN, writer.longest, "longest change of it")
         findings.within(1, max(client.longest for client in others), "longest of the others")
-        after = needy.patch(f"service_types/{ground.service_type}", json=body).status
+        after = writer.patch(f"service_types/{ground.service_type}", json=body).status
         findings.promise(after == 200, f"a change afterwards: {after}")
-        findings.broken += needy.faults
+        findings.broken += writer.faults
     return findings
 
 
 def connections_used_up(ground: Ground) -> Findings:
-    """Another client has all connections: 503 until it closes them."""
+    """Another client uses all connections: 503 until it closes them."""
     findings = Findings("PostgreSQL: all its connections taken by others")
     with ground.served() as web, ExitStack() as taken:
         first = client_of(ground, web.address)
@@ -201,4 +201,4 @@ def take_all(ground: Ground, taken: ExitStack) -> int:
             if not ended.fetchall():
                 return len(connections)
             time.sleep(0.1)
-    raise AssertionError("the server never refused")
+    raise AssertionError("the server never rejected a connection")

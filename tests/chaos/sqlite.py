@@ -90,7 +90,7 @@ def disk_full(ground: Ground, server: Server, *, is_small: bool) -> Findings:
     return findings
 
 
-def held(ground: Ground, seconds: float = 6, timeout: int = 2) -> Findings:
+def write_locked(ground: Ground, seconds: float = 6, timeout: int = 2) -> Findings:
     """Another process writes longer than the timeout: writes are rejected, reads succeed."""
     findings = Findings(f"SQLite: locked for {seconds:g} s, of which a write waits {timeout}")
     with ground.served(SQLITE_TIMEOUT=str(timeout)) as server:

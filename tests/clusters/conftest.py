@@ -1,4 +1,4 @@
-"""A primary, a replica that streams from it, and the application on both."""
+"""Provide a primary, a replica that streams from it, and the application on both."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ print(json.dumps({"organizations": [first.pk, second.pk], "tokens": [t.name for 
 
 @dataclass
 class Cluster:
-    """Both servers, what is in them at first, and the settings that lead there."""
+    """Both servers, the ids of their first rows, and the settings to connect to them."""
 
     folder: Path
     primary: Server
@@ -44,7 +44,7 @@ class Cluster:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Within it, the replica stays as it is."""
+        """Pause the replay of the replica."""
         self.catch_up()
         self.replica.execute("SELECT pg_wal_replay_pause()")
         wait_until(lambda: self.replica.execute("SELECT pg_get_wal_replay_pause_state()") == "paused")
@@ -54,8 +54,8 @@ class Cluster:
             self.replica.execute("SELECT pg_wal_replay_resume()")
 
     def catch_up(self) -> None:
-        """Wait until the replica has all that is in the primary's log."""
-        # A commit that is waited for, so that those before it, for which nobody waits, are sent as well.
+        """Wait until the replica has everything in the primary's log."""
+        # A synchronous commit, so that earlier asynchronous ones are sent, too.
         self.primary.execute("SELECT pg_logical_emit_message(true, 'tests', 'so far')")
         end = self.primary.execute("SELECT pg_current_wal_flush_lsn()")
         wait_until(lambda: self.replica.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", end))
@@ -71,12 +71,12 @@ def cluster() -> Iterator[Cluster]:
         folder.chmod(0o755)
         data = folder / "servers"
         data.mkdir()
-        servers.give(data)
+        servers.change_owner(data)
         port = free_port()
         with servers.primary(data) as primary:
             replica = Server(data / "replica", port)
             installation = Installation(folder, {"DATABASE_URL": primary.url, "REPLICA_URL": replica.url})
-            # Nobody answers at the replica's address yet: neither command asks for it.
+            # The replica doesn't run yet: neither command uses it.
             installation.manage("migrate", "--verbosity", "0")
             primary.execute(
                 f"CREATE DATABASE {servers.EMPTY} TEMPLATE {servers.DATABASE}", database="postgres"
@@ -88,7 +88,7 @@ def cluster() -> Iterator[Cluster]:
 
 @contextmanager
 def process_of(cluster: Cluster, name: str) -> Iterator[str]:
-    """host:port of a process of the application that has read before, so that it knows when it began."""
+    """Yield host:port of a process that has read before, so that it knows its start position."""
     with cluster.installation().served(name) as server:
         cluster.catch_up()
         for token in cluster.tokens:

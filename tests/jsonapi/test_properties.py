@@ -44,7 +44,7 @@ from tests.support.resources import (
     model_of,
     relationships_of,
 )
-from tests.support.samples import tried
+from tests.support.samples import fuzz_settings
 
 # Others ask each kind once.
 pytestmark = pytest.mark.no_cover
@@ -115,7 +115,7 @@ bodies = st.binary(max_size=60) | st.builds(
 )
 
 
-@tried(600)
+@fuzz_settings(600)
 @given(bodies, st.integers(0, 60), st.binary(max_size=3))
 @example(b"[" * 100_000, 0, b"")
 @example(b'{"data":' * 5_000, 0, b"")
@@ -133,7 +133,7 @@ def test_any_bytes_are_a_resource_object_or_a_malformed_document(body: bytes, at
             assert status == 400
 
 
-@tried(150)
+@fuzz_settings(150)
 @given(latin_1 | latin_1.map(lambda text: f"{MEDIA_TYPE};{text}"), latin_1)
 def test_any_content_type_and_coding_is_taken_or_refused(content_type: str, coding: str) -> None:
     found = refused(parse, b"{}", content_type, HTTP_CONTENT_ENCODING=coding)
@@ -144,7 +144,7 @@ storable_identifiers = st.fixed_dictionaries({"type": storable_text, "id": stora
 linkages = st.none() | storable_identifiers | st.lists(storable_identifiers, max_size=3)
 
 
-@tried(200)
+@fuzz_settings(200)
 @given(
     kind=storable_text,
     identity=st.none() | storable_text,
@@ -171,7 +171,7 @@ def test_resource_object_is_read_as_it_was_written(
 almost_ids = st.from_regex(r"[-+ 0-9_.e\u0660\uff11]{1,21}")
 
 
-@tried(300)
+@fuzz_settings(300)
 @given(any_text | almost_ids | any_value, st.integers(1, MAX_ID), st.dates())
 def test_id_and_day_have_one_spelling(sent: Any, number: int, day: date) -> None:
     assert parse_id(str(number)) == number
@@ -220,7 +220,7 @@ def test_any_filter_is_applied_or_refused(api: Api, organization: Organization) 
     for resource in WRITABLE:
         make(resource, organization)
 
-    @tried(250)
+    @fuzz_settings(250)
     @given(st.sampled_from(sorted(SERVED)), st.lists(st.tuples(filter_names, filter_values), max_size=3))
     def ask(resource: str, pairs: list[tuple[str, str]]) -> None:
         query = spelled(pairs)
@@ -289,7 +289,7 @@ def test_filters_find_what_they_say(api: Api, organization: Organization) -> Non
         chosen = draw(st.lists(drawn.get(name, LETTERS), min_size=1, max_size=3))
         return name, operation, operation in negated and draw(st.booleans()), chosen
 
-    @tried(200)
+    @fuzz_settings(200)
     @given(st.lists(conditions(), min_size=1, max_size=3, unique_by=lambda each: each[:3]))
     def ask(asked: list[tuple[str, str, bool, list[Any]]]) -> None:
         expected = [
@@ -312,7 +312,7 @@ def test_filters_find_what_they_say(api: Api, organization: Organization) -> Non
     ask()
 
 
-@tried(300)
+@fuzz_settings(300)
 @given(
     st.lists(
         st.tuples(
@@ -350,7 +350,7 @@ people_drawn = st.tuples(st.sampled_from(["a", "B", "ž", "名"]), st.booleans()
 
 @pytest.mark.django_db
 def test_pages_by_number_hold_each_row_once(api: Api, organization: Organization) -> None:
-    @tried(25)
+    @fuzz_settings(25)
     @given(st.lists(people_drawn, max_size=7), st.integers(1, 4), st.sampled_from(ORDERS))
     def walk(drawn: list[tuple[str, bool, int]], size: int, order: str) -> None:
         with undone():
@@ -370,7 +370,7 @@ def test_pages_by_number_hold_each_row_once(api: Api, organization: Organization
 def test_pages_by_cursor_hold_each_row_once_while_others_come_and_go(
     api: Api, organization: Organization
 ) -> None:
-    @tried(25)
+    @fuzz_settings(25)
     @given(
         st.lists(people_drawn, max_size=7),
         st.integers(1, 3),
@@ -426,7 +426,7 @@ def test_any_cursor_is_a_place_or_is_refused(api: Api, organization: Organizatio
     known = {project.pk for project in ProjectFactory.create_batch(3, organization=organization)}
     statuses = []
 
-    @tried(300)
+    @fuzz_settings(300)
     @given(cursors, st.sampled_from(["id", "-id", "name", "-name", "created_at", "-created_at"]))
     def ask(cursor: str, sort: str) -> None:
         answer = api.get(f"projects?{spelled([('sort', sort), ('page[after]', cursor)])}")
@@ -452,7 +452,7 @@ def test_any_include_fields_and_sort_is_served_or_refused(api: Api, organization
     for resource in WRITABLE:
         make(resource, organization)
 
-    @tried(200)
+    @fuzz_settings(200)
     @given(
         st.sampled_from(sorted(RESOURCES)),
         st.lists(
@@ -476,7 +476,7 @@ def test_shown_is_what_fields_and_include_ask_for(api: Api, organization: Organi
     for resource in WRITABLE:
         make(resource, organization)
 
-    @tried(100)
+    @fuzz_settings(100)
     @given(st.data(), st.sampled_from(sorted(RESOURCES)))
     def ask(data: Any, resource: str) -> None:
         names, related = RESOURCES[resource].serializer_class.Meta.fields, relationships_of(resource)
@@ -522,7 +522,7 @@ def test_rows_come_in_the_order_that_is_asked_for(api: Api, organization: Organi
 
 @pytest.mark.django_db
 def test_any_token_but_the_own_opens_nothing(api: Api, token: Any) -> None:
-    @tried(60)
+    @fuzz_settings(60)
     @given(latin_1 | latin_1.map(lambda noise: f"{token.name}{noise}"))
     def ask(secret: str) -> None:
         answer = Api(secret).get("projects")
@@ -535,7 +535,7 @@ def test_any_token_but_the_own_opens_nothing(api: Api, token: Any) -> None:
 def test_any_organization_but_the_own_is_refused(api: Api, organization: Organization) -> None:
     own = str(organization.pk)
 
-    @tried(60)
+    @fuzz_settings(60)
     @given(
         latin_1 | st.integers().map(str) | st.sampled_from([own, f" {own}", f"{own} ", f"0{own}", f"{own}\n"])
     )
@@ -553,7 +553,7 @@ def test_any_other_header_changes_the_form_at_most(api: Api, organization: Organ
     tags = st.sampled_from([plain.headers["ETag"], f"W/{plain.headers['ETag']}", "*", '"x"', ""])
     codings = st.sampled_from(["gzip", "x-gzip;q=0.1", "gzip;q=0", "identity", "*"])
 
-    @tried(150)
+    @fuzz_settings(150)
     @given(
         st.fixed_dictionaries(
             {},
@@ -593,7 +593,7 @@ def test_any_value_of_any_attribute_is_kept_or_refused(api: Api, organization: O
         if not model_of(resource)._meta.get_field(name).is_relation
     ]
 
-    @tried(250)
+    @fuzz_settings(250)
     @given(st.sampled_from(places), any_value | storable_value)
     def ask(place: tuple[str, str], value: Any) -> None:
         resource, name = place

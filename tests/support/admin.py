@@ -1,4 +1,4 @@
-"""Use the admin as its users do, and make a row of every model in it."""
+"""Send requests to the admin, and create a row of every model in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.factories import PersonFactory, UserFactory
 
 
 def factory_of(model: type[Any]) -> Callable[..., Any]:
-    """Return what makes a row of the model in an organization, with all that its pages can show."""
+    """Return a function that creates a row of the model in an organization."""
     if model is Person:
         return lambda organization: PersonFactory(
             organization=organization, user=UserFactory(organization=None)
@@ -30,7 +30,7 @@ def factory_of(model: type[Any]) -> Callable[..., Any]:
     return factory
 
 
-# Every model of the admin whose rows belong to an organization, or to people of one.
+# Every model of the admin whose rows belong to an organization or to its people.
 OWNED = {
     model: factory_of(model)
     for model in admin.site._registry
@@ -39,7 +39,7 @@ OWNED = {
 
 
 def make(model: type[Model], organization: Organization) -> Any:
-    """A row of the model that the organization owns."""
+    """Create a row of the model in the organization."""
     if model is Organization:
         return organization
     if model is Group:
@@ -58,15 +58,15 @@ def superuser() -> Client:
 
 
 def staff(organization: Organization | None, *codenames: str) -> Client:
-    """Staff of the organization with these permissions; without any named, with all there are."""
+    """Return a client of staff with these permissions, or with all if none is given."""
     user = UserFactory(organization=organization, is_staff=True)
     permissions = Permission.objects.all()
     user.user_permissions.set(permissions.filter(codename__in=codenames) if codenames else permissions)
     return signed_in(user)
 
 
-def acting(client: Client, model: type[Model]) -> set[Any]:
-    """What there is of the model because somebody is signed in: their login and the person they are."""
+def rows_of_user(client: Client, model: type[Model]) -> set[Any]:
+    """Return the ids of rows that exist because of the client's user: the user and their people."""
     user = User.objects.get(pk=client.session["_auth_user_id"])
     return {User: {user.pk}, Person: {person.pk for person in user.people.all()}}.get(model, set())
 
@@ -82,8 +82,8 @@ def listed(client: Client, model: type[Model], query: str = "") -> set[Any]:
 
 
 def form_data(client: Client, address: str) -> dict[str, Any]:
-    """What a browser would send if the form at this address were saved untouched."""
-    # Only the page's context is needed, and rendering takes most of the time.
+    """Return what a browser sends if the user saves the form without changes."""
+    # Only the context is needed, and rendering takes most of the time.
     with patch.object(TemplateResponse, "rendered_content", ""):
         context = client.get(address).context_data  # type: ignore[attr-defined]
     data = {}

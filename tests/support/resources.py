@@ -1,4 +1,4 @@
-"""What the API serves, as the router and the models declare it."""
+"""Find the API's resources from the router and the models."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SERVED: dict[str, type[ReadOnlyViewSet]] = {
 }
 
 
-# Computed answers have no table; tests/assignments/test_tracking_api.py asks them.
+# Computed resources have no table; tests/assignments/test_tracking_api.py tests them.
 RESOURCES = {
     name: view for name, view in SERVED.items() if not view.serializer_class.Meta.model._meta.abstract
 }
@@ -51,7 +51,7 @@ ACTIONS = [
 WRITABLE = [name for name, view in RESOURCES.items() if issubclass(view, ModelViewSet)]
 
 
-# Resources with a meta object of their own: one query for all of a page.
+# Resources with a `meta` object: the number of queries for all of a page.
 METAS = {"services": 1}
 
 
@@ -72,7 +72,7 @@ def document_for(resource: str, **attributes: Any) -> dict[str, Any]:
 
 
 def foreign_keys(model: type[models.Model]) -> list[str]:
-    """The foreign keys between records of an organization."""
+    """Return the names of the foreign keys between records of an organization."""
     return [
         field.name
         for field in model._meta.concrete_fields
@@ -86,7 +86,7 @@ def relationships_of(resource: str) -> list[str]:
 
 
 def new(resource: str, organization: Organization) -> dict[str, Any]:
-    """The document of a record that may be made: one that is there, sent back once it is gone."""
+    """Return the document of a valid new record: that of a row that is created and deleted."""
     model = model_of(resource)
     (row,) = make(resource, organization)
     names = [f.name for f in model._meta.concrete_fields if f.name in ("name", "first_name", "last_name")]
