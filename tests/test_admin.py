@@ -1,4 +1,4 @@
-"""What holds for the admin of every model, asked of every model that is registered."""
+"""Test the admin pages of every registered model."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ from tests.support.samples import sampled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover, pytest.mark.any_database]
 
-# Staff can do nothing of this, whatever they were given.
+# Staff can do none of this, even with all permissions.
 SUPERUSERS_ONLY = {(Organization, "add"), (Organization, "delete"), (User, "delete")}
 
 
-def test_every_model_is_registered_and_asked_here() -> None:
+def test_every_model_is_registered_and_tested() -> None:
     assert set(admin.site._registry) == {*OWNED, Organization, Group}
 
 
-# --- Pages and rights -----------------------------------------------------------------------------
+# --- Pages and permissions -----------------------------------------------------------------------------
 
 
 @every_model
-def test_every_page_answers_a_superuser(model: type[Model]) -> None:
+def test_every_page_responds_to_superuser(model: type[Model]) -> None:
     row, client = make(model, OrganizationFactory()), superuser()
     pages = [
         url(model, "add"),
@@ -66,7 +66,7 @@ def test_every_page_answers_a_superuser(model: type[Model]) -> None:
 
 
 @every_model
-def test_every_filter_beside_a_list_answers(model: type[Model]) -> None:
+def test_every_list_filter_works(model: type[Model]) -> None:
     OrganizationFactory.create_batch(2)
     make(model, OrganizationFactory())
     client = superuser()
@@ -87,7 +87,7 @@ def test_every_filter_beside_a_list_answers(model: type[Model]) -> None:
 
 
 @every_model
-def test_every_model_is_saved_and_deleted_by_a_superuser(model: type[Model]) -> None:
+def test_superuser_saves_and_deletes_every_model(model: type[Model]) -> None:
     row, client = make(model, OrganizationFactory()), superuser()
     change = url(model, "change", row.pk)
     saved = client.post(change, form_data(client, change))
@@ -99,7 +99,7 @@ def test_every_model_is_saved_and_deleted_by_a_superuser(model: type[Model]) -> 
 
 
 @every_owned_model
-def test_staff_with_all_rights_work_with_their_own_rows(model: type[Model]) -> None:
+def test_staff_with_all_permissions_edit_own_rows(model: type[Model]) -> None:
     organization = OrganizationFactory()
     row, client = make(model, organization), staff(organization)
     pages = {page: url(model, page) for page in ("add", "changelist")}
@@ -110,7 +110,7 @@ def test_staff_with_all_rights_work_with_their_own_rows(model: type[Model]) -> N
     assert client.post(change, form_data(client, change)).status_code == 302
 
 
-def test_staff_change_their_organization_but_can_add_or_delete_none() -> None:
+def test_staff_can_change_but_not_add_or_delete_organization() -> None:
     organization = OrganizationFactory()
     client, change = staff(organization), url(Organization, "change", organization.pk)
     assert client.post(change, {"name": "New name", "time_zone": "UTC"}).status_code == 302
@@ -121,7 +121,7 @@ def test_staff_change_their_organization_but_can_add_or_delete_none() -> None:
 
 
 @every_owned_model
-def test_staff_with_the_right_to_view_only_view(model: type[Model]) -> None:
+def test_staff_with_view_permission_only_view(model: type[Model]) -> None:
     organization = OrganizationFactory()
     row = make(model, organization)
     client = staff(organization, f"view_{model._meta.model_name}")
@@ -129,13 +129,13 @@ def test_staff_with_the_right_to_view_only_view(model: type[Model]) -> None:
     assert client.get(url(model, "change", row.pk)).status_code == 200
     writes = [url(model, "add"), url(model, "change", row.pk), url(model, "delete", row.pk)]
     assert [client.post(write, {"post": "yes"}).status_code for write in writes] == [403, 403, 403]
-    # No action is offered, so none that is posted is done.
+    # No action is available, so a posted one is ignored.
     client.post(url(model, "changelist"), {"action": "archive", "index": 0, "_selected_action": row.pk})
     assert LogEntry.objects.count() == 0
 
 
 @every_model
-def test_staff_without_rights_are_refused(model: type[Model]) -> None:
+def test_staff_without_permissions_are_rejected(model: type[Model]) -> None:
     organization = OrganizationFactory()
     row, client = make(model, organization), staff(organization, "no such right")
     index = client.get(reverse("admin:index"))
@@ -146,7 +146,7 @@ def test_staff_without_rights_are_refused(model: type[Model]) -> None:
 
 
 @every_owned_model
-def test_staff_without_an_organization_find_nothing(model: type[Model]) -> None:
+def test_staff_without_organization_see_nothing(model: type[Model]) -> None:
     row, client = make(model, OrganizationFactory()), staff(None)
     assert listed(client, model) == set()
     assert listed(client, Organization) == set()
@@ -158,7 +158,7 @@ def test_staff_without_an_organization_find_nothing(model: type[Model]) -> None:
 
 
 @every_owned_model
-def test_list_and_search_reach_own_rows_only(model: type[Model]) -> None:
+def test_list_and_search_show_own_rows_only(model: type[Model]) -> None:
     organization = OrganizationFactory()
     own, foreign = make(model, organization), make(model, OrganizationFactory())
     client = staff(organization)
@@ -187,7 +187,7 @@ def test_related_row_of_another_organization_cannot_be_chosen(field: Any) -> Non
     theirs = getattr(foreign, field.attname)
     data = form_data(client, change)
     if field.name in ("organization", "user"):
-        # Not for them to choose: whatever is posted is ignored.
+        # Staff can't choose it, so the posted value is ignored.
         assert client.post(change, {**data, field.name: theirs}).status_code == 302
     else:
         refused = client.post(change, {**data, field.name: theirs})
@@ -203,7 +203,7 @@ def test_related_row_of_another_organization_cannot_be_chosen(field: Any) -> Non
 
 
 @every_owned_model
-def test_what_staff_add_is_their_organizations_whatever_they_post(model: type[Model]) -> None:
+def test_row_added_by_staff_belongs_to_their_organization(model: type[Model]) -> None:
     organization, other = OrganizationFactory(), OrganizationFactory()
     client = staff(organization)
     row = make(model, organization)
@@ -228,7 +228,7 @@ def test_what_staff_add_is_their_organizations_whatever_they_post(model: type[Mo
 
 
 @every_owned_model
-def test_staff_are_shown_no_organization(model: type[Model]) -> None:
+def test_staff_do_not_see_organization_field(model: type[Model]) -> None:
     organization = OrganizationFactory()
     row, client = make(model, organization), staff(organization)
     for address in (url(model, "add"), url(model, "change", row.pk)):
@@ -240,20 +240,20 @@ def test_staff_are_shown_no_organization(model: type[Model]) -> None:
 
 
 @every_owned_model
-def test_staff_of_two_organizations_work_with_both_and_choose_once(model: type[Model]) -> None:
+def test_staff_of_two_organizations_choose_organization_of_new_row(model: type[Model]) -> None:
     first, second, third = OrganizationFactory.create_batch(3)
     client = staff(first)
     actor = User.objects.get(pk=client.session["_auth_user_id"])
-    seat = PersonFactory(organization=second, user=actor)
+    membership = PersonFactory(organization=second, user=actor)
     rows = [make(model, organization) for organization in (first, second, third)]
-    there = {row.pk for row in rows[:2]} | rows_of_user(client, model)
-    assert listed(client, model) == there
+    visible = {row.pk for row in rows[:2]} | rows_of_user(client, model)
+    assert listed(client, model) == visible
     changelist = client.get(url(model, "changelist")).context["cl"]
     titles = [spec.title for spec in changelist.filter_specs]
     if model is not User:
         assert "organization" in changelist.list_display
-        narrowed = {row.pk for row in rows[1:2]} | ({seat.pk} if model is Person else set())
-        assert listed(client, model, f"?organization={second.pk}") == narrowed
+        filtered = {row.pk for row in rows[1:2]} | ({membership.pk} if model is Person else set())
+        assert listed(client, model, f"?organization={second.pk}") == filtered
         assert listed(client, model, f"?organization={third.pk}") == set()
         page = client.get(url(model, "changelist")).content.decode()
         assert (second.name in page, third.name in page) == (True, False)
@@ -266,12 +266,12 @@ def test_staff_of_two_organizations_work_with_both_and_choose_once(model: type[M
         assert model._default_manager.get(pk=rows[1].pk).organization == second  # type: ignore[attr-defined]
         added = client.post(url(model, "add"), form_data(client, url(model, "add")))
         assert "organization" in added.context["adminform"].form.errors
-    seat.archive()
-    assert listed(client, model) == {rows[0].pk} | (rows_of_user(client, model) - {seat.pk})
+    membership.archive()
+    assert listed(client, model) == {rows[0].pk} | (rows_of_user(client, model) - {membership.pk})
     assert client.get(change)["Location"] == reverse("admin:index")
 
 
-def test_staff_of_two_organizations_add_to_the_one_they_choose() -> None:
+def test_staff_of_two_organizations_add_to_chosen_one() -> None:
     first, second, third = OrganizationFactory.create_batch(3)
     client = staff(first)
     PersonFactory(organization=second, user=User.objects.get(pk=client.session["_auth_user_id"]))
@@ -288,7 +288,7 @@ def test_staff_of_two_organizations_add_to_the_one_they_choose() -> None:
     assert answer.context["adminform"].form.errors == {"person": ["belongs to another organization"]}
 
 
-def test_superuser_chooses_the_organization_once() -> None:
+def test_superuser_can_not_change_organization() -> None:
     client, first, second = superuser(), OrganizationFactory(), OrganizationFactory()
     add = url(Project, "add")
     client.post(add, {**form_data(client, add), "organization": first.pk, "name": "Website"})
@@ -315,7 +315,9 @@ def test_superuser_cannot_link_across_organizations() -> None:
 
 @every_owned_model
 @pytest.mark.parametrize("actor", [superuser, staff])
-def test_list_costs_the_same_at_one_and_thirty_rows(model: type[Model], actor: Callable[..., Client]) -> None:
+def test_list_has_same_query_count_for_1_and_30_rows(
+    model: type[Model], actor: Callable[..., Client]
+) -> None:
     organization = OrganizationFactory()
     client = actor(*[organization] * (actor is staff))
     make(model, organization)
