@@ -190,9 +190,9 @@ def test_related_row_of_another_organization_cannot_be_chosen(field: Any) -> Non
         # Staff can't choose it, so the posted value is ignored.
         assert client.post(change, {**data, field.name: theirs}).status_code == 302
     else:
-        refused = client.post(change, {**data, field.name: theirs})
+        rejected = client.post(change, {**data, field.name: theirs})
         missing = client.post(change, {**data, field.name: 987_654_321})
-        errors = [answer.context["adminform"].form.errors.get_json_data() for answer in (refused, missing)]
+        errors = [answer.context["adminform"].form.errors.get_json_data() for answer in (rejected, missing)]
         assert errors[0] == errors[1]
         assert list(errors[0]) == [field.name]
     assert field.model._default_manager.values_list(field.attname, flat=True).get(pk=own.pk) == getattr(
@@ -277,9 +277,9 @@ def test_staff_of_two_organizations_add_to_chosen_one() -> None:
     PersonFactory(organization=second, user=User.objects.get(pk=client.session["_auth_user_id"]))
     add = url(Project, "add")
     shop = {**form_data(client, add), "name": "Shop"}
-    refused = client.post(add, {**shop, "organization": third.pk})
+    rejected = client.post(add, {**shop, "organization": third.pk})
     missing = client.post(add, {**shop, "organization": 987_654_321})
-    errors = [answer.context["adminform"].form.errors for answer in (refused, missing)]
+    errors = [answer.context["adminform"].form.errors for answer in (rejected, missing)]
     assert (errors[0], [*errors[0]]) == (errors[1], ["organization"])
     assert client.post(add, {**shop, "organization": second.pk}).status_code == 302
     assert Project.objects.get().organization == second
@@ -302,10 +302,10 @@ def test_superuser_can_not_change_organization() -> None:
 
 
 def test_superuser_cannot_link_across_organizations() -> None:
-    project, stranger = ProjectFactory(), PersonFactory()
+    project, foreign_person = ProjectFactory(), PersonFactory()
     answer = superuser().post(
         url(ProjectAssignment, "add"),
-        {"organization": project.organization_id, "project": project.pk, "person": stranger.pk},
+        {"organization": project.organization_id, "project": project.pk, "person": foreign_person.pk},
     )
     assert answer.context["adminform"].form.errors == {"person": ["belongs to another organization"]}
 

@@ -174,26 +174,26 @@ def test_access_column_and_filter_have_same_labels(organization: Organization, c
         return ServiceFactory(organization=organization, deal=DealFactory(organization=organization, **deal))
 
     by_person = {"person_restricted_tracking": True}
-    everybody, nobody_assigned, restricted = service(), service(**by_person), service(**by_person)
-    nobody, closed = service(service_type_restricted_tracking=True), service(**by_person)
+    unrestricted, nobody_assigned, restricted = service(), service(**by_person), service(**by_person)
+    restricted_to_nobody, closed = service(service_type_restricted_tracking=True), service(**by_person)
     closed.deal.close()
     put_away = service()
     put_away.deal.project.archive()
     ServiceAssignmentFactory(organization=organization, service=restricted)
     assert {row["name"]: row["access"] for row in shown(client, Service)} == {
-        everybody.name: "Everybody on the project",
+        unrestricted.name: "Everybody on the project",
         nobody_assigned.name: "Everybody, as nobody is assigned",
         restricted.name: "Restricted",
-        nobody.name: "Nobody",
+        restricted_to_nobody.name: "Nobody",
         closed.name: "Closed",
         put_away.name: "Closed",
     }
     states = [*Access, "closed", "no such state"]
     assert {state: listed(client, Service, f"?access={state}") for state in states} == {
-        "open": {everybody.pk},
+        "open": {unrestricted.pk},
         "open_nobody_assigned": {nobody_assigned.pk},
         "restricted": {restricted.pk},
-        "restricted_to_nobody": {nobody.pk},
+        "restricted_to_nobody": {restricted_to_nobody.pk},
         "closed": {closed.pk, put_away.pk},
         "no such state": set(),
     }

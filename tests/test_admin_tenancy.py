@@ -141,7 +141,7 @@ def equal_but_for_ids(one: tuple[Any, ...], other: tuple[Any, ...], ids: set[int
 
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_other_organization_sees_and_changes_nothing_at_any_url(method: str, other_rows: Rows) -> None:
-    clients = twice(staff(OrganizationFactory()))
+    clients = two_sessions(staff(OrganizationFactory()))
     theirs = {model: row.pk for model, row in other_rows.items()}
     none = dict.fromkeys(theirs, MISSING)
     before = values_of(other_rows)
@@ -172,7 +172,7 @@ def values_of(rows: Rows) -> Rows:
     return {model: model.objects.filter(pk=row.pk).values().get() for model, row in rows.items()}
 
 
-def twice(client: Client) -> list[Client]:
+def two_sessions(client: Client) -> list[Client]:
     """Return two sessions of one user, because messages appear on the next page of a session."""
     clients = [client, signed_in(User.objects.get(pk=client.session["_auth_user_id"]))]
     for each in clients:
@@ -182,7 +182,7 @@ def twice(client: Client) -> list[Client]:
 
 
 def test_actions_reject_rows_of_other_organization(other_rows: Rows) -> None:
-    clients, before = twice(staff(OrganizationFactory())), values_of(other_rows)
+    clients, before = two_sessions(staff(OrganizationFactory())), values_of(other_rows)
     theirs = [row.pk for row in other_rows.values()]
     found = {}
     for model, row in other_rows.items():
@@ -287,8 +287,8 @@ def test_command_palette_finds_nothing_of_other_organization(other_rows: Rows) -
 def test_requests_show_own_records(other_rows: Rows) -> None:
     """Check that the requests above would find the mark if the records were visible."""
     client = staff(other_rows[Organization])
-    met = {}
+    shows_mark = {}
     for model, row in other_rows.items():
         change = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[row.pk])
-        met[model] = MARK in client.get(change).content.decode()
-    assert met == dict.fromkeys(other_rows, True)
+        shows_mark[model] = MARK in client.get(change).content.decode()
+    assert shows_mark == dict.fromkeys(other_rows, True)

@@ -34,7 +34,7 @@ from tests.support.factories import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-NOBODY = ["Nobody gains or loses access today."]
+NO_CHANGE = ["Nobody gains or loses access today."]
 
 
 class Agency:
@@ -229,9 +229,9 @@ def test_people_are_removed(
 
 
 def test_superuser_can_not_create_pair_across_organizations(agency: Agency) -> None:
-    stranger = PersonFactory(first_name="Eve", last_name="Z")
+    foreign_person = PersonFactory(first_name="Eve", last_name="Z")
     client = superuser()
-    page = preview(client, "assign_to_services", [agency.ana, stranger], [agency.qa])
+    page = preview(client, "assign_to_services", [agency.ana, foreign_person], [agency.qa])
     assert shown(page) == {
         "Will be created": ["Ana Z → QA · Budget"],
         "Can't be done": ["Eve Z → QA · Budget: service belongs to another organization"],
@@ -361,12 +361,12 @@ def test_change_without_effect_on_access_says_so(agency: Agency) -> None:
     page = preview(agency.staff(), "assign_to_services", [agency.cy], [agency.qa])
     sentences, lines = consequences(page)
     assert sentences == [
-        *NOBODY,
+        *NO_CHANGE,
         "Cy Z still can't track on some of the services assigned here. The Access check says why.",
     ]
     assert lines == ["QA · Budget: Has no active person left who may track."]
     assert consequences(preview(agency.staff(), "add_to_projects", [agency.cy], [agency.project])) == (
-        NOBODY,
+        NO_CHANGE,
         [],
     )
 

@@ -68,9 +68,9 @@ def test_type_equals_path(resource: str, api: Api, organization: Organization) -
 def test_requests_without_token_are_rejected(resource: str, organization: Organization) -> None:
     (row,) = make(resource, organization)
     anonymous, garbled = Api(), Api("no-such-secret")
-    for stranger in (anonymous, garbled):
+    for client in (anonymous, garbled):
         for method, path in all_requests(resource, row.pk):
-            answer = stranger.request(method, path, json=document_for(resource) if method != "GET" else None)
+            answer = client.request(method, path, json=document_for(resource) if method != "GET" else None)
             assert (answer.status, answer.error["code"]) == (401, "unauthenticated"), (method, path)
 
 
@@ -158,10 +158,10 @@ def test_pages_have_every_record_once_in_stable_order(
         model_of(resource)._base_manager.update(name="the same")
     sorts: list[str] = ["", "&sort=id", "&sort=-id", *(f"&sort={s}" for s in RESOURCES[resource].sorts)]
     for sort in sorts:
-        walked = [
+        listed_ids = [
             pk for n in range(1, 5) for pk in api.get(f"{resource}?page[size]=2&page[number]={n}{sort}").ids
         ]
-        assert sorted(walked) == sorted(row.pk for row in rows), sort
+        assert sorted(listed_ids) == sorted(row.pk for row in rows), sort
     assert api.get(f"{resource}?sort=-id").ids == sorted((row.pk for row in rows), reverse=True)
 
 

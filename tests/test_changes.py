@@ -131,7 +131,7 @@ def test_archiving_and_closing_have_labels(client: Client, organization: Organiz
     for act in (project.archive, project.restore, deal.close, deal.open):
         with change_set():
             act()
-    verbs = [made[0][1] for _, made in changes(client)[:4]]
+    verbs = [created[0][1] for _, created in changes(client)[:4]]
     assert verbs == ["opened", "closed", "restored", "archived"]
 
 
@@ -142,7 +142,7 @@ def test_deleted_records_keep_their_names(client: Client, organization: Organiza
     remove(client, person)
     remove(client, service)
     labels = {
-        label for _, made in changes(client, model="assignments.serviceassignment") for label, _ in made
+        label for _, created in changes(client, model="assignments.serviceassignment") for label, _ in created
     }
     assert labels == {"Ana Horvat on QA"}
     history = client.get(url(ServiceAssignment, "history", assignment.pk))
@@ -174,7 +174,7 @@ def test_list_is_filtered(
 ) -> None:
     ServiceTypeFactory(organization=organization, name="needle")
     ProjectFactory(organization=organization, name="hay")
-    labels = [label for _, made in changes(client, **query) for label, _ in made]
+    labels = [label for _, created in changes(client, **query) for label, _ in created]
     assert sorted({"needle", "hay"} & {*labels}) == found
 
 
@@ -186,13 +186,13 @@ def test_every_change_is_on_exactly_one_page(client: Client, organization: Organ
     with change_set():  # longer than a page of records
         for number in range(150):
             ServiceTypeFactory(organization=organization, name=f"Bulk {number}")
-    seen, query = [], "?model=catalog.servicetype"
+    listed_sets, query = [], "?model=catalog.servicetype"
     while query:
         context = client.get(reverse("admin:changes") + query).context
-        seen += [(found.total, found.entries[0].label) for found in context["sets"]]
+        listed_sets += [(found.total, found.entries[0].label) for found in context["sets"]]
         query = "?" + context["older"] if context.get("older") else ""
-    assert seen[0] == (150, "Bulk 149")
-    assert [label for _, label in seen[1:]] == rows[::-1]
+    assert listed_sets[0] == (150, "Bulk 149")
+    assert [label for _, label in listed_sets[1:]] == rows[::-1]
 
 
 def test_change_set_with_others_in_between_is_listed_once(client: Client, organization: Organization) -> None:
@@ -203,12 +203,12 @@ def test_change_set_with_others_in_between_is_listed_once(client: Client, organi
         with change_set() as between:
             ServiceTypeFactory(organization=organization)
         ServiceTypeFactory.create_batch(30, organization=organization)
-    seen, query = [], "?model=catalog.servicetype"
+    listed_sets, query = [], "?model=catalog.servicetype"
     while query:
         context = client.get(reverse("admin:changes") + query).context
-        seen += [(found.pk, found.total) for found in context["sets"]]
+        listed_sets += [(found.pk, found.total) for found in context["sets"]]
         query = "?" + context["older"] if context.get("older") else ""
-    assert seen == [(long, 130), (between, 1), (before, 1)]
+    assert listed_sets == [(long, 130), (between, 1), (before, 1)]
 
 
 def test_page_has_same_query_count_for_one_change_and_many(
@@ -276,7 +276,7 @@ def test_list_requires_view_permission(organization: Organization) -> None:
     ServiceTypeFactory(organization=organization, name="Seen")
     PersonFactory(organization=organization, first_name="Hidden")
     viewer = staff(organization, "view_servicetype")
-    assert [made for _, made in changes(viewer)] == [[("Seen", "added")]]
+    assert [created for _, created in changes(viewer)] == [[("Seen", "added")]]
     assert staff(organization, "no such right").get(reverse("admin:changes")).status_code == 403
 
 
@@ -313,14 +313,14 @@ def test_preview_of_undo_changes_nothing(client: Client, organization: Organizat
 def test_addition_change_and_deletion_are_undone_together(client: Client, organization: Organization) -> None:
     person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
     service = ServiceFactory(organization=organization, name="QA")
-    gone = ServiceAssignmentFactory(organization=organization, person=person, service=service)
-    kept = ServiceAssignment.objects.values().get()
+    deleted = ServiceAssignmentFactory(organization=organization, person=person, service=service)
+    before_values = ServiceAssignment.objects.values().get()
     project = ProjectFactory(organization=organization, name="Website")
     with change_set() as pk:
-        gone.delete()
+        deleted.delete()
         project.name = "Web shop"
         project.save()
-        made = ServiceTypeFactory(organization=organization, name="New")
+        created = ServiceTypeFactory(organization=organization, name="New")
     assert undo(client, str(pk)) == {
         "Will be created": [(f"Ana Horvat on QA · {service.deal}",)],
         "Will be changed": [("Web shop",)],
@@ -328,8 +328,8 @@ def test_addition_change_and_deletion_are_undone_together(client: Client, organi
     }
     project.refresh_from_db()
     assert project.name == "Website"
-    assert ServiceAssignment.objects.values().get() == kept
-    assert not ServiceType.objects.filter(pk=made.pk).exists()
+    assert ServiceAssignment.objects.values().get() == before_values
+    assert not ServiceType.objects.filter(pk=created.pk).exists()
 
 
 def test_undo_can_be_undone(client: Client, organization: Organization) -> None:
@@ -394,10 +394,10 @@ def test_undo_does_not_delete_records_in_use(client: Client, organization: Organ
 
 
 def test_undo_skips_pair_that_exists_again(client: Client, organization: Organization) -> None:
-    gone = ServiceAssignmentFactory(organization=organization)
-    person, service = gone.person, gone.service
+    deleted = ServiceAssignmentFactory(organization=organization)
+    person, service = deleted.person, deleted.service
     with change_set() as pk:
-        gone.delete()
+        deleted.delete()
     ServiceAssignmentFactory(organization=organization, person=person, service=service)
     shown = undo(client, str(pk))
     assert shown == {
@@ -526,8 +526,8 @@ def test_changes_of_permissions_and_passwords_are_recorded() -> None:
     )
     assert password.status_code == 302
     page = client.get(url(User, "history", user.pk))
-    told = [entry.record.history_change_reason for entry in page.context["entries"]]
-    assert told == ["password set", "groups: none → Operations", None]
+    reasons = [entry.record.history_change_reason for entry in page.context["entries"]]
+    assert reasons == ["password set", "groups: none → Operations", None]
     assert "groups: none → Operations" in page.content.decode()
 
 

@@ -42,8 +42,8 @@ def test_duplicate_pair_is_rejected_with_error_on_one_field() -> None:
 
 
 def test_link_across_organizations_is_rejected_by_model_and_database() -> None:
-    service, stranger = ServiceFactory(), PersonFactory()
-    assignment = ServiceAssignment(organization=service.organization, person=stranger, service=service)
+    service, foreign_person = ServiceFactory(), PersonFactory()
+    assignment = ServiceAssignment(organization=service.organization, person=foreign_person, service=service)
 
     with pytest.raises(ValidationError) as caught:
         assignment.full_clean()
@@ -144,9 +144,9 @@ def test_validate_change_checks_columns_of_conditions() -> None:
         def __str__(self) -> str:
             return self.email
 
-    gone = PersonFactory(email="a@example.com", archived_at="2026-01-01T00:00Z")
+    archived = PersonFactory(email="a@example.com", archived_at="2026-01-01T00:00Z")
     PersonFactory(email="a@example.com")
-    record = Active._default_manager.get(pk=gone.pk)
+    record = Active._default_manager.get(pk=archived.pk)
     record.archived_at = None
     validate_change(record, ["organization_id"])
     with pytest.raises(ValidationError) as caught:

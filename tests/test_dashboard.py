@@ -122,10 +122,10 @@ def test_every_number_links_to_list_with_as_many_rows(organization: Organization
 def test_linked_lists_show_counted_records(organization: Organization) -> None:
     concerns(organization)
     client = staff(organization)
-    for asked, one in zip(ATTENTION, client.get(INDEX).context["attention"], strict=True):
+    for concern, one in zip(ATTENTION, client.get(INDEX).context["attention"], strict=True):
         listed = client.get(one["url"]).context["cl"].result_list
-        mine = asked.model._default_manager.filter(organization=organization)
-        assert {row.pk for row in listed} == {row.pk for row in asked.rows(mine)}
+        own_rows = concern.model._default_manager.filter(organization=organization)
+        assert {row.pk for row in listed} == {row.pk for row in concern.rows(own_rows)}
 
 
 def test_dashboard_without_concerns_says_so(organization: Organization) -> None:

@@ -92,14 +92,14 @@ def test_every_response_has_security_headers(signed_in: bool) -> None:
     client = Client()
     if signed_in:
         client.force_login(UserFactory(organization=None, is_staff=True, is_superuser=True))
-    walked = [path for path in ADDRESSES if path != "/admin/logout/"] + ELSEWHERE
-    assert {path: wrong for path in walked if (wrong := wrong_headers(path, get(client, path)))} == {}
+    paths = [path for path in ADDRESSES if path != "/admin/logout/"] + ELSEWHERE
+    assert {path: wrong for path in paths if (wrong := wrong_headers(path, get(client, path)))} == {}
 
 
 @OVER_TLS
 def test_every_error_has_security_headers(token: ApiToken) -> None:
     client, secret = Client(raise_request_exception=False), {"X-Auth-Token": token.name}
-    asked: dict[tuple[str, int], Any] = {
+    responses: dict[tuple[str, int], Any] = {
         ("/api/v2/people", 200): get(client, "/api/v2/people", headers=secret),
         ("/api/v2/people/0", 404): get(client, "/api/v2/people/0", headers=secret),
         ("/api/v2/people", 405): client.put("/api/v2/people", secure=True, headers=secret),
@@ -109,11 +109,11 @@ def test_every_error_has_security_headers(token: ApiToken) -> None:
         ("/admin/login/", 403): Client(enforce_csrf_checks=True).post("/admin/login/", secure=True),
     }
     with override_settings(ROOT_URLCONF="tests.jsonapi.test_errors"):
-        asked[("/broken", 500)] = get(client, "/broken")
-        asked[("/api/v2/broken", 500)] = get(client, "/api/v2/broken")
-        asked[("/api/v2/OperationalError", 503)] = get(client, "/api/v2/OperationalError", headers=secret)
-    assert [(path, answer.status_code) for (path, _), answer in asked.items()] == [*asked]
-    assert {key: wrong for key, answer in asked.items() if (wrong := wrong_headers(key[0], answer))} == {}
+        responses[("/broken", 500)] = get(client, "/broken")
+        responses[("/api/v2/broken", 500)] = get(client, "/api/v2/broken")
+        responses[("/api/v2/OperationalError", 503)] = get(client, "/api/v2/OperationalError", headers=secret)
+    assert [(path, answer.status_code) for (path, _), answer in responses.items()] == [*responses]
+    assert {key: wrong for key, answer in responses.items() if (wrong := wrong_headers(key[0], answer))} == {}
 
 
 @OVER_TLS

@@ -156,9 +156,9 @@ def test_api_records_each_change_once(
     changed = change_for(resource, organization)
     records()
 
-    made = api.post(resource, json=body)
-    assert made.status == 201, made
-    pk = int(made.data["id"])
+    created = api.post(resource, json=body)
+    assert created.status == 201, created
+    pk = int(created.data["id"])
     assert records() == [(model, pk, "+", *api_via)]
     assert api.patch(f"{resource}/{pk}", json=changed).status == 200
     assert records() == [(model, pk, "~", *api_via)]
@@ -462,7 +462,7 @@ def test_change_is_rolled_back_with_record() -> None:
 def test_bulk_functions_of_simple_history_are_recorded(records: Records) -> None:
     organization = OrganizationFactory()
     records()
-    with change_set() as made:
+    with change_set() as created:
         people = bulk_create_with_history(
             [Person(organization=organization, first_name=name, last_name="Perak") for name in ("A", "B")],
             Person,
@@ -474,7 +474,7 @@ def test_bulk_functions_of_simple_history_are_recorded(records: Records) -> None
     assert records() == [
         (Person, person.pk, kind, None, command_line()) for kind in ("+", "~") for person in people
     ]
-    assert change_sets()[-4:] == [made, made, changed, changed]
+    assert change_sets()[-4:] == [created, created, changed, changed]
 
 
 def test_recorded_update_takes_two_statements_and_changes_no_other_row(
@@ -553,8 +553,8 @@ def test_history_remains_after_deletion_of_organization() -> None:
     organization.delete()
     for model in RECORDED:
         kinds = model.history.filter(id=rows[model]).values_list("history_type", flat=True)
-        gone = ["-"] if model is not User else []
-        assert list(kinds) == [*gone, "+"], model
+        deleted = ["-"] if model is not User else []
+        assert list(kinds) == [*deleted, "+"], model
         assert {*model.history.filter(id=rows[model]).values_list("id", flat=True)} == {rows[model]}
     assert token.history.first().organization_id == rows[Organization]
 
@@ -584,8 +584,8 @@ def test_deletion_of_own_user_clears_author_in_history() -> None:
     assert client.post(url(User, "delete", own), {"post": "yes"}).status_code == 302
     latest = project.history.select_related("history_user").first()
     assert (latest.history_user, latest.via, latest.name) == (None, "admin", "New name")
-    gone = User.history.select_related("history_user").filter(id=own).first()
-    assert (gone.history_type, gone.history_user, gone.via) == ("-", None, "admin")
+    deleted = User.history.select_related("history_user").filter(id=own).first()
+    assert (deleted.history_type, deleted.history_user, deleted.via) == ("-", None, "admin")
 
 
 # --- Secrets --------------------------------------------------------------------------------------
@@ -604,11 +604,11 @@ def test_no_secret_is_in_any_history(organization: Organization) -> None:
     secret = token.make_secret()
     token.save()
     token.touch(datetime(2030, 1, 1, tzinfo=UTC))
-    kept = repr([list(history.objects.values()) for history in HISTORIES])
+    stored = repr([list(history.objects.values()) for history in HISTORIES])
     hashes = User.objects.values_list("password", flat=True)
     hidden = ["correct horse battery", "battery horse correct", secret, token.digest, *filter(None, hashes)]
-    assert [secret for secret in hidden if secret in kept] == []
-    assert token.prefix in kept
+    assert [secret for secret in hidden if secret in stored] == []
+    assert token.prefix in stored
     assert ApiToken.history.filter(id=token.pk).count() == 2
 
 
@@ -638,13 +638,18 @@ def test_differences_take_no_query(django_assert_num_queries: Any) -> None:
     person.save()
     token = ApiTokenFactory()
     token.revoke()
-    (edited, archived, made), (revoked, issued) = person.history.all(), token.history.all()
+    (edited, archived, created), (revoked, issued) = person.history.all(), token.history.all()
     with django_assert_num_queries(0):
-        told = [
+        changes = [
             [(change.field, change.old, change.new) for change in after.diff_against(before).changes]
-            for after, before in ((archived, made), (edited, archived), (edited, edited), (revoked, issued))
+            for after, before in (
+                (archived, created),
+                (edited, archived),
+                (edited, edited),
+                (revoked, issued),
+            )
         ]
-    assert told == [
+    assert changes == [
         [("archived_at", None, person.archived_at)],
         [("title", None, "Editor"), ("user", None, user.pk)],
         [],

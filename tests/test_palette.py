@@ -132,8 +132,8 @@ def test_palette_finds_nothing_of_other_organizations(organization: Organization
     assert found(staff(secret, "view_person"), "umbra") == [
         one for one in found(staff(secret), "umbra") if one[1].startswith("person")
     ]
-    nobody = Client()
-    assert nobody.get(PALETTE, {"s": "umbra"}).status_code == 302
+    anonymous = Client()
+    assert anonymous.get(PALETTE, {"s": "umbra"}).status_code == 302
 
 
 def test_names_and_terms_are_escaped(organization: Organization) -> None:

@@ -133,11 +133,11 @@ def test_assignment_created_during_deletion_of_parent_leaves_no_orphan(
         attributes = {"person_id": person.pk, "service_id": service.pk}
         body = {"data": {"type": "service_assignments", "attributes": attributes}}
         path = f"people/{person.pk}" if parent == "people" else f"services/{service.pk}"
-        made, deleted = at_once(
+        created, deleted = at_once(
             lambda body=body: api.post("service_assignments", json=body), lambda path=path: api.delete(path)
         )
         assert deleted.status == 204
-        assert made.status in (201, 422)
+        assert created.status in (201, 422)
         assert not ServiceAssignment.objects.filter(person_id=person.pk).exists()
 
 
@@ -204,8 +204,8 @@ def test_concurrent_archiving_keeps_one_time(world: tuple[Any, Api]) -> None:
 @pytest.mark.parametrize("source", ["new", "moved"])
 def test_service_type_can_not_be_used_after_concurrent_archiving(source: str, world: tuple[Any, Api]) -> None:
     organization, api = world
-    deal, kept = DealFactory(organization=organization), ServiceTypeFactory(organization=organization)
-    refused = 0
+    deal, active_type = DealFactory(organization=organization), ServiceTypeFactory(organization=organization)
+    rejected = 0
     for _ in range(ROUNDS):
         taken = ServiceTypeFactory(organization=organization)
         values = {"name": "Taken", "deal_id": deal.pk, "service_type_id": taken.pk}
@@ -213,19 +213,22 @@ def test_service_type_can_not_be_used_after_concurrent_archiving(source: str, wo
         if source == "new":
             takers = [lambda body=body: api.post("services", json=body)] * (THREADS - 1)
         else:
-            rows = [ServiceFactory(deal=deal, service_type=kept, organization=organization) for _ in range(7)]
+            rows = [
+                ServiceFactory(deal=deal, service_type=active_type, organization=organization)
+                for _ in range(7)
+            ]
             takers = [lambda body=body, pk=row.pk: api.patch(f"services/{pk}", json=body) for row in rows]
         *took, archived = at_once(*takers, lambda pk=taken.pk: api.patch(f"service_types/{pk}/archive"))
         assert archived.status == 200
         assert {a.status for a in took} <= {200, 201, 422}
         lost = [a for a in took if a.status == 422]
         assert all(a.invalid == [("service_type", "is archived")] for a in lost)
-        refused += len(lost)
+        rejected += len(lost)
         taken.refresh_from_db()
         written = Service.history.filter(service_type_id=taken.pk)
         assert written.count() == len(took) - len(lost)
         assert not written.filter(history_date__gt=taken.archived_at).exists()
-    assert refused
+    assert rejected
 
 
 def test_concurrent_changes_that_conflict_are_not_both_saved(world: tuple[Any, Api]) -> None:
@@ -250,15 +253,15 @@ def test_pages_during_writes_have_each_row_once_and_no_foreign_rows(world: tuple
     ServiceTypeFactory.create_batch(3, name="Same")
     ours = {row.pk for row in ServiceTypeFactory.create_batch(500, organization=organization, name="Same")}
     pages = [f"service_types?page[size]=50&page[number]={number}" for number in range(1, 11)]
-    walked = [pk for page in pages for pk in api.get(page).ids]
-    assert sorted(walked) == sorted(ours)
+    listed_ids = [pk for page in pages for pk in api.get(page).ids]
+    assert sorted(listed_ids) == sorted(ours)
 
     def write() -> Answer:
         body = {"data": {"type": "service_types", "attributes": {"name": "Same"}}}
         for _ in range(2 * ROUNDS):
-            made = api.post("service_types", json=body)
-            assert made.status == 201
-            last = api.delete(f"service_types/{made.data['id']}")
+            created = api.post("service_types", json=body)
+            assert created.status == 201
+            last = api.delete(f"service_types/{created.data['id']}")
         return last
 
     def walk() -> Answer:
@@ -291,11 +294,11 @@ def test_token_is_rejected_after_revocation(world: tuple[Any, Api]) -> None:
         return answers
 
     with ThreadPoolExecutor(4) as pool:
-        asking = [pool.submit(send) for _ in range(4)]
+        futures = [pool.submit(send) for _ in range(4)]
         while api.get("organizations").status != 200:
             pass
         ApiToken.objects.get(name=api.token).revoke()
         revoked.set()
-        answers = Counter(answer for each in asking for answer in each.result())
+        answers = Counter(answer for each in futures for answer in each.result())
     assert answers[True, 401] == 80
     assert answers.keys() <= {(True, 401), (False, 200), (False, 401)}

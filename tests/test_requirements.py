@@ -21,8 +21,8 @@ PYTHONS = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")
 def read(name: str) -> list[Requirement]:
     """Return the requirements in a file, without its options, hashes and comments."""
     lines = (REQUIREMENTS / name).read_text().splitlines()
-    kept = (line.partition("#")[0].removesuffix("\\").strip() for line in lines)
-    return [Requirement(line) for line in kept if line and not line.startswith("-")]
+    stripped = (line.partition("#")[0].removesuffix("\\").strip() for line in lines)
+    return [Requirement(line) for line in stripped if line and not line.startswith("-")]
 
 
 def applies(requirement: Requirement, python: str, extra: str = "") -> bool:
@@ -75,11 +75,11 @@ def test_lock_satisfies_requirements_of_its_packages(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["pip", "uv", "base", "dev"])
 def test_lock_satisfies_our_requirements(name: str) -> None:
-    asked, lock = read(f"{name}.in"), read(f"{name}.txt")
-    assert asked
+    requirements, lock = read(f"{name}.in"), read(f"{name}.txt")
+    assert requirements
     for python in PYTHONS:
         lines = locked(lock, python)
-        for requirement in asked:
+        for requirement in requirements:
             assert satisfies(lines[canonicalize_name(requirement.name)], requirement)
 
 

@@ -221,7 +221,7 @@ def test_times_are_plausible() -> None:
             *ServiceAssignment.objects.filter(created_at__lte=F("person__created_at")),
             *ServiceTypeAssignment.objects.filter(created_at__lte=F("person__created_at")),
         ],
-        "after somebody left or something was archived": [
+        "after a person left or a record was archived": [
             *ProjectAssignment.objects.filter(created_at__gte=F("person__archived_at")),
             *ServiceAssignment.objects.filter(created_at__gte=F("person__archived_at")),
             *ServiceAssignment.objects.filter(created_at__gte=F("service__deal__closed_at")),

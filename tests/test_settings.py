@@ -21,16 +21,16 @@ pytestmark = pytest.mark.any_database
 
 
 def test_short_pepper_is_rejected() -> None:
-    refused = manage("check", SECRET_KEY=GOOD_KEY, TOKEN_PEPPER="pepper")
-    assert refused.stderr == "Cannot start: TOKEN_PEPPER is shorter than 50 characters\n"
+    process = manage("check", SECRET_KEY=GOOD_KEY, TOKEN_PEPPER="pepper")
+    assert process.stderr == "Cannot start: TOKEN_PEPPER is shorter than 50 characters\n"
 
 
 @pytest.mark.parametrize("key", ["", "short", "development-only-" + "not-a-secret-" * 4])
 def test_missing_or_published_key_is_rejected(key: str) -> None:
-    refused = manage("check", SECRET_KEY=key, ALLOWED_HOSTS="example.com")
-    assert refused.returncode == 1
-    assert refused.stderr.startswith("Cannot start: SECRET_KEY is missing or shorter than 50 characters.")
-    assert refused.stderr.count("\n") == 1
+    process = manage("check", SECRET_KEY=key, ALLOWED_HOSTS="example.com")
+    assert process.returncode == 1
+    assert process.stderr.startswith("Cannot start: SECRET_KEY is missing or shorter than 50 characters.")
+    assert process.stderr.count("\n") == 1
 
 
 def test_default_settings_pass_deployment_check() -> None:
@@ -55,13 +55,13 @@ def test_cookies_are_secure_and_host_only() -> None:
 
 
 def test_unknown_log_format_is_rejected() -> None:
-    refused = manage("check", SECRET_KEY=GOOD_KEY, LOG_FORMAT="xml")
-    assert refused.stderr == "Cannot start: LOG_FORMAT must be json or text\n"
+    process = manage("check", SECRET_KEY=GOOD_KEY, LOG_FORMAT="xml")
+    assert process.stderr == "Cannot start: LOG_FORMAT must be json or text\n"
 
 
 def test_other_databases_are_rejected() -> None:
-    refused = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL="mysql://localhost/x")
-    assert refused.stderr == "Cannot start: DATABASE_URL must begin with sqlite:// or postgres://\n"
+    process = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL="mysql://localhost/x")
+    assert process.stderr == "Cannot start: DATABASE_URL must begin with sqlite:// or postgres://\n"
 
 
 PRIMARY, REPLICA = "postgres://web@primary/productive", "postgres://web@replica/productive"
@@ -85,8 +85,8 @@ def databases(**environment: str) -> Any:
     ("database_url", "replica_url"), [("sqlite:////tmp/x", REPLICA), (PRIMARY, "sqlite:////tmp/x")]
 )
 def test_replica_of_or_on_sqlite_is_rejected(database_url: str, replica_url: str) -> None:
-    refused = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL=database_url, REPLICA_URL=replica_url)
-    assert refused.stderr == (
+    process = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL=database_url, REPLICA_URL=replica_url)
+    assert process.stderr == (
         "Cannot start: REPLICA_URL needs PostgreSQL: it and DATABASE_URL must both begin with postgres://\n"
     )
 

@@ -301,14 +301,14 @@ def test_export_escapes_formulas(client: Client, organization: Organization) -> 
 
 
 def test_export_has_rows_of_list(client: Client, organization: Organization) -> None:
-    gone = ProjectFactory(
+    archived_project = ProjectFactory(
         organization=organization, name="Ä", archived_at=datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
     )
     kept = ProjectFactory(organization=organization, name="B", project_number="007")
     assert table_of(client, Project) == [
         ["ID", "Name", "Number", "Archived"],
         # In the time zone of the organization, it was already the sixth.
-        [str(gone.pk), "Ä", "", "2026-01-06"],
+        [str(archived_project.pk), "Ä", "", "2026-01-06"],
         [str(kept.pk), "B", "007", ""],
     ]
     assert [row[1] for row in table_of(client, Project, "&archived=no")] == ["Name", "B"]
@@ -397,12 +397,12 @@ def test_import_is_one_change_set_of_user(client: Client, organization: Organiza
     before = records(ServiceType)
     file = csv_file(["ID", "Name"], [kept.pk, "Kept"], [changed.pk, "New name"], ["", "Made"])
     assert run(client, ServiceType, file) == ["Imported: 1 created, 1 changed, 1 unchanged."]
-    made = ServiceType.objects.get(name="Made")
+    new_type = ServiceType.objects.get(name="Made")
     written = ServiceType.history.order_by("-history_id")[: records(ServiceType) - before]
     user = int(client.session["_auth_user_id"])
     assert sorted(
         (one.id, one.name, one.history_type, one.history_user_id, one.via) for one in written
-    ) == sorted([(made.pk, "Made", "+", user, "admin"), (changed.pk, "New name", "~", user, "admin")])
+    ) == sorted([(new_type.pk, "Made", "+", user, "admin"), (changed.pk, "New name", "~", user, "admin")])
     assert len({one.change_set for one in written}) == 1
 
 
@@ -504,8 +504,8 @@ def test_row_errors_are_those_of_model(client: Client, organization: Organizatio
 def test_import_can_not_archive(client: Client, organization: Organization) -> None:
     row = ServiceTypeFactory(organization=organization, name="QA")
     file = csv_file(["ID", "Name", "Archived"], [row.pk, "QA", "2026-01-05"], ["", "New", "yes"])
-    said = "Archived: can't be changed by a file: archive and restore in the list"
-    assert plan_of(client, ServiceType, file) == [(2, "refused", [said]), (3, "refused", [said])]
+    expected = "Archived: can't be changed by a file: archive and restore in the list"
+    assert plan_of(client, ServiceType, file) == [(2, "refused", [expected]), (3, "refused", [expected])]
 
 
 def test_one_error_prevents_import(client: Client, organization: Organization) -> None:
@@ -538,7 +538,7 @@ ALLOWED = "The columns can be: ID, Organization, Name, Description, Archived."
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "expected"),
     [
         (lambda: None, ["This field is required."]),
         (lambda: upload(b""), ["The file is empty."]),
@@ -582,10 +582,10 @@ ALLOWED = "The columns can be: ID, Organization, Name, Description, Archived."
         (lambda: upload(b"Name," * 60 + b"\r\nx"), ["The file has more than 50 columns."]),
     ],
 )
-def test_unreadable_file_is_rejected(client: Client, file: Callable[[], Any], said: list[str]) -> None:
+def test_unreadable_file_is_rejected(client: Client, file: Callable[[], Any], expected: list[str]) -> None:
     uploaded = file()
     response = client.post(url(ServiceType, "import"), {"file": uploaded} if uploaded else {"x": 1})
-    assert (response.status_code, response.context["form"].errors.get("file")) == (200, said)
+    assert (response.status_code, response.context["form"].errors.get("file")) == (200, expected)
     assert ServiceType.objects.count() == 0
 
 
@@ -748,10 +748,12 @@ def test_other_organization_exports_nothing_and_finds_no_id(model: type[Any], cl
     foreign = EXCHANGED[model]()
     _, *rows = table_of(client, model)
     assert str(foreign.pk) not in {row[0] for row in rows}
-    theirs = table_of(superuser(), model)
-    position = theirs[0].index("Organization")
+    foreign_rows = table_of(superuser(), model)
+    position = foreign_rows[0].index("Organization")
     # As a user of that organization would enter them.
-    stolen = [row[:position] + row[position + 1 :] for row in theirs if row[0] in ("ID", str(foreign.pk))]
+    stolen = [
+        row[:position] + row[position + 1 :] for row in foreign_rows if row[0] in ("ID", str(foreign.pk))
+    ]
     name = model._meta.verbose_name
     assert plan_of(client, model, csv_file(*stolen)) == [
         (2, "refused", [f"ID: There is no {name} “{foreign.pk}”."])
@@ -768,12 +770,14 @@ def test_names_find_no_records_of_other_organization(
 ) -> None:
     """With the values of another organization's record, the import creates a new one or rejects the names."""
     foreign = EXCHANGED[model]()
-    theirs = table_of(superuser(), model)
-    [row] = [row for row in theirs if row[0] == str(foreign.pk)]
+    foreign_rows = table_of(superuser(), model)
+    [row] = [row for row in foreign_rows if row[0] == str(foreign.pk)]
     columns = {
-        name: value for name, value in zip(theirs[0], row, strict=True) if name not in ("ID", "Organization")
+        name: value
+        for name, value in zip(foreign_rows[0], row, strict=True)
+        if name not in ("ID", "Organization")
     }
-    [(number, status, said)] = plan_of(client, model, csv_file([*columns], [*columns.values()]))
+    [(number, status, found)] = plan_of(client, model, csv_file([*columns], [*columns.values()]))
     unknown = {
         "Person": "There is no person “{}”.",
         "Service": "There is no service “{}”.",
@@ -782,7 +786,7 @@ def test_names_find_no_records_of_other_organization(
     }
     errors = [f"{name}: {unknown[name].format(value)}" for name, value in columns.items() if name in unknown]
     assert (number, status) == (2, "refused" if errors else "created")
-    assert not errors or said == errors
+    assert not errors or found == errors
 
 
 @pytest.mark.parametrize("reference", ["person", "project"])
@@ -797,8 +801,8 @@ def test_ids_in_cells_find_no_records_of_other_organization(
         reference: getattr(foreign, f"{reference}_id"),
     }
     file = csv_file(["Person", "Project"], [f"#{pair['person']}", f"#{pair['project']}"])
-    said = f"{reference.capitalize()}: There is no {reference} “#{pair[reference]}”."
-    assert plan_of(client, ProjectAssignment, file) == [(2, "refused", [said])]
+    expected = f"{reference.capitalize()}: There is no {reference} “#{pair[reference]}”."
+    assert plan_of(client, ProjectAssignment, file) == [(2, "refused", [expected])]
 
 
 def test_organization_column_accepts_own_organization_only(
@@ -967,8 +971,8 @@ def test_import_of_new_rows_has_same_query_count_for_any_number(
 def test_preview_shows_limited_number_of_lines(client: Client) -> None:
     rows = [[f"Type {n}"] for n in range(400)]
     response = preview(client, ServiceType, csv_file(["Name"], *rows, ["x" * 300]))
-    rejection_of, created = (group for group in response.context["preview"].groups if group.lines)
-    assert (rejection_of.outcome, rejection_of.lines[0].prefix) == (Outcome.REFUSED, "Row 402")
+    refused, created = (group for group in response.context["preview"].groups if group.lines)
+    assert (refused.outcome, refused.lines[0].prefix) == (Outcome.REFUSED, "Row 402")
     assert (created.count, len(created.shown), created.hidden) == ("400", 300, "100")
     assert "and 100 more" in response.content.decode()
 
@@ -990,13 +994,13 @@ def test_full_width_signs_are_escaped(name: str) -> None:
 
 
 def test_only_latest_files_of_user_are_kept(client: Client, organization: Organization, folder: Path) -> None:
-    theirs = staff(organization)
-    kept = waiting(theirs, "Theirs")
+    other_client = staff(organization)
+    kept = waiting(other_client, "Theirs")
     forms = [waiting(client, f"Made {number}") for number in range(uploads.MOST_WAITING + 1)]
     assert len(list(folder.iterdir())) == uploads.MOST_WAITING + 1
     assert confirm(client, ServiceType, forms[0]) == GONE
     assert confirm(client, ServiceType, forms[1]) == ["Imported: 1 created."]
-    assert confirm(theirs, ServiceType, kept) == ["Imported: 1 created."]
+    assert confirm(other_client, ServiceType, kept) == ["Imported: 1 created."]
 
 
 def test_concurrent_confirmations_succeed_once(
@@ -1020,5 +1024,5 @@ def test_too_large_request_is_rejected_without_login(client: Client) -> None:
     large = b"x" * (4 * spreadsheets.MOST_MEGABYTES * spreadsheets.MEGABYTE + 1)
     assert Client().post("/admin/login/", {"file": upload(large)}).status_code == 400
     # The form rejects a smaller file that is too large for an import.
-    said = rejection_of(client, ServiceType, upload(large[: 6 * spreadsheets.MEGABYTE]))
-    assert said == ["The file is larger than 5 MB. Split it into several."]
+    errors = rejection_of(client, ServiceType, upload(large[: 6 * spreadsheets.MEGABYTE]))
+    assert errors == ["The file is larger than 5 MB. Split it into several."]

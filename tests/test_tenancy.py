@@ -280,8 +280,8 @@ def test_filters_by_foreign_ids_equal_filters_by_missing_ids(ours: World, theirs
             if isinstance(each, TextFilter):
                 for operation in operations:
                     path = f"{resource}?filter[{name}][{operation}]="
-                    mine, unknown = (ours.api.get(path + text) for text in (MARK, MARK.swapcase()[::-1]))
-                    assert mine.data == unknown.data, (resource, name, operation)
+                    with_mark, unknown = (ours.api.get(path + text) for text in (MARK, MARK.swapcase()[::-1]))
+                    assert with_mark.data == unknown.data, (resource, name, operation)
             if not isinstance(each, IdFilter):
                 continue
             model = model_of_filter(resource, name)

@@ -132,8 +132,8 @@ class Writer(Client):
                 book.assignments[int(assigned.data["id"])] = pk
         if is_leaving:
             book.people.discard(pk)
-            gone = self.delete(f"people/{pk}")
-            (book.deleted if gone.status == 204 else book.unsure).add(pk)
+            response = self.delete(f"people/{pk}")
+            (book.deleted if response.status == 204 else book.unsure).add(pk)
 
 
 @dataclass

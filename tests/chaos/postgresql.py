@@ -65,17 +65,17 @@ def restarted_under_load(ground: Ground, server: Server, away: float = 2) -> Fin
             first = client_of(ground, web.address).get(OPEN).status
             time.sleep(3)
         outcomes = [*crowd.outcomes, *(outcome for client in readers for outcome in client.outcomes)]
-        refused = [outcome for outcome in outcomes if outcome.status == BUSY]
-        late = [outcome for outcome in refused if outcome.sent_at > back]
+        rejected = [outcome for outcome in outcomes if outcome.status == BUSY]
+        late = [outcome for outcome in rejected if outcome.sent_at > back]
         findings.promise(first == 200, f"the first request after the return: {first}")
-        findings.promise(bool(refused), "no request failed while it was stopped")
+        findings.promise(bool(rejected), "no request failed while it was stopped")
         crowd.report(findings)
         statuses = Counter(outcome.status for outcome in outcomes)
         findings.figures["answers"] = format_statuses(statuses)
         findings.broken += [fault for client in readers for fault in client.faults]
         findings.promise(statuses.keys() <= {200, 201, 204, BUSY}, f"answers: {format_statuses(statuses)}")
         findings.promise(not late, f"{len(late)} requests failed after it was back")
-        last = max((outcome.sent_at + outcome.seconds for outcome in refused), default=back)
+        last = max((outcome.sent_at + outcome.seconds for outcome in rejected), default=back)
         findings.within(1, max(0.0, last - back), "last 503 after the return")
     return findings
 
@@ -150,11 +150,11 @@ def row_locked(ground: Ground, seconds: float = 10) -> Findings:
             while time.monotonic() < end - LOCKED_WITHIN:
                 writer.patch(f"service_types/{ground.service_type}", json=body)
         holder.rollback()
-        refused, served = format_statuses(writer.statuses), Counter[int]()
+        rejected, served = format_statuses(writer.statuses), Counter[int]()
         for client in others:
             served += client.statuses
-        findings.figures |= {"changes of it": refused, "others": format_statuses(served)}
-        findings.promise(set(writer.statuses) == {BUSY}, f"changes of it: {refused}")
+        findings.figures |= {"changes of it": rejected, "others": format_statuses(served)}
+        findings.promise(set(writer.statuses) == {BUSY}, f"changes of it: {rejected}")
         findings.promise(set(served) == {200}, f"others: {format_statuses(served)}")
         findings.within(LOCKED_WITHIN, writer.longest, "longest change of it")
         findings.within(1, max(client.longest for client in others), "longest of the others")
@@ -171,17 +171,17 @@ def connections_used_up(ground: Ground) -> Findings:
         first = client_of(ground, web.address)
         first.get(OPEN)
         number = take_all(ground, taken)
-        refused = at_once(ground, web.address, 4)
-        statuses = Counter(status for client in refused for status in client.statuses.elements())
+        rejected = at_once(ground, web.address, 4)
+        statuses = Counter(status for client in rejected for status in client.statuses.elements())
         findings.figures |= {"connections taken": number, "while there are none": format_statuses(statuses)}
         findings.promise(set(statuses) == {BUSY}, f"while there are none: {format_statuses(statuses)}")
-        findings.within(AWAY_WITHIN, max(client.longest for client in refused), "longest request")
+        findings.within(AWAY_WITHIN, max(client.longest for client in rejected), "longest request")
         taken.close()
         begun = time.monotonic()
         while first.get(OPEN).status != 200 and time.monotonic() < begun + 20:
             time.sleep(0.05)
         findings.within(2, time.monotonic() - begun, "served again after")
-        findings.broken += [fault for client in [*refused, first] for fault in client.faults]
+        findings.broken += [fault for client in [*rejected, first] for fault in client.faults]
     return findings
 
 

@@ -81,9 +81,9 @@ def cluster() -> Iterator[Cluster]:
             primary.execute(
                 f"CREATE DATABASE {servers.EMPTY} TEMPLATE {servers.DATABASE}", database="postgres"
             )
-            made = json.loads(installation.manage("shell", "--verbosity", "0", "--command", POPULATE))
+            created = json.loads(installation.manage("shell", "--verbosity", "0", "--command", POPULATE))
             with servers.replica_of(primary, port) as replica:
-                yield Cluster(folder, primary, replica, **made)
+                yield Cluster(folder, primary, replica, **created)
 
 
 @contextmanager

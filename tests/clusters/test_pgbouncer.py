@@ -106,9 +106,9 @@ def test_concurrent_requests_leave_no_session_state(cluster: Cluster, urls: list
     with ThreadPoolExecutor(THREADS) as threads:
         apis = [SocketApi(cluster.tokens[n % 3], address=address) for n in range(THREADS - 2)]
         used = threads.map(use_the_api, apis)
-        seen = threads.map(use_the_admin, [address] * 2)
+        exported = threads.map(use_the_admin, [address] * 2)
         assert [*used] == [{204}] * len(apis)
-        assert [*seen] == [{"\ufeffID,Organization,Name,Description,Archived"}] * 2
+        assert [*exported] == [{"\ufeffID,Organization,Name,Description,Archived"}] * 2
     for url in urls:
         with ExitStack() as stack:
             # One transaction on each of PgBouncer's connections.

@@ -31,32 +31,32 @@ def new_database(folder: Path, name: str, template: str | None = None) -> Iterat
         return
     # The database of the tests may not exist, so connect to `postgres` below.
     name = "_".join((connection.settings_dict["NAME"], name, os.environ.get("PYTEST_XDIST_WORKER", "alone")))
-    made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
         sql.Identifier(name), sql.Identifier(template or "template0")
     )
     # No test cuts the power, so none needs to wait for the disk.
-    hurried = sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(name))
-    dropped = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    disable_sync = sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(name))
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     parameters = {**connection.get_connection_params(), "dbname": "postgres"}
     with closing(psycopg.connect(**parameters, autocommit=True)) as server:
-        server.execute(dropped)
-        server.execute(made)
-        server.execute(hurried)
+        server.execute(drop)
+        server.execute(create)
+        server.execute(disable_sync)
         try:
             yield name
         finally:
-            server.execute(dropped)
+            server.execute(drop)
 
 
 @contextmanager
 def using_database(name: str) -> Iterator[None]:
     """Use that database as the application's."""
-    usual = connection.settings_dict["NAME"]
+    original = connection.settings_dict["NAME"]
     use_database(name)
     try:
         yield
     finally:
-        use_database(usual)
+        use_database(original)
 
 
 def use_database(name: str) -> None:
