@@ -49,7 +49,7 @@ chaos: .venv/dev-$(STATE) ## Kill workers, fill the disk and restart PostgreSQL,
 	@env -u DATABASE_URL $(BIN)/python -m tests.chaos
 
 screenshots: .venv/dev-$(STATE) ## Update the pictures in docs/images, with sample data in a scratch database
-	@$(BIN)/python tests/browser/chromium.py
+	@$(BIN)/python -m tests.browser.chromium
 	@env -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py
 
 format: .venv/dev-$(STATE) ## Format the code and fix what the linter can fix

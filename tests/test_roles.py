@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from django.db import ProgrammingError, connection, transaction
@@ -14,10 +13,11 @@ from productive.accounts.models import Organization
 from productive.database import replicas
 from tests.support.api import Api
 from tests.support.factories import PersonFactory, ProjectFactory
+from tests.support.servers import ROOT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
-GROWING = Path(__file__).parent.parent / "docs/growing.md"
+GROWING = ROOT / "docs/growing.md"
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -43,6 +42,7 @@ from tests.support.resources import (
     patterns,
     relationships_of,
 )
+from tests.support.servers import ROOT
 
 # Other tests cover the same code.
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
@@ -458,7 +458,6 @@ def test_foreign_ids_take_as_long_as_missing_ids(ours: World, theirs: World) -> 
 
 # --- Code -----------------------------------------------------------------------
 
-ROOT = Path(__file__).parent.parent
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 # Modules that handle requests. Others get rows or ids from these.
 REQUEST_MODULES = {"views", "serializers", "filters", "urls", "authentication", "opened_services"} | {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import chromium
+from tests.support.packages import install
 
 
 @pytest.fixture
@@ -27,19 +28,19 @@ def put(folder: Path, name: str, script: str) -> None:
 
 def test_browser_is_installed(machine: Path) -> None:
     assert chromium.find() is None
-    chromium.install()
+    install("chromium")
     assert chromium.find() == str(machine / "chromium")
 
 
 def test_browser_is_not_installed_without_root(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    chromium.install()
+    install("chromium")
     assert chromium.find() is None
 
 
 def test_failing_package_manager_raises_no_error(machine: Path, capfd: pytest.CaptureFixture[str]) -> None:
     put(machine, "apt-get", "exit 100")
-    chromium.install()
+    install("chromium")
     assert chromium.find() is None
     assert "returned non-zero exit status 100" in capfd.readouterr().err
 

@@ -22,7 +22,7 @@ NO_ANSWER = 0
 BUSY = 503
 
 
-class Outcome(NamedTuple):
+class Attempt(NamedTuple):
     sent_at: float
     seconds: float
     status: int
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
 class Client(SocketApi):
     """Record the outcome of each request, and responses that must never occur."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[Attempt] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
@@ -42,7 +42,7 @@ class Client(SocketApi):
             answer = super().send(method, path, body, headers)
         except (OSError, HTTPException):
             answer = Answer(NO_ANSWER, {}, b"")
-        self.outcomes.append(Outcome(sent_at, time.monotonic() - sent_at, answer.status))
+        self.outcomes.append(Attempt(sent_at, time.monotonic() - sent_at, answer.status))
         if path.startswith("/api/") and (complaint := error_in(answer)):
             self.faults.append(f"{method} {path}: {complaint}")
         return answer
@@ -145,7 +145,7 @@ class Crowd:
     books: list[Book]
 
     @property
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[Attempt]:
         return [outcome for writer in self.writers for outcome in writer.outcomes]
 
     @property

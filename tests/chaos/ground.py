@@ -90,7 +90,7 @@ def on_sqlite(folder: Path) -> Ground:
 
 
 @contextmanager
-def on_postgresql(folder: Path) -> Iterator[tuple[Ground, servers.Server]]:
+def on_postgresql(folder: Path) -> Iterator[tuple[Ground, servers.PostgreSQLServer]]:
     """Start a separate server, which may be stopped and restarted."""
     folder.chmod(0o755)
     data = folder / "servers"

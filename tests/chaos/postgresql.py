@@ -15,7 +15,7 @@ from tests.benchmarks.load.client import Address
 from tests.chaos.clients import BUSY, Client, client_of, document, format_statuses, writing
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground
-from tests.clusters.servers import Server
+from tests.clusters.servers import PostgreSQLServer
 
 # Seconds that a request may take while the server is stopped, and while it waits for a lock.
 AWAY_WITHIN, LOCKED_WITHIN = 6.0, 4.0
@@ -23,7 +23,7 @@ AT_ONCE = 16
 OPEN = "service_types?page[size]=1"
 
 
-def at_once(ground: Ground, address: Address, number: int = AT_ONCE) -> list[Client]:
+def send_at_once(ground: Ground, address: Address, number: int = AT_ONCE) -> list[Client]:
     """Send so many requests at the same moment."""
     clients = [client_of(ground, address) for _ in range(number)]
     with ThreadPoolExecutor(number) as threads:
@@ -51,7 +51,7 @@ def repeating(clients: list[Client], send: Callable[[Client], object]) -> Iterat
             thread.join()
 
 
-def restarted_under_load(ground: Ground, server: Server, away: float = 2) -> Findings:
+def restarted_under_load(ground: Ground, server: PostgreSQLServer, away: float = 2) -> Findings:
     """While it is stopped, 503 or success; as soon as it is back, success without a restart of the web."""
     findings = Findings(f"PostgreSQL: restarted under 8 writers, away for {away:g} s")
     with ground.served() as web:
@@ -80,17 +80,17 @@ def restarted_under_load(ground: Ground, server: Server, away: float = 2) -> Fin
     return findings
 
 
-def restarted_while_idle(ground: Ground, server: Server) -> Findings:
+def restarted_while_idle(ground: Ground, server: PostgreSQLServer) -> Findings:
     """Every process has dead connections after a restart: no request fails because of them."""
     findings = Findings(f"PostgreSQL: restarted while idle, then {AT_ONCE} at once")
     with ground.served() as web:
         for _ in range(4):
-            at_once(ground, web.address)
+            send_at_once(ground, web.address)
         server.stop()
         server.start()
         alone = client_of(ground, web.address)
         alone.get(OPEN)
-        clients = [alone, *at_once(ground, web.address)]
+        clients = [alone, *send_at_once(ground, web.address)]
     statuses = Counter(status for client in clients for status in client.statuses.elements())
     findings.figures["answers"] = format_statuses(statuses)
     findings.promise(set(statuses) == {200}, f"answers: {format_statuses(statuses)}")
@@ -99,11 +99,11 @@ def restarted_while_idle(ground: Ground, server: Server) -> Findings:
     return findings
 
 
-def stopped(ground: Ground, server: Server, seconds: float = 20) -> Findings:
+def stopped(ground: Ground, server: PostgreSQLServer, seconds: float = 20) -> Findings:
     """The process is alive and not ready, no request waits for long, and the server recovers."""
     findings = Findings(f"PostgreSQL: stopped for {seconds:g} s")
     with ground.served() as web:
-        at_once(ground, web.address)
+        send_at_once(ground, web.address)
         clients = [client_of(ground, web.address) for _ in range(4)]
         server.stop()
         begun = time.monotonic()
@@ -171,7 +171,7 @@ def connections_used_up(ground: Ground) -> Findings:
         first = client_of(ground, web.address)
         first.get(OPEN)
         number = take_all(ground, taken)
-        rejected = at_once(ground, web.address, 4)
+        rejected = send_at_once(ground, web.address, 4)
         statuses = Counter(status for client in rejected for status in client.statuses.elements())
         findings.figures |= {"connections taken": number, "while there are none": format_statuses(statuses)}
         findings.promise(set(statuses) == {BUSY}, f"while there are none: {format_statuses(statuses)}")

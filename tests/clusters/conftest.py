@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.clusters import servers, tools
-from tests.clusters.servers import Server
+from tests.clusters.servers import PostgreSQLServer
 from tests.support.api import SocketApi
 from tests.support.servers import Installation, free_port, wait_until
 
@@ -33,8 +33,8 @@ class Cluster:
     """Both servers, the ids of their first rows, and the settings to connect to them."""
 
     folder: Path
-    primary: Server
-    replica: Server
+    primary: PostgreSQLServer
+    replica: PostgreSQLServer
     organizations: list[int]
     tokens: list[str]
 
@@ -65,7 +65,7 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     missing = tools.missing()
     if missing:
-        pytest.fail(f"apt-get install {' '.join(missing)}, or run tests/clusters/tools.py")
+        pytest.fail(f"apt-get install {' '.join(missing)}, or run python -m tests.clusters.tools")
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -74,7 +74,7 @@ def cluster() -> Iterator[Cluster]:
         servers.change_owner(data)
         port = free_port()
         with servers.primary(data) as primary:
-            replica = Server(data / "replica", port)
+            replica = PostgreSQLServer(data / "replica", port)
             installation = Installation(folder, {"DATABASE_URL": primary.url, "REPLICA_URL": replica.url})
             # The replica doesn't run yet: neither command uses it.
             installation.manage("migrate", "--verbosity", "0")

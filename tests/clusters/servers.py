@@ -58,7 +58,7 @@ def run(program: str, *arguments: str) -> None:
 
 
 @dataclass
-class Server:
+class PostgreSQLServer:
     """A PostgreSQL server in the folder, which can be stopped and started again."""
 
     folder: Path
@@ -122,9 +122,9 @@ def wait_for_answer(url: str) -> None:
 
 
 @contextmanager
-def primary(folder: Path) -> Iterator[Server]:
+def primary(folder: Path) -> Iterator[PostgreSQLServer]:
     """Start a new server with an empty database."""
-    server = Server(folder / "primary")
+    server = PostgreSQLServer(folder / "primary")
     run(
         "initdb",
         "--username=postgres",
@@ -144,9 +144,9 @@ def primary(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def replica_of(server: Server, port: int) -> Iterator[Server]:
+def replica_of(server: PostgreSQLServer, port: int) -> Iterator[PostgreSQLServer]:
     """Start a replica that streams from the server."""
-    replica = Server(server.folder.with_name("replica"), port)
+    replica = PostgreSQLServer(server.folder.with_name("replica"), port)
     origin = f"host=127.0.0.1 port={server.port} user=postgres"
     run(
         "pg_basebackup",
@@ -168,7 +168,7 @@ def replica_of(server: Server, port: int) -> Iterator[Server]:
 
 
 @contextmanager
-def pgbouncer(folder: Path, *servers: Server, size: int) -> Iterator[list[str]]:
+def pgbouncer(folder: Path, *servers: PostgreSQLServer, size: int) -> Iterator[list[str]]:
     """Start PgBouncer in transaction mode, with `size` connections to each server; yield its URLs."""
     port, names = free_port(), [server.folder.name for server in servers]
     databases = [

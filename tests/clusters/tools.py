@@ -1,4 +1,4 @@
-"""Find PostgreSQL's programs and PgBouncer on this machine. Run as a script, install missing ones.
+"""Find PostgreSQL's programs and PgBouncer on this machine. Run as a module, install missing ones.
 
 Exit with 0 if all are there, else with 1 and how to install them.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.support.packages import install
 
 # program: Debian's package
 PACKAGES = {
@@ -20,8 +21,6 @@ PACKAGES = {
 }
 # Where Debian installs them by version; they aren't in PATH.
 VERSIONS = Path("/usr/lib/postgresql")
-# Timeout of each step, for a package server that doesn't respond.
-SECONDS = 300
 
 
 def find(program: str) -> str | None:
@@ -37,22 +36,8 @@ def missing() -> list[str]:
     return sorted({package for program, package in PACKAGES.items() if find(program) is None})
 
 
-def install() -> None:
-    """Install missing packages with apt-get, if it exists and the user is root."""
-    apt = shutil.which("apt-get")
-    if apt is None or os.geteuid() != 0:
-        return
-    quietly = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for step in (["update"], ["install", "--yes", "--no-install-recommends", *missing()]):
-        try:
-            subprocess.run([apt, *step], check=True, timeout=SECONDS, env=quietly, stdout=subprocess.DEVNULL)
-        except (subprocess.SubprocessError, OSError) as error:
-            sys.stderr.write(f"{error}\n")
-            return
-
-
 if __name__ == "__main__":
     if missing():
-        install()
+        install(*missing())
     if missing():
         sys.exit(f"Missing on this machine: apt-get install {' '.join(missing())}")

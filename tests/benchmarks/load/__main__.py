@@ -20,10 +20,10 @@ from typing import NoReturn
 
 import psycopg
 
-from tests.benchmarks.load.scratch import scratch_database, vacuum
+from tests.benchmarks.load.scratch import DEFAULT_URL, scratch_database, vacuum
 from tests.benchmarks.page import machine, write_section
+from tests.support.servers import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 LARGE, SMALL = "Large", ("Small 1", "Small 2", "Small 3")
 # Shorter runs don't replace the section.
 LEAST_SECONDS = 60
@@ -41,7 +41,6 @@ nothing else.
 {text}
 ```
 """
-DEFAULT_URL = "postgres://postgres@127.0.0.1:5432/postgres"
 
 
 def read_arguments() -> argparse.Namespace:

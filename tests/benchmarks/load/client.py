@@ -21,7 +21,7 @@ Address = tuple[str, int]
 _buffer = memoryview(bytearray(1 << 20))
 
 
-class Answer(NamedTuple):
+class RawResponse(NamedTuple):
     status: int
     head: bytes
     body: bytes
@@ -32,7 +32,7 @@ class Request(NamedTuple):
 
     kind: str
     wire: bytes
-    judge: Callable[[Answer], str]
+    judge: Callable[[RawResponse], str]
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Outcome:
     sent_at: float
     ended_at: float
     complaint: str
-    answer: Answer | None = None
+    answer: RawResponse | None = None
 
 
 class InvalidResponseError(Exception):
@@ -66,7 +66,7 @@ class Connection:
         self.received = bytearray()
         self.socket.sendall(request.wire)
 
-    def receive(self) -> Answer | None:
+    def receive(self) -> RawResponse | None:
         """Return the response once it is complete. Raise InvalidResponseError if it can't be completed."""
         count = self.socket.recv_into(_buffer)
         if not count:
@@ -88,7 +88,7 @@ class Connection:
         if missing < 0:
             raise InvalidResponseError(f"{-missing} bytes more than the Content-Length says")
         self.answers_left = 0 if LAST_ANSWER.search(head) else self.answers_left - 1
-        return Answer(status, head, bytes(self.received[end:]))
+        return RawResponse(status, head, bytes(self.received[end:]))
 
 
 class Load:

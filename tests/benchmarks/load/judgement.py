@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from tests.benchmarks.load.client import Answer
+from tests.benchmarks.load.client import RawResponse
 
 # One of so many pages is parsed. In the others only bytes are compared, which is cheap.
 PARSED = 5
@@ -17,7 +17,7 @@ ORGANIZATION = b'{"type":"organizations","id":"'
 Ids = Mapping[str, set[int]]
 
 
-def expect(status: int, text: bytes, answer: Answer) -> str:
+def expect(status: int, text: bytes, answer: RawResponse) -> str:
     if answer.status != status:
         return f"status {answer.status}, not {status}"
     return "" if text in answer.body else f"without {text.decode()}"
@@ -31,7 +31,7 @@ class PageJudge:
         self.foreign_ids = foreign_ids
         self.pages = 0
 
-    def __call__(self, answer: Answer) -> str:
+    def __call__(self, answer: RawResponse) -> str:
         if complaint := expect(200, b"", answer):
             return complaint
         body = answer.body

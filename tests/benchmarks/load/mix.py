@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tests.benchmarks.load.client import Answer, Request
+from tests.benchmarks.load.client import RawResponse, Request
 from tests.benchmarks.load.judgement import PageJudge, expect
 from tests.benchmarks.load.world import Pair, Pairs, Tenant, Values
 
@@ -134,7 +134,7 @@ class Mix:
             partial(self.judge_deleted, pairs, pk, pair),
         )
 
-    def judge_created(self, tenant: Tenant, pairs: Pairs, pair: Pair, answer: Answer) -> str:
+    def judge_created(self, tenant: Tenant, pairs: Pairs, pair: Pair, answer: RawResponse) -> str:
         if complaint := expect(201, b'{"data":', answer):
             return complaint
         pk = int(orjson.loads(answer.body)["data"]["id"])
@@ -142,7 +142,7 @@ class Mix:
         tenant.ids[pairs.resource].add(pk)
         return ""
 
-    def judge_deleted(self, pairs: Pairs, pk: int, pair: Pair, answer: Answer) -> str:
+    def judge_deleted(self, pairs: Pairs, pk: int, pair: Pair, answer: RawResponse) -> str:
         if complaint := expect(204, b"", answer):
             return complaint
         pairs.deleted.append(pk)
@@ -156,7 +156,7 @@ class Mix:
         judge = partial(self.judge_updated, values, pk, value)
         return request(kind, tenant, "PATCH", f"{resource}/{pk}", judge, orjson.dumps(body))
 
-    def judge_updated(self, values: Values, pk: int, value: Any, answer: Answer) -> str:
+    def judge_updated(self, values: Values, pk: int, value: Any, answer: RawResponse) -> str:
         if complaint := expect(200, b'{"data":', answer):
             return complaint
         values.idle.append(pk)
@@ -182,7 +182,7 @@ def document(pairs: Pairs, pair: Pair) -> bytes:
 
 
 def request(
-    kind: str, tenant: Tenant, method: str, path: str, judge: Callable[[Answer], str], body: bytes = b""
+    kind: str, tenant: Tenant, method: str, path: str, judge: Callable[[RawResponse], str], body: bytes = b""
 ) -> Request:
     head = f"{method} /api/v2/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Auth-Token: {tenant.secret}\r\n"
     if body:

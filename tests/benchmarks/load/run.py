@@ -11,7 +11,7 @@ from time import perf_counter, process_time
 from django.db import connection
 
 from productive.accounts.models import Organization
-from tests.benchmarks.load.client import Answer, Load, Outcome, Request
+from tests.benchmarks.load.client import Load, Outcome, RawResponse, Request
 from tests.benchmarks.load.figures import Figures, Reference, Sample, Tally, TooManyErrorsError
 from tests.benchmarks.load.mix import KINDS, Mix
 from tests.benchmarks.load.world import Tenant, tenant_of
@@ -113,7 +113,7 @@ def measure_reference(server: Server, connections: int, seconds: float) -> Refer
     return Reference(len(outcomes) / elapsed, spent * 1000 / len(outcomes))
 
 
-def judge_healthz(answer: Answer) -> str:
+def judge_healthz(answer: RawResponse) -> str:
     return "" if (answer.status, answer.body) == (200, b"ok\n") else f"status {answer.status}, not 200"
 
 

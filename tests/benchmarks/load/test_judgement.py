@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from tests.benchmarks.load import client
-from tests.benchmarks.load.client import Address, Answer, Load, Outcome, Request
+from tests.benchmarks.load.client import Address, Load, Outcome, RawResponse, Request
 from tests.benchmarks.load.figures import MOST_ERRORS, Memory, Row, Sample, Tally, TooManyErrorsError
 from tests.benchmarks.load.judgement import PARSED, PageJudge
 from tests.benchmarks.load.scratch import scratch_database
@@ -42,7 +42,7 @@ def answering(raw: bytes) -> Iterator[Address]:
             thread.join(10)
 
 
-def outcome_of(raw: bytes, judge: Callable[[Answer], str]) -> Outcome:
+def outcome_of(raw: bytes, judge: Callable[[RawResponse], str]) -> Outcome:
     outcomes: list[Outcome] = []
     request = Request("any", b"GET / HTTP/1.1\r\n\r\n", judge)
     with answering(raw) as address:
@@ -130,7 +130,7 @@ def test_tally_counts_outcomes_within_its_period_and_every_error() -> None:
         tally.take(Outcome(request, 11, 11 + number / 1000, ""))
     for moment in (9.9, 20.0):
         tally.take(Outcome(request, 5, moment, ""))
-    tally.take(Outcome(request, 5, 9.9, "wrong", Answer(200, b"", b"text")))
+    tally.take(Outcome(request, 5, 9.9, "wrong", RawResponse(200, b"", b"text")))
     row = tally.rows()["all"]
     assert tuple(round(value, 6) for value in row) == Row(100, 10, 50, 95, 99, 100, 1)
     assert tally.errors == ["GET /api {}: wrong. text"]

@@ -6,7 +6,7 @@ import pytest
 
 from productive.accounts.models import ApiToken, Organization, Person, User
 from tests.benchmarks.size.report import row
-from tests.benchmarks.size.work import PROJECTS, SERVICES, Listed, Request, alike, tenants
+from tests.benchmarks.size.work import PROJECTS, SERVICES, CheckedRequest, Listed, alike, tenants
 from tests.benchmarks.smoke import works_measured_by
 from tests.support.api import Api
 from tests.support.factories import (
@@ -62,14 +62,14 @@ def test_measurement_leaves_organization_unchanged(organization: Organization) -
 def test_response_that_differs_from_the_rows_is_rejected(api: Api, organization: Organization) -> None:
     created = ProjectAssignmentFactory.create_batch(3, organization=organization)
     ids = [assignment.pk for assignment in created]
-    Request(PROJECTS, ids, 3).check(api)
-    Request(f"{PROJECTS}/{ids[0]}", ids[:1]).check(api)
+    CheckedRequest(PROJECTS, ids, 3).check(api)
+    CheckedRequest(f"{PROJECTS}/{ids[0]}", ids[:1]).check(api)
     for wrong in (
-        Request(PROJECTS, ids[::-1], 3),
-        Request(PROJECTS, ids, 4),
-        Request(PROJECTS, ids),
-        Request(f"{PROJECTS}/{ids[0]}", ids[1:2]),
-        Request(f"{PROJECTS}/{ids[-1] + 1}", ids[:1]),
+        CheckedRequest(PROJECTS, ids[::-1], 3),
+        CheckedRequest(PROJECTS, ids, 4),
+        CheckedRequest(PROJECTS, ids),
+        CheckedRequest(f"{PROJECTS}/{ids[0]}", ids[1:2]),
+        CheckedRequest(f"{PROJECTS}/{ids[-1] + 1}", ids[:1]),
     ):
         with pytest.raises(AssertionError):
             wrong.check(api)
