@@ -20,15 +20,15 @@ from assignments.models import ProjectAssignment
 from catalog.models import Project
 from productive.accounts.models import ApiToken, Organization, Person, User
 from tests.support.admin import (
+    FACTORIES,
     MODELS,
-    OWNED,
     autocomplete,
+    create_row,
     every_model,
     every_owned_model,
     every_relation,
     form_data,
     listed,
-    make,
     rows_of_user,
     staff,
     superuser,
@@ -44,7 +44,7 @@ SUPERUSERS_ONLY = {(Organization, "add"), (Organization, "delete"), (User, "dele
 
 
 def test_every_model_is_registered_and_tested() -> None:
-    assert set(admin.site._registry) == {*OWNED, Organization, Group}
+    assert set(admin.site._registry) == {*FACTORIES, Organization, Group}
 
 
 # --- Pages and permissions -----------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def test_every_model_is_registered_and_tested() -> None:
 
 @every_model
 def test_every_page_responds_to_superuser(model: type[Model]) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+    row, client = create_row(model, OrganizationFactory()), superuser()
     pages = [
         url(model, "add"),
         url(model, "changelist"),
@@ -68,7 +68,7 @@ def test_every_page_responds_to_superuser(model: type[Model]) -> None:
 @every_model
 def test_every_list_filter_works(model: type[Model]) -> None:
     OrganizationFactory.create_batch(2)
-    make(model, OrganizationFactory())
+    create_row(model, OrganizationFactory())
     client = superuser()
     changelist = client.get(url(model, "changelist")).context["cl"]
     choices = [choice for spec in changelist.filter_specs for choice in spec.choices(changelist)]
@@ -88,7 +88,7 @@ def test_every_list_filter_works(model: type[Model]) -> None:
 
 @every_model
 def test_superuser_saves_and_deletes_every_model(model: type[Model]) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+    row, client = create_row(model, OrganizationFactory()), superuser()
     change = url(model, "change", row.pk)
     saved = client.post(change, form_data(client, change))
     assert (saved.status_code, saved["Location"]) == (302, url(model, "changelist"))
@@ -101,7 +101,7 @@ def test_superuser_saves_and_deletes_every_model(model: type[Model]) -> None:
 @every_owned_model
 def test_staff_with_all_permissions_edit_own_rows(model: type[Model]) -> None:
     organization = OrganizationFactory()
-    row, client = make(model, organization), staff(organization)
+    row, client = create_row(model, organization), staff(organization)
     pages = {page: url(model, page) for page in ("add", "changelist")}
     pages |= {page: url(model, page, row.pk) for page in ("change", "delete", "history")}
     answers = {page: client.get(address).status_code for page, address in pages.items()}
@@ -123,7 +123,7 @@ def test_staff_can_change_but_not_add_or_delete_organization() -> None:
 @every_owned_model
 def test_staff_with_view_permission_only_view(model: type[Model]) -> None:
     organization = OrganizationFactory()
-    row = make(model, organization)
+    row = create_row(model, organization)
     client = staff(organization, f"view_{model._meta.model_name}")
     assert client.get(url(model, "changelist")).status_code == 200
     assert client.get(url(model, "change", row.pk)).status_code == 200
@@ -137,7 +137,7 @@ def test_staff_with_view_permission_only_view(model: type[Model]) -> None:
 @every_model
 def test_staff_without_permissions_are_rejected(model: type[Model]) -> None:
     organization = OrganizationFactory()
-    row, client = make(model, organization), staff(organization, "no such right")
+    row, client = create_row(model, organization), staff(organization, "no such right")
     index = client.get(reverse("admin:index"))
     assert (index.status_code, index.context["app_list"]) == (200, [])
     pages = [url(model, "changelist"), url(model, "add")]
@@ -147,7 +147,7 @@ def test_staff_without_permissions_are_rejected(model: type[Model]) -> None:
 
 @every_owned_model
 def test_staff_without_organization_see_nothing(model: type[Model]) -> None:
-    row, client = make(model, OrganizationFactory()), staff(None)
+    row, client = create_row(model, OrganizationFactory()), staff(None)
     assert listed(client, model) == set()
     assert listed(client, Organization) == set()
     assert client.get(url(model, "change", row.pk))["Location"] == reverse("admin:index")
@@ -160,7 +160,7 @@ def test_staff_without_organization_see_nothing(model: type[Model]) -> None:
 @every_owned_model
 def test_list_and_search_show_own_rows_only(model: type[Model]) -> None:
     organization = OrganizationFactory()
-    own, foreign = make(model, organization), make(model, OrganizationFactory())
+    own, foreign = create_row(model, organization), create_row(model, OrganizationFactory())
     client = staff(organization)
     if model is ApiToken:
         assert listed(client, User) == {own.user_id} | rows_of_user(client, User)
@@ -171,7 +171,7 @@ def test_list_and_search_show_own_rows_only(model: type[Model]) -> None:
 @every_relation
 def test_autocomplete_offers_own_rows_only(field: Any) -> None:
     organization = OrganizationFactory()
-    own, foreign = make(field.model, organization), make(field.model, OrganizationFactory())
+    own, foreign = create_row(field.model, organization), create_row(field.model, OrganizationFactory())
     client = staff(organization)
     offered = {int(row["id"]) for row in autocomplete(client, field).json()["results"]}
     assert offered == {getattr(own, field.attname)} | rows_of_user(client, field.related_model)
@@ -182,7 +182,7 @@ def test_autocomplete_offers_own_rows_only(field: Any) -> None:
 @every_relation
 def test_related_row_of_another_organization_cannot_be_chosen(field: Any) -> None:
     organization = OrganizationFactory()
-    own, foreign = make(field.model, organization), make(field.model, OrganizationFactory())
+    own, foreign = create_row(field.model, organization), create_row(field.model, OrganizationFactory())
     client, change = staff(organization), url(field.model, "change", own.pk)
     theirs = getattr(foreign, field.attname)
     data = form_data(client, change)
@@ -206,7 +206,7 @@ def test_related_row_of_another_organization_cannot_be_chosen(field: Any) -> Non
 def test_row_added_by_staff_belongs_to_their_organization(model: type[Model]) -> None:
     organization, other = OrganizationFactory(), OrganizationFactory()
     client = staff(organization)
-    row = make(model, organization)
+    row = create_row(model, organization)
     data = form_data(client, url(model, "change", row.pk))
     add = url(model, "add")
     if model is User:
@@ -230,7 +230,7 @@ def test_row_added_by_staff_belongs_to_their_organization(model: type[Model]) ->
 @every_owned_model
 def test_staff_do_not_see_organization_field(model: type[Model]) -> None:
     organization = OrganizationFactory()
-    row, client = make(model, organization), staff(organization)
+    row, client = create_row(model, organization), staff(organization)
     for address in (url(model, "add"), url(model, "change", row.pk)):
         shown = flatten_fieldsets(client.get(address).context["adminform"].fieldsets)
         assert "organization" not in shown
@@ -245,7 +245,7 @@ def test_staff_of_two_organizations_choose_organization_of_new_row(model: type[M
     client = staff(first)
     actor = User.objects.get(pk=client.session["_auth_user_id"])
     membership = PersonFactory(organization=second, user=actor)
-    rows = [make(model, organization) for organization in (first, second, third)]
+    rows = [create_row(model, organization) for organization in (first, second, third)]
     visible = {row.pk for row in rows[:2]} | rows_of_user(client, model)
     assert listed(client, model) == visible
     changelist = client.get(url(model, "changelist")).context["cl"]
@@ -320,7 +320,7 @@ def test_list_has_same_query_count_for_1_and_30_rows(
 ) -> None:
     organization = OrganizationFactory()
     client = actor(*[organization] * (actor is staff))
-    make(model, organization)
+    create_row(model, organization)
 
     def count() -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -330,5 +330,5 @@ def test_list_has_same_query_count_for_1_and_30_rows(
     count()
     at_one = count()
     for _ in range(29):
-        make(model, organization)
+        create_row(model, organization)
     assert count() == at_one

@@ -12,13 +12,13 @@ from catalog.models import Deal, ServiceType
 from productive.accounts.models import ApiToken
 from tests.support import factories
 from tests.support.admin import (
+    FACTORIES,
     MODELS,
-    OWNED,
     autocomplete,
+    create_row,
     every_model,
     every_relation,
     form_data,
-    make,
     staff,
     superuser,
     url,
@@ -44,7 +44,7 @@ WRONG_IDS = [
 
 @every_model
 def test_invalid_ids_are_not_found(model: type[Model]) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+    row, client = create_row(model, OrganizationFactory()), superuser()
     # What Python's int() converts to the id of the row.
     full_width = "".join(chr(0xFF10 + int(digit)) for digit in str(row.pk))
     odd = [f"{row.pk}%20", f"%2B{row.pk}", f"0{row.pk}", "_".join(f"0{row.pk}"), full_width]
@@ -139,7 +139,7 @@ WRONG_FORMS = [(model, value) for model in MODELS for value in sampled(WRONG_VAL
 
 @every_model
 def test_invalid_query_causes_no_error(model: type[Model]) -> None:
-    make(model, OrganizationFactory())
+    create_row(model, OrganizationFactory())
     client = superuser()
     queries = sampled(WRONG_QUERIES, place(model))
     answers = {query: client.get(url(model, "changelist") + "?" + query).status_code for query in queries}
@@ -155,7 +155,7 @@ def test_query_of_list_can_not_filter_by_secret_columns(secret: str) -> None:
 
 @pytest.mark.parametrize(("model", "value"), WRONG_FORMS)
 def test_invalid_form_causes_no_error(model: type[Model], value: str) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+    row, client = create_row(model, OrganizationFactory()), superuser()
     fields = [field.name for field in model._meta.get_fields()]
     names = [*fields, *(f"{name}_{part}" for name in fields for part in (0, 1))]
     assert client.get(url(model, "add"), dict.fromkeys(names, value)).status_code == 200
@@ -171,7 +171,7 @@ def test_invalid_form_causes_no_error(model: type[Model], value: str) -> None:
 @every_relation
 @pytest.mark.parametrize("term", ["\x00", "a\x00b", "\ud800", "a " * 3000, "\\"], ids=ascii)
 def test_invalid_autocomplete_term_finds_nothing(field: Any, term: str) -> None:
-    make(field.model, OrganizationFactory())
+    create_row(field.model, OrganizationFactory())
     query = term.encode("utf-8", "surrogatepass").decode("latin-1")
     found = autocomplete(superuser(), field, query)
     assert (found.status_code, found.json()["results"]) == (200, [])
@@ -192,7 +192,7 @@ def test_invalid_autocomplete_field_is_rejected(part: str, value: str) -> None:
     assert answer.status_code in (403, 404)
 
 
-JSON_FIELDS = [(m, f.name) for m in OWNED for f in m._meta.fields if isinstance(f, JSONField)]
+JSON_FIELDS = [(m, f.name) for m in FACTORIES for f in m._meta.fields if isinstance(f, JSONField)]
 
 
 @pytest.mark.parametrize(("model", "name"), JSON_FIELDS)
@@ -213,7 +213,7 @@ JSON_FIELDS = [(m, f.name) for m in OWNED for f in m._meta.fields if isinstance(
     ids=lambda text: text[:12],
 )
 def test_json_that_a_database_can_not_store_is_rejected(model: type[Model], name: str, text: str) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+    row, client = create_row(model, OrganizationFactory()), superuser()
     change = url(model, "change", row.pk)
     answer = client.post(change, {**form_data(client, change), name: text})
     assert answer.status_code == 200
@@ -222,7 +222,7 @@ def test_json_that_a_database_can_not_store_is_rejected(model: type[Model], name
 
 @pytest.mark.parametrize(("model", "name"), JSON_FIELDS)
 def test_valid_json_that_looks_similar_is_accepted(model: type[Model], name: str) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+    row, client = create_row(model, OrganizationFactory()), superuser()
     change = url(model, "change", row.pk)
     text = r'{"a": ["\\u0000", "č", "😀", 9007199254740993, 1.5, null]}'
     assert client.post(change, {**form_data(client, change), name: text}).status_code == 302

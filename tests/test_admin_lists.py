@@ -25,7 +25,7 @@ from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.admin.columns import CountColumn
 from productive.admin.filters import RecordFilter
-from tests.support.admin import OWNED, every_owned_model, listed, make, staff, superuser, url
+from tests.support.admin import FACTORIES, create_row, every_owned_model, listed, staff, superuser, url
 from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
@@ -233,8 +233,8 @@ def test_record_filter_accepts_own_records_only(model: type[Model], item: type[R
     organization, other = OrganizationFactory(), OrganizationFactory()
     client, [name] = staff(organization), item.parameters
     related = item.relation.related_model
-    make(model, organization)
-    own, foreign = make(related, organization), make(related, other)
+    create_row(model, organization)
+    own, foreign = create_row(related, organization), create_row(related, other)
     assert filtered(client, model, f"?{name}={own.pk}", name) == (set(), [str(own.pk)])
     wrong_ids = (987_654_321, 2**63, 2**99, "x", "%00", "%ED%A0%80", "1_0", "-1")
     for wrong in (foreign.pk, *sampled(wrong_ids, RECORD_FILTERS.index((model, item)))):
@@ -264,7 +264,7 @@ def test_record_filters_find_rows(
     pair = {"organization": organization, "person": person}
     on_project = ProjectAssignmentFactory(**pair, project=project)
     of_type = ServiceTypeAssignmentFactory(**pair, service_type=service_type)
-    make(model, organization)  # another one
+    create_row(model, organization)  # another one
     records = {
         "person": person,
         "project": project,
@@ -419,7 +419,7 @@ def test_people_who_can_track_nowhere_use_today_of_each_organization(django_asse
 
 def fill(model: type[Model], organization: Organization) -> None:
     """Create a row of the model with a value in each column."""
-    row = make(model, organization)
+    row = create_row(model, organization)
     of_row = {"organization": organization}
     for pairs, name, related in (
         (ServiceAssignmentFactory, "person", Person),
@@ -478,7 +478,7 @@ def drop_downs(fields: Any) -> set[str]:
         name
         for name, field in fields.items()
         if isinstance(field, ModelChoiceField)
-        and field.queryset.model in {*OWNED, Organization}
+        and field.queryset.model in {*FACTORIES, Organization}
         and not field.disabled
         and not isinstance(
             getattr(field.widget, "widget", field.widget), AutocompleteMixin | forms.HiddenInput
@@ -487,10 +487,10 @@ def drop_downs(fields: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("actor", [superuser, staff])
-@pytest.mark.parametrize("model", [*OWNED, Organization], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [*FACTORIES, Organization], ids=lambda model: model.__name__)
 def test_no_field_lists_all_records(model: type[Model], actor: Any) -> None:
     organization = OrganizationFactory()
-    row, client = make(model, organization), actor(*[organization] * (actor is staff))
+    row, client = create_row(model, organization), actor(*[organization] * (actor is staff))
     found = set()
     for address in (url(model, "add"), url(model, "change", row.pk)):
         answer = client.get(address)

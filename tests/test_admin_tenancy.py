@@ -19,7 +19,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from productive.accounts.models import Organization, Person, User
 from productive.database.history import change_set
-from tests.support.admin import OWNED, RELATIONS, make, request_by, signed_in, staff, url
+from tests.support.admin import FACTORIES, RELATIONS, create_row, request_by, signed_in, staff, url
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover, pytest.mark.any_database]
@@ -53,7 +53,7 @@ def rows_called(mark: str) -> Rows:
     # No values that another organization has.
     with change_set():
         organization = OrganizationFactory(name=mark)
-        rows = {Organization: organization} | {model: make(model, organization) for model in OWNED}
+        rows = {Organization: organization} | {model: create_row(model, organization) for model in FACTORIES}
         for row in [row for model in rows for row in model.objects.all()]:
             if getattr(row, "organization", organization) == organization:
                 for name in {"name", "first_name", "username"} & {field.name for field in row._meta.fields}:
@@ -76,7 +76,7 @@ def model_of(route: str) -> Any:
 
 def fill(route: str, parameter: str, rows: Rows) -> tuple[Any, Any]:
     """Return values for a parameter of the route: one of these rows, and one that doesn't exist."""
-    restored = rows[next(iter(OWNED))]
+    restored = rows[next(iter(FACTORIES))]
     known = {
         "changes/<uuid:pk>": lambda: (restored.history.latest().change_set, uuid4()),
         "<int:pk>": lambda: (restored.history.latest().pk, MISSING),

@@ -20,9 +20,9 @@ from tests.support.resources import (
     RESOURCES,
     SERVED,
     WRITABLE,
+    create_rows,
     document_for,
     foreign_keys,
-    make,
     model_of,
     relationships_of,
 )
@@ -58,7 +58,7 @@ def test_recorded_resources_are_served() -> None:
 
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_type_equals_path(resource: str, api: Api, organization: Organization) -> None:
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     assert get_resource_type_from_model(model_of(resource)) == resource
     answer = api.get(f"{resource}/{row.pk}")
     assert (answer.status, answer.data["type"], answer.data["id"]) == (200, resource, str(row.pk))
@@ -66,7 +66,7 @@ def test_type_equals_path(resource: str, api: Api, organization: Organization) -
 
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_requests_without_token_are_rejected(resource: str, organization: Organization) -> None:
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     anonymous, garbled = Api(), Api("no-such-secret")
     for client in (anonymous, garbled):
         for method, path in all_requests(resource, row.pk):
@@ -83,7 +83,7 @@ def all_requests(resource: str, pk: int) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("resource", WRITABLE)
 def test_read_only_token_can_read_but_not_write(resource: str, organization: Organization) -> None:
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     reader = Api(factories.ApiTokenFactory(organization=organization, read_only=True).name)
     before = model_of(resource)._base_manager.values().get(pk=row.pk)
     for method, path in all_requests(resource, row.pk):
@@ -94,7 +94,7 @@ def test_read_only_token_can_read_but_not_write(resource: str, organization: Org
 
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_fetched_resource_can_be_sent_back(resource: str, api: Api, organization: Organization) -> None:
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     if resource not in WRITABLE:
         return
     names = relationships_of(resource)
@@ -109,12 +109,12 @@ def test_list_has_same_query_count_for_1_and_3_rows(
     resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
     """The token, the page with its count, and the `meta` of resources that have one."""
-    make(resource, organization)
+    create_rows(resource, organization)
     few = 2 + METAS.get(resource, 0)
     with django_assert_num_queries(few):
         assert len(api.get(resource).data) == 1
     if resource != "organizations":
-        make(resource, organization, 2)
+        create_rows(resource, organization, 2)
         with django_assert_num_queries(few):
             assert api.get(resource).json["meta"]["total_count"] >= 3
         # And the count, if neither the page nor its query has it.
@@ -127,7 +127,7 @@ def test_list_has_same_query_count_for_1_and_3_rows(
 def test_each_included_to_many_relationship_adds_one_query(
     resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
-    make(resource, organization, 3)
+    create_rows(resource, organization, 3)
     names = relationships_of(resource)
     to_many = [name for name in names if model_of(resource)._meta.get_field(name).many_to_many]
     with django_assert_num_queries(2 + METAS.get(resource, 0) + len(to_many)):
@@ -144,7 +144,7 @@ def test_one_record_takes_two_queries(
     resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
     """The token, the record, and the `meta` of resources that have one."""
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     with django_assert_num_queries(2 + METAS.get(resource, 0)):
         assert api.get(f"{resource}/{row.pk}").status == 200
 
@@ -153,7 +153,7 @@ def test_one_record_takes_two_queries(
 def test_pages_have_every_record_once_in_stable_order(
     resource: str, api: Api, organization: Organization
 ) -> None:
-    rows = make(resource, organization, 7)
+    rows = create_rows(resource, organization, 7)
     if any(field.name == "name" for field in model_of(resource)._meta.fields):
         model_of(resource)._base_manager.update(name="the same")
     sorts: list[str] = ["", "&sort=id", "&sort=-id", *(f"&sort={s}" for s in RESOURCES[resource].sorts)]
@@ -173,7 +173,7 @@ def test_every_resource_has_filters_for_id_and_foreign_keys(resource: str) -> No
 
 @pytest.mark.parametrize("resource", WRITABLE)
 def test_foreign_key_filters_find_related_rows(resource: str, api: Api, organization: Organization) -> None:
-    first, second, _ = make(resource, organization, 3)
+    first, second, _ = create_rows(resource, organization, 3)
     for name in foreign_keys(model_of(resource)):
         ids = [getattr(row, f"{name}_id") for row in (first, second)]
         pks = [first.pk, second.pk]

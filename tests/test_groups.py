@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 
-from tests.support.admin import OWNED, make, signed_in, url
+from tests.support.admin import FACTORIES, create_row, signed_in, url
 from tests.support.factories import OrganizationFactory, UserFactory
 from tests.support.resources import WRITABLE, model_of
 
@@ -72,8 +72,8 @@ def test_members_have_access_by_permissions_of_the_group(name: str) -> None:
     user = UserFactory(organization=organization, is_staff=True)
     user.groups.add(Group.objects.get(name=name))
     client, may = signed_in(user), permissions_of(name)
-    for model in OWNED:
-        row, label = make(model, organization), model._meta.label_lower
+    for model in FACTORIES:
+        row, label = create_row(model, organization), model._meta.label_lower
         answers = {
             "view": client.get(url(model, "changelist")).status_code,
             "add": client.get(url(model, "add")).status_code,

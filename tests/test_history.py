@@ -27,7 +27,7 @@ from productive.database.current_request import current_state
 from productive.database.history import change_set, command_line, current_change_set, record_rows
 from productive.database.row_counts import RowCount
 from tests.support import factories
-from tests.support.admin import OWNED, form_data, make, superuser, url
+from tests.support.admin import FACTORIES, create_row, form_data, superuser, url
 from tests.support.api import Api, SocketApi
 from tests.support.bulk import apply, preview
 from tests.support.factories import (
@@ -101,7 +101,7 @@ def test_every_model_is_recorded_without_secrets() -> None:
     # Stored responses, and row counts, which follow from the rows.
     unrecorded = {IdempotencyKey, *RowCount.__subclasses__()}
     assert {*RECORDED} == {model for model in ours if model not in HISTORIES} - unrecorded
-    assert {*RECORDED} >= {*OWNED, Organization}
+    assert {*RECORDED} >= {*FACTORIES, Organization}
     for history in HISTORIES:
         model = history.instance_type
         left_out = {field.name for field in model._meta.concrete_fields} - {
@@ -119,7 +119,9 @@ def test_history_has_no_foreign_keys_and_three_indexes(model: Any) -> None:
         constraints = connection.introspection.get_constraints(cursor, table)
     indexes = sorted(found["columns"] for found in constraints.values() if found["index"])
     owner = (
-        [["organization_id", "history_date", "history_id"]] if model in OWNED and model is not User else []
+        [["organization_id", "history_date", "history_id"]]
+        if model in FACTORIES and model is not User
+        else []
     )
     assert indexes == sorted(
         [
@@ -228,7 +230,7 @@ CHANGES: dict[type[Model], tuple[str, Any]] = {
 
 @every_recorded_model
 def test_admin_records_each_change_once(model: Any, records: Records) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+    row, client = create_row(model, OrganizationFactory()), superuser()
     by = (user_of(client), "admin")
     if model in CHANGES:
         name, value = CHANGES[model]
@@ -404,7 +406,7 @@ def test_requests_do_not_share_change_set(socket_api: SocketApi) -> None:
 
 def test_save_without_changes_is_not_recorded(records: Records) -> None:
     for model in RECORDED:
-        row = make(model, OrganizationFactory())
+        row = create_row(model, OrganizationFactory())
         records()
         row.save()
         model.objects.get(pk=row.pk).save()
@@ -548,7 +550,7 @@ def test_deletion_with_default_manager_is_recorded_per_row(records: Records) -> 
 
 def test_history_remains_after_deletion_of_organization() -> None:
     organization = OrganizationFactory()
-    rows = {model: make(model, organization).pk for model in RECORDED}
+    rows = {model: create_row(model, organization).pk for model in RECORDED}
     token = ApiToken.objects.get(pk=rows[ApiToken])
     organization.delete()
     for model in RECORDED:
@@ -617,7 +619,7 @@ def test_no_secret_is_in_any_history(organization: Organization) -> None:
 
 @every_recorded_model
 def test_record_rows_creates_same_records_as_save(model: Any, django_assert_num_queries: Any) -> None:
-    rows = [make(model, OrganizationFactory()) for _ in range(2)]
+    rows = [create_row(model, OrganizationFactory()) for _ in range(2)]
     columns = [field.attname for field in model.history.model.tracked_fields]
     own = ["history_type", "history_user_id", "history_change_reason", "via"]
     saved = list(model.history.order_by("history_id").values(*columns, *own))

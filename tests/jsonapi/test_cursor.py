@@ -16,7 +16,7 @@ import pytest
 from productive.accounts.models import Organization
 from tests.support.api import Answer, Api
 from tests.support.factories import PersonFactory, ProjectFactory, ServiceFactory, ServiceTypeFactory
-from tests.support.resources import METAS, RESOURCES, make, model_of, relationships_of
+from tests.support.resources import METAS, RESOURCES, create_rows, model_of, relationships_of
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def vary(row: Any, random: Random) -> None:
 
 
 def grown(resource: str, organization: Organization, count: int, random: Random) -> list[Any]:
-    rows = make(resource, organization, count)
+    rows = create_rows(resource, organization, count)
     for row in rows:
         vary(row, random)
     return rows
@@ -150,7 +150,7 @@ def test_page_takes_one_query_after_the_token(
     resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
     """The token, the page; its meta, where the resource has any; each to-many include. Nothing is counted."""
-    make(resource, organization, 5)
+    create_rows(resource, organization, 5)
     names = relationships_of(resource)
     to_many = [name for name in names if model_of(resource)._meta.get_field(name).many_to_many]
     for cursor in ("", cursor_in(api.get(f"{resource}?page[size]=2&page[after]="))):

@@ -18,7 +18,7 @@ from tests.support.factories import (
     PersonFactory,
     ServiceTypeFactory,
 )
-from tests.support.resources import ACTIONS, WRITABLE, document_for, make, model_of, relationships_of
+from tests.support.resources import ACTIONS, WRITABLE, create_rows, document_for, model_of, relationships_of
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ def is_refused(answer: Answer) -> bool:
 def test_every_resource_is_changed_and_deleted_only_in_the_state_that_is_named(
     resource: str, api: Api, organization: Organization
 ) -> None:
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     path, body = f"{resource}/{row.pk}", document_for(resource)
     before = model_of(resource)._base_manager.values().get(pk=row.pk)
     assert is_refused(api.patch(path, json=body, headers=matching(STALE)))
@@ -62,7 +62,7 @@ def test_every_resource_is_changed_and_deleted_only_in_the_state_that_is_named(
 
 @pytest.mark.parametrize(("resource", "verb"), ACTIONS)
 def test_every_verb_too(resource: str, verb: str, api: Api, organization: Organization) -> None:
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     path = f"{resource}/{row.pk}"
     before = api.get(path).body
     assert is_refused(api.patch(f"{path}/{verb}", headers=matching(STALE)))
@@ -76,7 +76,7 @@ def test_answer_to_a_write_has_the_tag_of_the_record(
     resource: str, api: Api, organization: Organization
 ) -> None:
     """So a client can go on from there, without fetching the record first."""
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     for query in ("", f"?include={','.join(relationships_of(resource))}"):
         path = f"{resource}/{row.pk}{query}"
         changed = api.patch(path, json=document_for(resource))

@@ -39,8 +39,8 @@ from tests.support.resources import (
     RESOURCES,
     SERVED,
     WRITABLE,
+    create_rows,
     document_for,
-    make,
     model_of,
     relationships_of,
 )
@@ -218,7 +218,7 @@ def spelled(pairs: list[tuple[str, str]]) -> str:
 @pytest.mark.django_db
 def test_any_filter_is_applied_or_refused(api: Api, organization: Organization) -> None:
     for resource in WRITABLE:
-        make(resource, organization)
+        create_rows(resource, organization)
 
     @fuzz_settings(250)
     @given(st.sampled_from(sorted(SERVED)), st.lists(st.tuples(filter_names, filter_values), max_size=3))
@@ -450,7 +450,7 @@ name_lists = st.lists(
 @pytest.mark.django_db
 def test_any_include_fields_and_sort_is_served_or_refused(api: Api, organization: Organization) -> None:
     for resource in WRITABLE:
-        make(resource, organization)
+        create_rows(resource, organization)
 
     @fuzz_settings(200)
     @given(
@@ -474,7 +474,7 @@ def test_any_include_fields_and_sort_is_served_or_refused(api: Api, organization
 @pytest.mark.django_db
 def test_shown_is_what_fields_and_include_ask_for(api: Api, organization: Organization) -> None:
     for resource in WRITABLE:
-        make(resource, organization)
+        create_rows(resource, organization)
 
     @fuzz_settings(100)
     @given(st.data(), st.sampled_from(sorted(RESOURCES)))
@@ -585,7 +585,7 @@ def test_any_other_header_changes_the_form_at_most(api: Api, organization: Organ
 @pytest.mark.django_db
 def test_any_value_of_any_attribute_is_kept_or_refused(api: Api, organization: Organization) -> None:
     """And what is kept can be read again, in every list that shows it."""
-    rows = {resource: make(resource, organization)[0] for resource in WRITABLE}
+    rows = {resource: create_rows(resource, organization)[0] for resource in WRITABLE}
     places = [
         (resource, name)
         for resource in WRITABLE

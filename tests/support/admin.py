@@ -31,20 +31,20 @@ def factory_of(model: type[Any]) -> Callable[..., Any]:
 
 
 # Every model of the admin whose rows belong to an organization or to its people.
-OWNED = {
+FACTORIES = {
     model: factory_of(model)
     for model in admin.site._registry
     if model is User or issubclass(model, OrganizationOwned)
 }
 
 
-def make(model: type[Model], organization: Organization) -> Any:
+def create_row(model: type[Model], organization: Organization) -> Any:
     """Create a row of the model in the organization."""
     if model is Organization:
         return organization
     if model is Group:
         return Group.objects.create(name=f"Group {Group.objects.count()}")
-    return OWNED[model](organization=organization)
+    return FACTORIES[model](organization=organization)
 
 
 def signed_in(user: User) -> Client:
@@ -120,13 +120,13 @@ def request_by(client: Client) -> Any:
 
 RELATIONS = [
     field
-    for model in [*OWNED, Group]
+    for model in [*FACTORIES, Group]
     for field in model._meta.get_fields()
-    if isinstance(field, ForeignKey) and field.editable and field.related_model in {*OWNED, Organization}
+    if isinstance(field, ForeignKey) and field.editable and field.related_model in {*FACTORIES, Organization}
 ]
 
 
-every_owned_model = pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)
-MODELS: list[type[Any]] = [*OWNED, Organization, Group]
+every_owned_model = pytest.mark.parametrize("model", FACTORIES, ids=lambda model: model.__name__)
+MODELS: list[type[Any]] = [*FACTORIES, Organization, Group]
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 every_relation = pytest.mark.parametrize("field", RELATIONS, ids=str)

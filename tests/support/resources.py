@@ -59,7 +59,7 @@ def model_of(resource: str) -> type[models.Model]:
     return RESOURCES[resource].serializer_class.Meta.model
 
 
-def make(resource: str, organization: Organization, count: int = 1) -> list[Any]:
+def create_rows(resource: str, organization: Organization, count: int = 1) -> list[Any]:
     model = model_of(resource)
     if model is Organization:
         return [organization]
@@ -88,7 +88,7 @@ def relationships_of(resource: str) -> list[str]:
 def new(resource: str, organization: Organization) -> dict[str, Any]:
     """Return the document of a valid new record: that of a row that is created and deleted."""
     model = model_of(resource)
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     names = [f.name for f in model._meta.concrete_fields if f.name in ("name", "first_name", "last_name")]
     links = {f"{name}_id": getattr(row, f"{name}_id") for name in foreign_keys(model)}
     attributes = {name: getattr(row, name) for name in names}
@@ -103,7 +103,7 @@ def change_for(resource: str, organization: Organization) -> dict[str, Any]:
         if name in columns:
             return document_for(resource, **{name: "Changed"})
     name = foreign_keys(model_of(resource))[0]
-    (other,) = make(resource, organization)
+    (other,) = create_rows(resource, organization)
     return document_for(resource, **{f"{name}_id": getattr(other, f"{name}_id")})
 
 
