@@ -1,21 +1,21 @@
-# One command each. Everything is set up in .venv; nothing else on the machine is touched, but that `test` and
-# `screenshots` install Debian's chromium, and `test` its postgresql and pgbouncer, where these are missing and may be.
+# All packages are installed in .venv. Only `test` and `screenshots` change anything else: they install Debian's
+# chromium, and `test` also postgresql and pgbouncer, if these are missing and the user may install them.
 .DEFAULT_GOAL := help
 .PHONY: help install demo check test fuzz bench size load chaos screenshots format lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
-# Where `make test` looks for PostgreSQL, to run the tests a second time on it.
+# The PostgreSQL server on which `make test` runs the tests a second time.
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# The name of a finished installation has this in it: when a lock file, the Python or the folder changes, the
-# environment is created from nothing, whatever state it is in.
+# Part of the name of a finished installation: when a lock file, the Python or the directory changes, the environment
+# is created again.
 STATE := $(shell { pwd; $(PYTHON) -c 'import sys; print(sys.version, sys.base_prefix)'; \
 	cat requirements/*.txt; } 2>/dev/null | cksum | cut -d ' ' -f 1)
-# The lock files are complete, so nothing is resolved: what an index serves today changes nothing.
+# The lock files are complete, so pip resolves nothing, and new releases don't change the installation.
 INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --no-deps --only-binary :all:
 
 help: ## List the targets
@@ -26,13 +26,13 @@ install: .venv/base-$(STATE) ## Set up .venv with the application's pinned packa
 demo: install .env ## Start the system with sample data at http://127.0.0.1:8000/ (PORT=… for another)
 	@$(BIN)/python manage.py demo --port $(PORT)
 
-check: .venv/dev-$(STATE) ## What to run while working: format, lint, types, import rules, and the rules' own tests
+check: .venv/dev-$(STATE) ## Check format, lint, types and import rules, and run the quickest tests (while you work)
 	@./tests/run check
 
-test: .venv/dev-$(STATE) ## Format, lint, types, import rules, migrations, and all tests on SQLite and PostgreSQL
+test: .venv/dev-$(STATE) ## Check format, lint, types, import rules, migrations, and run all tests on SQLite and PostgreSQL
 	@TEST_DATABASE_URL="$(TEST_DATABASE_URL)" ./tests/run test
 
-fuzz: .venv/dev-$(STATE) ## Try the generated tests with far more input, the timed tests, and chaos (before a release)
+fuzz: .venv/dev-$(STATE) ## Run generated tests with far more input, timed tests, and chaos (before a release)
 	@TEST_DATABASE_URL="$(TEST_DATABASE_URL)" ./tests/run fuzz
 
 bench: .venv/dev-$(STATE) ## Compare with a stock viewset and a hand-written view, and write docs/benchmarks.md
@@ -41,18 +41,18 @@ bench: .venv/dev-$(STATE) ## Compare with a stock viewset and a hand-written vie
 size: .venv/dev-$(STATE) ## Measure the cost at 10 thousand, 1 million and 10 million assignments (needs 15 GB)
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.size
 
-load: .venv/dev-$(STATE) ## Load a real server for a minute on SQLite, and another on PostgreSQL
+load: .venv/dev-$(STATE) ## Put a real server under load, for a minute on SQLite and a minute on PostgreSQL
 	@env -u DATABASE_URL $(BIN)/python -m tests.benchmarks.load sqlite
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.load postgresql
 
-chaos: .venv/dev-$(STATE) ## Break things on purpose: kill workers, fill the disk, restart PostgreSQL (6 minutes)
+chaos: .venv/dev-$(STATE) ## Kill workers, fill the disk and restart PostgreSQL, and check that no write is lost (6 minutes)
 	@env -u DATABASE_URL $(BIN)/python -m tests.chaos
 
-screenshots: .venv/dev-$(STATE) ## Take the pictures in docs/images anew, of a scratch database with sample data
-	@$(BIN)/python tests/browser/chromium.py
+screenshots: .venv/dev-$(STATE) ## Update the pictures in docs/images, with sample data in a scratch database
+	@$(BIN)/python -m tests.browser.chromium
 	@env -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py
 
-format: .venv/dev-$(STATE) ## Format the code and mend what the linter can mend
+format: .venv/dev-$(STATE) ## Format the code and fix what the linter can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -80,7 +80,7 @@ clean: ## Remove .venv and the caches; data in var/ and the key in .env stay
 	$(BIN)/python -m pip check
 	@touch $@
 
-# For trying it on this machine: a key of its own, plain HTTP, this machine's names only.
+# To try the system on this machine: a new key, plain HTTP, local host names only.
 .env:
 	@umask 077 && { \
 		echo "SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))')"; \

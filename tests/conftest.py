@@ -28,13 +28,13 @@ def organization(token: ApiToken) -> Organization:
 
 @pytest.fixture
 def api(token: ApiToken) -> Api:
-    """A client with a read-write token that was used just now, so that no request notes its use."""
+    """A client with a read-write token that was used just now, so that no request updates its last use."""
     ApiToken.objects.get(pk=token.pk).touch(token.created_at)
     return Api(token.name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests of real row locks where the database has none, and long tests outside `make fuzz`.
+    """Skip tests that need PostgreSQL on SQLite, and long tests outside `make fuzz`.
 
     Coverage doubles the time of a test, so on PostgreSQL only tests that add to SQLite's coverage have it.
     """
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Don't look at modules and collected tests again in each garbage collection."""
+    """Exempt modules and collected tests from garbage collection, which is faster."""
     gc.collect()
     gc.freeze()
 
@@ -62,9 +62,9 @@ def pytest_collection_finish() -> None:
 def server(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The server of this run: gunicorn with two workers, on the tests' database.
+    """Start gunicorn with two workers on the tests' database, once per run.
 
-    A line of its access log is the process that answered and the status.
+    A line of its access log has the process that responded and the status.
     """
     with django_db_blocker.unblock():
         environment = {**os.environ, "DATABASE_URL": database_url_of_tests()}
@@ -81,7 +81,7 @@ def socket_api(transactional_db: None, server: Server) -> SocketApi:
 
 @pytest.fixture
 def short_wait() -> Iterator[None]:
-    """Wait for a lock for half a second only."""
+    """Limit the wait for a lock to half a second."""
     options = connection.settings_dict["OPTIONS"]
     before = dict(options)
     options.update({"timeout": 0.5} if connection.vendor == "sqlite" else {"options": "-c lock_timeout=500"})

@@ -1,4 +1,4 @@
-"""The shipped settings as production has them, but over plain HTTP and with a cheap password hash."""
+"""Use the settings of production, but with plain HTTP and a fast password hasher."""
 
 import os
 import sys
@@ -17,10 +17,10 @@ os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 
 from productive.settings import *  # noqa: F403
 
-# Each test client has its own middleware. Without this, each of them looks for all static files.
+# Each test client has its own middleware. Without this, each of them scans all static files.
 WHITENOISE_AUTOREFRESH = "pytest" in sys.modules
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
-    # A file, as in production: other threads and a server in another process see it too.
+    # A file, as in production, so that other threads and a server in another process can use it.
     DATABASES["default"]["TEST"] = {"NAME": f"{tempfile.mkdtemp()}/test.sqlite3"}  # noqa: F405

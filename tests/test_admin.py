@@ -1,4 +1,4 @@
-"""What holds for the admin of every model, asked of every model that is registered."""
+"""Test the admin pages of every registered model."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from assignments.models import ProjectAssignment
 from catalog.models import Project
 from productive.accounts.models import ApiToken, Organization, Person, User
 from tests.support.admin import (
+    FACTORIES,
     MODELS,
-    OWNED,
-    acting,
     autocomplete,
+    create_row,
     every_model,
     every_owned_model,
     every_relation,
     form_data,
     listed,
-    make,
+    rows_of_user,
     staff,
     superuser,
     url,
@@ -39,20 +39,20 @@ from tests.support.samples import sampled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover, pytest.mark.any_database]
 
-# Staff can do nothing of this, whatever they were given.
+# Staff can do none of this, even with all permissions.
 SUPERUSERS_ONLY = {(Organization, "add"), (Organization, "delete"), (User, "delete")}
 
 
-def test_every_model_is_registered_and_asked_here() -> None:
-    assert set(admin.site._registry) == {*OWNED, Organization, Group}
+def test_every_model_is_registered_and_tested() -> None:
+    assert set(admin.site._registry) == {*FACTORIES, Organization, Group}
 
 
-# --- Pages and rights -----------------------------------------------------------------------------
+# --- Pages and permissions -----------------------------------------------------------------------------
 
 
 @every_model
-def test_every_page_answers_a_superuser(model: type[Model]) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+def test_every_page_responds_to_superuser(model: type[Model]) -> None:
+    row, client = create_row(model, OrganizationFactory()), superuser()
     pages = [
         url(model, "add"),
         url(model, "changelist"),
@@ -66,9 +66,9 @@ def test_every_page_answers_a_superuser(model: type[Model]) -> None:
 
 
 @every_model
-def test_every_filter_beside_a_list_answers(model: type[Model]) -> None:
+def test_every_list_filter_works(model: type[Model]) -> None:
     OrganizationFactory.create_batch(2)
-    make(model, OrganizationFactory())
+    create_row(model, OrganizationFactory())
     client = superuser()
     changelist = client.get(url(model, "changelist")).context["cl"]
     choices = [choice for spec in changelist.filter_specs for choice in spec.choices(changelist)]
@@ -87,8 +87,8 @@ def test_every_filter_beside_a_list_answers(model: type[Model]) -> None:
 
 
 @every_model
-def test_every_model_is_saved_and_deleted_by_a_superuser(model: type[Model]) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+def test_superuser_saves_and_deletes_every_model(model: type[Model]) -> None:
+    row, client = create_row(model, OrganizationFactory()), superuser()
     change = url(model, "change", row.pk)
     saved = client.post(change, form_data(client, change))
     assert (saved.status_code, saved["Location"]) == (302, url(model, "changelist"))
@@ -99,9 +99,9 @@ def test_every_model_is_saved_and_deleted_by_a_superuser(model: type[Model]) -> 
 
 
 @every_owned_model
-def test_staff_with_all_rights_work_with_their_own_rows(model: type[Model]) -> None:
+def test_staff_with_all_permissions_edit_own_rows(model: type[Model]) -> None:
     organization = OrganizationFactory()
-    row, client = make(model, organization), staff(organization)
+    row, client = create_row(model, organization), staff(organization)
     pages = {page: url(model, page) for page in ("add", "changelist")}
     pages |= {page: url(model, page, row.pk) for page in ("change", "delete", "history")}
     answers = {page: client.get(address).status_code for page, address in pages.items()}
@@ -110,7 +110,7 @@ def test_staff_with_all_rights_work_with_their_own_rows(model: type[Model]) -> N
     assert client.post(change, form_data(client, change)).status_code == 302
 
 
-def test_staff_change_their_organization_but_can_add_or_delete_none() -> None:
+def test_staff_can_change_but_not_add_or_delete_organization() -> None:
     organization = OrganizationFactory()
     client, change = staff(organization), url(Organization, "change", organization.pk)
     assert client.post(change, {"name": "New name", "time_zone": "UTC"}).status_code == 302
@@ -121,23 +121,23 @@ def test_staff_change_their_organization_but_can_add_or_delete_none() -> None:
 
 
 @every_owned_model
-def test_staff_with_the_right_to_view_only_view(model: type[Model]) -> None:
+def test_staff_with_view_permission_only_view(model: type[Model]) -> None:
     organization = OrganizationFactory()
-    row = make(model, organization)
+    row = create_row(model, organization)
     client = staff(organization, f"view_{model._meta.model_name}")
     assert client.get(url(model, "changelist")).status_code == 200
     assert client.get(url(model, "change", row.pk)).status_code == 200
     writes = [url(model, "add"), url(model, "change", row.pk), url(model, "delete", row.pk)]
     assert [client.post(write, {"post": "yes"}).status_code for write in writes] == [403, 403, 403]
-    # No action is offered, so none that is posted is done.
+    # No action is available, so a posted one is ignored.
     client.post(url(model, "changelist"), {"action": "archive", "index": 0, "_selected_action": row.pk})
     assert LogEntry.objects.count() == 0
 
 
 @every_model
-def test_staff_without_rights_are_refused(model: type[Model]) -> None:
+def test_staff_without_permissions_are_rejected(model: type[Model]) -> None:
     organization = OrganizationFactory()
-    row, client = make(model, organization), staff(organization, "no such right")
+    row, client = create_row(model, organization), staff(organization, "no such right")
     index = client.get(reverse("admin:index"))
     assert (index.status_code, index.context["app_list"]) == (200, [])
     pages = [url(model, "changelist"), url(model, "add")]
@@ -146,8 +146,8 @@ def test_staff_without_rights_are_refused(model: type[Model]) -> None:
 
 
 @every_owned_model
-def test_staff_without_an_organization_find_nothing(model: type[Model]) -> None:
-    row, client = make(model, OrganizationFactory()), staff(None)
+def test_staff_without_organization_see_nothing(model: type[Model]) -> None:
+    row, client = create_row(model, OrganizationFactory()), staff(None)
     assert listed(client, model) == set()
     assert listed(client, Organization) == set()
     assert client.get(url(model, "change", row.pk))["Location"] == reverse("admin:index")
@@ -158,23 +158,23 @@ def test_staff_without_an_organization_find_nothing(model: type[Model]) -> None:
 
 
 @every_owned_model
-def test_list_and_search_reach_own_rows_only(model: type[Model]) -> None:
+def test_list_and_search_show_own_rows_only(model: type[Model]) -> None:
     organization = OrganizationFactory()
-    own, foreign = make(model, organization), make(model, OrganizationFactory())
+    own, foreign = create_row(model, organization), create_row(model, OrganizationFactory())
     client = staff(organization)
     if model is ApiToken:
-        assert listed(client, User) == {own.user_id} | acting(client, User)
-    assert listed(client, model) == {own.pk} | acting(client, model)
+        assert listed(client, User) == {own.user_id} | rows_of_user(client, User)
+    assert listed(client, model) == {own.pk} | rows_of_user(client, model)
     assert listed(client, model, f"?q={str(foreign).split()[0]}") & {foreign.pk} == set()
 
 
 @every_relation
 def test_autocomplete_offers_own_rows_only(field: Any) -> None:
     organization = OrganizationFactory()
-    own, foreign = make(field.model, organization), make(field.model, OrganizationFactory())
+    own, foreign = create_row(field.model, organization), create_row(field.model, OrganizationFactory())
     client = staff(organization)
     offered = {int(row["id"]) for row in autocomplete(client, field).json()["results"]}
-    assert offered == {getattr(own, field.attname)} | acting(client, field.related_model)
+    assert offered == {getattr(own, field.attname)} | rows_of_user(client, field.related_model)
     everything = {row["id"] for row in autocomplete(superuser(), field).json()["results"]}
     assert everything >= {str(getattr(own, field.attname)), str(getattr(foreign, field.attname))}
 
@@ -182,17 +182,17 @@ def test_autocomplete_offers_own_rows_only(field: Any) -> None:
 @every_relation
 def test_related_row_of_another_organization_cannot_be_chosen(field: Any) -> None:
     organization = OrganizationFactory()
-    own, foreign = make(field.model, organization), make(field.model, OrganizationFactory())
+    own, foreign = create_row(field.model, organization), create_row(field.model, OrganizationFactory())
     client, change = staff(organization), url(field.model, "change", own.pk)
     theirs = getattr(foreign, field.attname)
     data = form_data(client, change)
     if field.name in ("organization", "user"):
-        # Not for them to choose: whatever is posted is ignored.
+        # Staff can't choose it, so the posted value is ignored.
         assert client.post(change, {**data, field.name: theirs}).status_code == 302
     else:
-        refused = client.post(change, {**data, field.name: theirs})
+        rejected = client.post(change, {**data, field.name: theirs})
         missing = client.post(change, {**data, field.name: 987_654_321})
-        errors = [answer.context["adminform"].form.errors.get_json_data() for answer in (refused, missing)]
+        errors = [answer.context["adminform"].form.errors.get_json_data() for answer in (rejected, missing)]
         assert errors[0] == errors[1]
         assert list(errors[0]) == [field.name]
     assert field.model._default_manager.values_list(field.attname, flat=True).get(pk=own.pk) == getattr(
@@ -203,10 +203,10 @@ def test_related_row_of_another_organization_cannot_be_chosen(field: Any) -> Non
 
 
 @every_owned_model
-def test_what_staff_add_is_their_organizations_whatever_they_post(model: type[Model]) -> None:
+def test_row_added_by_staff_belongs_to_their_organization(model: type[Model]) -> None:
     organization, other = OrganizationFactory(), OrganizationFactory()
     client = staff(organization)
-    row = make(model, organization)
+    row = create_row(model, organization)
     data = form_data(client, url(model, "change", row.pk))
     add = url(model, "add")
     if model is User:
@@ -228,9 +228,9 @@ def test_what_staff_add_is_their_organizations_whatever_they_post(model: type[Mo
 
 
 @every_owned_model
-def test_staff_are_shown_no_organization(model: type[Model]) -> None:
+def test_staff_do_not_see_organization_field(model: type[Model]) -> None:
     organization = OrganizationFactory()
-    row, client = make(model, organization), staff(organization)
+    row, client = create_row(model, organization), staff(organization)
     for address in (url(model, "add"), url(model, "change", row.pk)):
         shown = flatten_fieldsets(client.get(address).context["adminform"].fieldsets)
         assert "organization" not in shown
@@ -240,20 +240,20 @@ def test_staff_are_shown_no_organization(model: type[Model]) -> None:
 
 
 @every_owned_model
-def test_staff_of_two_organizations_work_with_both_and_choose_once(model: type[Model]) -> None:
+def test_staff_of_two_organizations_choose_organization_of_new_row(model: type[Model]) -> None:
     first, second, third = OrganizationFactory.create_batch(3)
     client = staff(first)
     actor = User.objects.get(pk=client.session["_auth_user_id"])
-    seat = PersonFactory(organization=second, user=actor)
-    rows = [make(model, organization) for organization in (first, second, third)]
-    there = {row.pk for row in rows[:2]} | acting(client, model)
-    assert listed(client, model) == there
+    membership = PersonFactory(organization=second, user=actor)
+    rows = [create_row(model, organization) for organization in (first, second, third)]
+    visible = {row.pk for row in rows[:2]} | rows_of_user(client, model)
+    assert listed(client, model) == visible
     changelist = client.get(url(model, "changelist")).context["cl"]
     titles = [spec.title for spec in changelist.filter_specs]
     if model is not User:
         assert "organization" in changelist.list_display
-        narrowed = {row.pk for row in rows[1:2]} | ({seat.pk} if model is Person else set())
-        assert listed(client, model, f"?organization={second.pk}") == narrowed
+        filtered = {row.pk for row in rows[1:2]} | ({membership.pk} if model is Person else set())
+        assert listed(client, model, f"?organization={second.pk}") == filtered
         assert listed(client, model, f"?organization={third.pk}") == set()
         page = client.get(url(model, "changelist")).content.decode()
         assert (second.name in page, third.name in page) == (True, False)
@@ -266,20 +266,20 @@ def test_staff_of_two_organizations_work_with_both_and_choose_once(model: type[M
         assert model._default_manager.get(pk=rows[1].pk).organization == second  # type: ignore[attr-defined]
         added = client.post(url(model, "add"), form_data(client, url(model, "add")))
         assert "organization" in added.context["adminform"].form.errors
-    seat.archive()
-    assert listed(client, model) == {rows[0].pk} | (acting(client, model) - {seat.pk})
+    membership.archive()
+    assert listed(client, model) == {rows[0].pk} | (rows_of_user(client, model) - {membership.pk})
     assert client.get(change)["Location"] == reverse("admin:index")
 
 
-def test_staff_of_two_organizations_add_to_the_one_they_choose() -> None:
+def test_staff_of_two_organizations_add_to_chosen_one() -> None:
     first, second, third = OrganizationFactory.create_batch(3)
     client = staff(first)
     PersonFactory(organization=second, user=User.objects.get(pk=client.session["_auth_user_id"]))
     add = url(Project, "add")
     shop = {**form_data(client, add), "name": "Shop"}
-    refused = client.post(add, {**shop, "organization": third.pk})
+    rejected = client.post(add, {**shop, "organization": third.pk})
     missing = client.post(add, {**shop, "organization": 987_654_321})
-    errors = [answer.context["adminform"].form.errors for answer in (refused, missing)]
+    errors = [answer.context["adminform"].form.errors for answer in (rejected, missing)]
     assert (errors[0], [*errors[0]]) == (errors[1], ["organization"])
     assert client.post(add, {**shop, "organization": second.pk}).status_code == 302
     assert Project.objects.get().organization == second
@@ -288,7 +288,7 @@ def test_staff_of_two_organizations_add_to_the_one_they_choose() -> None:
     assert answer.context["adminform"].form.errors == {"person": ["belongs to another organization"]}
 
 
-def test_superuser_chooses_the_organization_once() -> None:
+def test_superuser_can_not_change_organization() -> None:
     client, first, second = superuser(), OrganizationFactory(), OrganizationFactory()
     add = url(Project, "add")
     client.post(add, {**form_data(client, add), "organization": first.pk, "name": "Website"})
@@ -302,10 +302,10 @@ def test_superuser_chooses_the_organization_once() -> None:
 
 
 def test_superuser_cannot_link_across_organizations() -> None:
-    project, stranger = ProjectFactory(), PersonFactory()
+    project, foreign_person = ProjectFactory(), PersonFactory()
     answer = superuser().post(
         url(ProjectAssignment, "add"),
-        {"organization": project.organization_id, "project": project.pk, "person": stranger.pk},
+        {"organization": project.organization_id, "project": project.pk, "person": foreign_person.pk},
     )
     assert answer.context["adminform"].form.errors == {"person": ["belongs to another organization"]}
 
@@ -315,10 +315,12 @@ def test_superuser_cannot_link_across_organizations() -> None:
 
 @every_owned_model
 @pytest.mark.parametrize("actor", [superuser, staff])
-def test_list_costs_the_same_at_one_and_thirty_rows(model: type[Model], actor: Callable[..., Client]) -> None:
+def test_list_has_same_query_count_for_1_and_30_rows(
+    model: type[Model], actor: Callable[..., Client]
+) -> None:
     organization = OrganizationFactory()
     client = actor(*[organization] * (actor is staff))
-    make(model, organization)
+    create_row(model, organization)
 
     def count() -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -328,5 +330,5 @@ def test_list_costs_the_same_at_one_and_thirty_rows(model: type[Model], actor: C
     count()
     at_one = count()
     for _ in range(29):
-        make(model, organization)
+        create_row(model, organization)
     assert count() == at_one

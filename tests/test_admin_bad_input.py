@@ -1,4 +1,4 @@
-"""Input that no browser sends to the admin: every page of every model answers it without an error."""
+"""Send invalid input to every page of every model in the admin: none causes a 500."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from catalog.models import Deal, ServiceType
 from productive.accounts.models import ApiToken
 from tests.support import factories
 from tests.support.admin import (
+    FACTORIES,
     MODELS,
-    OWNED,
     autocomplete,
+    create_row,
     every_model,
     every_relation,
     form_data,
-    make,
     staff,
     superuser,
     url,
@@ -43,9 +43,9 @@ WRONG_IDS = [
 
 
 @every_model
-def test_ids_that_are_none_are_missing(model: type[Model]) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
-    # What Python's int() takes for the id of the row.
+def test_invalid_ids_are_not_found(model: type[Model]) -> None:
+    row, client = create_row(model, OrganizationFactory()), superuser()
+    # What Python's int() converts to the id of the row.
     full_width = "".join(chr(0xFF10 + int(digit)) for digit in str(row.pk))
     odd = [f"{row.pk}%20", f"%2B{row.pk}", f"0{row.pk}", "_".join(f"0{row.pk}"), full_width]
     for wrong in [*WRONG_IDS, *odd]:
@@ -138,8 +138,8 @@ WRONG_FORMS = [(model, value) for model in MODELS for value in sampled(WRONG_VAL
 
 
 @every_model
-def test_nonsense_in_a_query_is_answered(model: type[Model]) -> None:
-    make(model, OrganizationFactory())
+def test_invalid_query_causes_no_error(model: type[Model]) -> None:
+    create_row(model, OrganizationFactory())
     client = superuser()
     queries = sampled(WRONG_QUERIES, place(model))
     answers = {query: client.get(url(model, "changelist") + "?" + query).status_code for query in queries}
@@ -147,15 +147,15 @@ def test_nonsense_in_a_query_is_answered(model: type[Model]) -> None:
 
 
 @pytest.mark.parametrize("secret", ["digest__startswith", "prefix__startswith"])
-def test_columns_cannot_be_probed_by_a_lists_query(secret: str) -> None:
+def test_query_of_list_can_not_filter_by_secret_columns(secret: str) -> None:
     token = factories.ApiTokenFactory()
     probed = staff(token.organization).get(url(ApiToken, "changelist") + f"?{secret}=a")
     assert probed.status_code == 400
 
 
 @pytest.mark.parametrize(("model", "value"), WRONG_FORMS)
-def test_nonsense_in_a_form_is_answered(model: type[Model], value: str) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+def test_invalid_form_causes_no_error(model: type[Model], value: str) -> None:
+    row, client = create_row(model, OrganizationFactory()), superuser()
     fields = [field.name for field in model._meta.get_fields()]
     names = [*fields, *(f"{name}_{part}" for name in fields for part in (0, 1))]
     assert client.get(url(model, "add"), dict.fromkeys(names, value)).status_code == 200
@@ -170,8 +170,8 @@ def test_nonsense_in_a_form_is_answered(model: type[Model], value: str) -> None:
 
 @every_relation
 @pytest.mark.parametrize("term", ["\x00", "a\x00b", "\ud800", "a " * 3000, "\\"], ids=ascii)
-def test_nonsense_in_an_autocomplete_term_finds_nothing(field: Any, term: str) -> None:
-    make(field.model, OrganizationFactory())
+def test_invalid_autocomplete_term_finds_nothing(field: Any, term: str) -> None:
+    create_row(field.model, OrganizationFactory())
     query = term.encode("utf-8", "surrogatepass").decode("latin-1")
     found = autocomplete(superuser(), field, query)
     assert (found.status_code, found.json()["results"]) == (200, [])
@@ -187,12 +187,12 @@ def test_nonsense_in_an_autocomplete_term_finds_nothing(field: Any, term: str) -
         ("page", "x"),
     ],
 )
-def test_nonsense_in_an_autocomplete_address_is_refused(part: str, value: str) -> None:
+def test_invalid_autocomplete_field_is_rejected(part: str, value: str) -> None:
     answer = autocomplete(superuser(), Deal._meta.get_field("project"), **{part: value})
     assert answer.status_code in (403, 404)
 
 
-JSON_FIELDS = [(m, f.name) for m in OWNED for f in m._meta.fields if isinstance(f, JSONField)]
+JSON_FIELDS = [(m, f.name) for m in FACTORIES for f in m._meta.fields if isinstance(f, JSONField)]
 
 
 @pytest.mark.parametrize(("model", "name"), JSON_FIELDS)
@@ -212,8 +212,8 @@ JSON_FIELDS = [(m, f.name) for m in OWNED for f in m._meta.fields if isinstance(
     ],
     ids=lambda text: text[:12],
 )
-def test_json_that_a_database_cannot_keep_is_refused(model: type[Model], name: str, text: str) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+def test_json_that_a_database_can_not_store_is_rejected(model: type[Model], name: str, text: str) -> None:
+    row, client = create_row(model, OrganizationFactory()), superuser()
     change = url(model, "change", row.pk)
     answer = client.post(change, {**form_data(client, change), name: text})
     assert answer.status_code == 200
@@ -221,8 +221,8 @@ def test_json_that_a_database_cannot_keep_is_refused(model: type[Model], name: s
 
 
 @pytest.mark.parametrize(("model", "name"), JSON_FIELDS)
-def test_json_that_only_looks_dangerous_is_kept(model: type[Model], name: str) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+def test_valid_json_that_looks_similar_is_accepted(model: type[Model], name: str) -> None:
+    row, client = create_row(model, OrganizationFactory()), superuser()
     change = url(model, "change", row.pk)
     text = r'{"a": ["\\u0000", "č", "😀", 9007199254740993, 1.5, null]}'
     assert client.post(change, {**form_data(client, change), name: text}).status_code == 302
@@ -231,8 +231,8 @@ def test_json_that_only_looks_dangerous_is_kept(model: type[Model], name: str) -
 
 
 @pytest.mark.parametrize(("error", "status"), [(OperationalError, 503), (IntegrityError, 409)])
-def test_what_is_left_of_a_race_is_told_on_a_page(error: type[Exception], status: int) -> None:
-    """As where a row stays locked for longer than PostgreSQL may wait."""
+def test_database_error_shows_page_with_message(error: type[Exception], status: int) -> None:
+    """For example, if a row is locked for longer than the lock timeout."""
     row = factories.ServiceTypeFactory()
 
     def fail(*args: Any) -> None:

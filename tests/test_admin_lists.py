@@ -1,4 +1,4 @@
-"""The admin's lists: what their columns say and lead to, their filters, their search, and what they cost."""
+"""Test the columns, links, filters, search and query counts of the admin's lists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.admin.columns import CountColumn
 from productive.admin.filters import RecordListFilter
-from tests.support.admin import OWNED, every_owned_model, listed, make, staff, superuser, url
+from tests.support.admin import FACTORIES, create_row, every_owned_model, listed, staff, superuser, url
 from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
@@ -54,7 +54,7 @@ def client(organization: Organization) -> Client:
 
 
 def shown(client: Client, model: type[Model], query: str = "") -> list[dict[str, str]]:
-    """The list as a reader sees it: each row by the heading of its columns, without markup."""
+    """Return the rows of a list as text, by the headings of their columns."""
     page = client.get(url(model, "changelist") + query).content.decode()
     rows = re.findall(r'<(?:td|th)[^>]*class="field-(\w+)[^>]*>(.*?)</(?:td|th)>', page, re.DOTALL)
     found: list[dict[str, str]] = []
@@ -66,7 +66,7 @@ def shown(client: Client, model: type[Model], query: str = "") -> list[dict[str,
 
 
 def counts(client: Client, model: type[Model]) -> dict[str, dict[str, tuple[int, set[Any]]]]:
-    """By row and column, the number and what the list that it leads to holds."""
+    """Return by row and column the number and the rows of the list that it links to."""
     changelist = client.get(url(model, "changelist")).context["cl"]
     columns = [column for column in changelist.list_display if isinstance(column, CountColumn)]
     answer: dict[str, dict[str, tuple[int, set[Any]]]] = {}
@@ -81,7 +81,7 @@ def counts(client: Client, model: type[Model]) -> dict[str, dict[str, tuple[int,
 # --- Counts ---------------------------------------------------------------------------------------
 
 
-def test_each_count_is_of_the_list_that_it_leads_to(organization: Organization, client: Client) -> None:
+def test_each_count_equals_linked_list(organization: Organization, client: Client) -> None:
     ana = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
     website = ProjectFactory(organization=organization, name="Website")
     deal = DealFactory(organization=organization, project=website, name="2026")
@@ -116,7 +116,7 @@ def test_each_count_is_of_the_list_that_it_leads_to(organization: Organization, 
     }
 
 
-def test_counts_of_what_one_may_not_view_are_no_columns(organization: Organization) -> None:
+def test_counts_without_view_permission_are_hidden(organization: Organization) -> None:
     PersonFactory(organization=organization)
     viewer = staff(organization, "view_person", "view_projectassignment")
     [row, *_] = shown(viewer, Person)
@@ -126,9 +126,7 @@ def test_counts_of_what_one_may_not_view_are_no_columns(organization: Organizati
 # --- Columns --------------------------------------------------------------------------------------
 
 
-def test_records_are_shown_under_their_label_as_links_for_those_who_may_open_them(
-    organization: Organization, client: Client
-) -> None:
+def test_related_records_are_links_with_view_permission(organization: Organization, client: Client) -> None:
     assignment = ServiceAssignmentFactory(organization=organization)
     service = assignment.service
     page = client.get(url(ServiceAssignment, "changelist")).content.decode()
@@ -148,7 +146,7 @@ def test_records_are_shown_under_their_label_as_links_for_those_who_may_open_the
     assert url(Service, "change", service.pk) not in page
 
 
-def test_states_are_words(organization: Organization, client: Client) -> None:
+def test_states_are_text(organization: Organization, client: Client) -> None:
     PersonFactory(organization=organization, first_name="Zoe").archive()
     DealFactory(organization=organization, name="B").close()
     DealFactory(organization=organization, name="A")
@@ -171,33 +169,31 @@ def test_states_are_words(organization: Organization, client: Client) -> None:
     assert listed(client, ApiToken, "?state=live") == {token.pk}
 
 
-def test_whom_a_service_is_open_to_is_said_and_asked_in_the_same_words(
-    organization: Organization, client: Client
-) -> None:
+def test_access_column_and_filter_have_same_labels(organization: Organization, client: Client) -> None:
     def service(**deal: Any) -> Service:
         return ServiceFactory(organization=organization, deal=DealFactory(organization=organization, **deal))
 
     by_person = {"person_restricted_tracking": True}
-    everybody, nobody_assigned, restricted = service(), service(**by_person), service(**by_person)
-    nobody, closed = service(service_type_restricted_tracking=True), service(**by_person)
+    unrestricted, nobody_assigned, restricted = service(), service(**by_person), service(**by_person)
+    restricted_to_nobody, closed = service(service_type_restricted_tracking=True), service(**by_person)
     closed.deal.close()
     put_away = service()
     put_away.deal.project.archive()
     ServiceAssignmentFactory(organization=organization, service=restricted)
     assert {row["name"]: row["access"] for row in shown(client, Service)} == {
-        everybody.name: "Everyone on the project",
+        unrestricted.name: "Everyone on the project",
         nobody_assigned.name: "Everyone, without assignees",
         restricted.name: "Restricted",
-        nobody.name: "No one",
+        restricted_to_nobody.name: "No one",
         closed.name: "Closed",
         put_away.name: "Closed",
     }
     states = [*Access, "closed", "no such state"]
     assert {state: listed(client, Service, f"?access={state}") for state in states} == {
-        "open": {everybody.pk},
+        "open": {unrestricted.pk},
         "open_nobody_assigned": {nobody_assigned.pk},
         "restricted": {restricted.pk},
-        "restricted_to_nobody": {nobody.pk},
+        "restricted_to_nobody": {restricted_to_nobody.pk},
         "closed": {closed.pk, put_away.pk},
         "no such state": set(),
     }
@@ -217,7 +213,7 @@ every_record_filter = pytest.mark.parametrize(
 )
 
 
-def narrowed(client: Client, model: type[Model], query: str, name: str) -> tuple[set[Any], list[str]]:
+def filtered(client: Client, model: type[Model], query: str, name: str) -> tuple[set[Any], list[str]]:
     """Return the rows listed, and the choices in the form of the filter: the chosen record, if found."""
     changelist = client.get(url(model, "changelist") + query).context["cl"]
     [form] = [
@@ -233,16 +229,16 @@ def narrowed(client: Client, model: type[Model], query: str, name: str) -> tuple
 @pytest.mark.any_database
 @pytest.mark.no_cover
 @every_record_filter
-def test_list_is_narrowed_to_a_record_of_ones_own(model: type[Model], item: type[RecordListFilter]) -> None:
+def test_record_filter_accepts_own_records_only(model: type[Model], item: type[RecordListFilter]) -> None:
     organization, other = OrganizationFactory(), OrganizationFactory()
     client, [name] = staff(organization), item.parameters
     related = item.relation.related_model
-    make(model, organization)
-    own, foreign = make(related, organization), make(related, other)
-    assert narrowed(client, model, f"?{name}={own.pk}", name) == (set(), [str(own.pk)])
+    create_row(model, organization)
+    own, foreign = create_row(related, organization), create_row(related, other)
+    assert filtered(client, model, f"?{name}={own.pk}", name) == (set(), [str(own.pk)])
     wrong_ids = (987_654_321, 2**63, 2**99, "x", "%00", "%ED%A0%80", "1_0", "-1")
     for wrong in (foreign.pk, *sampled(wrong_ids, RECORD_FILTERS.index((model, item)))):
-        assert narrowed(client, model, f"?{name}={wrong}", name) == (set(), [])
+        assert filtered(client, model, f"?{name}={wrong}", name) == (set(), [])
     assert listed(client, model, f"?{name}=") == listed(client, model)
 
 
@@ -259,7 +255,7 @@ def test_list_is_narrowed_to_a_record_of_ones_own(model: type[Model], item: type
         (ServiceTypeAssignment, {"person", "service_type"}),
     ],
 )
-def test_a_row_is_found_by_each_record_it_belongs_to(
+def test_record_filters_find_rows(
     model: type[Model], wanted: set[str], organization: Organization, client: Client
 ) -> None:
     assigned = ServiceAssignmentFactory(organization=organization)
@@ -268,7 +264,7 @@ def test_a_row_is_found_by_each_record_it_belongs_to(
     pair = {"organization": organization, "person": person}
     on_project = ProjectAssignmentFactory(**pair, project=project)
     of_type = ServiceTypeAssignmentFactory(**pair, service_type=service_type)
-    make(model, organization)  # another one
+    create_row(model, organization)  # another one
     records = {
         "person": person,
         "project": project,
@@ -283,10 +279,10 @@ def test_a_row_is_found_by_each_record_it_belongs_to(
     assert {item.parameters[0] for kind, item in RECORD_FILTERS if kind is model} == wanted
 
 
-def test_days_are_those_of_the_organization_and_both_ends_are_in(
+def test_date_range_uses_time_zone_of_organization_and_includes_both_days(
     organization: Organization, client: Client
 ) -> None:
-    """In Zagreb the first of May begins at 22 o'clock UTC."""
+    """In Zagreb, 1 May begins at 22:00 UTC."""
     moments = {
         "last of April": datetime(2026, 4, 30, 21, 59, tzinfo=UTC),
         "first of May": datetime(2026, 4, 30, 22, 0, tzinfo=UTC),
@@ -310,7 +306,7 @@ def test_days_are_those_of_the_organization_and_both_ends_are_in(
     assert found(superuser(), the_day) == {"first of May", "still first", "elsewhere"}
 
 
-def test_budget_dates_are_days(organization: Organization, client: Client) -> None:
+def test_budget_dates_have_no_time_zone(organization: Organization, client: Client) -> None:
     inside = DealFactory(organization=organization, end_date=date(2026, 5, 1))
     DealFactory(organization=organization, end_date=date(2026, 5, 2))
     DealFactory(organization=organization)
@@ -320,7 +316,7 @@ def test_budget_dates_are_days(organization: Organization, client: Client) -> No
 @pytest.mark.parametrize(
     "day", ["x", "2026-02-30", "%00", "%ED%A0%80", "99999-01-01", "9" * 5000, "2026-01-01T00:00"]
 )
-def test_day_that_is_none_finds_nothing_and_is_told(
+def test_invalid_day_finds_nothing_and_shows_error(
     day: str, organization: Organization, client: Client
 ) -> None:
     DealFactory(organization=organization)
@@ -331,7 +327,7 @@ def test_day_that_is_none_finds_nothing_and_is_told(
             assert "Enter a valid date." in answer.content.decode()
 
 
-def test_first_and_last_day_that_there_are_can_be_asked_for(organization: Organization) -> None:
+def test_date_filter_accepts_first_and_last_possible_day(organization: Organization) -> None:
     deal = DealFactory(organization=organization, date=date(2026, 1, 1))
     for client in (staff(organization), superuser()):
         for name in ("created_at", "date"):
@@ -352,7 +348,7 @@ def test_tokens_about_to_expire(organization: Organization, client: Client) -> N
     assert listed(client, ApiToken, "?state=expiring") == {soon.pk}
 
 
-def test_archived_types_that_open_budgets_still_use(organization: Organization, client: Client) -> None:
+def test_filter_finds_archived_types_used_by_open_budgets(organization: Organization, client: Client) -> None:
     used, unused, of_closed, active = ServiceTypeFactory.create_batch(4, organization=organization)
     services = {
         one: ServiceFactory(organization=organization, service_type=one) for one in (used, of_closed, active)
@@ -364,8 +360,8 @@ def test_archived_types_that_open_budgets_still_use(organization: Organization, 
     assert listed(client, ServiceType, "?in_use=no") == {unused.pk, of_closed.pk}
 
 
-def test_people_who_can_track_nowhere_are_those_whom_every_service_refuses() -> None:
-    """A world of every reason, judged pair by pair."""
+def test_people_who_can_track_nowhere_agree_with_decide() -> None:
+    """Compare with `decide()` for every pair of data with every reason."""
     organization = OrganizationFactory(time_zone="Pacific/Kiritimati")
     today = organization.today()
     own = {"organization": organization}
@@ -402,7 +398,7 @@ def test_people_who_can_track_nowhere_are_those_whom_every_service_refuses() -> 
     assert listed(superuser(), Person, "?trackable=nowhere") == stuck
 
 
-def test_today_is_each_organizations_own_where_nobody_can_track(django_assert_num_queries: Any) -> None:
+def test_people_who_can_track_nowhere_use_today_of_each_organization(django_assert_num_queries: Any) -> None:
     people = []
     for zone in ("Pacific/Kiritimati", "Pacific/Niue"):  # 25 hours apart: never the same day
         own = {"organization": OrganizationFactory(time_zone=zone)}
@@ -422,8 +418,8 @@ def test_today_is_each_organizations_own_where_nobody_can_track(django_assert_nu
 
 
 def fill(model: type[Model], organization: Organization) -> None:
-    """A row of the model with something in each of its columns."""
-    row = make(model, organization)
+    """Create a row of the model with a value in each column."""
+    row = create_row(model, organization)
     of_row = {"organization": organization}
     for pairs, name, related in (
         (ServiceAssignmentFactory, "person", Person),
@@ -443,7 +439,9 @@ def fill(model: type[Model], organization: Organization) -> None:
 @pytest.mark.no_cover
 @every_owned_model
 @pytest.mark.parametrize("actor", [superuser, staff])
-def test_list_with_full_columns_costs_the_same_at_one_and_thirty_rows(model: type[Model], actor: Any) -> None:
+def test_list_with_full_columns_has_same_query_count_for_1_and_30_rows(
+    model: type[Model], actor: Any
+) -> None:
     organization = OrganizationFactory()
     client = actor(*[organization] * (actor is staff))
     fill(model, organization)
@@ -460,8 +458,8 @@ def test_list_with_full_columns_costs_the_same_at_one_and_thirty_rows(model: typ
     assert cost() == at_one
 
 
-def test_what_the_list_of_people_asks(organization: Organization, client: Client) -> None:
-    """Session, user, rights of the user and of the groups, organizations, how many, the page, its counts."""
+def test_list_of_people_has_fixed_queries(organization: Organization, client: Client) -> None:
+    """Session, user, permissions of user and groups, organizations, total, page, counts."""
     fill(Person, organization)
     client.get(url(Person, "changelist"))
     with CaptureQueriesContext(connection) as queries:
@@ -475,12 +473,12 @@ def test_what_the_list_of_people_asks(organization: Organization, client: Client
 
 
 def drop_downs(fields: Any) -> set[str]:
-    """Those fields that would list all records of an owned model."""
+    """Return the fields that would list all records of an owned model."""
     return {
         name
         for name, field in fields.items()
         if isinstance(field, ModelChoiceField)
-        and field.queryset.model in {*OWNED, Organization}
+        and field.queryset.model in {*FACTORIES, Organization}
         and not field.disabled
         and not isinstance(
             getattr(field.widget, "widget", field.widget), AutocompleteMixin | forms.HiddenInput
@@ -489,10 +487,10 @@ def drop_downs(fields: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("actor", [superuser, staff])
-@pytest.mark.parametrize("model", [*OWNED, Organization], ids=lambda model: model.__name__)
-def test_no_record_is_chosen_from_a_list_of_all(model: type[Model], actor: Any) -> None:
+@pytest.mark.parametrize("model", [*FACTORIES, Organization], ids=lambda model: model.__name__)
+def test_no_field_lists_all_records(model: type[Model], actor: Any) -> None:
     organization = OrganizationFactory()
-    row, client = make(model, organization), actor(*[organization] * (actor is staff))
+    row, client = create_row(model, organization), actor(*[organization] * (actor is staff))
     found = set()
     for address in (url(model, "add"), url(model, "change", row.pk)):
         answer = client.get(address)
@@ -511,7 +509,7 @@ def test_no_record_is_chosen_from_a_list_of_all(model: type[Model], actor: Any) 
     assert found == set()
 
 
-def test_the_walk_above_would_notice_a_list_of_all() -> None:
+def test_drop_downs_finds_fields_that_list_all_records() -> None:
     field = ModelChoiceField(Person.objects.all())
     assert isinstance(field.choices, ModelChoiceIterator)
     assert drop_downs({"person": field}) == {"person"}

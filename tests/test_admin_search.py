@@ -1,4 +1,4 @@
-"""What the search of the admin's lists finds."""
+"""Test what the search of the admin's lists finds."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
         ('"offer spring"', set()),
         ("ux", {ServiceType, Service, ServiceAssignment, ServiceTypeAssignment}),
         ("ux " * 20, {ServiceType, Service, ServiceAssignment, ServiceTypeAssignment}),
-        # No name is that long, and a condition for each word is work for the database.
+        # No name is that long, and each word would add a condition to the query.
         ("ux " * 21, {ServiceType, Service}),
     ],
 )
-def test_what_people_type_is_found(term: str, models: set[Any]) -> None:
+def test_search_finds_term(term: str, models: set[Any]) -> None:
     organization = OrganizationFactory()
     own, client = {"organization": organization}, staff(organization)
     ana = PersonFactory(**own, first_name="Ana", last_name="Horvat", email="ana@agency.example")

@@ -1,4 +1,4 @@
-"""A walk through every address of the admin, as staff of one organization in search of another's records."""
+"""Request every URL of the admin as staff of another organization: no record is visible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from productive.accounts.models import Organization, Person, User
 from productive.database.history import change_set
-from tests.support.admin import OWNED, RELATIONS, make, request_by, signed_in, staff, url
+from tests.support.admin import FACTORIES, RELATIONS, create_row, request_by, signed_in, staff, url
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover, pytest.mark.any_database]
@@ -40,7 +40,7 @@ def addresses(patterns: Any, before: str = "") -> Iterator[tuple[str, URLPattern
 ADDRESSES = {
     route: pattern
     for route, pattern in addresses(get_resolver().url_patterns)
-    # Signing out would end the walk.
+    # A logout would end the session.
     if route.startswith("admin/") and pattern.name != "logout"
 }
 
@@ -49,11 +49,11 @@ Rows = dict[type[Any], Any]
 
 
 def rows_called(mark: str) -> Rows:
-    """A row of each model, all of one organization, and each called so."""
-    # Nothing that another organization shares with it.
+    """Create a row of each model in one organization, with the mark as name."""
+    # No values that another organization has.
     with change_set():
         organization = OrganizationFactory(name=mark)
-        rows = {Organization: organization} | {model: make(model, organization) for model in OWNED}
+        rows = {Organization: organization} | {model: create_row(model, organization) for model in FACTORIES}
         for row in [row for model in rows for row in model.objects.all()]:
             if getattr(row, "organization", organization) == organization:
                 for name in {"name", "first_name", "username"} & {field.name for field in row._meta.fields}:
@@ -63,20 +63,20 @@ def rows_called(mark: str) -> Rows:
 
 
 @pytest.fixture
-def strangers() -> Rows:
-    """Their name is found nowhere else."""
+def other_rows() -> Rows:
+    """Create rows of another organization. Their name appears nowhere else."""
     return rows_called(MARK)
 
 
 def model_of(route: str) -> Any:
-    """The model whose admin the address belongs to."""
+    """Return the model of the route's admin."""
     _, app, model, *_ = route.split("/")
     return apps.get_model(app, model)
 
 
 def fill(route: str, parameter: str, rows: Rows) -> tuple[Any, Any]:
-    """What the address asks for: one of these rows, and what there is none of."""
-    restored = rows[next(iter(OWNED))]
+    """Return values for a parameter of the route: one of these rows, and one that doesn't exist."""
+    restored = rows[next(iter(FACTORIES))]
     known = {
         "changes/<uuid:pk>": lambda: (restored.history.latest().change_set, uuid4()),
         "<int:pk>": lambda: (restored.history.latest().pk, MISSING),
@@ -103,8 +103,8 @@ def path_of(route: str, pattern: URLPattern, values: dict[str, Any]) -> str:
     return f"/{path}"
 
 
-def asked_with(rows: dict[type[Any], int]) -> dict[str, Any]:
-    """What a form, a filter or an action could name rows by."""
+def parameters_naming(rows: dict[type[Any], int]) -> dict[str, Any]:
+    """Return parameters of forms, filters and actions that name the rows."""
     relations = {field.name: rows[field.related_model] for field in RELATIONS}
     return {
         **relations,
@@ -117,39 +117,38 @@ def asked_with(rows: dict[type[Any], int]) -> dict[str, Any]:
 
 
 def answers(client: Client, method: str, path: str, ids: dict[type[Any], int], model: Any) -> tuple[Any, ...]:
-    """Status, address that it sends to, page."""
+    """Return status, redirect target and page of each response."""
     chosen = {"_selected_action": ids.get(model, MISSING), "ids": ids.get(model, MISSING)}
-    return told(getattr(client, method)(path, {**asked_with(ids), **chosen}))
+    return summarize(getattr(client, method)(path, {**parameters_naming(ids), **chosen}))
 
 
-def told(answer: Any) -> tuple[Any, ...]:
+def summarize(answer: Any) -> tuple[Any, ...]:
     page = b"".join(answer.streaming_content) if answer.streaming else answer.content
     return answer.status_code, answer.headers.get("Location", ""), page.decode(errors="replace")
 
 
-# What is another on every page: tokens against forgery, marks of scripts, names of what is asked for, and how
-# long ago something was.
-PASSING = re.compile(
+# Parts that differ on every page: CSRF tokens, nonces, names of the requested object, and relative times.
+VARYING = re.compile(
     r'(?<=name="csrfmiddlewaretoken" value=")\w+|(?<=nonce=")[^"]+|[0-9a-f-]{36}|(?<=<time )[^<]+'
 )
 
 
-def alike(one: tuple[Any, ...], other: tuple[Any, ...], ids: set[int]) -> bool:
-    """Whether two answers differ in nothing but the ids that were asked for."""
+def equal_but_for_ids(one: tuple[Any, ...], other: tuple[Any, ...], ids: set[int]) -> bool:
+    """Return whether two responses differ in the requested ids only."""
     numbers = re.compile(rf"\b({'|'.join(map(str, {*ids, MISSING}))})\b")
-    return len({numbers.sub("#", PASSING.sub("", "\n".join(map(str, each)))) for each in (one, other)}) == 1
+    return len({numbers.sub("#", VARYING.sub("", "\n".join(map(str, each)))) for each in (one, other)}) == 1
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_stranger_finds_and_changes_nothing_at_any_address(method: str, strangers: Rows) -> None:
-    clients = twice(staff(OrganizationFactory()))
-    theirs = {model: row.pk for model, row in strangers.items()}
+def test_other_organization_sees_and_changes_nothing_at_any_url(method: str, other_rows: Rows) -> None:
+    clients = two_sessions(staff(OrganizationFactory()))
+    theirs = {model: row.pk for model, row in other_rows.items()}
     none = dict.fromkeys(theirs, MISSING)
-    before = kept(strangers)
+    before = values_of(other_rows)
 
     found = {}
     for route, pattern in ADDRESSES.items():
-        filled = {name: fill(route, name, strangers) for name in pattern.pattern.regex.groupindex}
+        filled = {name: fill(route, name, other_rows) for name in pattern.pattern.regex.groupindex}
         model = next((m for m in theirs if f"/{m._meta.app_label}/{m._meta.model_name}/" in route), None)
         foreign, missing = (
             answers(
@@ -161,38 +160,38 @@ def test_stranger_finds_and_changes_nothing_at_any_address(method: str, stranger
             )
             for which, ids in enumerate((theirs, none))
         )
-        is_like_nothing = alike(foreign, missing, {*theirs.values()})
+        is_like_nothing = equal_but_for_ids(foreign, missing, {*theirs.values()})
         shows_nothing = foreign[0] < 500 and MARK not in foreign[2]
         found[route] = (is_like_nothing and shows_nothing) or (foreign, missing)
     assert found == dict.fromkeys(ADDRESSES, True)
-    assert kept(strangers) == before
+    assert values_of(other_rows) == before
 
 
-def kept(rows: Rows) -> Rows:
-    """The rows, column by column; one that is gone fails here."""
+def values_of(rows: Rows) -> Rows:
+    """Return the values of the rows. Raise DoesNotExist if one was deleted."""
     return {model: model.objects.filter(pk=row.pk).values().get() for model, row in rows.items()}
 
 
-def twice(client: Client) -> list[Client]:
-    """Two sessions of one user: each is told on the next page what became of what it asked before."""
+def two_sessions(client: Client) -> list[Client]:
+    """Return two sessions of one user, because messages appear on the next page of a session."""
     clients = [client, signed_in(User.objects.get(pk=client.session["_auth_user_id"]))]
     for each in clients:
-        # Every address is told of, not only the first that fails.
+        # Report every URL, not only the first that fails.
         each.raise_request_exception = False
     return clients
 
 
-def test_strangers_rows_can_be_chosen_for_no_action(strangers: Rows) -> None:
-    clients, before = twice(staff(OrganizationFactory())), kept(strangers)
-    theirs = [row.pk for row in strangers.values()]
+def test_actions_reject_rows_of_other_organization(other_rows: Rows) -> None:
+    clients, before = two_sessions(staff(OrganizationFactory())), values_of(other_rows)
+    theirs = [row.pk for row in other_rows.values()]
     found = {}
-    for model, row in strangers.items():
+    for model, row in other_rows.items():
         for action, step in product(
             admin.site._registry[model].get_actions(request_by(clients[0])), ("", "apply")
         ):
             sent = {"action": action, "index": 0, "post": "yes", **({"step": step} if step else {})}
             one, other = (
-                told(
+                summarize(
                     client.post(url(model, "changelist"), {**sent, "_selected_action": pk, "chosen": chosen})
                 )
                 for client, pk, chosen in (
@@ -201,10 +200,13 @@ def test_strangers_rows_can_be_chosen_for_no_action(strangers: Rows) -> None:
                 )
             )
             shows_nothing = one[0] < 500 and MARK not in one[2]
-            found[model, action, step] = (alike(one, other, {*theirs}) and shows_nothing) or (one, other)
+            found[model, action, step] = (equal_but_for_ids(one, other, {*theirs}) and shows_nothing) or (
+                one,
+                other,
+            )
     assert len(found) > 40
     assert found == dict.fromkeys(found, True)
-    assert kept(strangers) == before
+    assert values_of(other_rows) == before
 
 
 def own_address(route: str, pattern: URLPattern, rows: Rows) -> str:
@@ -212,14 +214,14 @@ def own_address(route: str, pattern: URLPattern, rows: Rows) -> str:
     return path_of(route, pattern, {name: fill(route, name, rows)[0] for name in names})
 
 
-def test_own_pages_show_and_delete_nothing_of_strangers(strangers: Rows) -> None:
+def test_own_pages_show_and_delete_nothing_of_other_organization(other_rows: Rows) -> None:
     """Drop-downs, filters and histories, confirmations, exports."""
-    own, before = rows_called("Own"), kept(strangers)
+    own, before = rows_called("Own"), values_of(other_rows)
     client = staff(own[Organization])
     statuses = []
     for route, pattern in ADDRESSES.items():
         is_list = (pattern.name or "").endswith("changelist")
-        status, _, page = told(
+        status, _, page = summarize(
             client.get(own_address(route, pattern, own) + ("?_facets=1" if is_list else ""))
         )
         assert (status < 500, MARK in page) == (True, False), route
@@ -228,65 +230,65 @@ def test_own_pages_show_and_delete_nothing_of_strangers(strangers: Rows) -> None
     for model, row in own.items():
         with transaction.atomic():
             client.post(url(model, "delete", row.pk), {"post": "yes"})
-            assert kept(strangers) == before
+            assert values_of(other_rows) == before
             transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_nobody_but_active_staff_gets_past_the_login_page(method: str, strangers: Rows) -> None:
-    """Nobody; a user with all rights who isn't staff; staff switched off while signed in; an API token."""
-    organization = strangers[Organization]
+def test_only_active_staff_get_past_the_login_page(method: str, other_rows: Rows) -> None:
+    """Not an anonymous user, a user who isn't staff, a deactivated user, or an API token."""
+    organization = other_rows[Organization]
     switched_off = staff(organization)
     User.objects.filter(pk=switched_off.session["_auth_user_id"]).update(is_active=False)
     no_staff = UserFactory(organization=organization)
     no_staff.user_permissions.set(Permission.objects.all())
     token = ApiTokenFactory(organization=organization)
-    ids = {model: row.pk for model, row in strangers.items()}
-    before = kept(strangers)
+    ids = {model: row.pk for model, row in other_rows.items()}
+    before = values_of(other_rows)
     for client in (Client(), signed_in(no_staff), switched_off, Client(headers={"X-Auth-Token": token.name})):
         for route, pattern in ADDRESSES.items():
-            path = own_address(route, pattern, strangers)
+            path = own_address(route, pattern, other_rows)
             status, location, page = answers(client, method, path, ids, None)
             if pattern.name != "login":
                 assert (status, location.partition("?")[0]) == (302, reverse("admin:login")), path
             assert MARK not in page, path
-    assert kept(strangers) == before
+    assert values_of(other_rows) == before
 
 
-def test_staff_without_rights_see_no_record(strangers: Rows) -> None:
-    client = staff(strangers[Organization], "no such right")
+def test_staff_without_permissions_see_no_record(other_rows: Rows) -> None:
+    client = staff(other_rows[Organization], "no such right")
     statuses = set()
     for route, pattern in ADDRESSES.items():
-        status, _, page = told(client.get(own_address(route, pattern, strangers)))
+        status, _, page = summarize(client.get(own_address(route, pattern, other_rows)))
         assert MARK not in page, route
         statuses.add(status)
     assert statuses == {200, 302, 403, 404}
 
 
-def test_staff_who_may_only_view_change_nothing_at_any_address(strangers: Rows) -> None:
-    client = staff(strangers[Organization], *(f"view_{model._meta.model_name}" for model in strangers))
-    ids = {model: row.pk for model, row in strangers.items()}
-    before = kept(strangers)
+def test_staff_with_view_permission_change_nothing_at_any_url(other_rows: Rows) -> None:
+    client = staff(other_rows[Organization], *(f"view_{model._meta.model_name}" for model in other_rows))
+    ids = {model: row.pk for model, row in other_rows.items()}
+    before = values_of(other_rows)
     for route, pattern in ADDRESSES.items():
-        path = own_address(route, pattern, strangers)
+        path = own_address(route, pattern, other_rows)
         model = next((m for m in ids if f"/{m._meta.app_label}/{m._meta.model_name}/" in route), None)
         assert answers(client, "post", path, ids, model)[0] < 500, path
-    assert kept(strangers) == before
+    assert values_of(other_rows) == before
 
 
-def test_stranger_finds_nothing_in_the_command_palette(strangers: Rows) -> None:
+def test_command_palette_finds_nothing_of_other_organization(other_rows: Rows) -> None:
     query = reverse("admin:search") + f"?s={MARK}"
-    # The page repeats what was searched for.
-    found = f"{MARK} {strangers[Person].pk}"
+    # The page repeats the search term.
+    found = f"{MARK} {other_rows[Person].pk}"
     assert found not in staff(OrganizationFactory()).get(query).content.decode()
-    assert found in staff(strangers[Organization]).get(query).content.decode()
+    assert found in staff(other_rows[Organization]).get(query).content.decode()
 
 
-def test_walk_would_meet_what_there_is(strangers: Rows) -> None:
-    """Whoever may see the records meets the mark at the addresses where the stranger does not."""
-    client = staff(strangers[Organization])
-    met = {}
-    for model, row in strangers.items():
+def test_requests_show_own_records(other_rows: Rows) -> None:
+    """Check that the requests above would find the mark if the records were visible."""
+    client = staff(other_rows[Organization])
+    shows_mark = {}
+    for model, row in other_rows.items():
         change = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[row.pk])
-        met[model] = MARK in client.get(change).content.decode()
-    assert met == dict.fromkeys(strangers, True)
+        shows_mark[model] = MARK in client.get(change).content.decode()
+    assert shows_mark == dict.fromkeys(other_rows, True)

@@ -1,4 +1,4 @@
-"""Bulk actions: what the preview shows is applied, or nothing."""
+"""Test that bulk actions apply exactly what their preview shows, or nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.factories import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-NOBODY = ["No one gains or loses access today."]
+NO_CHANGE = ["No one gains or loses access today."]
 
 
 class Agency:
@@ -78,7 +78,7 @@ def agency() -> Agency:
     return Agency()
 
 
-# --- What each action does ------------------------------------------------------------------------
+# --- Actions ------------------------------------------------------------------------
 
 
 def test_people_are_assigned_to_services(agency: Agency) -> None:
@@ -148,7 +148,7 @@ def test_people_are_assigned_to_services(agency: Agency) -> None:
         ),
     ],
 )
-def test_pairs_are_made_from_either_side(
+def test_pairs_are_created_from_either_side(
     agency: Agency, action: str, mine: list[str], theirs: list[str], lines: list[str], done: str
 ) -> None:
     client = agency.staff()
@@ -161,7 +161,7 @@ def test_pairs_are_made_from_either_side(
     assert b'value="apply"' not in again.content
 
 
-def test_assignments_of_another_service_are_copied_but_for_archived_people(agency: Agency) -> None:
+def test_assignments_of_another_service_are_copied_except_archived_people(agency: Agency) -> None:
     agency.assign(agency.qa, agency.ana, agency.bo, agency.cy)
     agency.assign(agency.design, agency.bo)
     client = agency.staff()
@@ -212,7 +212,7 @@ def test_members_of_another_project_are_copied(agency: Agency) -> None:
         ),
     ],
 )
-def test_people_are_taken_off(
+def test_people_are_removed(
     agency: Agency, action: str, mine: str, theirs: list[str], removed: str, skipped: str, done: str
 ) -> None:
     agency.join(agency.ana)
@@ -228,10 +228,10 @@ def test_people_are_taken_off(
     assert sum(left) == 2
 
 
-def test_pair_across_organizations_cannot_be_made_even_by_a_superuser(agency: Agency) -> None:
-    stranger = PersonFactory(first_name="Eve", last_name="Z")
+def test_superuser_can_not_create_pair_across_organizations(agency: Agency) -> None:
+    foreign_person = PersonFactory(first_name="Eve", last_name="Z")
     client = superuser()
-    page = preview(client, "assign_to_services", [agency.ana, stranger], [agency.qa])
+    page = preview(client, "assign_to_services", [agency.ana, foreign_person], [agency.qa])
     assert shown(page) == {
         "Will be created": ["Ana Z → QA · Budget"],
         "Can't be done": ["Eve Z → QA · Budget: service belongs to another organization"],
@@ -257,7 +257,7 @@ def test_removal_of_assignments_shows_its_consequences(agency: Agency) -> None:
     assert ServiceAssignment.objects.count() == 0
 
 
-def test_deletion_shows_what_is_deleted_with_it(agency: Agency) -> None:
+def test_deletion_preview_shows_cascades(agency: Agency) -> None:
     agency.join(agency.ana)
     agency.assign(agency.qa, agency.ana, agency.bo)
     client = agency.staff()
@@ -286,7 +286,7 @@ def test_deletion_shows_what_is_deleted_with_it(agency: Agency) -> None:
     assert Person.objects.filter(pk=agency.bo.pk).exists()
 
 
-def test_revoking_tokens_says_that_it_is_for_good() -> None:
+def test_revocation_preview_says_that_it_is_permanent() -> None:
     token = ApiTokenFactory()
     page = preview(staff(token.organization), "revoke", [token])
     assert list(page.context["preview"].consequences.sentences) == [
@@ -294,7 +294,7 @@ def test_revoking_tokens_says_that_it_is_for_good() -> None:
     ]
 
 
-# --- What it means for access ---------------------------------------------------------------------
+# --- Changes of access ---------------------------------------------------------------------
 
 
 def test_first_assignment_restricts_a_service_that_was_open_to_all(agency: Agency) -> None:
@@ -309,7 +309,7 @@ def test_first_assignment_restricts_a_service_that_was_open_to_all(agency: Agenc
     )
 
 
-def test_archiving_the_last_assignee_leaves_a_service_to_nobody(agency: Agency) -> None:
+def test_archiving_last_assignee_restricts_service_to_nobody(agency: Agency) -> None:
     agency.join(agency.ana, agency.bo)
     agency.assign(agency.qa, agency.ana)
     client = agency.staff()
@@ -332,7 +332,9 @@ def test_archiving_the_last_assignee_leaves_a_service_to_nobody(agency: Agency) 
 
 
 @pytest.mark.parametrize(("action", "row"), [("archive", "project"), ("close", "deal")])
-def test_ending_a_project_or_budget_shows_who_loses_access(agency: Agency, action: str, row: str) -> None:
+def test_archiving_project_or_closing_budget_shows_who_loses_access(
+    agency: Agency, action: str, row: str
+) -> None:
     agency.join(agency.ana, *agency.people(12))
     page = preview(agency.staff(), action, [getattr(agency, row)])
     names = "Ana Z, " + ", ".join(f"P{n:05} Z" for n in range(9)) + " and 3 more"
@@ -345,7 +347,7 @@ def test_ending_a_project_or_budget_shows_who_loses_access(agency: Agency, actio
     )
 
 
-def test_giving_a_type_opens_services_restricted_by_type(agency: Agency) -> None:
+def test_assigning_type_opens_services_restricted_by_type(agency: Agency) -> None:
     Deal.objects.update(person_restricted_tracking=False, service_type_restricted_tracking=True)
     agency.join(agency.ana)
     page = preview(agency.staff(), "give_to_people", [agency.testing], [agency.ana, agency.bo])
@@ -355,16 +357,16 @@ def test_giving_a_type_opens_services_restricted_by_type(agency: Agency) -> None
     )
 
 
-def test_change_that_opens_and_closes_nothing_says_so(agency: Agency) -> None:
+def test_change_without_effect_on_access_says_so(agency: Agency) -> None:
     page = preview(agency.staff(), "assign_to_services", [agency.cy], [agency.qa])
     sentences, lines = consequences(page)
     assert sentences == [
-        *NOBODY,
+        *NO_CHANGE,
         "Cy Z still can't track on some of the services assigned here. The Access check says why.",
     ]
     assert lines == ["QA · Budget: No longer has an active person who may track."]
     assert consequences(preview(agency.staff(), "add_to_projects", [agency.cy], [agency.project])) == (
-        NOBODY,
+        NO_CHANGE,
         [],
     )
 
@@ -395,7 +397,7 @@ def test_consequences_agree_with_the_rule_for_every_pair(agency: Agency) -> None
     assert allowed() - before == {("QA", "Bo")}
 
 
-def test_consequences_for_very_many_services_are_not_computed(
+def test_consequences_are_not_computed_for_too_many_services(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assignments.consequences.MAX_SERVICES", 1)
@@ -417,7 +419,7 @@ def test_preview_changes_nothing_and_records_nothing(agency: Agency) -> None:
     assert ServiceAssignment.history.count() == 0  # type: ignore[attr-defined]
 
 
-def test_preview_out_of_date_is_shown_again_and_not_applied(agency: Agency) -> None:
+def test_outdated_preview_is_shown_again_and_not_applied(agency: Agency) -> None:
     client = agency.staff()
     page = preview(client, "assign_to_services", [agency.ana, agency.bo], [agency.qa])
     agency.assign(agency.qa, agency.bo)
@@ -446,7 +448,7 @@ def test_consequences_are_part_of_the_digest(agency: Agency) -> None:
     assert ServiceAssignment.objects.count() == 0
 
 
-def test_second_click_does_it_once(agency: Agency) -> None:
+def test_second_click_changes_nothing(agency: Agency) -> None:
     client = agency.staff()
     page = preview(client, "assign_to_services", [agency.ana], [agency.qa])
     apply(client, page)
@@ -455,14 +457,14 @@ def test_second_click_does_it_once(agency: Agency) -> None:
 
 
 @pytest.mark.parametrize("digest", ["", "0" * 64, "\x00", "x" * 10_000])
-def test_nothing_is_applied_without_its_preview(agency: Agency, digest: str) -> None:
+def test_nothing_is_applied_without_digest_of_preview(agency: Agency, digest: str) -> None:
     data = {"step": "apply", "digest": digest, "chosen": [agency.qa.pk]}
     answer = start(agency.staff(), "assign_to_services", [agency.ana], **data)
     assert (answer.status_code, ServiceAssignment.objects.count()) == (200, 0)
 
 
 @contextmanager
-def just_before(words: str, act: Callable[[], Any]) -> Iterator[list[Any]]:
+def before_statement(words: str, act: Callable[[], Any]) -> Iterator[list[Any]]:
     """Call `act` once in another connection, before a statement with these words."""
     happened: list[Any] = []
 
@@ -489,11 +491,11 @@ def just_before(words: str, act: Callable[[], Any]) -> Iterator[list[Any]]:
     ("step", "words"),
     [("preview", 'INSERT INTO "assignments_serviceassignment"'), ("apply", "FOR UPDATE")],
 )
-def test_pair_that_appears_at_the_last_moment_exists_already(agency: Agency, step: str, words: str) -> None:
-    """During the preview, or before the rows are locked; after that, none can appear."""
+def test_pair_created_concurrently_exists_already(agency: Agency, step: str, words: str) -> None:
+    """During the preview, or before the rows are locked; later, no pair can be created."""
     client = agency.staff()
     page = preview(client, "assign_to_services", [agency.ana, agency.bo], [agency.qa])
-    with just_before(words, lambda: agency.assign(agency.qa, agency.bo)) as happened:
+    with before_statement(words, lambda: agency.assign(agency.qa, agency.bo)) as happened:
         again = press(client, page, step)
     assert happened == [None]
     assert shown(again) == {
@@ -517,7 +519,7 @@ def test_rows_are_locked_before_the_first_is_changed(agency: Agency) -> None:
         return "waited"
 
     page = preview(client, "archive", [agency.ana, agency.bo])
-    with just_before('UPDATE "accounts_person"', archive) as happened:
+    with before_statement('UPDATE "accounts_person"', archive) as happened:
         assert apply(client, page) == ["2 people archived."]
     assert happened == ["waited"]
 
@@ -539,7 +541,7 @@ def test_rows_locked_by_another_request_are_not_changed(agency: Agency, short_wa
     assert agency.ana.archived_at is None
 
 
-# --- Who may, and what is refused -----------------------------------------------------------------
+# --- Permissions and invalid input -----------------------------------------------------------------
 
 
 def actions_of(client: Any, model: type[Model]) -> list[str]:
@@ -569,7 +571,7 @@ def actions_of(client: Any, model: type[Model]) -> list[str]:
         (ServiceAssignment, ["delete_selected"]),
     ],
 )
-def test_actions_that_a_list_offers(agency: Agency, model: type[Model], actions: list[str]) -> None:
+def test_list_has_actions(agency: Agency, model: type[Model], actions: list[str]) -> None:
     agency.assign(agency.qa, agency.ana)
     ApiTokenFactory(organization=agency.organization)
     assert sorted(actions_of(agency.staff(), model)) == sorted(actions)
@@ -577,7 +579,7 @@ def test_actions_that_a_list_offers(agency: Agency, model: type[Model], actions:
     assert actions_of(viewer, model) == []
 
 
-def test_action_needs_the_rights_to_what_it_makes_and_to_both_sides(agency: Agency) -> None:
+def test_action_requires_permissions_for_pair_and_both_sides(agency: Agency) -> None:
     without = agency.staff("view_person", "add_serviceassignment")
     assert actions_of(without, Person) == []
     assert actions_of(agency.staff("view_person", "view_service", "add_serviceassignment"), Person) == [
@@ -588,7 +590,7 @@ def test_action_needs_the_rights_to_what_it_makes_and_to_both_sides(agency: Agen
     assert ServiceAssignment.objects.count() == 0
 
 
-def test_strangers_record_cannot_be_chosen(agency: Agency) -> None:
+def test_record_of_other_organization_can_not_be_chosen(agency: Agency) -> None:
     mine = ServiceFactory(organization=agency.organization)
     foreign = ServiceFactory(name="Secret")
     client = agency.staff()
@@ -605,7 +607,7 @@ def test_strangers_record_cannot_be_chosen(agency: Agency) -> None:
     assert list(copied.context["form"].errors) == ["chosen"]
 
 
-NONSENSE = [
+INVALID_INPUT = [
     "\x00",
     "9" * 30,
     "-1",
@@ -619,9 +621,9 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("step", ["preview", "apply", "find", "choose", "", "\x00"])
-def test_nonsense_is_answered_with_the_question(agency: Agency, step: str) -> None:
+def test_invalid_input_shows_the_form_again(agency: Agency, step: str) -> None:
     client = agency.staff()
-    for value in NONSENSE:
+    for value in INVALID_INPUT:
         data = {"step": step, "chosen": value, "digest": value, "find": value}
         answer = start(client, "assign_to_services", [agency.ana], **data)
         assert (answer.status_code, "form" in answer.context) == (200, True)
@@ -629,8 +631,8 @@ def test_nonsense_is_answered_with_the_question(agency: Agency, step: str) -> No
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize("value", NONSENSE, ids=lambda value: ascii(value)[:12])
-def test_nonsense_in_the_selection_changes_nothing(agency: Agency, value: Any) -> None:
+@pytest.mark.parametrize("value", INVALID_INPUT, ids=lambda value: ascii(value)[:12])
+def test_invalid_selection_changes_nothing(agency: Agency, value: Any) -> None:
     client = agency.staff()
     for action in actions_of(client, Person):
         data = {"action": action, "_selected_action": value, "chosen": agency.qa.pk, "step": "apply"}
@@ -646,15 +648,13 @@ def test_choice_is_required(agency: Agency) -> None:
     assert dict(again.context["form"].errors) == {"chosen": ["This field is required."]}
 
 
-def test_more_than_one_form_can_carry_is_refused(agency: Agency) -> None:
+def test_more_rows_than_one_form_can_submit_are_rejected(agency: Agency) -> None:
     page = start(agency.staff(), "assign_to_services", [agency.ana])
     again = press(agency.staff(), page, "preview", chosen=range(1, 202))
     assert dict(again.context["form"].errors) == {"chosen": ["Choose at most 200."]}
 
 
-def test_too_many_pairs_or_rows_are_refused_in_plain_words(
-    agency: Agency, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_pairs_or_rows_show_message(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("actions", "pairs"):
         monkeypatch.setattr(f"productive.admin.bulk.{module}.MAX_BULK_ROWS", 3)
     client, page = agency.staff(), start(agency.staff(), "assign_to_services", [agency.ana, agency.bo])
@@ -670,10 +670,10 @@ def test_too_many_pairs_or_rows_are_refused_in_plain_words(
     ]
 
 
-# --- Going about it -------------------------------------------------------------------------------
+# --- Navigation -------------------------------------------------------------------------------
 
 
-def test_all_rows_of_a_filtered_list_are_taken_and_the_filter_is_kept(agency: Agency) -> None:
+def test_all_rows_of_filtered_list_are_selected_and_filter_is_preserved(agency: Agency) -> None:
     agency.people(500)
     client = agency.staff()
     address = url(Person, "changelist") + "?q=P00&archived=no"
@@ -690,7 +690,7 @@ def test_all_rows_of_a_filtered_list_are_taken_and_the_filter_is_kept(agency: Ag
     assert apply(client, page) == ["Assigned 500 people to 1 service: 500 new service assignments."]
 
 
-def test_row_that_joined_the_filtered_list_meanwhile_is_shown_first(agency: Agency) -> None:
+def test_new_row_of_filtered_list_is_shown_before_apply(agency: Agency) -> None:
     client = agency.staff()
     address = url(Person, "changelist") + "?q=Newcomer"
     data = {"action": "archive", "index": 0, "select_across": 1, "_selected_action": agency.ana.pk}
@@ -702,7 +702,7 @@ def test_row_that_joined_the_filtered_list_meanwhile_is_shown_first(agency: Agen
     assert apply(client, again) == ["2 people archived."]
 
 
-def test_records_are_found_without_javascript_and_kept_when_choosing_again(agency: Agency) -> None:
+def test_records_are_found_without_javascript_and_preserved_when_choosing_again(agency: Agency) -> None:
     client = agency.staff()
     foreign = ServiceFactory(name="QA of others")
     page = press(client, start(client, "assign_to_services", [agency.ana]), "find", find="QA")
@@ -721,7 +721,7 @@ def test_get_changes_nothing(agency: Agency) -> None:
     assert agency.ana.archived_at is None
 
 
-# --- What it costs, and what is kept of it --------------------------------------------------------
+# --- Queries and history --------------------------------------------------------
 
 
 def test_every_change_is_recorded_with_the_user_in_one_change_set(agency: Agency) -> None:
@@ -738,14 +738,14 @@ def test_every_change_is_recorded_with_the_user_in_one_change_set(agency: Agency
 
 
 def statements(act: Callable[[], Any]) -> tuple[int, int]:
-    """How many statements it takes, and how many rounds of INSERTs: SQLite takes few rows with each."""
+    """Return the numbers of statements and of INSERTs; SQLite inserts few rows with each."""
     with CaptureQueriesContext(connection) as queries:
         act()
     inserts = sum(query["sql"].startswith("INSERT") for query in queries)
     return len(queries) - inserts, inserts
 
 
-def test_a_thousand_pairs_take_as_many_queries_as_ten(agency: Agency) -> None:
+def test_1000_pairs_take_as_many_queries_as_10(agency: Agency) -> None:
     agency.join(agency.ana, agency.bo)
     services = [
         ServiceFactory(deal=agency.deal, service_type=agency.testing, organization=agency.organization)
@@ -767,7 +767,7 @@ def test_a_thousand_pairs_take_as_many_queries_as_ten(agency: Agency) -> None:
         assert done[1] <= 3
 
 
-def test_archiving_a_thousand_takes_as_many_queries_as_ten(agency: Agency) -> None:
+def test_archiving_1000_rows_takes_as_many_queries_as_10(agency: Agency) -> None:
     client = agency.staff()
     numbers = []
     for number in (10, 1000):
@@ -778,7 +778,7 @@ def test_archiving_a_thousand_takes_as_many_queries_as_ten(agency: Agency) -> No
     assert numbers[0] == numbers[1]
 
 
-def test_applied_action_is_undone_by_the_link_of_its_message(agency: Agency) -> None:
+def test_link_in_message_undoes_action(agency: Agency) -> None:
     client = agency.staff()
     page = press(
         client, start(client, "assign_to_services", [agency.ana, agency.bo]), "preview", chosen=[agency.qa.pk]
@@ -793,7 +793,7 @@ def test_applied_action_is_undone_by_the_link_of_its_message(agency: Agency) -> 
     assert ServiceAssignment.objects.filter(service=agency.qa).count() == 0
 
 
-def test_consequences_need_the_rights_to_people_and_services(agency: Agency) -> None:
+def test_consequences_require_permissions_for_people_and_services(agency: Agency) -> None:
     agency.join(agency.ana)
     page = preview(agency.staff("change_project", "view_service"), "archive", [agency.project])
     assert consequences(page) == (

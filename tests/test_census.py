@@ -1,4 +1,4 @@
-"""Every resource is asked the same questions. They come from the router: a new one is asked unasked."""
+"""Run the same tests for every resource. The resources come from the router, so new ones are included."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.support.resources import (
     RESOURCES,
     SERVED,
     WRITABLE,
+    create_rows,
     document_for,
     foreign_keys,
-    make,
     model_of,
     relationships_of,
 )
@@ -30,7 +30,7 @@ from tests.support.resources import (
 pytestmark = pytest.mark.django_db
 
 
-def test_the_resources_of_the_contract_are_served() -> None:
+def test_recorded_resources_are_served() -> None:
     assert set(SERVED) - set(RESOURCES) == {"tracking_decisions"}
     assert set(RESOURCES) >= {
         "deals",
@@ -57,20 +57,20 @@ def test_the_resources_of_the_contract_are_served() -> None:
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_type_is_the_path(resource: str, api: Api, organization: Organization) -> None:
-    (row,) = make(resource, organization)
+def test_type_equals_path(resource: str, api: Api, organization: Organization) -> None:
+    (row,) = create_rows(resource, organization)
     assert get_resource_type_from_model(model_of(resource)) == resource
     answer = api.get(f"{resource}/{row.pk}")
     assert (answer.status, answer.data["type"], answer.data["id"]) == (200, resource, str(row.pk))
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_nothing_is_answered_without_a_token(resource: str, organization: Organization) -> None:
-    (row,) = make(resource, organization)
+def test_requests_without_token_are_rejected(resource: str, organization: Organization) -> None:
+    (row,) = create_rows(resource, organization)
     anonymous, garbled = Api(), Api("no-such-secret")
-    for stranger in (anonymous, garbled):
+    for client in (anonymous, garbled):
         for method, path in all_requests(resource, row.pk):
-            answer = stranger.request(method, path, json=document_for(resource) if method != "GET" else None)
+            answer = client.request(method, path, json=document_for(resource) if method != "GET" else None)
             assert (answer.status, answer.error["code"]) == (401, "unauthenticated"), (method, path)
 
 
@@ -82,8 +82,8 @@ def all_requests(resource: str, pk: int) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("resource", WRITABLE)
-def test_read_only_token_reads_and_does_not_write(resource: str, organization: Organization) -> None:
-    (row,) = make(resource, organization)
+def test_read_only_token_can_read_but_not_write(resource: str, organization: Organization) -> None:
+    (row,) = create_rows(resource, organization)
     reader = Api(factories.ApiTokenFactory(organization=organization, read_only=True).name)
     before = model_of(resource)._base_manager.values().get(pk=row.pk)
     for method, path in all_requests(resource, row.pk):
@@ -93,8 +93,8 @@ def test_read_only_token_reads_and_does_not_write(resource: str, organization: O
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_a_fetched_resource_can_be_sent_back(resource: str, api: Api, organization: Organization) -> None:
-    (row,) = make(resource, organization)
+def test_fetched_resource_can_be_sent_back(resource: str, api: Api, organization: Organization) -> None:
+    (row,) = create_rows(resource, organization)
     if resource not in WRITABLE:
         return
     names = relationships_of(resource)
@@ -105,29 +105,29 @@ def test_a_fetched_resource_can_be_sent_back(resource: str, api: Api, organizati
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_list_takes_the_same_queries_at_1_and_3_rows(
+def test_list_has_same_query_count_for_1_and_3_rows(
     resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
-    """The token, then the page, which shows the count itself; its meta, where the resource has any."""
-    make(resource, organization)
+    """The token, the page with its count, and the `meta` of resources that have one."""
+    create_rows(resource, organization)
     few = 2 + METAS.get(resource, 0)
     with django_assert_num_queries(few):
         assert len(api.get(resource).data) == 1
     if resource != "organizations":
-        make(resource, organization, 2)
+        create_rows(resource, organization, 2)
         with django_assert_num_queries(few):
             assert api.get(resource).json["meta"]["total_count"] >= 3
-        # And the count, where the page doesn't show it, and doesn't bring it along.
+        # And the count, if neither the page nor its query has it.
         counted = 0 if row_count_of(model_of(resource)) else 1
         with django_assert_num_queries(few + counted):
             assert len(api.get(f"{resource}?page[size]=2").data) == 2
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_includes_take_one_query_more_for_each_to_many(
+def test_each_included_to_many_relationship_adds_one_query(
     resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
-    make(resource, organization, 3)
+    create_rows(resource, organization, 3)
     names = relationships_of(resource)
     to_many = [name for name in names if model_of(resource)._meta.get_field(name).many_to_many]
     with django_assert_num_queries(2 + METAS.get(resource, 0) + len(to_many)):
@@ -143,37 +143,37 @@ def test_includes_take_one_query_more_for_each_to_many(
 def test_one_record_takes_two_queries(
     resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
-    """The token, the record; its meta, where it has any."""
-    (row,) = make(resource, organization)
+    """The token, the record, and the `meta` of resources that have one."""
+    (row,) = create_rows(resource, organization)
     with django_assert_num_queries(2 + METAS.get(resource, 0)):
         assert api.get(f"{resource}/{row.pk}").status == 200
 
 
 @pytest.mark.parametrize("resource", [name for name in RESOURCES if name != "organizations"])
-def test_pages_hold_every_record_once_in_a_stable_order(
+def test_pages_have_every_record_once_in_stable_order(
     resource: str, api: Api, organization: Organization
 ) -> None:
-    rows = make(resource, organization, 7)
+    rows = create_rows(resource, organization, 7)
     if any(field.name == "name" for field in model_of(resource)._meta.fields):
         model_of(resource)._base_manager.update(name="the same")
     sorts: list[str] = ["", "&sort=id", "&sort=-id", *(f"&sort={s}" for s in RESOURCES[resource].sorts)]
     for sort in sorts:
-        walked = [
+        listed_ids = [
             pk for n in range(1, 5) for pk in api.get(f"{resource}?page[size]=2&page[number]={n}{sort}").ids
         ]
-        assert sorted(walked) == sorted(row.pk for row in rows), sort
+        assert sorted(listed_ids) == sorted(row.pk for row in rows), sort
     assert api.get(f"{resource}?sort=-id").ids == sorted((row.pk for row in rows), reverse=True)
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_every_resource_is_filtered_by_id_and_by_its_foreign_keys(resource: str) -> None:
+def test_every_resource_has_filters_for_id_and_foreign_keys(resource: str) -> None:
     filters = RESOURCES[resource].filterset_class.base_filters
     assert {"id", *(f"{name}_id" for name in foreign_keys(model_of(resource)))} <= set(filters)
 
 
 @pytest.mark.parametrize("resource", WRITABLE)
-def test_foreign_key_filters_find_their_own(resource: str, api: Api, organization: Organization) -> None:
-    first, second, _ = make(resource, organization, 3)
+def test_foreign_key_filters_find_related_rows(resource: str, api: Api, organization: Organization) -> None:
+    first, second, _ = create_rows(resource, organization, 3)
     for name in foreign_keys(model_of(resource)):
         ids = [getattr(row, f"{name}_id") for row in (first, second)]
         pks = [first.pk, second.pk]
@@ -188,6 +188,6 @@ def test_foreign_key_filters_find_their_own(resource: str, api: Api, organizatio
 
 
 @pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)
-def test_every_link_between_owned_records_stays_in_the_organization(model: type[models.Model]) -> None:
+def test_every_foreign_key_between_owned_models_has_constraint(model: type[models.Model]) -> None:
     guarded = {c.field for c in model._meta.constraints if isinstance(c, SameOrganization)}
     assert guarded == set(foreign_keys(model))

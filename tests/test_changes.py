@@ -1,4 +1,4 @@
-"""The list of changes, the history of one object, undo and restore."""
+"""Test the list of changes, the history of an object, undo and restore."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def organization(db: None) -> Organization:
 
 @pytest.fixture
 def client(organization: Organization) -> Client:
-    """Staff of the organization with all rights."""
+    """Return a client of staff with all permissions in the organization."""
     return staff(organization)
 
 
 def changes(client: Client, **query: str) -> list[tuple[str, list[tuple[str, str]]]]:
-    """By change set, newest first: who, and what became of which object."""
+    """Return the change sets, newest first: the author, and what happened to which object."""
     response = client.get(reverse("admin:changes"), query)
     assert response.status_code == 200
     return [
@@ -100,7 +100,7 @@ def test_list_shows_who_changed_what_and_how(client: Client, organization: Organ
     assert found[2][1] == [("Design", "added")]
 
 
-def test_change_by_the_api_names_the_tokens_user(api: Api, token: Any) -> None:
+def test_change_by_api_names_user_of_token(api: Api, token: Any) -> None:
     organization = token.organization
     answer = api.post(
         "/api/v2/service_types", {"data": {"type": "service_types", "attributes": {"name": "Audit"}}}
@@ -111,7 +111,7 @@ def test_change_by_the_api_names_the_tokens_user(api: Api, token: Any) -> None:
     assert (found.author, found.first.via) == (token.user.username, f"API: {token.name}")
 
 
-def test_difference_is_shown_in_words(client: Client, organization: Organization) -> None:
+def test_differences_are_shown_as_text(client: Client, organization: Organization) -> None:
     project = ProjectFactory(organization=organization, name="Old site")
     other = ProjectFactory(organization=organization, name="New site")
     deal = DealFactory(organization=organization, project=project)
@@ -126,12 +126,12 @@ def test_difference_is_shown_in_words(client: Client, organization: Organization
     }
 
 
-def test_archiving_and_closing_are_called_so(client: Client, organization: Organization) -> None:
+def test_archiving_and_closing_have_labels(client: Client, organization: Organization) -> None:
     project, deal = ProjectFactory(organization=organization), DealFactory(organization=organization)
     for act in (project.archive, project.restore, deal.close, deal.open):
         with change_set():
             act()
-    verbs = [made[0][1] for _, made in changes(client)[:4]]
+    verbs = [created[0][1] for _, created in changes(client)[:4]]
     assert verbs == ["opened", "closed", "restored", "archived"]
 
 
@@ -142,7 +142,7 @@ def test_deleted_records_keep_their_names(client: Client, organization: Organiza
     remove(client, person)
     remove(client, service)
     labels = {
-        label for _, made in changes(client, model="assignments.serviceassignment") for label, _ in made
+        label for _, created in changes(client, model="assignments.serviceassignment") for label, _ in created
     }
     assert labels == {"Ana Horvat on QA"}
     history = client.get(url(ServiceAssignment, "history", assignment.pk))
@@ -169,12 +169,12 @@ def test_deleted_records_keep_their_names(client: Client, organization: Organiza
     ],
     ids=str,
 )
-def test_list_is_narrowed(
+def test_list_is_filtered(
     client: Client, organization: Organization, query: dict[str, str], found: list[str]
 ) -> None:
     ServiceTypeFactory(organization=organization, name="needle")
     ProjectFactory(organization=organization, name="hay")
-    labels = [label for _, made in changes(client, **query) for label, _ in made]
+    labels = [label for _, created in changes(client, **query) for label, _ in created]
     assert sorted({"needle", "hay"} & {*labels}) == found
 
 
@@ -186,18 +186,16 @@ def test_every_change_is_on_exactly_one_page(client: Client, organization: Organ
     with change_set():  # longer than a page of records
         for number in range(150):
             ServiceTypeFactory(organization=organization, name=f"Bulk {number}")
-    seen, query = [], "?model=catalog.servicetype"
+    listed_sets, query = [], "?model=catalog.servicetype"
     while query:
         context = client.get(reverse("admin:changes") + query).context
-        seen += [(found.total, found.entries[0].label) for found in context["sets"]]
+        listed_sets += [(found.total, found.entries[0].label) for found in context["sets"]]
         query = "?" + context["older"] if context.get("older") else ""
-    assert seen[0] == (150, "Bulk 149")
-    assert [label for _, label in seen[1:]] == rows[::-1]
+    assert listed_sets[0] == (150, "Bulk 149")
+    assert [label for _, label in listed_sets[1:]] == rows[::-1]
 
 
-def test_long_command_with_others_changes_in_between_is_listed_once(
-    client: Client, organization: Organization
-) -> None:
+def test_change_set_with_others_in_between_is_listed_once(client: Client, organization: Organization) -> None:
     with change_set() as before:
         ServiceTypeFactory(organization=organization)
     with change_set() as long:
@@ -205,15 +203,17 @@ def test_long_command_with_others_changes_in_between_is_listed_once(
         with change_set() as between:
             ServiceTypeFactory(organization=organization)
         ServiceTypeFactory.create_batch(30, organization=organization)
-    seen, query = [], "?model=catalog.servicetype"
+    listed_sets, query = [], "?model=catalog.servicetype"
     while query:
         context = client.get(reverse("admin:changes") + query).context
-        seen += [(found.pk, found.total) for found in context["sets"]]
+        listed_sets += [(found.pk, found.total) for found in context["sets"]]
         query = "?" + context["older"] if context.get("older") else ""
-    assert seen == [(long, 130), (between, 1), (before, 1)]
+    assert listed_sets == [(long, 130), (between, 1), (before, 1)]
 
 
-def test_page_costs_the_same_for_one_change_and_many(client: Client, organization: Organization) -> None:
+def test_page_has_same_query_count_for_one_change_and_many(
+    client: Client, organization: Organization
+) -> None:
     def cost(address: str) -> int:
         with CaptureQueriesContext(connection) as queries:
             assert client.get(address).status_code == 200
@@ -240,10 +240,10 @@ def test_page_costs_the_same_for_one_change_and_many(client: Client, organizatio
     assert [*after, cost(pages[2])] == before
 
 
-# --- Tenancy and rights ---------------------------------------------------------------------------
+# --- Tenancy and permissions ---------------------------------------------------------------------------
 
 
-def test_another_organizations_changes_do_not_exist(client: Client) -> None:
+def test_changes_of_other_organization_are_not_found(client: Client) -> None:
     with change_set() as foreign:
         kind = ServiceTypeFactory(name="Theirs")
         kind.archive()
@@ -264,7 +264,7 @@ def test_another_organizations_changes_do_not_exist(client: Client) -> None:
     assert kind.archived_at is not None
 
 
-def test_deleted_record_of_another_organization_is_as_good_as_missing(client: Client) -> None:
+def test_deleted_record_of_other_organization_is_not_found(client: Client) -> None:
     kind = ServiceTypeFactory()
     pk = kind.pk
     kind.delete()
@@ -272,15 +272,15 @@ def test_deleted_record_of_another_organization_is_as_good_as_missing(client: Cl
         assert client.get(url(ServiceType, "history", number))["Location"] == reverse("admin:index")
 
 
-def test_only_what_may_be_viewed_is_listed(organization: Organization) -> None:
+def test_list_requires_view_permission(organization: Organization) -> None:
     ServiceTypeFactory(organization=organization, name="Seen")
     PersonFactory(organization=organization, first_name="Hidden")
     viewer = staff(organization, "view_servicetype")
-    assert [made for _, made in changes(viewer)] == [[("Seen", "added")]]
+    assert [created for _, created in changes(viewer)] == [[("Seen", "added")]]
     assert staff(organization, "no such right").get(reverse("admin:changes")).status_code == 403
 
 
-def test_viewer_undoes_nothing(organization: Organization) -> None:
+def test_undo_requires_permissions(organization: Organization) -> None:
     kind = ServiceTypeFactory(organization=organization, name="Design")
     viewer = staff(organization, "view_servicetype")
     shown = undo(viewer, latest_set(ServiceType, kind.pk))
@@ -292,12 +292,12 @@ def test_viewer_undoes_nothing(organization: Organization) -> None:
 @pytest.mark.parametrize(
     "path", ["x", "x/undo", "00000000-0000-0000-0000-00000000000g", "catalog.servicetype/x/restore"]
 )
-def test_nonsense_in_an_address_is_missing(path: str) -> None:
+def test_invalid_url_is_not_found(path: str) -> None:
     assert superuser().get(reverse("admin:changes") + path + "/").status_code in (302, 404)
 
 
 @pytest.mark.parametrize("pk", [0, 2**63, 10**30])
-def test_impossible_record_is_missing(pk: int) -> None:
+def test_impossible_record_is_not_found(pk: int) -> None:
     assert superuser().get(f"/admin/changes/catalog.servicetype/{pk}/restore/").status_code == 404
 
 
@@ -314,14 +314,14 @@ def test_preview_of_undo_changes_nothing(client: Client, organization: Organizat
 def test_addition_change_and_deletion_are_undone_together(client: Client, organization: Organization) -> None:
     person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
     service = ServiceFactory(organization=organization, name="QA")
-    gone = ServiceAssignmentFactory(organization=organization, person=person, service=service)
-    kept = ServiceAssignment.objects.values().get()
+    deleted = ServiceAssignmentFactory(organization=organization, person=person, service=service)
+    before_values = ServiceAssignment.objects.values().get()
     project = ProjectFactory(organization=organization, name="Website")
     with change_set() as pk:
-        gone.delete()
+        deleted.delete()
         project.name = "Web shop"
         project.save()
-        made = ServiceTypeFactory(organization=organization, name="New")
+        created = ServiceTypeFactory(organization=organization, name="New")
     assert undo(client, str(pk)) == {
         "Will be created": [(f"Ana Horvat on QA · {service.deal}",)],
         "Will be changed": [("Web shop",)],
@@ -329,11 +329,11 @@ def test_addition_change_and_deletion_are_undone_together(client: Client, organi
     }
     project.refresh_from_db()
     assert project.name == "Website"
-    assert ServiceAssignment.objects.values().get() == kept
-    assert not ServiceType.objects.filter(pk=made.pk).exists()
+    assert ServiceAssignment.objects.values().get() == before_values
+    assert not ServiceType.objects.filter(pk=created.pk).exists()
 
 
-def test_undoing_is_a_change_that_can_be_undone(client: Client, organization: Organization) -> None:
+def test_undo_can_be_undone(client: Client, organization: Organization) -> None:
     project = ProjectFactory(organization=organization)
     project.archive()
     with change_set():
@@ -346,7 +346,7 @@ def test_undoing_is_a_change_that_can_be_undone(client: Client, organization: Or
     assert project.name == "Renamed"
 
 
-def test_deletion_with_all_that_went_with_it_is_undone(client: Client, organization: Organization) -> None:
+def test_deletion_is_undone_with_cascades(client: Client, organization: Organization) -> None:
     deal = DealFactory(organization=organization)
     services = [ServiceFactory(organization=organization, deal=deal) for _ in range(3)]
     assignments = [ServiceAssignmentFactory(organization=organization, service=one) for one in services]
@@ -366,7 +366,7 @@ def test_deletion_with_all_that_went_with_it_is_undone(client: Client, organizat
     assert after == before
 
 
-def test_what_was_changed_again_since_is_left_alone(client: Client, organization: Organization) -> None:
+def test_undo_skips_records_changed_since(client: Client, organization: Organization) -> None:
     project = ProjectFactory(organization=organization, name="First")
     edit(client, project, name="Second")
     mistake = latest_set(Project, project.pk)
@@ -376,7 +376,7 @@ def test_what_was_changed_again_since_is_left_alone(client: Client, organization
     assert project.name == "Third"
 
 
-def test_undo_leaves_other_fields_as_they_are_by_now(client: Client, organization: Organization) -> None:
+def test_undo_keeps_later_changes_of_other_fields(client: Client, organization: Organization) -> None:
     project = ProjectFactory(organization=organization, name="First")
     edit(client, project, name="Second")
     mistake = latest_set(Project, project.pk)
@@ -386,7 +386,7 @@ def test_undo_leaves_other_fields_as_they_are_by_now(client: Client, organizatio
     assert (project.name, project.project_number) == ("First", "7")
 
 
-def test_what_others_depend_on_by_now_is_not_deleted(client: Client, organization: Organization) -> None:
+def test_undo_does_not_delete_records_in_use(client: Client, organization: Organization) -> None:
     with change_set() as pk:
         kind = ServiceTypeFactory(organization=organization, name="Design")
     with change_set():
@@ -394,11 +394,11 @@ def test_what_others_depend_on_by_now_is_not_deleted(client: Client, organizatio
     assert undo(client, str(pk)) == {"Can't be done": [("Design", "it has services now")]}
 
 
-def test_pair_that_exists_again_is_not_made_twice(client: Client, organization: Organization) -> None:
-    gone = ServiceAssignmentFactory(organization=organization)
-    person, service = gone.person, gone.service
+def test_undo_skips_pair_that_exists_again(client: Client, organization: Organization) -> None:
+    deleted = ServiceAssignmentFactory(organization=organization)
+    person, service = deleted.person, deleted.service
     with change_set() as pk:
-        gone.delete()
+        deleted.delete()
     ServiceAssignmentFactory(organization=organization, person=person, service=service)
     shown = undo(client, str(pk))
     assert shown == {
@@ -411,9 +411,7 @@ def test_pair_that_exists_again_is_not_made_twice(client: Client, organization: 
     }
 
 
-def test_undo_that_no_longer_is_what_was_shown_is_shown_again(
-    client: Client, organization: Organization
-) -> None:
+def test_outdated_undo_preview_is_shown_again(client: Client, organization: Organization) -> None:
     one, other = (ProjectFactory(organization=organization, name=name) for name in ("One", "Other"))
     with change_set() as pk:
         for project in (one, other):
@@ -431,7 +429,7 @@ def test_undo_that_no_longer_is_what_was_shown_is_shown_again(
     assert other.archived_at is None
 
 
-def test_undo_twice_does_it_once(client: Client, organization: Organization) -> None:
+def test_second_undo_changes_nothing(client: Client, organization: Organization) -> None:
     project = ProjectFactory(organization=organization)
     edit(client, project, name="Renamed")
     address = reverse("admin:undo", args=[latest_set(Project, project.pk)])
@@ -471,7 +469,7 @@ def test_deleted_record_is_restored_from_its_history(client: Client, organizatio
     assert ServiceType.objects.filter(pk=kind.pk).values().get() == before
 
 
-def test_staff_give_nobody_a_login_or_rights_by_undoing(organization: Organization, client: Client) -> None:
+def test_undo_can_not_grant_login_or_permissions(organization: Organization, client: Client) -> None:
     person, user = PersonFactory(organization=organization), User.objects.create(username="left")
     person.user = user
     person.save()
@@ -487,17 +485,19 @@ def test_staff_give_nobody_a_login_or_rights_by_undoing(organization: Organizati
 def test_changes_of_tokens_are_not_undone(
     actor: Callable[[], Client] | None, organization: Organization, token: Any
 ) -> None:
-    acting = actor() if actor else staff(token.organization)
+    rows_of_user = actor() if actor else staff(token.organization)
     with change_set() as pk:
         token.revoke()
-    assert undo(acting, str(pk)) == {
+    assert undo(rows_of_user, str(pk)) == {
         "Can't be done": [(str(token), "API tokens can only be changed on their own pages")]
     }
     token.refresh_from_db()
     assert token.revoked_at is not None
 
 
-def test_undo_of_many_additions_costs_as_much_as_of_few(client: Client, organization: Organization) -> None:
+def test_undo_of_many_additions_has_same_query_count_as_of_few(
+    client: Client, organization: Organization
+) -> None:
     service = ServiceFactory(organization=organization)
 
     def cost(number: int) -> int:
@@ -512,11 +512,11 @@ def test_undo_of_many_additions_costs_as_much_as_of_few(client: Client, organiza
         assert ServiceAssignment.history.filter(change_set=undone).count() == number
         return len(queries)
 
-    cost(1)  # from now on, each page shows the message of the one before
+    cost(1)  # from here on, each page shows the message of the previous one
     assert cost(40) == cost(2)
 
 
-def test_rights_that_are_given_and_passwords_that_are_set_are_recorded() -> None:
+def test_changes_of_permissions_and_passwords_are_recorded() -> None:
     client, user = superuser(), User.objects.create(username="ops", is_staff=True)
     operations = Group.objects.get(name="Operations")
     edit(client, user, groups=[operations.pk])
@@ -527,12 +527,12 @@ def test_rights_that_are_given_and_passwords_that_are_set_are_recorded() -> None
     )
     assert password.status_code == 302
     page = client.get(url(User, "history", user.pk))
-    told = [entry.record.history_change_reason for entry in page.context["entries"]]
-    assert told == ["password set", "groups: none → Operations", None]
+    reasons = [entry.record.history_change_reason for entry in page.context["entries"]]
+    assert reasons == ["password set", "groups: none → Operations", None]
     assert "groups: none → Operations" in page.content.decode()
 
 
-def test_lost_race_is_refused_and_the_rest_is_undone(client: Client, organization: Organization) -> None:
+def test_undo_skips_lost_race_and_undoes_the_rest(client: Client, organization: Organization) -> None:
     lucky, late = (
         PersonFactory(organization=organization),
         PersonFactory(organization=organization, id=987_654),

@@ -1,4 +1,4 @@
-"""The foundation's constraints hold in the database itself, whichever door is taken."""
+"""Test that the database enforces the constraints, whatever code writes the rows."""
 
 from decimal import Decimal
 from typing import Any
@@ -27,7 +27,7 @@ from tests.support.factories import (
 pytestmark = pytest.mark.django_db
 
 
-def test_pair_is_unique_in_the_database_and_blamed_on_one_field() -> None:
+def test_duplicate_pair_is_rejected_with_error_on_one_field() -> None:
     first = ServiceAssignmentFactory()
     second = ServiceAssignment(organization=first.organization, person=first.person, service=first.service)
 
@@ -41,9 +41,9 @@ def test_pair_is_unique_in_the_database_and_blamed_on_one_field() -> None:
         ServiceAssignment.objects.bulk_create([second])
 
 
-def test_link_across_organizations_is_refused_by_model_and_database() -> None:
-    service, stranger = ServiceFactory(), PersonFactory()
-    assignment = ServiceAssignment(organization=service.organization, person=stranger, service=service)
+def test_link_across_organizations_is_rejected_by_model_and_database() -> None:
+    service, foreign_person = ServiceFactory(), PersonFactory()
+    assignment = ServiceAssignment(organization=service.organization, person=foreign_person, service=service)
 
     with pytest.raises(ValidationError) as caught:
         assignment.full_clean()
@@ -54,14 +54,14 @@ def test_link_across_organizations_is_refused_by_model_and_database() -> None:
         connection.check_constraints()
 
 
-def test_moving_a_record_to_another_organization_is_refused_by_the_database() -> None:
+def test_database_rejects_move_to_another_organization() -> None:
     assignment, elsewhere = ServiceAssignmentFactory(), OrganizationFactory()
     with pytest.raises(IntegrityError), transaction.atomic():
         ServiceAssignment.objects.filter(pk=assignment.pk).update(organization=elsewhere)
         connection.check_constraints()
 
 
-def test_check_is_blamed_on_its_field() -> None:
+def test_check_constraint_error_is_on_its_field() -> None:
     deal = DealFactory(date="2026-02-01")
     deal.end_date = "2026-01-31"
     with pytest.raises(ValidationError) as caught:
@@ -69,8 +69,8 @@ def test_check_is_blamed_on_its_field() -> None:
     assert caught.value.message_dict == {"end_date": ["must not be before the start date"]}
 
 
-def test_change_is_asked_only_what_it_may_break(django_assert_num_queries: Any) -> None:
-    """The pair's uniqueness is one query; what a name means to the others none."""
+def test_validate_change_checks_only_affected_constraints(django_assert_num_queries: Any) -> None:
+    """The uniqueness of the pair takes one query, other fields none."""
     assignment, taken = ServiceAssignmentFactory(), ServiceAssignmentFactory()
     assignment = ServiceAssignment.objects.select_related("service").get(pk=assignment.pk)
     for changed, queries in ((["created_at"], 0), (["service"], 1)):
@@ -79,20 +79,20 @@ def test_change_is_asked_only_what_it_may_break(django_assert_num_queries: Any) 
     assignment.service, assignment.person = taken.service, taken.person
     with pytest.raises(ValidationError) as caught:
         validate_change(assignment, ["service", "person"])
-    refusals = {
+    errors = {
         "person": ["belongs to another organization"],
         "service": [
             "belongs to another organization",
             "only one assignment per service, per person is allowed",
         ],
     }
-    assert caught.value.message_dict == refusals
+    assert caught.value.message_dict == errors
     with pytest.raises(ValidationError) as caught:
         assignment.validate_constraints(exclude={"id"})
-    assert caught.value.message_dict == refusals
+    assert caught.value.message_dict == errors
 
 
-def test_columns_that_a_constraint_speaks_of() -> None:
+def test_columns_in_returns_columns_of_constraint() -> None:
     found = {
         each.name: columns_in(model, each) for model in (Person, Deal) for each in model._meta.constraints
     }
@@ -126,12 +126,12 @@ def unique(*expressions: Any, **options: Any) -> UniqueTogether:
         (SameOrganization("user", name="own"), {"organization_id", "user_id"}),
     ],
 )
-def test_columns_of_conditions_and_expressions_count(constraint: Any, columns: set[str]) -> None:
+def test_columns_in_includes_conditions_and_expressions(constraint: Any, columns: set[str]) -> None:
     assert columns_in(Person, constraint) == columns
 
 
 @isolate_apps("productive.accounts")
-def test_change_that_only_a_condition_speaks_of_is_judged() -> None:
+def test_validate_change_checks_columns_of_conditions() -> None:
     class Active(models.Model):
         organization_id = models.BigIntegerField()
         email = models.CharField(max_length=200)
@@ -144,9 +144,9 @@ def test_change_that_only_a_condition_speaks_of_is_judged() -> None:
         def __str__(self) -> str:
             return self.email
 
-    gone = PersonFactory(email="a@example.com", archived_at="2026-01-01T00:00Z")
+    archived = PersonFactory(email="a@example.com", archived_at="2026-01-01T00:00Z")
     PersonFactory(email="a@example.com")
-    record = Active._default_manager.get(pk=gone.pk)
+    record = Active._default_manager.get(pk=archived.pk)
     record.archived_at = None
     validate_change(record, ["organization_id"])
     with pytest.raises(ValidationError) as caught:
@@ -155,14 +155,14 @@ def test_change_that_only_a_condition_speaks_of_is_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attribute", "told"), [("service", 1), ("service_id", 1), ("person_id", 1), ("created_at", 0)]
+    ("attribute", "queries"), [("service", 1), ("service_id", 1), ("person_id", 1), ("created_at", 0)]
 )
-def test_change_is_told_by_field_or_by_column(
-    attribute: str, told: int, django_assert_num_queries: Any
+def test_validate_change_accepts_field_or_column_names(
+    attribute: str, queries: int, django_assert_num_queries: Any
 ) -> None:
     row = ServiceAssignmentFactory()
     assignment = ServiceAssignment.objects.select_related("service", "person").get(pk=row.pk)
-    with django_assert_num_queries(told):
+    with django_assert_num_queries(queries):
         validate_change(assignment, [attribute])
 
 
@@ -172,8 +172,8 @@ def validate_pair(assignment: ServiceAssignment) -> None:
 
 
 @pytest.mark.parametrize("kind", [str, Decimal, float, bool])
-def test_value_of_another_type_finds_the_row_as_the_right_one_does(kind: Any) -> None:
-    """It isn't given to the database as it is: PostgreSQL compares no number with a text or a boolean."""
+def test_value_of_another_type_finds_the_row(kind: Any) -> None:
+    """It is converted first: PostgreSQL doesn't compare numbers with text or booleans."""
     service = ServiceFactory()
     first = ServiceAssignmentFactory(
         organization=service.organization,
@@ -186,7 +186,7 @@ def test_value_of_another_type_finds_the_row_as_the_right_one_does(kind: Any) ->
         validate_pair(second)
 
 
-def test_new_record_with_the_id_of_its_like_is_refused() -> None:
+def test_new_record_with_existing_id_is_rejected() -> None:
     first = ServiceAssignmentFactory()
     second = ServiceAssignment(
         pk=first.pk, organization=first.organization, person=first.person, service=first.service

@@ -1,8 +1,8 @@
-"""The recorded exchanges, replayed: the API answers as the documents say, to the letter.
+"""Replay the recorded exchanges, and compare whole responses.
 
-Each is replayed against the rows that it speaks of, under the ids that it names, so that status, content type
-and the whole body can be compared with `==`. Only what the server makes up itself is substituted: the id of a
-new record, the moment of "now", and the host.
+The rows of an exchange are created with the recorded ids, so that status, content type and the whole body can
+be compared with `==`. Only generated values are substituted: the id of a new record, the current time, and
+the host.
 """
 
 from __future__ import annotations
@@ -77,12 +77,12 @@ def replay(exchange: dict[str, Any], api: Api, host: str) -> None:
         assert answer.body == b""
         return
     recorded = json.loads(json.dumps(expected["body"]).replace(RECORDED_HOST, host))
-    assert answer.json == substitute_made_up(recorded, answer, request)
+    assert answer.json == substitute_generated(recorded, answer, request)
     assert member_order(answer.json) == member_order(recorded)
 
 
 def prepare(exchange: dict[str, Any]) -> Organization:
-    """The rows that the exchange speaks of, with the recorded ids and moments."""
+    """Create the rows of the exchange, with the recorded ids and times."""
     request, body = exchange["request"], exchange["response"].get("body", {})
     recorded = body.get("data", {})
     resource = recorded[0] if isinstance(recorded, list) else recorded
@@ -118,8 +118,8 @@ def prepare(exchange: dict[str, Any]) -> Organization:
     return organization
 
 
-def substitute_made_up(recorded: Any, answer: Answer, request: dict[str, Any]) -> Any:
-    """The recorded body with this server's own id of a new record, and its own "now"."""
+def substitute_generated(recorded: Any, answer: Answer, request: dict[str, Any]) -> Any:
+    """Return the recorded body with the id and times that this server generated."""
     data = recorded.get("data")
     if request["method"] == "POST" and data:
         data["id"] = answer.data["id"]
@@ -138,7 +138,7 @@ def substitute_moment(attributes: dict[str, Any], answer: Answer, name: str) -> 
 
 
 def member_order(value: Any) -> Any:
-    """The names of all members, in order: `==` on objects doesn't see it."""
+    """Return the names of all members in order, which `==` on dictionaries ignores."""
     if isinstance(value, dict):
         return [(name, member_order(member)) for name, member in value.items()]
     return [member_order(item) for item in value] if isinstance(value, list) else None

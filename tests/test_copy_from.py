@@ -27,7 +27,7 @@ def any_database(db: None, django_db_blocker: Any) -> Iterator[None]:
         yield
 
 
-def refusal(url: str) -> str:
+def copy_error(url: str) -> str:
     before = [*Group.objects.values_list("id", "name")]
     with pytest.raises(CommandError) as caught:
         call_command("copy_from", url)
@@ -56,57 +56,57 @@ def file_of_this_version(folder: Path, part: slice = slice(None)) -> str:
     ["", "nonsense", "mysql://root@127.0.0.1/productive", "/srv/productive.sqlite3", "postgis://127.0.0.1/a"],
 )
 def test_database_of_another_kind_is_rejected(url: str) -> None:
-    assert refusal(url) == "URL must begin with sqlite:// or postgres://"
+    assert copy_error(url) == "URL must begin with sqlite:// or postgres://"
 
 
 def test_invalid_port_is_rejected() -> None:
-    assert refusal("postgres://127.0.0.1:many/a").startswith("URL is invalid: ")
+    assert copy_error("postgres://127.0.0.1:many/a").startswith("URL is invalid: ")
 
 
 @pytest.mark.parametrize("url", ["sqlite:///{}/mistyped.sqlite3", "sqlite:///{}", "sqlite://"])
 def test_missing_file_is_not_created(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert refusal(url.format(tmp_path)).startswith(f"There is no file {tmp_path}")
+    assert copy_error(url.format(tmp_path)).startswith(f"There is no file {tmp_path}")
     assert [*tmp_path.iterdir()] == []
 
 
 def test_file_that_is_no_database_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Dear reader, this is no database at all. " * 200)
-    assert refusal(f"sqlite:///{path}") == "The database at URL can't be read: file is not a database"
+    assert copy_error(f"sqlite:///{path}") == "The database at URL can't be read: file is not a database"
 
 
 def test_unreachable_server_is_rejected() -> None:
-    assert refusal("postgres://postgres@127.0.0.1:9/a").startswith("The database at URL can't be read: ")
+    assert copy_error("postgres://postgres@127.0.0.1:9/a").startswith("The database at URL can't be read: ")
 
 
 @pytest.mark.parametrize("applied", [slice(1, None), slice(0)])
 def test_database_of_another_version_is_rejected(tmp_path: Path, applied: slice) -> None:
     """One database lacks a migration, the other has none."""
     url = file_of_this_version(tmp_path, applied)
-    assert refusal(url) == "The databases have different migrations: run `migrate` on both."
+    assert copy_error(url) == "The databases have different migrations: run `migrate` on both."
 
 
 def test_migration_that_neither_has_is_rejected(tmp_path: Path) -> None:
     migrations = MigrationRecorder(connection)
     last = max(name for app, name in migrations.applied_migrations() if app == "assignments")
     migrations.record_unapplied("assignments", last)
-    assert "run `migrate` on both" in refusal(file_of_this_version(tmp_path))
+    assert "run `migrate` on both" in copy_error(file_of_this_version(tmp_path))
 
 
 def test_copy_to_itself_is_rejected() -> None:
     """Under both names of its machine."""
     url = database_url_of_tests()
     for address in (url, url.replace("127.0.0.1", "localhost")):
-        assert refusal(address) == "The database at URL is this database: there is nothing to copy."
+        assert copy_error(address) == "The database at URL is this database: there is nothing to copy."
 
 
 @pytest.mark.parametrize("fill", [OrganizationFactory, UserFactory])
 def test_target_with_rows_is_rejected(fill: Any, tmp_path: Path) -> None:
     fill()
-    assert refusal(file_of_this_version(tmp_path)) == "This database isn't empty: nothing was copied."
+    assert copy_error(file_of_this_version(tmp_path)) == "This database isn't empty: nothing was copied."
 
 
 def test_target_with_history_is_rejected(tmp_path: Path) -> None:
     OrganizationFactory().delete()
-    assert refusal(file_of_this_version(tmp_path)) == "This database isn't empty: nothing was copied."
+    assert copy_error(file_of_this_version(tmp_path)) == "This database isn't empty: nothing was copied."

@@ -1,4 +1,4 @@
-"""The admin's first page: its numbers, where they lead, who sees them, and what they cost."""
+"""Test the dashboard: its numbers, links, permissions and query counts."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def numbers(client: Client, card: str) -> dict[str, int]:
     return {one["title"]: one["number"] for one in client.get(INDEX).context[card]}
 
 
-def trouble(organization: Organization) -> None:
-    """One and more of everything that needs attention, beside what looks alike and doesn't."""
+def concerns(organization: Organization) -> None:
+    """Create records that need attention, and similar ones that don't."""
     restricted = DealFactory(organization=organization, person_restricted_tracking=True)
     kind = ServiceTypeFactory(organization=organization)
 
@@ -53,24 +53,24 @@ def trouble(organization: Organization) -> None:
             **{"organization": organization, "deal": restricted, "service_type": kind, **fields}
         )
 
-    # Open: 1, and one on a closed budget.
+    # Open: 1. Not counted: one on a closed budget.
     service()
     closed = DealFactory(organization=organization, person_restricted_tracking=True, closed_at=timezone.now())
     service(deal=closed)
-    # Restricted to nobody: 2, and one to somebody.
+    # Restricted to nobody: 2. Not counted: one with an active assignee.
     for archived in (True, True, False):
         person = PersonFactory(organization=organization)
         ServiceAssignmentFactory(organization=organization, service=service(), person=person)
         if archived:
             person.archive()
-    # Archived types in use: 3, and one that is used by the closed budget alone, and one by nothing.
+    # Archived types in use: 3. Not counted: one that only the closed budget uses, and an unused one.
     for number in range(4):
         used = ServiceTypeFactory(organization=organization)
         free = DealFactory(organization=organization, project=ProjectFactory(organization=organization))
         service(service_type=used, deal=free if number else closed)
         used.archive()
     ServiceTypeFactory(organization=organization).archive()
-    # On a project and trackable nowhere: 2, and an archived one, and one who can.
+    # On a project and trackable nowhere: 2. Not counted: an archived person, and one who can track.
     empty = ProjectFactory(organization=organization)
     for _ in range(3):
         person = PersonFactory(organization=organization)
@@ -82,7 +82,7 @@ def trouble(organization: Organization) -> None:
         project=open_service.deal.project,
         person=PersonFactory(organization=organization),
     )
-    # Tokens: 1, and a lasting, a dead and a revoked one.
+    # Tokens about to expire: 1. Not counted: one without expiry, an expired and a revoked one.
     soon = timezone.now() + timedelta(days=3)
     ApiTokenFactory(organization=organization, expires_at=soon)
     ApiTokenFactory(organization=organization)
@@ -100,16 +100,16 @@ NEEDED = {
 
 
 def test_dashboard_counts_what_needs_attention(organization: Organization) -> None:
-    trouble(organization)
-    trouble(OrganizationFactory())
+    concerns(organization)
+    concerns(OrganizationFactory())
     assert numbers(staff(organization), "attention") == NEEDED
     assert numbers(superuser(), "attention") == {title: 2 * number for title, number in NEEDED.items()}
 
 
 @pytest.mark.parametrize("card", ["attention", "counts"])
-def test_every_number_leads_to_a_list_of_so_many_rows(organization: Organization, card: str) -> None:
-    trouble(organization)
-    trouble(OrganizationFactory())
+def test_every_number_links_to_list_with_as_many_rows(organization: Organization, card: str) -> None:
+    concerns(organization)
+    concerns(OrganizationFactory())
     for client in (staff(organization), superuser()):
         shown = client.get(INDEX).context[card]
         assert len(shown) == 5
@@ -119,16 +119,16 @@ def test_every_number_leads_to_a_list_of_so_many_rows(organization: Organization
         assert rows == {one["title"]: one["number"] for one in shown}
 
 
-def test_lists_show_the_very_records_that_were_counted(organization: Organization) -> None:
-    trouble(organization)
+def test_linked_lists_show_counted_records(organization: Organization) -> None:
+    concerns(organization)
     client = staff(organization)
-    for asked, one in zip(ATTENTION, client.get(INDEX).context["attention"], strict=True):
+    for concern, one in zip(ATTENTION, client.get(INDEX).context["attention"], strict=True):
         listed = client.get(one["url"]).context["cl"].result_list
-        mine = asked.model._default_manager.filter(organization=organization)
-        assert {row.pk for row in listed} == {row.pk for row in asked.filter_rows(mine)}
+        own_rows = concern.model._default_manager.filter(organization=organization)
+        assert {row.pk for row in listed} == {row.pk for row in concern.filter_rows(own_rows)}
 
 
-def test_nothing_to_do_is_said_calmly(organization: Organization) -> None:
+def test_dashboard_without_concerns_says_so(organization: Organization) -> None:
     client = staff(organization)
     assert numbers(client, "attention") == dict.fromkeys(NEEDED, 0)
     page = client.get(INDEX).content.decode()
@@ -136,14 +136,14 @@ def test_nothing_to_do_is_said_calmly(organization: Organization) -> None:
     assert not [each.why for each in ATTENTION if each.why in page]
 
 
-def test_every_concern_says_why_it_matters(organization: Organization) -> None:
-    trouble(organization)
+def test_every_concern_has_explanation(organization: Organization) -> None:
+    concerns(organization)
     page = " ".join(staff(organization).get(INDEX).content.decode().split())
     assert [each.why for each in ATTENTION if each.why not in page] == []
 
 
 def test_staff_see_only_what_they_may_view(organization: Organization) -> None:
-    trouble(organization)
+    concerns(organization)
     client = staff(organization, "view_person", "add_person")
     page = client.get(INDEX)
     assert numbers(client, "attention") == {"People on projects who cannot track anywhere": 2}
@@ -153,14 +153,14 @@ def test_staff_see_only_what_they_may_view(organization: Organization) -> None:
     assert "token" not in page.content.decode().lower().replace("csrfmiddlewaretoken", "")
 
 
-def test_quick_actions_open_for_those_who_have_them(organization: Organization) -> None:
+def test_quick_actions_require_permissions(organization: Organization) -> None:
     for client in (staff(organization), superuser()):
         actions = client.get(INDEX).context["quick"]
         assert len(actions) == 6
         assert {client.get(action["url"]).status_code for action in actions} == {200}
 
 
-def test_somebody_without_any_rights_is_told_so(organization: Organization) -> None:
+def test_staff_without_permissions_see_message(organization: Organization) -> None:
     user = UserFactory(organization=organization, is_staff=True)
     client = Client()
     client.force_login(user)
@@ -170,7 +170,7 @@ def test_somebody_without_any_rights_is_told_so(organization: Organization) -> N
     assert "You don't have permission to view anything yet" in page.content.decode()
 
 
-def test_recent_changes_say_who_did_what_and_lead_there(organization: Organization) -> None:
+def test_recent_changes_show_author_and_link(organization: Organization) -> None:
     ServiceFactory(organization=OrganizationFactory(), name="Foreign")
     person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat", title=None)
     user = UserFactory(organization=organization, username="mira", is_staff=True)
@@ -196,22 +196,22 @@ def test_recent_changes_say_who_did_what_and_lead_there(organization: Organizati
     assert len(page.context["changes"]) <= 10
 
 
-def test_more_records_cost_no_more_queries(
+def test_query_count_does_not_depend_on_number_of_records(
     organization: Organization, django_assert_max_num_queries: Any
 ) -> None:
     client = staff(organization)
-    trouble(organization)
+    concerns(organization)
     with django_assert_max_num_queries(60) as few:
         client.get(INDEX)
     for _ in range(29):
-        trouble(organization)
+        concerns(organization)
     with django_assert_max_num_queries(60) as many:
         client.get(INDEX)
     assert len(many) == len(few)
 
 
-def test_numbers_ask_one_query_each(organization: Organization, django_assert_num_queries: Any) -> None:
-    """All but the people who can't track anywhere: these take a query for the organizations before."""
+def test_each_number_takes_one_query(organization: Organization, django_assert_num_queries: Any) -> None:
+    """Except the people who can track nowhere, which first fetches today's date of each organization."""
     from assignments import dashboard
 
     request = staff(organization).get(INDEX).wsgi_request
@@ -223,10 +223,10 @@ def test_numbers_ask_one_query_each(organization: Organization, django_assert_nu
         dashboard.count_rows(request, COUNTS)
 
 
-# --- What is around every page ---------------------------------------------------------------------
+# --- Menu, titles and error pages ---------------------------------------------------------------------
 
 
-def test_menu_is_grouped_by_what_people_do() -> None:
+def test_menu_has_groups() -> None:
     groups = superuser().get(INDEX).context["sidebar_navigation"]
     titles = {group["title"]: [item["title"] for item in group["items"]] for group in groups}
     expected = {
@@ -265,7 +265,7 @@ def test_pages_have_titles_and_an_icon(organization: Organization) -> None:
     assert Client().get("/favicon.ico").headers["Location"] == "/static/productive/favicon.svg"
 
 
-def test_sign_in_leads_to_the_first_page(organization: Organization) -> None:
+def test_sign_in_redirects_to_dashboard(organization: Organization) -> None:
     user = UserFactory(organization=organization, is_staff=True)
     user.set_password("correct horse battery")
     user.save()
@@ -274,7 +274,7 @@ def test_sign_in_leads_to_the_first_page(organization: Organization) -> None:
 
 
 @pytest.mark.parametrize("address", ["/admin/nonsense/", "/admin/accounts/nonsense/", "/nonsense"])
-def test_missing_page_says_so_and_leaks_nothing(address: str) -> None:
+def test_404_page_leaks_nothing(address: str) -> None:
     page = superuser().get(address)
     assert page.status_code == 404
     assert "Page not found" in page.content.decode()
@@ -282,20 +282,20 @@ def test_missing_page_says_so_and_leaks_nothing(address: str) -> None:
     assert ("error.css" in page.content.decode()) is address.startswith("/admin/")
 
 
-def test_refused_page_says_so(organization: Organization) -> None:
+def test_403_page_has_message(organization: Organization) -> None:
     page = staff(organization, "view_person").get("/admin/accounts/apitoken/")
     assert page.status_code == 403
     assert "You don't have permission to view this page" in page.content.decode()
 
 
-def test_form_of_another_session_is_refused_in_plain_words() -> None:
+def test_csrf_failure_has_message() -> None:
     client = Client(enforce_csrf_checks=True)
     page = client.post("/admin/login/", {"username": "a", "password": "b"})
     assert page.status_code == 403
     assert "The form has expired" in page.content.decode()
 
 
-def test_failure_says_nothing_of_its_cause(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+def test_500_page_does_not_show_cause(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     def fail(*args: Any) -> None:
         raise RuntimeError("the secret cause")
 

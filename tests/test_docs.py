@@ -1,4 +1,4 @@
-"""The documentation's tables are the code's."""
+"""Test that the documentation agrees with the code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rows(heading: str, text: str = TRACKING) -> dict[str, str]:
     return dict(re.findall(r"^\| `([\w-]+)` \| (.+) \|$", table, re.MULTILINE))
 
 
-def test_table_of_the_tracking_rule_is_the_codes_own() -> None:
+def test_tables_of_tracking_rule_agree_with_code() -> None:
     assert list(rows("| code | refused because |").items()) == list(REFUSALS.items())
     assert list(rows("| code | allowed because |").items()) == list(ALLOWANCES.items())
 
@@ -41,7 +41,7 @@ def test_table_of_access_names_every_state() -> None:
     assert list(rows("| `access` | means |")) == list(Access)
 
 
-def test_tables_of_the_api_guide_are_the_codes_own() -> None:
+def test_tables_of_api_guide_agree_with_code() -> None:
     assert rows("| operation | the value of the record |", API) == OPERATIONS
     errors = re.findall(r"^\| (\d{3}) \| `(\w+)` \| (.+) \|$", API, re.MULTILINE)
     assert errors == [
@@ -53,7 +53,7 @@ def test_tables_of_the_api_guide_are_the_codes_own() -> None:
     assert list(rows("| header | meaning |", API)) == list(TokenScheme.name)
 
 
-def test_numbers_in_the_api_guide_are_the_codes_own() -> None:
+def test_numbers_in_api_guide_agree_with_code() -> None:
     for sentence in (
         f"A page has {PAGE_SIZE} records, or the number in `page[size]`, up to {MAX_PAGE_SIZE}.",
         f"up to {MAX_VALUES} values",
@@ -68,12 +68,12 @@ def test_security_page_names_tests_that_exist() -> None:
     assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
-def test_pages_link_to_what_is_there() -> None:
+def test_links_between_pages_work() -> None:
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob(".github/*.md")]
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^):#]+)\)", page.read_text())]
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")), ids=lambda page: page.name)
-def test_commands_of_the_documentation_are_there(page: Path) -> None:
+def test_documented_commands_exist(page: Path) -> None:
     assert {*re.findall(r"manage\.py (\w+)", page.read_text())} <= {*get_commands()}

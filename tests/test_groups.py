@@ -1,4 +1,4 @@
-"""The groups Operations and Read only: there from the start, and the administrator's from then on."""
+"""Test the groups Operations and Read only, which `migrate` creates and administrators can change."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 
-from tests.support.admin import OWNED, make, signed_in, url
+from tests.support.admin import FACTORIES, create_row, signed_in, url
 from tests.support.factories import OrganizationFactory, UserFactory
 from tests.support.resources import WRITABLE, model_of
 
 pytestmark = pytest.mark.django_db
 
-# Staff work in the admin with what the API lets an integration write.
-WORKED_WITH = {model_of(resource)._meta.label_lower for resource in WRITABLE}
+# The models that integrations can write in the API.
+EDITED = {model_of(resource)._meta.label_lower for resource in WRITABLE}
 
 
-def rights(name: str) -> set[str]:
+def permissions_of(name: str) -> set[str]:
     permissions = Group.objects.get(name=name).permissions
     return {
         f"{permission.codename.split('_')[0]} {'.'.join(permission.content_type.natural_key())}"
@@ -28,52 +28,52 @@ def migrate() -> None:
     call_command("migrate", verbosity=0)
 
 
-def looks() -> set[str]:
-    return {f"view {label}" for label in {*WORKED_WITH, "accounts.organization", "accounts.user"}}
+def view_permissions() -> set[str]:
+    return {f"view {label}" for label in {*EDITED, "accounts.organization", "accounts.user"}}
 
 
-def works() -> set[str]:
-    changes = {f"{action} {label}" for action in ("add", "change", "delete") for label in WORKED_WITH}
-    return looks() | changes | {"view accounts.apitoken"}
+def edit_permissions() -> set[str]:
+    changes = {f"{action} {label}" for action in ("add", "change", "delete") for label in EDITED}
+    return view_permissions() | changes | {"view accounts.apitoken"}
 
 
-def test_groups_exist_after_migrate_with_their_rights() -> None:
-    assert {group.name: rights(group.name) for group in Group.objects.all()} == {
-        "Operations": works(),
-        "Read only": looks(),
+def test_migrate_creates_groups_with_permissions() -> None:
+    assert {group.name: permissions_of(group.name) for group in Group.objects.all()} == {
+        "Operations": edit_permissions(),
+        "Read only": view_permissions(),
     }
 
 
-def test_what_was_taken_or_given_stays_so() -> None:
+def test_migrate_keeps_changes_of_administrators() -> None:
     operations = Group.objects.get(name="Operations")
     operations.permissions.remove(Permission.objects.get(codename="delete_person"))
     operations.permissions.add(Permission.objects.get(codename="add_apitoken"))
-    changed = rights("Operations")
+    changed = permissions_of("Operations")
     migrate()
-    assert rights("Operations") == changed
+    assert permissions_of("Operations") == changed
     Group.objects.get(name="Read only").delete()
     migrate()
-    assert (rights("Operations"), rights("Read only")) == (changed, looks())
+    assert (permissions_of("Operations"), permissions_of("Read only")) == (changed, view_permissions())
 
 
-def test_rights_on_a_new_model_are_given_when_they_appear() -> None:
+def test_migrate_adds_permissions_of_new_models() -> None:
     Group.objects.get(name="Operations").permissions.clear()
     Permission.objects.filter(codename__endswith="_filter").delete()
     migrate()
-    assert rights("Operations") == {
+    assert permissions_of("Operations") == {
         f"{action} assignments.filter" for action in ("view", "add", "change", "delete")
     }
-    assert rights("Read only") == looks()
+    assert permissions_of("Read only") == view_permissions()
 
 
 @pytest.mark.parametrize("name", ["Operations", "Read only"])
-def test_member_opens_what_the_group_may_and_no_more(name: str) -> None:
+def test_members_have_access_by_permissions_of_the_group(name: str) -> None:
     organization = OrganizationFactory()
     user = UserFactory(organization=organization, is_staff=True)
     user.groups.add(Group.objects.get(name=name))
-    client, may = signed_in(user), rights(name)
-    for model in OWNED:
-        row, label = make(model, organization), model._meta.label_lower
+    client, may = signed_in(user), permissions_of(name)
+    for model in FACTORIES:
+        row, label = create_row(model, organization), model._meta.label_lower
         answers = {
             "view": client.get(url(model, "changelist")).status_code,
             "add": client.get(url(model, "add")).status_code,

@@ -1,4 +1,4 @@
-"""Every address of the application, asked for the headers that keep an answer where it belongs."""
+"""Test the security headers of every URL of the application."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, get_resolver
 
 from productive.accounts.models import ApiToken
-from tests.support.api import Api, connection_kept
+from tests.support.api import Api, keep_connection
 from tests.support.factories import UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -36,7 +36,7 @@ END = re.compile(r"^\^|(\(/\|\$\)|/\?\$|\$)$")
 
 
 def addresses(patterns: Any, before: str = "/") -> Iterator[str]:
-    """Each pattern's with a 0 for whatever it asks for: most are then not found, which is an answer, too."""
+    """Return the URL of each pattern with 0 for each parameter. Most return 404, which needs headers, too."""
     for pattern in patterns:
         route = before + PARAMETER.sub("0", END.sub("", str(pattern.pattern)))
         if isinstance(pattern, URLPattern):
@@ -46,7 +46,7 @@ def addresses(patterns: Any, before: str = "/") -> Iterator[str]:
 
 
 ADDRESSES = sorted({*addresses(get_resolver().url_patterns)})
-# Of the API, which are the same for everybody.
+# Of the API; they don't depend on the token, so they can be cached.
 DESCRIPTIONS = ("/api/v2/docs", "/api/v2/openapi.json")
 ELSEWHERE = [
     "/healthz",
@@ -59,8 +59,8 @@ ELSEWHERE = [
 ]
 
 
-def lacking(path: str, answer: Any) -> dict[str, Any]:
-    """What of the answer's headers isn't as it must be."""
+def wrong_headers(path: str, answer: Any) -> dict[str, Any]:
+    """Return the headers of the response that have wrong values."""
     expected: dict[str, Any] = {**ALWAYS, "Server": None}
     if path.startswith("/api/"):
         cached = "public, max-age=300" if path in DESCRIPTIONS else "no-store"
@@ -76,30 +76,30 @@ def lacking(path: str, answer: Any) -> dict[str, Any]:
 
 def get(client: Client, path: str, **extra: Any) -> Any:
     answer = client.get(path, secure=True, **extra)
-    with connection_kept():
+    with keep_connection():
         answer.close()
     return answer
 
 
-def test_walk_knows_every_kind_of_address() -> None:
+def test_addresses_include_every_kind_of_url() -> None:
     assert [path for path in ADDRESSES if re.search(r"[<>()^$?]", path)] == []
     assert {"/admin/", "/api/v2/people", "/api/v2/people/0"} <= {*ADDRESSES}
 
 
 @OVER_TLS
 @pytest.mark.parametrize("signed_in", [False, True])
-def test_every_answer_says_how_it_may_be_used(signed_in: bool) -> None:
+def test_every_response_has_security_headers(signed_in: bool) -> None:
     client = Client()
     if signed_in:
         client.force_login(UserFactory(organization=None, is_staff=True, is_superuser=True))
-    walked = [path for path in ADDRESSES if path != "/admin/logout/"] + ELSEWHERE
-    assert {path: wrong for path in walked if (wrong := lacking(path, get(client, path)))} == {}
+    paths = [path for path in ADDRESSES if path != "/admin/logout/"] + ELSEWHERE
+    assert {path: wrong for path in paths if (wrong := wrong_headers(path, get(client, path)))} == {}
 
 
 @OVER_TLS
-def test_every_refusal_says_so_too(token: ApiToken) -> None:
+def test_every_error_has_security_headers(token: ApiToken) -> None:
     client, secret = Client(raise_request_exception=False), {"X-Auth-Token": token.name}
-    asked: dict[tuple[str, int], Any] = {
+    responses: dict[tuple[str, int], Any] = {
         ("/api/v2/people", 200): get(client, "/api/v2/people", headers=secret),
         ("/api/v2/people/0", 404): get(client, "/api/v2/people/0", headers=secret),
         ("/api/v2/people", 405): client.put("/api/v2/people", secure=True, headers=secret),
@@ -109,15 +109,15 @@ def test_every_refusal_says_so_too(token: ApiToken) -> None:
         ("/admin/login/", 403): Client(enforce_csrf_checks=True).post("/admin/login/", secure=True),
     }
     with override_settings(ROOT_URLCONF="tests.jsonapi.test_errors"):
-        asked[("/broken", 500)] = get(client, "/broken")
-        asked[("/api/v2/broken", 500)] = get(client, "/api/v2/broken")
-        asked[("/api/v2/OperationalError", 503)] = get(client, "/api/v2/OperationalError", headers=secret)
-    assert [(path, answer.status_code) for (path, _), answer in asked.items()] == [*asked]
-    assert {key: wrong for key, answer in asked.items() if (wrong := lacking(key[0], answer))} == {}
+        responses[("/broken", 500)] = get(client, "/broken")
+        responses[("/api/v2/broken", 500)] = get(client, "/api/v2/broken")
+        responses[("/api/v2/OperationalError", 503)] = get(client, "/api/v2/OperationalError", headers=secret)
+    assert [(path, answer.status_code) for (path, _), answer in responses.items()] == [*responses]
+    assert {key: wrong for key, answer in responses.items() if (wrong := wrong_headers(key[0], answer))} == {}
 
 
 @OVER_TLS
-def test_redirect_to_tls_can_be_framed_by_nobody() -> None:
+def test_redirect_to_tls_can_not_be_framed() -> None:
     answer = Client().get("/admin/")
     assert (answer.status_code, answer.headers["Location"]) == (301, "https://testserver/admin/")
     assert "Strict-Transport-Security" not in answer.headers
@@ -128,7 +128,7 @@ def test_redirect_to_tls_can_be_framed_by_nobody() -> None:
 
 @override_settings(SECURE_PROXY_SSL_HEADER=None)
 @pytest.mark.parametrize("header", ["X-Forwarded-Proto", "X-Forwarded-Ssl", "X-Url-Scheme", "Forwarded"])
-def test_word_of_a_proxy_that_is_not_trusted_makes_no_plain_request_secure(header: str, api: Api) -> None:
+def test_headers_of_untrusted_proxy_are_ignored(header: str, api: Api) -> None:
     value = "proto=https" if header == "Forwarded" else "https"
     with override_settings(SECURE_SSL_REDIRECT=True):
         answer = api.get("people", headers={header: value})

@@ -1,4 +1,4 @@
-"""Every change through every door leaves one record of each changed object: who, through what, together."""
+"""Test that every change creates one history record per object, with its author, source and change set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from productive.database.current_request import current_state
 from productive.database.history import change_set, command_line, current_change_set, record_rows
 from productive.database.row_counts import RowCount
 from tests.support import factories
-from tests.support.admin import OWNED, form_data, make, superuser, url
+from tests.support.admin import FACTORIES, create_row, form_data, superuser, url
 from tests.support.api import Api, SocketApi
 from tests.support.bulk import apply, preview
 from tests.support.factories import (
@@ -44,15 +44,12 @@ from tests.support.resources import RESOURCES, WRITABLE, change_for, document_fo
 
 pytestmark = pytest.mark.django_db
 
-ROOMS = ("accounts", "catalog", "assignments")
+APPS = ("accounts", "catalog", "assignments")
 HISTORIES: list[Any] = [
-    model
-    for room in ROOMS
-    for model in apps.get_app_config(room).get_models()
-    if hasattr(model, "change_set")
+    model for app in APPS for model in apps.get_app_config(app).get_models() if hasattr(model, "change_set")
 ]
 RECORDED: list[Any] = [history.instance_type for history in HISTORIES]
-# What would be a secret in the hands of whoever reads a history, and what changes with every use.
+# Fields without history: secrets, and fields that change with every use.
 LEFT_OUT = {User: {"password", "last_login"}, ApiToken: {"digest", "last_used_at"}}
 
 every_recorded_model = pytest.mark.parametrize("model", RECORDED, ids=lambda model: model.__name__)
@@ -60,7 +57,7 @@ every_recorded_model = pytest.mark.parametrize("model", RECORDED, ids=lambda mod
 
 @pytest.fixture
 def records(request: pytest.FixtureRequest) -> Callable[[], list[tuple[Any, ...]]]:
-    """What was recorded since it was last asked: (model, id, type, user's id, via) in order of the models."""
+    """Return the records since the last call: (model, id, type, id of the user, via), by model."""
     seen: set[tuple[Any, int]] = set()
 
     def since() -> list[tuple[Any, ...]]:
@@ -87,7 +84,7 @@ Records = Callable[[], list[tuple[Any, ...]]]
 
 
 def change_sets() -> list[Any]:
-    """Of all records, the latest last."""
+    """Return the change sets of all records, the latest last."""
     rows = [row for history in HISTORIES for row in history.objects.values_list("history_date", "change_set")]
     return [change for _, change in sorted(rows)]
 
@@ -96,15 +93,15 @@ def user_of(client: Client) -> int:
     return int(client.session["_auth_user_id"])
 
 
-# --- What is recorded -----------------------------------------------------------------------------
+# --- Recorded models -----------------------------------------------------------------------------
 
 
-def test_every_model_of_ours_is_recorded_but_for_secrets() -> None:
-    ours = [model for room in ROOMS for model in apps.get_app_config(room).get_models()]
+def test_every_model_is_recorded_without_secrets() -> None:
+    ours = [model for app in APPS for model in apps.get_app_config(app).get_models()]
     # Stored responses, and row counts, which follow from the rows.
     unrecorded = {IdempotencyKey, *RowCount.__subclasses__()}
     assert {*RECORDED} == {model for model in ours if model not in HISTORIES} - unrecorded
-    assert {*RECORDED} >= {*OWNED, Organization}
+    assert {*RECORDED} >= {*FACTORIES, Organization}
     for history in HISTORIES:
         model = history.instance_type
         left_out = {field.name for field in model._meta.concrete_fields} - {
@@ -114,15 +111,17 @@ def test_every_model_of_ours_is_recorded_but_for_secrets() -> None:
 
 
 @every_recorded_model
-def test_history_stands_alone_and_answers_three_questions(model: Any) -> None:
-    """No foreign key in the database: what it is about may be gone."""
+def test_history_has_no_foreign_keys_and_three_indexes(model: Any) -> None:
+    """It has no foreign keys in the database, because their targets may be deleted."""
     table = model.history.model._meta.db_table
     with connection.cursor() as cursor:
         assert connection.introspection.get_relations(cursor, table) == {}
         constraints = connection.introspection.get_constraints(cursor, table)
     indexes = sorted(found["columns"] for found in constraints.values() if found["index"])
     owner = (
-        [["organization_id", "history_date", "history_id"]] if model in OWNED and model is not User else []
+        [["organization_id", "history_date", "history_id"]]
+        if model in FACTORIES and model is not User
+        else []
     )
     assert indexes == sorted(
         [
@@ -135,7 +134,7 @@ def test_history_stands_alone_and_answers_three_questions(model: Any) -> None:
     )
 
 
-def test_history_gives_no_rights_and_shows_on_no_model() -> None:
+def test_history_models_have_no_permissions_or_reverse_relations() -> None:
     assert not Permission.objects.filter(codename__contains="historical").exists()
     for model in RECORDED:
         reverse = {relation.related_model for relation in model._meta.related_objects}
@@ -152,16 +151,16 @@ def api_via(token: ApiToken) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("resource", WRITABLE)
-def test_api_leaves_one_record_of_each_change(
+def test_api_records_each_change_once(
     resource: str, api: Api, organization: Organization, api_via: tuple[int, str], records: Records
 ) -> None:
     model, body = model_of(resource), new(resource, organization)
     changed = change_for(resource, organization)
     records()
 
-    made = api.post(resource, json=body)
-    assert made.status == 201, made
-    pk = int(made.data["id"])
+    created = api.post(resource, json=body)
+    assert created.status == 201, created
+    pk = int(created.data["id"])
     assert records() == [(model, pk, "+", *api_via)]
     assert api.patch(f"{resource}/{pk}", json=changed).status == 200
     assert records() == [(model, pk, "~", *api_via)]
@@ -172,7 +171,7 @@ def test_api_leaves_one_record_of_each_change(
     assert len({*change_sets()[-3:]}) == 3
 
 
-def test_verbs_are_recorded_when_they_do_something(
+def test_actions_are_recorded_if_they_change_something(
     api: Api, organization: Organization, api_via: tuple[int, str], records: Records
 ) -> None:
     person = PersonFactory(organization=organization)
@@ -182,7 +181,7 @@ def test_verbs_are_recorded_when_they_do_something(
         assert records() == there * [(Person, person.pk, "~", *api_via)], verb
 
 
-def test_what_is_refused_leaves_no_record(api: Api, organization: Organization, records: Records) -> None:
+def test_rejected_request_is_not_recorded(api: Api, organization: Organization, records: Records) -> None:
     foreign, own = PersonFactory(), PersonFactory(organization=organization)
     taken = PersonFactory(organization=organization)
     records()
@@ -207,7 +206,7 @@ def test_change_and_record_take_few_queries(
         assert api.patch(f"people/{person.pk}", json=document_for("people", title="Editor")).status == 200
 
 
-def test_longest_name_of_a_token_is_told(organization: Organization, records: Records) -> None:
+def test_longest_token_name_is_recorded(organization: Organization, records: Records) -> None:
     token = ApiTokenFactory(organization=organization, name="x" * 255)
     assert Api(token.name).post("projects", json=document_for("projects", name="New")).status == 201
     assert records()[-1][-1] == "API: " + "x" * 255
@@ -230,8 +229,8 @@ CHANGES: dict[type[Model], tuple[str, Any]] = {
 
 
 @every_recorded_model
-def test_admin_leaves_one_record_of_each_change(model: Any, records: Records) -> None:
-    row, client = make(model, OrganizationFactory()), superuser()
+def test_admin_records_each_change_once(model: Any, records: Records) -> None:
+    row, client = create_row(model, OrganizationFactory()), superuser()
     by = (user_of(client), "admin")
     if model in CHANGES:
         name, value = CHANGES[model]
@@ -240,7 +239,7 @@ def test_admin_leaves_one_record_of_each_change(model: Any, records: Records) ->
     else:
         name, value = "person", PersonFactory(organization=row.organization).pk
     change = url(model, "change", row.pk)
-    # A form can't tell no text from an empty one: the first time, it may change that.
+    # A form doesn't distinguish null and empty text, so the first save may change it.
     client.post(change, form_data(client, change))
     records()
     data = form_data(client, change)
@@ -277,7 +276,7 @@ def test_delete_action_records_every_row(records: Records) -> None:
     )
 
 
-def test_signing_in_and_out_leaves_no_record(records: Records) -> None:
+def test_login_and_logout_are_not_recorded(records: Records) -> None:
     user = UserFactory(is_staff=True)
     user.set_password("correct horse battery")
     user.save()
@@ -294,7 +293,7 @@ def test_signing_in_and_out_leaves_no_record(records: Records) -> None:
 # --- Commands -------------------------------------------------------------------------------------
 
 
-def test_commands_tell_who_ran_them(monkeypatch: pytest.MonkeyPatch, records: Records) -> None:
+def test_commands_record_the_user_of_the_machine(monkeypatch: pytest.MonkeyPatch, records: Records) -> None:
     monkeypatch.setenv("LOGNAME", "ivana")
     command_line.cache_clear()
     via = (None, "command line (ivana)")
@@ -317,13 +316,15 @@ def test_commands_tell_who_ran_them(monkeypatch: pytest.MonkeyPatch, records: Re
         ("x" * 400, f"command line ({'x' * 286}"),
     ],
 )
-def test_any_name_of_who_runs_it_will_do(name: str, via: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_user_name_of_the_machine_is_recorded(
+    name: str, via: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LOGNAME", name)
     command_line.cache_clear()
     assert PersonFactory().history.get().via == via
 
 
-def test_who_has_no_name_runs_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_works_without_user_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
@@ -332,12 +333,12 @@ def test_who_has_no_name_runs_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nobody_remembered() -> Iterator[None]:
+def forget_user_of_machine() -> Iterator[None]:
     yield
     command_line.cache_clear()
 
 
-def test_seed_records_all_that_it_made_once(records: Records) -> None:
+def test_seed_records_each_row_once(records: Records) -> None:
     call_command("seed", people=20, projects=6, stdout=StringIO())
     for model in RECORDED:
         rows = model.objects.order_by("pk")
@@ -368,14 +369,14 @@ def test_change_set_ends_with_its_request(api: Api, records: Records) -> None:
     assert records()[0][-1] == command_line()
 
 
-def test_change_sets_begin_and_end_where_a_command_says() -> None:
+def test_commands_can_start_and_end_change_sets() -> None:
     outer = current_change_set()
     with change_set() as inner:
         assert current_change_set() == inner != outer
     assert current_change_set() == outer
 
 
-def test_no_two_threads_share_a_change_set() -> None:
+def test_threads_do_not_share_change_set() -> None:
     with ThreadPoolExecutor(4) as pool:
         sets = [pool.submit(current_change_set) for _ in range(4)]
     own = [future.result() for future in sets]
@@ -383,7 +384,7 @@ def test_no_two_threads_share_a_change_set() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_requests_of_a_server_share_nothing(socket_api: SocketApi) -> None:
+def test_requests_do_not_share_change_set(socket_api: SocketApi) -> None:
     tokens = [ApiTokenFactory() for _ in range(8)]
 
     def post_two(token: ApiToken) -> None:
@@ -403,16 +404,16 @@ def test_requests_of_a_server_share_nothing(socket_api: SocketApi) -> None:
 # --- Saving ---------------------------------------------------------------------------------------
 
 
-def test_saving_the_same_again_leaves_no_record(records: Records) -> None:
+def test_save_without_changes_is_not_recorded(records: Records) -> None:
     for model in RECORDED:
-        row = make(model, OrganizationFactory())
+        row = create_row(model, OrganizationFactory())
         records()
         row.save()
         model.objects.get(pk=row.pk).save()
         assert records() == [], model
 
 
-def test_true_is_not_one(records: Records) -> None:
+def test_true_and_1_in_json_are_different(records: Records) -> None:
     saved = FilterFactory(params={"archived": 1})
     records()
     for params, there in (({"archived": True}, 1), ({"archived": True}, 0), ({"archived": 1}, 1)):
@@ -421,7 +422,7 @@ def test_true_is_not_one(records: Records) -> None:
         assert len(records()) == there, params
 
 
-def test_fields_that_were_not_saved_are_not_asked(records: Records) -> None:
+def test_unsaved_fields_are_not_compared(records: Records) -> None:
     person = PersonFactory()
     records()
     person.title = "Editor"
@@ -431,7 +432,7 @@ def test_fields_that_were_not_saved_are_not_asked(records: Records) -> None:
     assert len(records()) == 1
 
 
-def test_row_without_any_record_gets_one_when_it_is_saved(records: Records) -> None:
+def test_row_without_record_gets_one_on_save(records: Records) -> None:
     person = PersonFactory()
     person.history.all().delete()
     records()
@@ -439,7 +440,7 @@ def test_row_without_any_record_gets_one_when_it_is_saved(records: Records) -> N
     assert [record[2] for record in records()] == ["~"]
 
 
-def test_record_is_undone_with_its_change() -> None:
+def test_record_is_rolled_back_with_change() -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         ServiceTypeFactory()
         raise ZeroDivisionError
@@ -447,8 +448,8 @@ def test_record_is_undone_with_its_change() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_change_is_undone_with_its_record() -> None:
-    """Also where nobody began a transaction, as in a shell."""
+def test_change_is_rolled_back_with_record() -> None:
+    """Also outside of transactions, as in a shell."""
     person = PersonFactory()
     person.title, person._history_date = "Editor", "no date"
     with pytest.raises(ValidationError):
@@ -460,10 +461,10 @@ def test_change_is_undone_with_its_record() -> None:
     assert [*Person.objects.values_list("pk", "title")] == [(person.pk, None)]
 
 
-def test_bulk_changes_are_recorded_through_the_librarys_own_functions(records: Records) -> None:
+def test_bulk_functions_of_simple_history_are_recorded(records: Records) -> None:
     organization = OrganizationFactory()
     records()
-    with change_set() as made:
+    with change_set() as created:
         people = bulk_create_with_history(
             [Person(organization=organization, first_name=name, last_name="Perak") for name in ("A", "B")],
             Person,
@@ -475,10 +476,10 @@ def test_bulk_changes_are_recorded_through_the_librarys_own_functions(records: R
     assert records() == [
         (Person, person.pk, kind, None, command_line()) for kind in ("+", "~") for person in people
     ]
-    assert change_sets()[-4:] == [made, made, changed, changed]
+    assert change_sets()[-4:] == [created, created, changed, changed]
 
 
-def test_recorded_update_takes_two_statements_and_leaves_others_alone(
+def test_recorded_update_takes_two_statements_and_changes_no_other_row(
     records: Records, django_assert_num_queries: Any
 ) -> None:
     first, second, other = PersonFactory.create_batch(3)
@@ -497,9 +498,7 @@ def test_recorded_update_takes_two_statements_and_leaves_others_alone(
     ("factory", "do", "undo"),
     [(PersonFactory, "archive", "restore"), (factories.DealFactory, "close", "reopen")],
 )
-def test_rows_are_archived_together_and_keep_earlier_moments(
-    factory: Any, do: str, undo: str, records: Records
-) -> None:
+def test_queryset_archive_keeps_earlier_times(factory: Any, do: str, undo: str, records: Records) -> None:
     model = factory._meta.model
     first, second = factory(), factory()
     getattr(model.objects.filter(pk=first.pk), do)()
@@ -516,7 +515,7 @@ def test_rows_are_archived_together_and_keep_earlier_moments(
 # --- Deleting -------------------------------------------------------------------------------------
 
 
-def test_deletion_records_what_goes_with_it_in_few_statements(
+def test_deletion_records_cascades_in_few_statements(
     django_assert_num_queries: Any, records: Records
 ) -> None:
     person = PersonFactory()
@@ -530,7 +529,7 @@ def test_deletion_records_what_goes_with_it_in_few_statements(
         person.delete()
     inserts = [query["sql"].split('"')[1] for query in queries if query["sql"].startswith("INSERT")]
     assert sorted({*inserts}) == ["accounts_historicalperson", "assignments_historicalserviceassignment"]
-    # As many rows at once as the database takes.
+    # In batches as large as the database allows.
     assert len(inserts) <= 3
     assert [(model, pk, kind) for model, pk, kind, *_ in records()] == [
         (Person, rows[0].person_id, "-"),
@@ -539,7 +538,7 @@ def test_deletion_records_what_goes_with_it_in_few_statements(
     assert len({*change_sets()[-31:]}) == 1
 
 
-def test_deletion_by_djangos_own_manager_is_recorded_row_by_row(records: Records) -> None:
+def test_deletion_with_default_manager_is_recorded_per_row(records: Records) -> None:
     assignment = ServiceAssignmentFactory()
     records()
     Person._base_manager.filter(pk=assignment.person_id).delete()
@@ -549,20 +548,20 @@ def test_deletion_by_djangos_own_manager_is_recorded_row_by_row(records: Records
     ]
 
 
-def test_history_outlives_the_organization() -> None:
+def test_history_remains_after_deletion_of_organization() -> None:
     organization = OrganizationFactory()
-    rows = {model: make(model, organization).pk for model in RECORDED}
+    rows = {model: create_row(model, organization).pk for model in RECORDED}
     token = ApiToken.objects.get(pk=rows[ApiToken])
     organization.delete()
     for model in RECORDED:
         kinds = model.history.filter(id=rows[model]).values_list("history_type", flat=True)
-        gone = ["-"] if model is not User else []
-        assert list(kinds) == [*gone, "+"], model
+        deleted = ["-"] if model is not User else []
+        assert list(kinds) == [*deleted, "+"], model
         assert {*model.history.filter(id=rows[model]).values_list("id", flat=True)} == {rows[model]}
     assert token.history.first().organization_id == rows[Organization]
 
 
-def test_deleting_a_login_is_recorded_where_it_was_taken_away(records: Records) -> None:
+def test_deletion_of_user_is_recorded_for_its_person(records: Records) -> None:
     person = PersonFactory()
     person.user = UserFactory()
     person.save()
@@ -577,7 +576,7 @@ def test_deleting_a_login_is_recorded_where_it_was_taken_away(records: Records) 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_user_may_delete_the_login_in_use_and_history_loses_the_name_alone() -> None:
+def test_deletion_of_own_user_clears_author_in_history() -> None:
     client = superuser()
     own = user_of(client)
     project = factories.ProjectFactory()
@@ -587,8 +586,8 @@ def test_user_may_delete_the_login_in_use_and_history_loses_the_name_alone() -> 
     assert client.post(url(User, "delete", own), {"post": "yes"}).status_code == 302
     latest = project.history.select_related("history_user").first()
     assert (latest.history_user, latest.via, latest.name) == (None, "admin", "New name")
-    gone = User.history.select_related("history_user").filter(id=own).first()
-    assert (gone.history_type, gone.history_user, gone.via) == ("-", None, "admin")
+    deleted = User.history.select_related("history_user").filter(id=own).first()
+    assert (deleted.history_type, deleted.history_user, deleted.via) == ("-", None, "admin")
 
 
 # --- Secrets --------------------------------------------------------------------------------------
@@ -607,11 +606,11 @@ def test_no_secret_is_in_any_history(organization: Organization) -> None:
     secret = token.make_secret()
     token.save()
     token.touch(datetime(2030, 1, 1, tzinfo=UTC))
-    kept = repr([list(history.objects.values()) for history in HISTORIES])
+    stored = repr([list(history.objects.values()) for history in HISTORIES])
     hashes = User.objects.values_list("password", flat=True)
     hidden = ["correct horse battery", "battery horse correct", secret, token.digest, *filter(None, hashes)]
-    assert [secret for secret in hidden if secret in kept] == []
-    assert token.prefix in kept
+    assert [secret for secret in hidden if secret in stored] == []
+    assert token.prefix in stored
     assert ApiToken.history.filter(id=token.pk).count() == 2
 
 
@@ -619,10 +618,8 @@ def test_no_secret_is_in_any_history(organization: Organization) -> None:
 
 
 @every_recorded_model
-def test_first_records_are_those_that_saving_would_have_left(
-    model: Any, django_assert_num_queries: Any
-) -> None:
-    rows = [make(model, OrganizationFactory()) for _ in range(2)]
+def test_record_rows_creates_same_records_as_save(model: Any, django_assert_num_queries: Any) -> None:
+    rows = [create_row(model, OrganizationFactory()) for _ in range(2)]
     columns = [field.attname for field in model.history.model.tracked_fields]
     own = ["history_type", "history_user_id", "history_change_reason", "via"]
     saved = list(model.history.order_by("history_id").values(*columns, *own))
@@ -636,20 +633,25 @@ def test_first_records_are_those_that_saving_would_have_left(
         assert (record.history_date, record.change_set) == (getattr(row, made_at), current_change_set())
 
 
-def test_differences_are_told_without_a_query(django_assert_num_queries: Any) -> None:
+def test_differences_take_no_query(django_assert_num_queries: Any) -> None:
     person, user = PersonFactory(email="ana@example.com"), UserFactory()
     person.archive()
     person.title, person.user = "Editor", user
     person.save()
     token = ApiTokenFactory()
     token.revoke()
-    (edited, archived, made), (revoked, issued) = person.history.all(), token.history.all()
+    (edited, archived, created), (revoked, issued) = person.history.all(), token.history.all()
     with django_assert_num_queries(0):
-        told = [
+        changes = [
             [(change.field, change.old, change.new) for change in after.diff_against(before).changes]
-            for after, before in ((archived, made), (edited, archived), (edited, edited), (revoked, issued))
+            for after, before in (
+                (archived, created),
+                (edited, archived),
+                (edited, edited),
+                (revoked, issued),
+            )
         ]
-    assert told == [
+    assert changes == [
         [("archived_at", None, person.archived_at)],
         [("title", None, "Editor"), ("user", None, user.pk)],
         [],
@@ -657,8 +659,8 @@ def test_differences_are_told_without_a_query(django_assert_num_queries: Any) ->
     ]
 
 
-def test_models_that_are_linked_by_several_columns_are_told_apart(records: Records) -> None:
-    """The joins to saved filters are no columns: what is recorded is the id."""
+def test_relations_by_several_columns_are_recorded_by_id(records: Records) -> None:
+    """The relations to saved filters have no column, so the id is recorded."""
     organization = OrganizationFactory()
     saved = FilterFactory(organization=organization)
     assignment = factories.ProjectAssignmentFactory(organization=organization)

@@ -1,4 +1,4 @@
-"""Two who migrate at once: the second waits for the first."""
+"""Test that concurrent runs of `migrate` wait for each other."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tests.support.servers import database_url_of_tests
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 
-def migrate(said: StringIO) -> None:
-    call_command("migrate", "accounts", stdout=said)
+def migrate(output: StringIO) -> None:
+    call_command("migrate", "accounts", stdout=output)
     connection.close()
 
 
-def test_second_waits_for_the_first_and_leaves_the_lock_to_others() -> None:
-    said, url = StringIO(), database_url_of_tests()
+def test_second_run_waits_and_releases_lock() -> None:
+    output, url = StringIO(), database_url_of_tests()
     with psycopg.connect(url, autocommit=True) as first:
         first.execute("SELECT pg_advisory_lock(%s)", [KEY])
-        second = Thread(target=migrate, args=(said,))
+        second = Thread(target=migrate, args=(output,))
         second.start()
-        while "Waiting for another process" not in said.getvalue():
+        while "Waiting for another process" not in output.getvalue():
             sleep(0.02)
-        assert "Operations to perform" not in said.getvalue()
+        assert "Operations to perform" not in output.getvalue()
         first.execute("SELECT pg_advisory_unlock(%s)", [KEY])
         second.join(30)
-        assert "No migrations to apply" in said.getvalue()
+        assert "No migrations to apply" in output.getvalue()
         assert first.execute("SELECT pg_try_advisory_lock(%s)", [KEY]).fetchone() == (True,)

@@ -1,4 +1,4 @@
-"""Every migration of ours can be taken back and applied again, and none is missing."""
+"""Test that every migration can be reversed and applied again, and that none is missing."""
 
 import pytest
 from django.core.management import call_command
@@ -36,8 +36,8 @@ def test_migrations_go_back_and_forth() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_guard_can_be_taken_away_and_put_back() -> None:
-    """Constraints of our own kind are changed by migrations as Django's are."""
+def test_constraint_can_be_removed_and_added() -> None:
+    """Migrations handle our constraints like Django's."""
     guard = next(c for c in ServiceAssignment._meta.constraints if c.name.endswith("_own_person"))
     row = ServiceAssignment(person=PersonFactory(), service=ServiceFactory())
     row.organization = row.service.organization
@@ -67,7 +67,7 @@ def test_one_guard_can_be_taken_away_and_put_back() -> None:
         link()
 
 
-def test_constraints_are_equal_when_all_of_them_is() -> None:
+def test_constraints_are_equal_if_all_arguments_are() -> None:
     for constraint in ServiceAssignment._meta.constraints:
         assert constraint == constraint.clone()
         assert constraint != object()

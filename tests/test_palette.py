@@ -1,4 +1,4 @@
-"""The command palette: what it finds, in which order, for whom, and at what cost."""
+"""Test the results, order, permissions and query counts of the command palette."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def organization() -> Organization:
 
 
 def staff(organization: Organization, *codenames: str) -> Client:
-    """Somebody of the organization whom no search below finds."""
+    """Return a client of staff whose person no search below finds."""
     user = UserFactory(organization=None, is_staff=True)
     PersonFactory(organization=organization, user=user, first_name="Q", last_name="Q", email=None)
     permissions = Permission.objects.all()
@@ -49,7 +49,7 @@ def found(client: Client, term: str) -> list[tuple[str, str, str]]:
     return [(one.title, one.hint, one.status) for one in response.context["results"]]
 
 
-def test_palette_finds_records_of_every_kind_and_tells_equals_apart(organization: Organization) -> None:
+def test_palette_finds_every_model_and_distinguishes_equal_names(organization: Organization) -> None:
     PersonFactory(
         organization=organization, first_name="Umbra", last_name="Horvat", email="umbra@example.com"
     )
@@ -70,14 +70,14 @@ def test_palette_finds_records_of_every_kind_and_tells_equals_apart(organization
     assert "5 results" in page
 
 
-def test_superuser_is_told_the_organization_too(organization: Organization) -> None:
+def test_superuser_sees_the_organization(organization: Organization) -> None:
     PersonFactory(organization=organization, first_name="Umbra", last_name="Horvat", email=None)
     client = Client()
     client.force_login(UserFactory(organization=None, is_staff=True, is_superuser=True))
     assert found(client, "umbra") == [("Umbra Horvat", f"person · {organization}", "")]
 
 
-def test_what_begins_with_the_term_comes_first_and_what_was_put_away_last(organization: Organization) -> None:
+def test_prefix_matches_come_first_and_archived_records_last(organization: Organization) -> None:
     for name in ("Old Cedar", "Cedar", "My Cedar"):
         ProjectFactory(organization=organization, name=name)
     ProjectFactory(organization=organization, name="Cedar before").archive()
@@ -99,7 +99,7 @@ def test_what_begins_with_the_term_comes_first_and_what_was_put_away_last(organi
     ]
 
 
-def test_best_are_kept_where_more_are_found_than_shown(organization: Organization) -> None:
+def test_palette_shows_best_matches_if_there_are_too_many(organization: Organization) -> None:
     for number in range(20):
         ProjectFactory(organization=organization, name=f"A{number:02} Cedar").archive()
     ProjectFactory(organization=organization, name="Zeta cedar")
@@ -108,15 +108,15 @@ def test_best_are_kept_where_more_are_found_than_shown(organization: Organizatio
     assert titles == ["Cedar zeta", "Zeta cedar", *(f"A{number:02} Cedar" for number in range(6))]
 
 
-def test_pages_are_found_by_the_beginning_of_a_word(organization: Organization) -> None:
+def test_pages_are_found_by_prefix_of_word(organization: Organization) -> None:
     client = staff(organization)
     assert found(client, "service assig") == [("Service assignments", "Assignments", "")]
     assert ("Access check", "Assignments", "") in found(client, "check")
     assert found(client, "hecks") == []
 
 
-def test_palette_knows_nothing_of_other_organizations(organization: Organization) -> None:
-    """Also not for who asked the same before, and looked at more."""
+def test_palette_finds_nothing_of_other_organizations(organization: Organization) -> None:
+    """Not even the same search by a user with more permissions before is reused."""
     secret = OrganizationFactory()
     ServiceFactory(
         organization=secret,
@@ -132,11 +132,11 @@ def test_palette_knows_nothing_of_other_organizations(organization: Organization
     assert found(staff(secret, "view_person"), "umbra") == [
         one for one in found(staff(secret), "umbra") if one[1].startswith("person")
     ]
-    nobody = Client()
-    assert nobody.get(PALETTE, {"s": "umbra"}).status_code == 302
+    anonymous = Client()
+    assert anonymous.get(PALETTE, {"s": "umbra"}).status_code == 302
 
 
-def test_names_and_terms_are_text_never_markup(organization: Organization) -> None:
+def test_names_and_terms_are_escaped(organization: Organization) -> None:
     name = "<script>alert(1)</script>"
     PersonFactory(organization=organization, first_name=name, last_name='"><img src=x>', email=None)
     client = staff(organization)
@@ -168,23 +168,23 @@ def test_names_and_terms_are_text_never_markup(organization: Organization) -> No
     ],
     ids=lambda term: ascii(term)[:12],
 )
-def test_nonsense_is_answered(organization: Organization, term: str) -> None:
+def test_invalid_term_causes_no_error(organization: Organization, term: str) -> None:
     PersonFactory(organization=organization, first_name="Ana", last_name="Horvat", email="ana@example.com")
     client = staff(organization)
-    # The client can't write a lone surrogate, as a stranger can.
+    # Django's test client can't send a lone surrogate.
     query = "s=%ED%A0%80" if term == "\ud800" else urlencode({"s": term})
     response = client.get(f"{PALETTE}?{query}")
     assert response.status_code == 200
-    # To Django a lone quote is an empty word, which every name holds.
+    # Django parses a lone quote as an empty word, which every name contains.
     assert ["Ana Horvat"] * (term in QUOTES) == [
         one.title for one in response.context["results"] if one.title == "Ana Horvat"
     ]
 
 
-def test_more_records_cost_no_more_queries(
+def test_query_count_does_not_depend_on_number_of_records(
     organization: Organization, django_assert_num_queries: Any
 ) -> None:
-    """Session, user, two of permissions, organizations; one each kind, and the projects of budgets."""
+    """Session, user, two for permissions, organizations, one per model, and the projects of budgets."""
     client = staff(organization)
 
     def add(number: int) -> None:

@@ -1,4 +1,4 @@
-"""Operations that are previewed and confirmed by a digest."""
+"""Test operations that are previewed and confirmed by a digest."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_digest_of_another_state_applies_nothing(organization: Organization) -> 
     assert (result.is_applied, result.is_stale, names()) == (False, True, {"Other"})
 
 
-def test_lost_race_is_attempted_again(organization: Organization) -> None:
+def test_lost_race_is_retried(organization: Organization) -> None:
     operation = Rename("New")
     digest = carry_out(operation).preview.digest
     again = Rename("New", IntegrityError())
@@ -78,13 +78,15 @@ def test_lost_race_is_attempted_again(organization: Organization) -> None:
 @pytest.mark.parametrize(
     "errors", [[IntegrityError(), IntegrityError()], [OperationalError()]], ids=["race", "lock"]
 )
-def test_operation_that_others_prevent_is_refused(organization: Organization, errors: list[Any]) -> None:
+def test_operation_is_rejected_after_repeated_lost_races(
+    organization: Organization, errors: list[Any]
+) -> None:
     with pytest.raises(BusyError):
         carry_out(Rename("New", *errors))
     assert names() == {"Old"}
 
 
-def test_summary_counts_what_was_done_first() -> None:
+def test_summary_starts_with_done_lines() -> None:
     outcomes = [RecordOutcome.UNCHANGED, RecordOutcome.CREATED, RecordOutcome.REJECTED, RecordOutcome.CREATED]
     groups = group_lines((outcome, Line("")) for outcome in outcomes)
     assert summary(groups) == "2 created, 1 unchanged, 1 rejected"
@@ -103,11 +105,11 @@ OTHERS = [
 ]
 
 
-def test_digest_covers_all_that_is_shown_and_nothing_else() -> None:
+def test_digest_covers_exactly_what_is_shown() -> None:
     digests = [preview.digest for preview in (Preview([GROUP]), *OTHERS)]
     assert len({*digests}) == len(digests)
     assert Preview([GROUP], button="Change", message="Changed.").digest == digests[0]
-    assert Preview([Group("\ud800", RecordOutcome.CHANGED)]).digest  # half a character, as a file may have
+    assert Preview([Group("\ud800", RecordOutcome.CHANGED)]).digest  # a lone surrogate
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_digest_covers_all_that_is_shown_and_nothing_else() -> None:
         ([RecordOutcome.CHANGED], "Too many.", False, False),
     ],
 )
-def test_preview_knows_whether_it_can_be_applied(
+def test_preview_can_be_applied_without_blocking_lines(
     outcomes: list[RecordOutcome], blocked: str, can_apply: bool, is_done: bool
 ) -> None:
     preview = Preview([Group("", outcome, LINES) for outcome in outcomes], blocked=blocked)

@@ -1,7 +1,7 @@
-"""Lost races are ordinary answers: requests that a barrier releases together.
+"""Send concurrent requests: the one that loses a race gets an ordinary error.
 
-On PostgreSQL they run in threads of this process; SQLite is written by two others. Whoever loses gets the
-documented refusal, never a 5xx, and no rule is broken afterwards.
+On PostgreSQL the requests run in threads of this process, on SQLite in two server processes. A request that
+loses gets the documented error, never a 5xx, and no constraint is violated afterwards.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ THREADS, ROUNDS = 8, 10 if connection.vendor == "postgresql" else 3
 
 @pytest.fixture
 def world(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Api]]:
-    """An organization and who asks for it. In the end, what must hold of all data does."""
+    """An organization and a client of it. Check all constraints at the end."""
     organization = OrganizationFactory()
     secret = ApiTokenFactory(organization=organization).name
     if connection.vendor == "postgresql":
@@ -59,7 +59,7 @@ def query(sql: str) -> Sequence[Sequence[Any]]:
 
 
 @pytest.mark.parametrize(
-    ("resource", "factory", "name", "kind", "model", "refusal"),
+    ("resource", "factory", "name", "kind", "model", "error"),
     [
         (
             "service_assignments",
@@ -87,13 +87,13 @@ def query(sql: str) -> Sequence[Sequence[Any]]:
         ),
     ],
 )
-def test_pair_made_many_times_at_once_is_made_once(
+def test_concurrent_creation_of_pair_succeeds_once(
     resource: str,
     factory: Any,
     name: str,
     kind: str,
     model: Any,
-    refusal: tuple[str, str],
+    error: tuple[str, str],
     world: tuple[Any, Api],
 ) -> None:
     organization, api = world
@@ -103,11 +103,11 @@ def test_pair_made_many_times_at_once_is_made_once(
         body = {"data": {"type": resource, "attributes": attributes}}
         answers = at_once(*[lambda body=body: api.post(resource, json=body)] * THREADS)
         assert Counter(a.status for a in answers) == {201: 1, 422: THREADS - 1}
-        assert {tuple(a.invalid) for a in answers if a.status == 422} == {(refusal,)}
+        assert {tuple(a.invalid) for a in answers if a.status == 422} == {(error,)}
         assert model.objects.filter(person=person, **{name: other}).count() == 1
 
 
-def test_assignments_moved_to_one_service_at_once_leave_one_pair(world: tuple[Any, Api]) -> None:
+def test_concurrent_moves_to_one_service_leave_one_pair(world: tuple[Any, Api]) -> None:
     organization, api = world
     for _ in range(ROUNDS):
         person, target = PersonFactory(organization=organization), ServiceFactory(organization=organization)
@@ -124,7 +124,7 @@ def test_assignments_moved_to_one_service_at_once_leave_one_pair(world: tuple[An
 
 
 @pytest.mark.parametrize("parent", ["people", "services"])
-def test_assignment_made_while_its_parent_is_deleted_leaves_no_orphan(
+def test_assignment_created_during_deletion_of_parent_leaves_no_orphan(
     parent: str, world: tuple[Any, Api]
 ) -> None:
     organization, api = world
@@ -133,15 +133,15 @@ def test_assignment_made_while_its_parent_is_deleted_leaves_no_orphan(
         attributes = {"person_id": person.pk, "service_id": service.pk}
         body = {"data": {"type": "service_assignments", "attributes": attributes}}
         path = f"people/{person.pk}" if parent == "people" else f"services/{service.pk}"
-        made, deleted = at_once(
+        created, deleted = at_once(
             lambda body=body: api.post("service_assignments", json=body), lambda path=path: api.delete(path)
         )
         assert deleted.status == 204
-        assert made.status in (201, 422)
+        assert created.status in (201, 422)
         assert not ServiceAssignment.objects.filter(person_id=person.pk).exists()
 
 
-def test_service_type_deleted_while_a_service_takes_it_is_refused_or_gone(world: tuple[Any, Api]) -> None:
+def test_deletion_of_service_type_during_use_is_rejected_or_succeeds(world: tuple[Any, Api]) -> None:
     organization, api = world
     for _ in range(ROUNDS):
         service, taken = (
@@ -157,7 +157,7 @@ def test_service_type_deleted_while_a_service_takes_it_is_refused_or_gone(world:
         assert ServiceType.objects.filter(pk=Service.objects.get(pk=service.pk).service_type_id).exists()
 
 
-def test_record_deleted_many_times_at_once_is_deleted_once(world: tuple[Any, Api]) -> None:
+def test_concurrent_deletion_succeeds_once(world: tuple[Any, Api]) -> None:
     organization, api = world
     for _ in range(ROUNDS):
         path = f"service_assignments/{ServiceAssignmentFactory(organization=organization).pk}"
@@ -165,7 +165,7 @@ def test_record_deleted_many_times_at_once_is_deleted_once(world: tuple[Any, Api
         assert Counter(a.status for a in answers) == {204: 1, 404: THREADS - 1}
 
 
-def test_updated_while_deleted_does_not_come_back(world: tuple[Any, Api]) -> None:
+def test_update_during_deletion_does_not_restore_row(world: tuple[Any, Api]) -> None:
     organization, api = world
     for _ in range(ROUNDS):
         row = ServiceTypeFactory(organization=organization)
@@ -179,7 +179,7 @@ def test_updated_while_deleted_does_not_come_back(world: tuple[Any, Api]) -> Non
         assert not ServiceType.objects.filter(pk=row.pk).exists()
 
 
-def test_two_attributes_changed_at_once_both_survive(world: tuple[Any, Api]) -> None:
+def test_concurrent_changes_of_two_attributes_are_both_saved(world: tuple[Any, Api]) -> None:
     organization, api = world
     for n in range(ROUNDS):
         row = ServiceTypeFactory(organization=organization)
@@ -192,7 +192,7 @@ def test_two_attributes_changed_at_once_both_survive(world: tuple[Any, Api]) -> 
         assert (row.name, row.description) == (f"Name {n}", f"Text {n}")
 
 
-def test_archived_many_times_at_once_keeps_one_moment(world: tuple[Any, Api]) -> None:
+def test_concurrent_archiving_keeps_one_time(world: tuple[Any, Api]) -> None:
     organization, api = world
     for _ in range(ROUNDS):
         path = f"service_types/{ServiceTypeFactory(organization=organization).pk}/archive"
@@ -201,36 +201,37 @@ def test_archived_many_times_at_once_keeps_one_moment(world: tuple[Any, Api]) ->
         assert len({a.data["attributes"]["archived_at"] for a in answers}) == 1
 
 
-@pytest.mark.parametrize("door", ["new", "moved"])
-def test_service_type_archived_while_services_take_it_is_taken_by_none_afterwards(
-    door: str, world: tuple[Any, Api]
-) -> None:
+@pytest.mark.parametrize("source", ["new", "moved"])
+def test_service_type_can_not_be_used_after_concurrent_archiving(source: str, world: tuple[Any, Api]) -> None:
     organization, api = world
-    deal, kept = DealFactory(organization=organization), ServiceTypeFactory(organization=organization)
-    refused = 0
+    deal, active_type = DealFactory(organization=organization), ServiceTypeFactory(organization=organization)
+    rejected = 0
     for _ in range(ROUNDS):
         taken = ServiceTypeFactory(organization=organization)
         values = {"name": "Taken", "deal_id": deal.pk, "service_type_id": taken.pk}
         body = {"data": {"type": "services", "attributes": values}}
-        if door == "new":
+        if source == "new":
             takers = [lambda body=body: api.post("services", json=body)] * (THREADS - 1)
         else:
-            rows = [ServiceFactory(deal=deal, service_type=kept, organization=organization) for _ in range(7)]
+            rows = [
+                ServiceFactory(deal=deal, service_type=active_type, organization=organization)
+                for _ in range(7)
+            ]
             takers = [lambda body=body, pk=row.pk: api.patch(f"services/{pk}", json=body) for row in rows]
         *took, archived = at_once(*takers, lambda pk=taken.pk: api.patch(f"service_types/{pk}/archive"))
         assert archived.status == 200
         assert {a.status for a in took} <= {200, 201, 422}
         lost = [a for a in took if a.status == 422]
         assert all(a.invalid == [("service_type", "is archived")] for a in lost)
-        refused += len(lost)
+        rejected += len(lost)
         taken.refresh_from_db()
         written = Service.history.filter(service_type_id=taken.pk)
         assert written.count() == len(took) - len(lost)
         assert not written.filter(history_date__gt=taken.archived_at).exists()
-    assert refused
+    assert rejected
 
 
-def test_two_changes_that_are_valid_alone_but_not_together_are_not_both_made(world: tuple[Any, Api]) -> None:
+def test_concurrent_changes_that_conflict_are_not_both_saved(world: tuple[Any, Api]) -> None:
     organization, api = world
     for _ in range(ROUNDS):
         deal = DealFactory(organization=organization, date="2026-05-01", end_date="2026-05-31")
@@ -246,21 +247,21 @@ def test_two_changes_that_are_valid_alone_but_not_together_are_not_both_made(wor
         assert loser.invalid == [("end_date", "must not be before the start date")]
 
 
-def test_page_walk_shows_each_of_many_namesakes_once_and_nothing_of_others(world: tuple[Any, Api]) -> None:
-    """Also while rows are made and deleted: what was there throughout comes at least once."""
+def test_pages_during_writes_have_each_row_once_and_no_foreign_rows(world: tuple[Any, Api]) -> None:
+    """While rows are created and deleted, rows that exist throughout appear at least once."""
     organization, api = world
     ServiceTypeFactory.create_batch(3, name="Same")
     ours = {row.pk for row in ServiceTypeFactory.create_batch(500, organization=organization, name="Same")}
     pages = [f"service_types?page[size]=50&page[number]={number}" for number in range(1, 11)]
-    walked = [pk for page in pages for pk in api.get(page).ids]
-    assert sorted(walked) == sorted(ours)
+    listed_ids = [pk for page in pages for pk in api.get(page).ids]
+    assert sorted(listed_ids) == sorted(ours)
 
     def write() -> Answer:
         body = {"data": {"type": "service_types", "attributes": {"name": "Same"}}}
         for _ in range(2 * ROUNDS):
-            made = api.post("service_types", json=body)
-            assert made.status == 201
-            last = api.delete(f"service_types/{made.data['id']}")
+            created = api.post("service_types", json=body)
+            assert created.status == 201
+            last = api.delete(f"service_types/{created.data['id']}")
         return last
 
     def walk() -> Answer:
@@ -272,32 +273,32 @@ def test_page_walk_shows_each_of_many_namesakes_once_and_nothing_of_others(world
                 str(organization.pk)
             }
             found.update(answer.ids)
-        # Ids grow, and the order ends with the id: what is new comes last, and moves nothing before it.
+        # The order ends with the id, and new ids are higher, so new rows come last.
         assert found >= ours
         return answer
 
     assert Counter(a.status for a in at_once(write, write, walk, walk)) == {204: 2, 200: 2}
 
 
-def test_revoked_token_opens_nothing_from_then_on(world: tuple[Any, Api]) -> None:
+def test_token_is_rejected_after_revocation(world: tuple[Any, Api]) -> None:
     _, api = world
     revoked = Event()
 
-    def ask() -> list[tuple[bool, int]]:
+    def send() -> list[tuple[bool, int]]:
         answers = []
         while len([late for late, _ in answers if late]) < 20:
-            # Looked at before the request is sent.
+            # Read before the request is sent.
             is_late = revoked.is_set()
             answers.append((is_late, api.get("organizations").status))
         connection.close()
         return answers
 
     with ThreadPoolExecutor(4) as pool:
-        asking = [pool.submit(ask) for _ in range(4)]
+        futures = [pool.submit(send) for _ in range(4)]
         while api.get("organizations").status != 200:
             pass
         ApiToken.objects.get(name=api.token).revoke()
         revoked.set()
-        answers = Counter(answer for each in asking for answer in each.result())
+        answers = Counter(answer for each in futures for answer in each.result())
     assert answers[True, 401] == 80
     assert answers.keys() <= {(True, 401), (False, 200), (False, 401)}

@@ -25,7 +25,7 @@ README, ADMIN, API, OPERATING, TRACKING = (
 )
 
 
-def test_every_request_works_as_printed(tmp_path: Path) -> None:
+def test_every_documented_request_succeeds(tmp_path: Path) -> None:
     assert shutil.which("curl"), "this test needs curl"
     port = free_port()
     log = tmp_path / "log"
@@ -42,7 +42,7 @@ def test_every_request_works_as_printed(tmp_path: Path) -> None:
         (token,) = re.findall(r"^Token +(prd_\S+)", log.read_text(), re.MULTILINE)
         blocks = re.findall(r"```bash\n(.*?)```", API, re.DOTALL)
         (script,) = (block for block in blocks if "api/v2/deals" in block)
-        # README's own request, after the line that sets the token.
+        # The request in README, without the line that sets the token.
         script += re.findall(r"^curl .*\n", README, re.MULTILINE)[0]
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script.replace("127.0.0.1:8000", f"127.0.0.1:{port}")],
@@ -65,12 +65,12 @@ def rows(heading: str) -> dict[str, list[str]]:
     return {re.findall(r"`([^`]+)`", first)[0]: rest for first, *rest in cells}
 
 
-# Computed ones have a table of their own.
+# Computed resources are tested in tests/assignments.
 DOCUMENTED = {name: cells for name, cells in rows("resource").items() if name in RESOURCES}
 
 
 @pytest.mark.parametrize("resource", DOCUMENTED)
-def test_table_of_resources_says_what_the_code_says(resource: str) -> None:
+def test_table_of_resources_agrees_with_code(resource: str) -> None:
     view = RESOURCES[resource]
     actions = [action for name, action in ACTIONS if name == resource]
     documented = [re.findall(r"`(\w+)`", cell) for cell in DOCUMENTED[resource]]
@@ -78,7 +78,7 @@ def test_table_of_resources_says_what_the_code_says(resource: str) -> None:
     assert [sorted(names) for names in documented] == [sorted(filters), sorted(view.sorts), sorted(actions)]
 
 
-def test_table_of_settings_names_every_variable_that_is_read() -> None:
+def test_table_of_settings_names_every_variable() -> None:
     source = (ROOT / "productive/settings.py").read_text()
     read = set(re.findall(r"env(?:\.\w+)?\(\s*[\"']([A-Z_]+)", source)) | {"ENV_FILE", "WEB_CONCURRENCY"}
     table = OPERATING[OPERATING.index("| variable |") :].split("\n\n")[0]
@@ -93,16 +93,16 @@ def test_readme_names_every_resource() -> None:
     assert {*re.findall(r"`(\w+)`", listed)} == {*rows("resource")}
 
 
-def test_table_of_commands_names_every_command_of_ours() -> None:
-    rooms = ("productive", "catalog", "assignments")
-    ours = {name for name, app in get_commands().items() if app.startswith(rooms)}
+def test_table_of_commands_names_every_command() -> None:
+    prefixes = ("productive", "catalog", "assignments")
+    ours = {name for name, app in get_commands().items() if app.startswith(prefixes)}
     documented = set(re.findall(r"^\| `manage\.py (\w+)", OPERATING, re.MULTILINE))
     assert ours <= documented
 
 
 @pytest.mark.django_db
-def test_example_of_the_tracking_rule_comes_out_as_printed() -> None:
-    """But for days and years, which the sample data counts from today."""
+def test_example_of_tracking_rule_has_documented_output() -> None:
+    """Except days and years, because the sample data is relative to today."""
     (command,) = re.findall(r"manage\.py (explain_tracking .*)", TRACKING)
     printed = TRACKING[TRACKING.index(f"{command}\n```\n\n```\n") :].split("```\n")[2].removesuffix("```")
     call_command("seed", stdout=StringIO())
@@ -118,7 +118,7 @@ def test_example_of_the_tracking_rule_comes_out_as_printed() -> None:
     assert timeless(out.getvalue()) == timeless(printed)
 
 
-def test_pictures_are_there_and_light_enough_to_look_at() -> None:
+def test_pictures_exist_and_are_small() -> None:
     pictures = [ROOT / "docs" / path for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", ADMIN)]
     assert "](docs/images/dashboard.png)" in README
     assert {*pictures} == {*(ROOT / "docs/images").glob("*.png")}

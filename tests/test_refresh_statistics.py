@@ -1,4 +1,4 @@
-"""Statistics: without them, SQLite looks for a project's few rows among all of its organization's."""
+"""Test statistics: without them, SQLite scans an organization's rows for those of a project."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.factories import OrganizationFactory, PersonFactory, ProjectF
 pytestmark = pytest.mark.django_db
 
 
-def test_rows_of_one_project_are_found_by_its_own_index() -> None:
+def test_rows_of_project_are_found_by_its_index() -> None:
     owner = OrganizationFactory()
     people = PersonFactory.create_batch(5, organization=owner)
     projects = ProjectFactory.create_batch(40, organization=owner)

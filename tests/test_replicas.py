@@ -1,4 +1,4 @@
-"""What needs no second server to be asked; tests/clusters has the rest."""
+"""Test replicas without a second server; tests/clusters has tests with one."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ pytestmark = pytest.mark.each_database
 
 
 @pytest.fixture
-def gone(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[Replica]:
+def unreachable(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[Replica]:
     """A replica that can't be reached."""
     known = connections["default"].settings_dict
     nowhere = {**known, "NAME": "/nowhere/x", "HOST": "127.0.0.1", "PORT": "1", "OPTIONS": {}}
     monkeypatch.setitem(settings.DATABASES, REPLICA, nowhere)
-    # By a name that Django's test cases don't guard.
+    # An address that Django's test cases don't block.
     connections[REPLICA] = type(connections["default"])(nowhere, "nowhere")
     replica = Replica()
     replica.start = 0
     monkeypatch.setattr(replicas, "the_replica", replica)
     monkeypatch.setattr(reads, "hooks", reads.ReadHooks())
-    # The query for tokens is compiled once; here it has an annotation more.
+    # The query for tokens is compiled once; here it has another annotation.
     monkeypatch.setattr(TOKENS, "statements", {})
     replicas.connect()
     yield replica
@@ -40,7 +40,7 @@ def gone(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[Replica]:
     del connections[REPLICA]
 
 
-def test_reads_go_to_the_replica_only_where_a_request_says_so() -> None:
+def test_router_reads_from_replica_only_within_reading() -> None:
     router: Any = ReplicaRouter()
     here = [router.db_for_read(Person), router.db_for_write(Person)]
     token = replicas._reads_from.set(REPLICA)
@@ -54,7 +54,7 @@ def test_reads_go_to_the_replica_only_where_a_request_says_so() -> None:
 
 
 @pytest.mark.django_db
-def test_reads_within_a_transaction_are_its_own() -> None:
+def test_router_reads_from_primary_within_transaction() -> None:
     token = replicas._reads_from.set(REPLICA)
     try:
         assert ReplicaRouter().db_for_read(Person) == "default"
@@ -75,8 +75,8 @@ def test_failed_replica_is_tried_by_one_thread_once_the_circuit_closes(
     assert [replica.is_available(), replica.is_available()] == [True, False]
 
 
-def test_replica_that_cannot_be_reached_fails_no_reader(
-    gone: Replica, api: Api, caplog: pytest.LogCaptureFixture
+def test_unreachable_replica_fails_no_request(
+    unreachable: Replica, api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "productive.database.replicas"):
         assert [api.get("service_types").status for _ in range(3)] == [200] * 3
@@ -84,14 +84,14 @@ def test_replica_that_cannot_be_reached_fails_no_reader(
     assert record.getMessage().startswith("The replica is not used for 5 seconds: ")
 
 
-def test_a_fault_of_the_clients_is_no_fault_of_the_replicas(gone: Replica, api: Api) -> None:
-    gone.open_circuit()
+def test_client_error_does_not_open_circuit(unreachable: Replica, api: Api) -> None:
+    unreachable.open_circuit()
     assert [api.get(path).status for path in ("people/0", "people?sort=no")] == [404, 400]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failure_to_save_positions_is_an_operational_error() -> None:
-    """The original error is hidden, because it can look like a lost race, which is retried."""
+def test_change_that_can_not_be_noted_raises_error() -> None:
+    """But not the original error, which can look like a lost race."""
     with pytest.raises(OperationalError, match="Committed, but the position") as error:
         save_positions_on_commit([2**63])
     assert error.value.__cause__ is None

@@ -1,4 +1,4 @@
-"""The lock files are complete: `make` installs them without resolving anything."""
+"""Test that the lock files are complete, because `make` installs them without resolving anything."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PYTHONS = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")
 def read(name: str) -> list[Requirement]:
     """Return the requirements in a file, without its options, hashes and comments."""
     lines = (REQUIREMENTS / name).read_text().splitlines()
-    kept = (line.partition("#")[0].removesuffix("\\").strip() for line in lines)
-    return [Requirement(line) for line in kept if line and not line.startswith("-")]
+    stripped = (line.partition("#")[0].removesuffix("\\").strip() for line in lines)
+    return [Requirement(line) for line in stripped if line and not line.startswith("-")]
 
 
 def applies(requirement: Requirement, python: str, extra: str = "") -> bool:
@@ -48,7 +48,7 @@ def version(line: Requirement) -> str:
 def unsatisfied(lock: list[Requirement], python: str) -> Iterator[str]:
     """Yield what the locked distributions require and the lock lacks for a version of Python.
 
-    Metadata is read from what is installed, so versions for other Pythons alone are left out.
+    Metadata is read from installed packages, so versions for other Pythons only are skipped.
     """
     lines = locked(lock, python)
     for line in lines.values():
@@ -66,7 +66,7 @@ def satisfies(line: Requirement, requirement: Requirement) -> bool:
 
 
 @pytest.mark.parametrize("name", ["base", "dev"])
-def test_lock_satisfies_the_requirements_of_all_that_it_installs(name: str) -> None:
+def test_lock_satisfies_requirements_of_its_packages(name: str) -> None:
     lock = read(f"{name}.txt")
     for line in locked(lock, RUNNING).values():
         assert distribution(line.name).version == version(line)
@@ -74,16 +74,16 @@ def test_lock_satisfies_the_requirements_of_all_that_it_installs(name: str) -> N
 
 
 @pytest.mark.parametrize("name", ["pip", "uv", "base", "dev"])
-def test_lock_satisfies_what_we_ask_for(name: str) -> None:
-    asked, lock = read(f"{name}.in"), read(f"{name}.txt")
-    assert asked
+def test_lock_satisfies_our_requirements(name: str) -> None:
+    requirements, lock = read(f"{name}.in"), read(f"{name}.txt")
+    assert requirements
     for python in PYTHONS:
         lines = locked(lock, python)
-        for requirement in asked:
+        for requirement in requirements:
             assert satisfies(lines[canonicalize_name(requirement.name)], requirement)
 
 
-def test_development_adds_to_the_application_and_changes_nothing_of_it() -> None:
+def test_dev_lock_does_not_change_base_lock() -> None:
     """`make test` installs dev.txt over base.txt."""
     for python in PYTHONS:
         assert locked(read("dev.txt"), python).items() >= locked(read("base.txt"), python).items()

@@ -1,4 +1,4 @@
-"""A day in the life of every secret, and a search for them in all that is kept or shown afterwards."""
+"""Use every secret, then search logs, tables and pages for them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WRONG_TOKEN = "prd_" + "wrong" * 9
 
 @pytest.fixture
 def log() -> Iterator[StringIO]:
-    """All that is logged with LOG_LEVEL=DEBUG, as it is written."""
+    """Return everything that is logged with LOG_LEVEL=DEBUG."""
     written = StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(JSONFormatter())
@@ -50,8 +50,8 @@ def sign_in(client: Client, password: str) -> int:
     return status
 
 
-def a_day(client: Client, organization: Organization) -> dict[str, str]:
-    """Do whatever needs a secret, rightly and wrongly. Return the secrets by what they are."""
+def use_secrets(client: Client, organization: Organization) -> dict[str, str]:
+    """Send requests with valid and invalid secrets. Return the secrets by description."""
     secrets = {
         "password": PASSWORD,
         "new password": NEW_PASSWORD,
@@ -109,8 +109,8 @@ def a_day(client: Client, organization: Organization) -> dict[str, str]:
     return secrets
 
 
-def kept() -> Iterator[tuple[str, str]]:
-    """Every row of every table, but for the sessions' keys, by which the server knows them."""
+def stored() -> Iterator[tuple[str, str]]:
+    """Yield every row of every table, except the keys of sessions, which identify them."""
     for model in apps.get_models():
         rows: Any = model._base_manager.values()
         if model is Session:
@@ -135,20 +135,20 @@ def shown(client: Client) -> Iterator[tuple[str, str]]:
         yield page, answer.content.decode()
 
 
-def test_no_secret_is_logged_kept_or_shown_again(log: StringIO) -> None:
+def test_no_secret_is_logged_stored_or_shown(log: StringIO) -> None:
     organization = Organization.objects.create(name="Agency")
     ana = UserFactory(organization=organization, username="ana", is_staff=True, is_superuser=True)
     ana.set_password(PASSWORD)
     ana.save()
     client = Client()
-    secrets = a_day(client, organization)
-    assert len({*secrets.values()}) >= len(secrets) - 1  # the pepper may be the key
+    secrets = use_secrets(client, organization)
+    assert len({*secrets.values()}) >= len(secrets) - 1  # the pepper may equal the key
 
-    places = [("the log", log.getvalue()), *kept(), *shown(client)]
+    places = [("the log", log.getvalue()), *stored(), *shown(client)]
     assert [
         (place, name) for place, text in places for name, secret in secrets.items() if secret in text
     ] == []
-    # And the search would have found them: here is where it finds what may be kept.
+    # The search works: it finds what may be stored.
     token, password = ApiToken.objects.get(), User.objects.get(username="ana").password
     found = [{place for place, text in places if it in text} for it in (token.digest, password)]
     assert found == [{"accounts.ApiToken"}, {"accounts.User"}]

@@ -60,7 +60,7 @@ def snapshot() -> dict[str, list[tuple[str, ...]]]:
     return content
 
 
-def test_agency_has_the_promised_size() -> None:
+def test_agency_has_requested_size() -> None:
     out = seed()
     counts = {model.__name__: model.objects.count() for model in MODELS}
     assert {name: counts[name] for name in ("Person", "ServiceType", "Filter", "Project", "Deal")} == {
@@ -121,7 +121,7 @@ def test_every_row_passes_full_clean() -> None:
 
 @pytest.mark.parametrize("kind", ["time", "expense"])
 @pytest.mark.parametrize("options", [{}, SMALLEST, SMALLEST | {"random_seed": 2}, {"random_seed": 3}])
-def test_every_reason_stands_alone_somewhere(options: dict[str, int], kind: str) -> None:
+def test_every_reason_is_the_only_one_of_some_pair(options: dict[str, int], kind: str) -> None:
     seed(**options)
     today = Organization.objects.get().today()
     pairs = list(product(Person.objects.all(), with_budget(Service.objects.all())))
@@ -200,7 +200,7 @@ def test_default_filters_are_saved_filters() -> None:
     assert chosen.filter(favorite_filter__name__isnull=False).count() == chosen.count() > 25
 
 
-def test_moments_are_plausible() -> None:
+def test_times_are_plausible() -> None:
     seed()
     today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     assert [model for model in MODELS if model.objects.filter(created_at__gte=today).exists()] == []
@@ -221,7 +221,7 @@ def test_moments_are_plausible() -> None:
             *ServiceAssignment.objects.filter(created_at__lte=F("person__created_at")),
             *ServiceTypeAssignment.objects.filter(created_at__lte=F("person__created_at")),
         ],
-        "after somebody left or something was archived": [
+        "after a person left or a record was archived": [
             *ProjectAssignment.objects.filter(created_at__gte=F("person__archived_at")),
             *ServiceAssignment.objects.filter(created_at__gte=F("person__archived_at")),
             *ServiceAssignment.objects.filter(created_at__gte=F("service__deal__closed_at")),
@@ -273,7 +273,7 @@ def test_largest_agency_has_unique_emails_and_project_names() -> None:
     assert [address for address in addresses if not address.endswith("@agency.example")] == []
 
 
-def test_every_row_has_its_first_record() -> None:
+def test_every_row_has_history_record() -> None:
     seed(**SMALLEST)
     for model in (Organization, *MODELS):
         rows = model.objects.values_list("id", "created_at")

@@ -1,4 +1,4 @@
-"""Settings that production leans on: no start without secrets, no acknowledged write lost."""
+"""Test settings of production: required secrets, cookies, databases and durability."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ from tests.support.servers import ROOT
 pytestmark = pytest.mark.any_database
 
 
-def test_start_with_a_pepper_that_can_be_guessed_is_refused() -> None:
-    refused = manage("check", SECRET_KEY=GOOD_KEY, TOKEN_PEPPER="pepper")
-    assert refused.stderr == "Cannot start: TOKEN_PEPPER is shorter than 50 characters\n"
+def test_short_pepper_is_rejected() -> None:
+    process = manage("check", SECRET_KEY=GOOD_KEY, TOKEN_PEPPER="pepper")
+    assert process.stderr == "Cannot start: TOKEN_PEPPER is shorter than 50 characters\n"
 
 
 @pytest.mark.parametrize("key", ["", "short", "development-only-" + "not-a-secret-" * 4])
-def test_start_without_a_key_of_its_own_is_refused(key: str) -> None:
-    refused = manage("check", SECRET_KEY=key, ALLOWED_HOSTS="example.com")
-    assert refused.returncode == 1
-    assert refused.stderr.startswith("Cannot start: SECRET_KEY is missing or shorter than 50 characters.")
-    assert refused.stderr.count("\n") == 1
+def test_missing_or_published_key_is_rejected(key: str) -> None:
+    process = manage("check", SECRET_KEY=key, ALLOWED_HOSTS="example.com")
+    assert process.returncode == 1
+    assert process.stderr.startswith("Cannot start: SECRET_KEY is missing or shorter than 50 characters.")
+    assert process.stderr.count("\n") == 1
 
 
-def test_shipped_settings_pass_the_deployment_check() -> None:
+def test_default_settings_pass_deployment_check() -> None:
     checked = manage(
         "check", "--deploy", "--fail-level", "WARNING", SECRET_KEY=GOOD_KEY, ALLOWED_HOSTS="example.com"
     )
     assert (checked.returncode, checked.stdout) == (0, "System check identified no issues (0 silenced).\n")
 
 
-def test_debug_is_off_and_no_host_is_allowed_and_no_proxy_believed_unless_said() -> None:
+def test_defaults_disable_debug_hosts_and_proxy() -> None:
     names = ["DEBUG", "ALLOWED_HOSTS", "SECURE_SSL_REDIRECT", "TRUST_PROXY", "SECURE_PROXY_SSL_HEADER"]
     script = f"from django.conf import settings as s; print([getattr(s, n) for n in {names}])"
     shown = manage("shell", "--verbosity", "0", "--command", script, SECRET_KEY=GOOD_KEY)
     assert shown.stdout == "[False, [], True, False, None]\n"
 
 
-def test_cookies_cross_the_network_over_tls_only_and_belong_to_this_host() -> None:
+def test_cookies_are_secure_and_host_only() -> None:
     names = ["SESSION_COOKIE_NAME", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_NAME", "CSRF_COOKIE_SECURE"]
     script = f"from django.conf import settings as s; print([getattr(s, n) for n in {names}])"
     shown = manage("shell", "--verbosity", "0", "--command", script, SECRET_KEY=GOOD_KEY)
     assert shown.stdout == "['__Host-sessionid', True, '__Host-csrftoken', True]\n"
 
 
-def test_other_forms_of_logs_are_refused() -> None:
-    refused = manage("check", SECRET_KEY=GOOD_KEY, LOG_FORMAT="xml")
-    assert refused.stderr == "Cannot start: LOG_FORMAT must be json or text\n"
+def test_unknown_log_format_is_rejected() -> None:
+    process = manage("check", SECRET_KEY=GOOD_KEY, LOG_FORMAT="xml")
+    assert process.stderr == "Cannot start: LOG_FORMAT must be json or text\n"
 
 
-def test_other_databases_are_refused() -> None:
-    refused = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL="mysql://localhost/x")
-    assert refused.stderr == "Cannot start: DATABASE_URL must begin with sqlite:// or postgres://\n"
+def test_other_databases_are_rejected() -> None:
+    process = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL="mysql://localhost/x")
+    assert process.stderr == "Cannot start: DATABASE_URL must begin with sqlite:// or postgres://\n"
 
 
 PRIMARY, REPLICA = "postgres://web@primary/productive", "postgres://web@replica/productive"
@@ -77,21 +77,21 @@ def shown_by_process(**environment: str) -> str:
 
 
 def databases(**environment: str) -> Any:
-    """DATABASES and DATABASE_ROUTERS of a process with the environment, for each test anew."""
+    """Return DATABASES and DATABASE_ROUTERS of a new process with the environment."""
     return json.loads(shown_by_process(**environment))
 
 
 @pytest.mark.parametrize(
     ("database_url", "replica_url"), [("sqlite:////tmp/x", REPLICA), (PRIMARY, "sqlite:////tmp/x")]
 )
-def test_replica_of_or_on_sqlite_is_refused(database_url: str, replica_url: str) -> None:
-    refused = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL=database_url, REPLICA_URL=replica_url)
-    assert refused.stderr == (
+def test_replica_of_or_on_sqlite_is_rejected(database_url: str, replica_url: str) -> None:
+    process = manage("check", SECRET_KEY=GOOD_KEY, DATABASE_URL=database_url, REPLICA_URL=replica_url)
+    assert process.stderr == (
         "Cannot start: REPLICA_URL needs PostgreSQL: it and DATABASE_URL must both begin with postgres://\n"
     )
 
 
-def test_replica_is_waited_for_less_than_the_primary_and_is_like_it_otherwise() -> None:
+def test_replica_has_shorter_timeouts_than_primary() -> None:
     (both, routers), (one, none) = (
         databases(DATABASE_URL=PRIMARY, REPLICA_URL=REPLICA),
         databases(DATABASE_URL=PRIMARY, REPLICA_URL=""),
@@ -116,7 +116,7 @@ def test_replica_is_waited_for_less_than_the_primary_and_is_like_it_otherwise() 
     assert replica == {name: value for name, value in primary.items() if name not in ("HOST", "TEST")}
 
 
-def test_pgbouncer_is_sent_no_start_up_options_and_no_cursor_of_the_servers() -> None:
+def test_pgbouncer_disables_start_up_options_and_server_side_cursors() -> None:
     (bounced, _), (direct, _) = (
         databases(DATABASE_URL=PRIMARY, REPLICA_URL=REPLICA, PGBOUNCER="true", DATABASE_POOL_SIZE="0"),
         databases(DATABASE_URL=PRIMARY, REPLICA_URL=REPLICA),
@@ -131,8 +131,8 @@ def test_pgbouncer_is_sent_no_start_up_options_and_no_cursor_of_the_servers() ->
     assert bounced == direct
 
 
-def test_statements_and_locks_of_a_web_process_have_limits_on_postgresql() -> None:
-    """Commands have none, so this is asked without manage.py."""
+def test_web_process_has_timeouts_on_postgresql() -> None:
+    """Commands have none, so this doesn't use manage.py."""
     script = "from django.conf import settings; print(settings.DATABASES['default']['OPTIONS']['options'])"
     environment = {
         "PATH": os.environ["PATH"],
@@ -150,7 +150,7 @@ def test_statements_and_locks_of_a_web_process_have_limits_on_postgresql() -> No
 
 @pytest.mark.each_database
 @pytest.mark.django_db
-def test_connection_keeps_what_it_acknowledged() -> None:
+def test_sqlite_connection_is_durable() -> None:
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             pragmas = {}
@@ -163,11 +163,11 @@ def test_connection_keeps_what_it_acknowledged() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SHOW synchronous_commit")
             assert cursor.fetchone() == ("on",)
-            # As tests/settings.py has it.
+            # As in tests/settings.py.
             cursor.execute("SHOW statement_timeout")
             assert cursor.fetchone() == ("2min",)
 
 
 @pytest.mark.django_db
-def test_front_door_leads_to_the_admin(client: Client) -> None:
+def test_root_redirects_to_admin(client: Client) -> None:
     assert client.get("/").headers["Location"] == "/admin/"

@@ -1,4 +1,4 @@
-"""Import and export of the six lists that have them: files in, files out, and refused files."""
+"""Test the import and export of the six lists that have them."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def organization() -> Organization:
 
 @pytest.fixture
 def client(organization: Organization) -> Client:
-    """Staff of the organization with all rights."""
+    """Return a client of staff with all permissions in the organization."""
     return staff(organization)
 
 
@@ -133,7 +133,7 @@ def exported(
 
 
 def table_of(client: Client, model: type[Model], query: str = "") -> list[list[str]]:
-    """The rows of an export, headings first."""
+    """Return the rows of an export, headings first."""
     file = exported(client, model, "csv", query)
     return list(csv.reader(io.StringIO(file.read().decode("utf-8-sig"), newline="")))
 
@@ -164,7 +164,7 @@ def plan_of(client: Client, model: type[Model], file: Any) -> list[tuple[int, st
     return rows_of(page)
 
 
-def refused(client: Client, model: type[Model], file: Any) -> list[str]:
+def rejection_of(client: Client, model: type[Model], file: Any) -> list[str]:
     """Return the errors of a file that can't be read."""
     context = preview(client, model, file).context
     assert "preview" not in context
@@ -192,11 +192,11 @@ def records(model: Any) -> int:
     return count
 
 
-# --- The round trip -------------------------------------------------------------------------------
+# --- Round trips -------------------------------------------------------------------------------
 
 
-def make_awkward(model: type[Model], organization: Organization) -> None:
-    """Rows in which every text that something could take for something else occurs."""
+def create_awkward_rows(model: type[Model], organization: Organization) -> None:
+    """Create rows with every text that a spreadsheet or parser could misread."""
     archived = datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
     if model is Person:
         for n, text in enumerate(AWKWARD):
@@ -216,10 +216,10 @@ def make_awkward(model: type[Model], organization: Organization) -> None:
         ProjectFactory(organization=organization, name="Twice", project_number="")
         ProjectFactory(organization=organization, name="Twice", project_number=None, archived_at=archived)
     else:
-        make_awkward_assignments(model, organization)
+        create_awkward_assignments(model, organization)
 
 
-def make_awkward_assignments(model: type[Model], organization: Organization) -> None:
+def create_awkward_assignments(model: type[Model], organization: Organization) -> None:
     own = {"organization": organization}
     without_email = PersonFactory(email=None, **own)
     for n, text in enumerate([*AWKWARD, "Twice", "Twice"]):
@@ -241,10 +241,10 @@ def make_awkward_assignments(model: type[Model], organization: Organization) -> 
 
 @each_format
 @each_model
-def test_importing_an_export_changes_nothing(
+def test_import_of_export_changes_nothing(
     model: type[Any], extension: str, client: Client, organization: Organization
 ) -> None:
-    make_awkward(model, organization)
+    create_awkward_rows(model, organization)
     before, recorded = list(model.objects.order_by("pk").values()), records(model)
 
     response = preview(client, model, exported(client, model, extension))
@@ -260,7 +260,7 @@ def test_importing_an_export_changes_nothing(
 
 @each_format
 @each_model
-def test_an_export_without_its_ids_finds_the_same_records(
+def test_import_without_ids_finds_same_records(
     model: type[Any], extension: str, client: Client, organization: Organization
 ) -> None:
     EXCHANGED[model].create_batch(3, organization=organization)
@@ -273,10 +273,10 @@ def test_an_export_without_its_ids_finds_the_same_records(
 
 
 @each_format
-def test_what_is_exported_is_imported_elsewhere_as_it_was(
+def test_import_into_another_organization_copies_values(
     extension: str, client: Client, organization: Organization
 ) -> None:
-    """Values that only differ in how they are written would not show where the records are."""
+    """In the same organization, an import wouldn't change values that only differ in their format."""
     texts = [text for text in AWKWARD if text == text.strip()]
     for text in texts:
         ServiceTypeFactory(organization=organization, name=text, description=text)
@@ -291,7 +291,7 @@ def test_what_is_exported_is_imported_elsewhere_as_it_was(
     assert list(copied) == [(text, text) for text in texts]
 
 
-def test_formulas_are_escaped_in_an_export(client: Client, organization: Organization) -> None:
+def test_export_escapes_formulas(client: Client, organization: Organization) -> None:
     for name in ["=HYPERLINK(1)", "+1", "-1", "@SUM", "\tx", "\rx", "plain", "'=x"]:
         ServiceTypeFactory(organization=organization, name=name)
     names = [row[1] for row in table_of(client, ServiceType)[1:]]
@@ -300,15 +300,15 @@ def test_formulas_are_escaped_in_an_export(client: Client, organization: Organiz
     assert {cell.data_type for row in book.active.iter_rows() for cell in row if cell.value} == {"s"}
 
 
-def test_an_export_holds_what_the_list_shows(client: Client, organization: Organization) -> None:
-    gone = ProjectFactory(
+def test_export_has_rows_of_list(client: Client, organization: Organization) -> None:
+    archived_project = ProjectFactory(
         organization=organization, name="Ä", archived_at=datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
     )
     kept = ProjectFactory(organization=organization, name="B", project_number="007")
     assert table_of(client, Project) == [
         ["ID", "Name", "Number", "Archived"],
-        # It was the sixth already where the organization is.
-        [str(gone.pk), "Ä", "", "2026-01-06"],
+        # In the time zone of the organization, it was already the sixth.
+        [str(archived_project.pk), "Ä", "", "2026-01-06"],
         [str(kept.pk), "B", "007", ""],
     ]
     assert [row[1] for row in table_of(client, Project, "&archived=no")] == ["Name", "B"]
@@ -319,13 +319,13 @@ def test_an_export_holds_what_the_list_shows(client: Client, organization: Organ
 @pytest.mark.parametrize(
     "query", ["archived=x", "p=77", "q=%00", "created_at__gte=never", "organization__name=x", "x=y", "o=-9.x"]
 )
-def test_an_export_answers_nonsense_as_its_list_does(client: Client, query: str) -> None:
+def test_export_handles_invalid_query_like_list(client: Client, query: str) -> None:
     pages = [url(Project, page) + f"?{query}" for page in ("changelist", "export")]
     first, second = (client.get(page).status_code for page in pages)
     assert (first, first in (200, 302, 400)) == (second, True)
 
 
-def test_a_text_too_long_for_xlsx_is_refused(client: Client, organization: Organization) -> None:
+def test_text_too_long_for_xlsx_is_rejected(client: Client, organization: Organization) -> None:
     ServiceTypeFactory(organization=organization, description="x" * 40_000)
     response = client.get(url(ServiceType, "export") + "?format=xlsx")
     assert [str(message) for message in response.context["messages"]] == [
@@ -334,7 +334,7 @@ def test_a_text_too_long_for_xlsx_is_refused(client: Client, organization: Organ
     assert plan_of(client, ServiceType, exported(client, ServiceType)) == [(2, "unchanged", [])]
 
 
-def test_export_that_is_refused_leaves_no_result_half_read(
+def test_rejected_export_closes_query(
     client: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ServiceTypeFactory.create_batch(2, organization=organization, description="x" * 40_000)
@@ -349,10 +349,10 @@ def test_export_that_is_refused_leaves_no_result_half_read(
     assert [getgeneratorstate(rows) for rows in exports] == [GEN_CLOSED]
 
 
-# --- What a file does -----------------------------------------------------------------------------
+# --- Imports -----------------------------------------------------------------------------
 
 
-def test_people_are_made_and_changed(client: Client, organization: Organization) -> None:
+def test_import_creates_and_changes_people(client: Client, organization: Organization) -> None:
     ana = PersonFactory(
         organization=organization, first_name="Ana", last_name="Ban", email="ana@x.org", title="QA"
     )
@@ -391,18 +391,18 @@ def test_people_are_made_and_changed(client: Client, organization: Organization)
     assert Person.objects.get(last_name="Ban-Kos").pk == ana.pk
 
 
-def test_an_import_is_one_change_set_of_its_user(client: Client, organization: Organization) -> None:
+def test_import_is_one_change_set_of_user(client: Client, organization: Organization) -> None:
     kept = ServiceTypeFactory(organization=organization, name="Kept")
     changed = ServiceTypeFactory(organization=organization, name="Old")
     before = records(ServiceType)
     file = csv_file(["ID", "Name"], [kept.pk, "Kept"], [changed.pk, "New name"], ["", "Made"])
     assert run(client, ServiceType, file) == ["Imported: 1 created, 1 changed, 1 unchanged."]
-    made = ServiceType.objects.get(name="Made")
+    new_type = ServiceType.objects.get(name="Made")
     written = ServiceType.history.order_by("-history_id")[: records(ServiceType) - before]
     user = int(client.session["_auth_user_id"])
     assert sorted(
         (one.id, one.name, one.history_type, one.history_user_id, one.via) for one in written
-    ) == sorted([(made.pk, "Made", "+", user, "admin"), (changed.pk, "New name", "~", user, "admin")])
+    ) == sorted([(new_type.pk, "Made", "+", user, "admin"), (changed.pk, "New name", "~", user, "admin")])
     assert len({one.change_set for one in written}) == 1
 
 
@@ -424,7 +424,7 @@ def test_projects_are_found_by_number_or_name(client: Client, organization: Orga
     assert numbered.name == Project.objects.get(pk=numbered.pk).name
 
 
-def test_an_assignment_is_a_person_and_a_path(client: Client, organization: Organization) -> None:
+def test_assignments_are_found_by_person_and_path(client: Client, organization: Organization) -> None:
     own = {"organization": organization}
     deal = DealFactory(name="Phase 1", project=ProjectFactory(name="A/B", **own), **own)
     service = ServiceFactory(name="Design", deal=deal, **own)
@@ -450,7 +450,7 @@ def test_an_assignment_is_a_person_and_a_path(client: Client, organization: Orga
     ]
 
 
-def test_an_ambiguous_name_is_an_error_that_names_the_ids(client: Client, organization: Organization) -> None:
+def test_ambiguous_name_is_error_with_ids(client: Client, organization: Organization) -> None:
     own = {"organization": organization}
     PersonFactory(email="ana@x.org", **own)
     first, second = (ProjectFactory(name="Website", **own).pk for _ in range(2))
@@ -472,7 +472,7 @@ def test_an_ambiguous_name_is_an_error_that_names_the_ids(client: Client, organi
     ]
 
 
-def test_the_models_own_words_refuse_a_row(client: Client, organization: Organization) -> None:
+def test_row_errors_are_those_of_model(client: Client, organization: Organization) -> None:
     own = {"organization": organization}
     PersonFactory(email="taken@x.org", **own)
     ivo = PersonFactory(email="ivo@x.org", archived_at=datetime(2026, 1, 5, tzinfo=UTC), **own)
@@ -501,14 +501,14 @@ def test_the_models_own_words_refuse_a_row(client: Client, organization: Organiz
     ]
 
 
-def test_archiving_by_file_is_refused(client: Client, organization: Organization) -> None:
+def test_import_can_not_archive(client: Client, organization: Organization) -> None:
     row = ServiceTypeFactory(organization=organization, name="QA")
     file = csv_file(["ID", "Name", "Archived"], [row.pk, "QA", "2026-01-05"], ["", "New", "yes"])
-    said = "Archived: can't be changed by an import; use the actions of the list"
-    assert plan_of(client, ServiceType, file) == [(2, "rejected", [said]), (3, "rejected", [said])]
+    expected = "Archived: can't be changed by an import; use the actions of the list"
+    assert plan_of(client, ServiceType, file) == [(2, "rejected", [expected]), (3, "rejected", [expected])]
 
 
-def test_one_error_and_nothing_is_imported(client: Client, organization: Organization) -> None:
+def test_one_error_prevents_import(client: Client, organization: Organization) -> None:
     response = preview(client, ServiceType, csv_file(["Name", "Description"], ["Good", ""], ["", "no name"]))
     assert "token" not in hidden_fields(response)
     assert "so nothing can be imported" in response.content.decode()
@@ -538,7 +538,7 @@ ALLOWED = "Valid columns: ID, Organization, Name, Description, Archived."
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "expected"),
     [
         (lambda: None, ["This field is required."]),
         (lambda: upload(b""), ["The file is empty."]),
@@ -585,44 +585,42 @@ ALLOWED = "Valid columns: ID, Organization, Name, Description, Archived."
         (lambda: upload(b"Name," * 60 + b"\r\nx"), ["The file has more than 50 columns."]),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused(
-    client: Client, file: Callable[[], Any], said: list[str]
-) -> None:
+def test_unreadable_file_is_rejected(client: Client, file: Callable[[], Any], expected: list[str]) -> None:
     uploaded = file()
     response = client.post(url(ServiceType, "import"), {"file": uploaded} if uploaded else {"x": 1})
-    assert (response.status_code, response.context["form"].errors.get("file")) == (200, said)
+    assert (response.status_code, response.context["form"].errors.get("file")) == (200, expected)
     assert ServiceType.objects.count() == 0
 
 
-def test_cells_that_hold_no_value_are_refused(client: Client) -> None:
+def test_cells_with_errors_are_rejected(client: Client) -> None:
     formula = "Cell B2 contains a formula. Copy the column and paste it as values."
-    assert refused(client, ServiceType, xlsx_file(["Name", "Description"], ["x", "=A2"])) == [formula]
+    assert rejection_of(client, ServiceType, xlsx_file(["Name", "Description"], ["x", "=A2"])) == [formula]
     error = "Cell A2 contains an error: #N/A."
-    assert refused(client, ServiceType, xlsx_file(["Name"], ["#N/A"])) == [error]
+    assert rejection_of(client, ServiceType, xlsx_file(["Name"], ["#N/A"])) == [error]
 
 
-def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(client: Client) -> None:
+def test_zip_bomb_is_rejected(client: Client) -> None:
     bomb = zipped(**{"xl/worksheets/sheet1.xml": bytes(60 * 1024 * 1024)})
     assert len(bomb) < 100_000
-    assert refused(client, ServiceType, upload(bomb, "file.xlsx")) == [
+    assert rejection_of(client, ServiceType, upload(bomb, "file.xlsx")) == [
         "The file contains more than 50 MB of unpacked data, or too many cells. Copy what you need to a new "
         "spreadsheet."
     ]
 
 
-def test_a_spreadsheet_of_a_million_rows_is_refused(client: Client) -> None:
+def test_spreadsheet_of_a_million_rows_is_rejected(client: Client) -> None:
     book = openpyxl.Workbook()
     book.active["A1"], book.active["A1048576"] = "Name", "far below"
     data = io.BytesIO()
     book.save(data)
-    assert refused(client, ServiceType, upload(data.getvalue(), "file.xlsx")) == TOO_LONG
+    assert rejection_of(client, ServiceType, upload(data.getvalue(), "file.xlsx")) == TOO_LONG
 
 
 def test_cells_of_a_spreadsheet_are_read_as_text(client: Client) -> None:
     file = xlsx_file(
         ["Name", "Description"],
         [7, 1.5],
-        [True, datetime(2026, 1, 5)],  # noqa: DTZ001, a spreadsheet knows no zones
+        [True, datetime(2026, 1, 5)],  # noqa: DTZ001, spreadsheets have no time zones
         [1e15, datetime(2026, 1, 5, 8, 30)],  # noqa: DTZ001
     )
     assert plan_of(client, ServiceType, file) == [
@@ -633,14 +631,14 @@ def test_cells_of_a_spreadsheet_are_read_as_text(client: Client) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_csv_may_have_commas_semicolons_or_tabs(client: Client, delimiter: str) -> None:
+def test_csv_can_have_commas_semicolons_or_tabs(client: Client, delimiter: str) -> None:
     file = upload(delimiter.join(["Name", "Description"]).encode() + b"\n" + delimiter.join("ab").encode())
     assert plan_of(client, ServiceType, file) == [
         (2, "created", [("Name", "", "a"), ("Description", "", "b")])
     ]
 
 
-def test_a_cell_of_a_megabyte_is_refused_in_short(client: Client) -> None:
+def test_error_of_large_cell_is_short(client: Client) -> None:
     huge = csv_file(["Name"], ["x" * 1_000_000])
     response = preview(client, ServiceType, huge)
     assert rows_of(response)[0][2] == ["Name: Ensure this value has at most 255 characters (it has 1000000)."]
@@ -652,14 +650,14 @@ def test_a_cell_of_a_megabyte_is_refused_in_short(client: Client) -> None:
 
 
 def waiting(client: Client, name: str = "Made") -> dict[str, Any]:
-    """Return the form of a preview that waits for its confirmation."""
+    """Return the form of a preview that can be confirmed."""
     return hidden_fields(preview(client, ServiceType, csv_file(["Name"], [name])))
 
 
 GONE = ["The file has already been imported or has expired. Choose the file again."]
 
 
-def test_a_file_is_confirmed_once_and_then_gone(client: Client, folder: Path) -> None:
+def test_file_can_be_confirmed_once(client: Client, folder: Path) -> None:
     fields = waiting(client)
     assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]
     assert confirm(client, ServiceType, fields) == ["Imported: 1 created."]
@@ -668,7 +666,7 @@ def test_a_file_is_confirmed_once_and_then_gone(client: Client, folder: Path) ->
     assert ServiceType.objects.count() == 1
 
 
-def test_nobody_confirms_another_users_file(client: Client, organization: Organization) -> None:
+def test_file_of_another_user_can_not_be_confirmed(client: Client, organization: Organization) -> None:
     fields = waiting(client)
     assert confirm(staff(organization), ServiceType, fields) == GONE
     assert confirm(client, Project, fields) == GONE
@@ -676,11 +674,11 @@ def test_nobody_confirms_another_users_file(client: Client, organization: Organi
 
 
 @pytest.mark.parametrize("token", ["", "../../etc/passwd", "a:b:c", "\0", "é" * 5000])
-def test_a_path_of_ones_choice_is_no_file(client: Client, token: str) -> None:
+def test_forged_path_is_rejected(client: Client, token: str) -> None:
     assert confirm(client, ServiceType, {"token": token, "digest": "0" * 64}) == GONE
 
 
-def test_a_file_that_was_exchanged_is_not_imported(client: Client, folder: Path) -> None:
+def test_modified_file_is_not_imported(client: Client, folder: Path) -> None:
     fields = waiting(client)
     for path in folder.iterdir():
         path.write_bytes(b"Name\r\nOther\r\n")
@@ -688,7 +686,7 @@ def test_a_file_that_was_exchanged_is_not_imported(client: Client, folder: Path)
     assert ServiceType.objects.count() == 0
 
 
-def test_files_do_not_wait_for_ever(client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_expire(client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fields = waiting(client)
     for path in folder.iterdir():
         os.utime(path, (0, 0))
@@ -700,9 +698,7 @@ def test_files_do_not_wait_for_ever(client: Client, folder: Path, monkeypatch: p
     assert confirm(client, ServiceType, late) == GONE
 
 
-def test_a_change_since_the_preview_is_shown_before_anything_is_written(
-    client: Client, organization: Organization
-) -> None:
+def test_outdated_preview_is_shown_again(client: Client, organization: Organization) -> None:
     file = csv_file(["Name"], ["Made"], ["Other"])
     fields = hidden_fields(preview(client, ServiceType, file))
     ServiceTypeFactory(organization=organization, name="Made")
@@ -713,10 +709,10 @@ def test_a_change_since_the_preview_is_shown_before_anything_is_written(
     assert confirm(client, ServiceType, hidden_fields(response)) == ["Imported: 1 created, 1 unchanged."]
 
 
-def test_a_lost_race_imports_nothing(
+def test_lost_race_imports_nothing(
     client: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another request takes the address between the validation and the write."""
+    """Another request uses the address between validation and write."""
     file = csv_file(["First name", "Last name", "Email"], ["Ana", "Ban", "ana@x.org"])
     fields = hidden_fields(preview(client, Person, file))
     write = Import.write
@@ -736,7 +732,7 @@ def test_a_lost_race_imports_nothing(
 
 
 @each_model
-def test_a_table_lists_every_field_of_its_model_or_leaves_it_out(model: type[Any]) -> None:
+def test_table_has_every_field_of_model_as_column_or_in_left_out(model: type[Any]) -> None:
     table: type[Table] = site.get_model_admin(model).table_class  # type: ignore[attr-defined]
     columns = [column.attribute for column in table.columns]
     assert sorted([*columns, *table.left_out]) == sorted(field.name for field in model._meta.concrete_fields)
@@ -747,18 +743,20 @@ def test_all_lists_with_an_import_are_tested() -> None:
     assert with_tables == {*EXCHANGED}
 
 
-# --- Whose records --------------------------------------------------------------------------------
+# --- Tenancy and permissions --------------------------------------------------------------------------------
 
 
 @each_model
-def test_a_stranger_exports_nothing_and_finds_no_id(model: type[Any], client: Client) -> None:
+def test_other_organization_exports_nothing_and_finds_no_id(model: type[Any], client: Client) -> None:
     foreign = EXCHANGED[model]()
     _, *rows = table_of(client, model)
     assert str(foreign.pk) not in {row[0] for row in rows}
-    theirs = table_of(superuser(), model)
-    position = theirs[0].index("Organization")
-    # As a user of that organization would write them.
-    stolen = [row[:position] + row[position + 1 :] for row in theirs if row[0] in ("ID", str(foreign.pk))]
+    foreign_rows = table_of(superuser(), model)
+    position = foreign_rows[0].index("Organization")
+    # As a user of that organization would enter them.
+    stolen = [
+        row[:position] + row[position + 1 :] for row in foreign_rows if row[0] in ("ID", str(foreign.pk))
+    ]
     name = model._meta.verbose_name
     assert plan_of(client, model, csv_file(*stolen)) == [
         (2, "rejected", [f"ID: There is no {name} “{foreign.pk}”."])
@@ -770,17 +768,19 @@ def test_a_stranger_exports_nothing_and_finds_no_id(model: type[Any], client: Cl
 
 
 @each_model
-def test_names_never_lead_to_foreign_records(
+def test_names_find_no_records_of_other_organization(
     model: type[Any], client: Client, organization: Organization
 ) -> None:
-    """With the keys of another organization's record, a new one is created here, or the names are unknown."""
+    """With the values of another organization's record, the import creates a new one or rejects the names."""
     foreign = EXCHANGED[model]()
-    theirs = table_of(superuser(), model)
-    [row] = [row for row in theirs if row[0] == str(foreign.pk)]
+    foreign_rows = table_of(superuser(), model)
+    [row] = [row for row in foreign_rows if row[0] == str(foreign.pk)]
     columns = {
-        name: value for name, value in zip(theirs[0], row, strict=True) if name not in ("ID", "Organization")
+        name: value
+        for name, value in zip(foreign_rows[0], row, strict=True)
+        if name not in ("ID", "Organization")
     }
-    [(number, status, said)] = plan_of(client, model, csv_file([*columns], [*columns.values()]))
+    [(number, status, found)] = plan_of(client, model, csv_file([*columns], [*columns.values()]))
     unknown = {
         "Person": "There is no person “{}”.",
         "Service": "There is no service “{}”.",
@@ -789,11 +789,11 @@ def test_names_never_lead_to_foreign_records(
     }
     errors = [f"{name}: {unknown[name].format(value)}" for name, value in columns.items() if name in unknown]
     assert (number, status) == (2, "rejected" if errors else "created")
-    assert not errors or said == errors
+    assert not errors or found == errors
 
 
 @pytest.mark.parametrize("reference", ["person", "project"])
-def test_ids_in_cells_never_lead_to_foreign_records(
+def test_ids_in_cells_find_no_records_of_other_organization(
     reference: str, client: Client, organization: Organization
 ) -> None:
     foreign = ProjectAssignmentFactory()
@@ -804,11 +804,11 @@ def test_ids_in_cells_never_lead_to_foreign_records(
         reference: getattr(foreign, f"{reference}_id"),
     }
     file = csv_file(["Person", "Project"], [f"#{pair['person']}", f"#{pair['project']}"])
-    said = f"{reference.capitalize()}: There is no {reference} “#{pair[reference]}”."
-    assert plan_of(client, ProjectAssignment, file) == [(2, "rejected", [said])]
+    expected = f"{reference.capitalize()}: There is no {reference} “#{pair[reference]}”."
+    assert plan_of(client, ProjectAssignment, file) == [(2, "rejected", [expected])]
 
 
-def test_an_organization_of_ones_own_may_be_named_and_no_other(
+def test_organization_column_accepts_own_organization_only(
     client: Client, organization: Organization
 ) -> None:
     foreign = OrganizationFactory()
@@ -830,7 +830,7 @@ def test_an_organization_of_ones_own_may_be_named_and_no_other(
     ]
 
 
-def test_staff_of_two_organizations_say_which(organization: Organization) -> None:
+def test_staff_of_two_organizations_must_name_one(organization: Organization) -> None:
     user = UserFactory(organization=organization, is_staff=True, is_superuser=False)
     second = OrganizationFactory()
     PersonFactory(organization=second, user=user)
@@ -860,7 +860,7 @@ def factories_permissions() -> Any:
 
 
 @each_model
-def test_rights_decide_who_imports_and_who_exports(model: type[Any], organization: Organization) -> None:
+def test_import_and_export_require_permissions(model: type[Any], organization: Organization) -> None:
     name = model._meta.model_name
     pages = [url(model, "import"), url(model, "export")]
 
@@ -883,7 +883,7 @@ def test_rights_decide_who_imports_and_who_exports(model: type[Any], organizatio
     assert [Client().get(page).status_code for page in pages] == [302, 302]
 
 
-def test_a_confirmation_asks_for_the_rights_again(organization: Organization) -> None:
+def test_confirmation_checks_permissions_again(organization: Organization) -> None:
     user = UserFactory(organization=organization, is_staff=True)
     user.user_permissions.set(factories_permissions())
     client = signed_in(user)
@@ -893,13 +893,11 @@ def test_a_confirmation_asks_for_the_rights_again(organization: Organization) ->
     assert ServiceType.objects.count() == 0
 
 
-# --- The pages and what they cost -----------------------------------------------------------------
+# --- Pages and query counts -----------------------------------------------------------------
 
 
 @each_model
-def test_the_pages_hold_no_script_of_their_own(
-    model: type[Any], client: Client, organization: Organization
-) -> None:
+def test_pages_have_no_inline_script(model: type[Any], client: Client, organization: Organization) -> None:
     EXCHANGED[model](organization=organization)
     pages = [
         client.get(url(model, "import")),
@@ -913,7 +911,7 @@ def test_the_pages_hold_no_script_of_their_own(
         assert " onclick=" not in text
 
 
-def test_a_file_cannot_write_into_the_page(client: Client) -> None:
+def test_preview_escapes_values_of_file(client: Client) -> None:
     file = csv_file(["Name"], ["<script>alert(1)</script>"])
     assert "<script>alert" not in preview(client, ServiceType, file).content.decode()
 
@@ -937,7 +935,7 @@ def new_assignments(organization: Organization, count: int) -> list[list[str]]:
 
 
 @each_model
-def test_an_export_costs_the_same_for_any_number_of_rows(
+def test_export_has_same_query_count_for_any_number_of_rows(
     model: type[Any], client: Client, organization: Organization
 ) -> None:
     EXCHANGED[model](organization=organization)
@@ -948,7 +946,7 @@ def test_an_export_costs_the_same_for_any_number_of_rows(
 
 
 @each_model
-def test_a_preview_of_what_is_there_costs_the_same_for_any_number_of_rows(
+def test_preview_of_existing_rows_has_same_query_count_for_any_number(
     model: type[Any], client: Client, organization: Organization
 ) -> None:
     EXCHANGED[model](organization=organization)
@@ -960,10 +958,10 @@ def test_a_preview_of_what_is_there_costs_the_same_for_any_number_of_rows(
     assert queries(lambda: preview(client, model, more)) == one
 
 
-def test_an_import_of_new_rows_costs_the_same_for_any_number(
+def test_import_of_new_rows_has_same_query_count_for_any_number(
     client: Client, organization: Organization
 ) -> None:
-    """The user and rights, the directories, the pairs, one INSERT of all rows and one of their records."""
+    """User and permissions, related records, pairs, one INSERT of all rows and one of their history."""
     costs = []
     for count in (1, 30):
         file = csv_file(*new_assignments(organization, count))
@@ -973,7 +971,7 @@ def test_an_import_of_new_rows_costs_the_same_for_any_number(
     assert costs[0] == costs[1]
 
 
-def test_the_preview_has_an_end(client: Client) -> None:
+def test_preview_shows_limited_number_of_lines(client: Client) -> None:
     rows = [[f"Type {n}"] for n in range(400)]
     response = preview(client, ServiceType, csv_file(["Name"], *rows, ["x" * 300]))
     refused, created = (group for group in response.context["preview"].groups if group.lines)
@@ -982,38 +980,36 @@ def test_the_preview_has_an_end(client: Client) -> None:
     assert "and 100 more" in response.content.decode()
 
 
-def test_a_spreadsheet_of_too_many_cells_is_refused_before_any_is_read(client: Client) -> None:
-    """Twelve bytes of a row each, packed to nothing, and hundreds of bytes of memory."""
+def test_spreadsheet_with_too_many_cells_is_rejected_before_reading(client: Client) -> None:
+    """Each takes twelve bytes in the file, almost none compressed, and hundreds in memory."""
     row = b"<row>" + b"<c/>" * 1_000_000 + b"</row>"
-    assert refused(client, ServiceType, upload(zipped(**{"xl/sheet.xml": row}), "file.xlsx")) == [
+    assert rejection_of(client, ServiceType, upload(zipped(**{"xl/sheet.xml": row}), "file.xlsx")) == [
         "The file contains more than 50 MB of unpacked data, or too many cells. Copy what you need to a new "
         "spreadsheet."
     ]
 
 
 @pytest.mark.parametrize("name", ["EQUALS SIGN", "PLUS SIGN", "HYPHEN-MINUS", "COMMERCIAL AT"])
-def test_full_width_signs_are_escaped_like_their_narrow_twins(name: str) -> None:
+def test_full_width_signs_are_escaped(name: str) -> None:
     text = unicodedata.lookup(f"FULLWIDTH {name}") + "1"
     assert spreadsheets.escaped(text) == f"'{text}"
     assert spreadsheets.unescaped(f"'{text}") == text
 
 
-def test_the_latest_files_of_a_user_wait_and_no_more(
-    client: Client, organization: Organization, folder: Path
-) -> None:
-    theirs = staff(organization)
-    kept = waiting(theirs, "Theirs")
+def test_only_latest_files_of_user_are_kept(client: Client, organization: Organization, folder: Path) -> None:
+    other_client = staff(organization)
+    kept = waiting(other_client, "Theirs")
     forms = [waiting(client, f"Made {number}") for number in range(uploads.MAX_PENDING + 1)]
     assert len(list(folder.iterdir())) == uploads.MAX_PENDING + 1
     assert confirm(client, ServiceType, forms[0]) == GONE
     assert confirm(client, ServiceType, forms[1]) == ["Imported: 1 created."]
-    assert confirm(theirs, ServiceType, kept) == ["Imported: 1 created."]
+    assert confirm(other_client, ServiceType, kept) == ["Imported: 1 created."]
 
 
-def test_of_two_confirmations_at_once_one_is_too_late(
+def test_concurrent_confirmations_succeed_once(
     client: Client, organization: Organization, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Projects may share a name: only the file itself can tell that it was imported."""
+    """Projects can have equal names, so only the deletion of the file prevents a second import."""
     fields = hidden_fields(preview(client, Project, csv_file(["Name"], ["Made"])))
     read = Path.read_bytes
 
@@ -1027,9 +1023,9 @@ def test_of_two_confirmations_at_once_one_is_too_late(
     assert Project.objects.count() == 0
 
 
-def test_a_body_that_would_fill_the_disk_is_refused_to_everybody(client: Client) -> None:
+def test_too_large_request_is_rejected_without_login(client: Client) -> None:
     large = b"x" * (4 * spreadsheets.MAX_MEGABYTES * spreadsheets.MEGABYTE + 1)
     assert Client().post("/admin/login/", {"file": upload(large)}).status_code == 400
-    # The form refuses a file that is only too large for an import.
-    said = refused(client, ServiceType, upload(large[: 6 * spreadsheets.MEGABYTE]))
-    assert said == ["The file is larger than 5 MB. Split it into several."]
+    # The form rejects a smaller file that is too large for an import.
+    errors = rejection_of(client, ServiceType, upload(large[: 6 * spreadsheets.MEGABYTE]))
+    assert errors == ["The file is larger than 5 MB. Split it into several."]

@@ -26,7 +26,7 @@ from tests.support.factories import (
     ServiceFactory,
     UserFactory,
 )
-from tests.support.resources import ROUTES, document_for, make, new
+from tests.support.resources import ROUTES, create_rows, document_for, new
 from tests.support.servers import PATIENCE, Server
 
 # Other tests cover each kind of client.
@@ -99,7 +99,7 @@ def requests_to(route: str, organization: Organization) -> dict[str, tuple[str, 
         service = ServiceFactory(organization=organization).pk
         pk, query = f"{person}-{service}-time-2026-11-23", f"?filter[person_id]={person}"
         return dict.fromkeys(METHODS, (route.format(pk) if "{}" in route else f"{route}{query}", None))
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     is_verb = route.count("/") > 1
     body = None if is_verb else document_for(resource)
     found = dict.fromkeys(METHODS, (route.format(row.pk), body))

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken, Organization, Person, User
-from tests.support.commands import refusal, run
+from tests.support.commands import command_error, run
 from tests.support.factories import OrganizationFactory, PersonFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -40,7 +40,7 @@ def test_organization_is_in_utc_by_default() -> None:
     ],
 )
 def test_invalid_organization_is_not_created(arguments: list[str], message: str) -> None:
-    assert refusal("create_organization", *arguments) == message
+    assert command_error("create_organization", *arguments) == message
     assert Organization.objects.count() == 0
 
 
@@ -138,11 +138,11 @@ def test_invalid_token_is_not_created(arguments: list[str], message: str) -> Non
     organization = OrganizationFactory()
     UserFactory(username="stranger")
     UserFactory(username="gone", organization=organization, is_active=False)
-    assert refusal("issue_token", "--organization", organization.pk, *arguments) == message
+    assert command_error("issue_token", "--organization", organization.pk, *arguments) == message
     assert ApiToken.objects.count() == 0
     assert User.objects.count() == 2
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "9" * 30])
 def test_token_of_an_unknown_organization_is_not_created(number: str) -> None:
-    assert refusal("issue_token", "--organization", number) == f"There is no organization {number}."
+    assert command_error("issue_token", "--organization", number) == f"There is no organization {number}."

@@ -15,7 +15,7 @@ from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken, Person, User
 from productive.database.history import history_of
 from tests.support.api import Api
-from tests.support.commands import refusal, run
+from tests.support.commands import command_error, run
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.each_database]
@@ -83,7 +83,7 @@ def test_grace_is_minutes_hours_or_days(grace: str, length: timedelta) -> None:
 def test_invalid_grace_is_rejected(grace: str) -> None:
     old = ApiTokenFactory()
     message = "must be minutes, hours or days, such as 90m, 24h or 7d; 30d at most"
-    assert message in refusal("rotate_token", old.prefix, f"--grace={grace}")
+    assert message in command_error("rotate_token", old.prefix, f"--grace={grace}")
     assert ApiToken.objects.count() == 1
 
 
@@ -110,12 +110,12 @@ def test_token_can_be_found_by_a_unique_name() -> None:
     mine, theirs = ApiTokenFactory(), ApiTokenFactory()
     ApiToken.objects.update(name="CRM")
     several = "Several live tokens have this name. Use the prefix instead."
-    assert refusal("rotate_token", "CRM") == several
+    assert command_error("rotate_token", "CRM") == several
     new, _ = rotate("CRM", "--organization", mine.organization_id)
     assert new.organization == mine.organization
     theirs.refresh_from_db()
     assert theirs.revoked_at is None
-    assert refusal("rotate_token", "CRM", "--organization", 10**9) == UNKNOWN
+    assert command_error("rotate_token", "CRM", "--organization", 10**9) == UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_token_can_be_found_by_a_unique_name() -> None:
 )
 def test_token_that_is_not_live_is_not_rotated(change: dict[str, Any]) -> None:
     old = ApiTokenFactory(**change)
-    assert refusal("rotate_token", old.prefix) == UNKNOWN
-    assert refusal("rotate_token", "prd_unknown") == UNKNOWN
+    assert command_error("rotate_token", old.prefix) == UNKNOWN
+    assert command_error("rotate_token", "prd_unknown") == UNKNOWN
     assert ApiToken.objects.count() == 1
 
 
@@ -138,7 +138,7 @@ def test_token_of_a_former_member_is_not_rotated() -> None:
     user: Any = UserFactory()
     old = ApiTokenFactory(user=user, organization=user.people.get().organization)
     Person.objects.update(archived_at=timezone.now())
-    assert refusal("rotate_token", old.prefix) == "user: does not belong to this organization"
+    assert command_error("rotate_token", old.prefix) == "user: does not belong to this organization"
     old.refresh_from_db()
     assert (old.revoked_at, ApiToken.objects.count()) == (None, 1)
 
@@ -164,7 +164,7 @@ def test_token_in_its_grace_period_has_one_successor() -> None:
     out, _ = run("issue_token", "--organization", OrganizationFactory().pk)
     old = find_token(out.strip())
     new, _ = rotate(old.prefix, "--grace", "24h")
-    assert refusal("rotate_token", old.prefix) == (
+    assert command_error("rotate_token", old.prefix) == (
         f"This token has been replaced by {new.prefix}…. Rotate that one, or revoke it first."
     )
     assert ApiToken.objects.count() == 2
@@ -191,4 +191,4 @@ def test_both_changes_are_in_one_change_set_without_the_secret(caplog: pytest.Lo
 
 def test_secret_given_as_prefix_is_not_printed() -> None:
     out, _ = run("issue_token", "--organization", OrganizationFactory().pk)
-    assert refusal("rotate_token", out.strip()) == UNKNOWN
+    assert command_error("rotate_token", out.strip()) == UNKNOWN

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection, transaction
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from productive.accounts.models import Person, User
 from tests.support.admin import form_data, staff, url
-from tests.support.concurrency import just_before_the_next_save_of
+from tests.support.concurrency import before_next_save
 from tests.support.factories import (
     OrganizationFactory,
     PersonFactory,
@@ -51,9 +51,7 @@ def test_concurrent_duplicate_shows_the_form_again(
     person = PersonFactory()
     pair = {"person": person, name: factory(organization=person.organization)}
     client = staff(person.organization)
-    just_before_the_next_save_of(
-        model, lambda: model.objects.create(organization=person.organization, **pair)
-    )
+    before_next_save(model, lambda: model.objects.create(organization=person.organization, **pair))
     response = client.post(url(model, "add"), {key: row.pk for key, row in pair.items()})
     assert (response.status_code, response.context["adminform"].form.errors) == (200, errors)
     assert model.objects.count() == 1
@@ -63,7 +61,7 @@ def test_person_deleted_concurrently_is_an_invalid_choice() -> None:
     person = PersonFactory()
     project = ProjectFactory(organization=person.organization)
     client = staff(person.organization)
-    just_before_the_next_save_of(ProjectAssignment, Person.objects.filter(pk=person.pk).delete)
+    before_next_save(ProjectAssignment, Person.objects.filter(pk=person.pk).delete)
     response = client.post(url(ProjectAssignment, "add"), {"person": person.pk, "project": project.pk})
     assert list(response.context["adminform"].form.errors) == ["person"]
 
@@ -71,7 +69,7 @@ def test_person_deleted_concurrently_is_an_invalid_choice() -> None:
 def test_concurrent_username_shows_the_form_again() -> None:
     organization = OrganizationFactory()
     client = staff(organization)
-    just_before_the_next_save_of(User, lambda: User.objects.create(username="ana"))
+    before_next_save(User, lambda: User.objects.create(username="ana"))
     person = PersonFactory(organization=organization)
     data = {"person": person.pk, "username": "ana", "usable_password": "false"}
     response = client.post(url(User, "add"), data)
@@ -92,7 +90,7 @@ def archive_before_the_next_save_of(person: Person) -> list[Person]:
             waited.append(person)
             transaction.set_rollback(True)
 
-    just_before_the_next_save_of(Person, archive)
+    before_next_save(Person, archive)
     return waited
 
 

@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
-from tests.support.admin import autocomplete, form_data, make, staff, superuser, url
-from tests.support.concurrency import just_before_the_next_save_of
+from tests.support.admin import autocomplete, create_row, form_data, staff, superuser, url
+from tests.support.concurrency import before_next_save
 from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
@@ -94,7 +94,7 @@ def line_errors(response: Any) -> list[dict[str, list[str]]]:
 def test_pair_is_added_and_removed(page: type[Any], model: type[Any], side: str, twice: str) -> None:
     pair, record = pair_of(page, model)
     client, address = staff(pair.organization), url(page, "change", record.pk)
-    newcomer = make(type(getattr(pair, side)), pair.organization)
+    newcomer = create_row(type(getattr(pair, side)), pair.organization)
     assert post_lines(client, address, model, {side: newcomer.pk}).status_code == 302
     mine = model.objects.filter(**{parent_field(page, model): record})
     assert [getattr(one, side) for one in mine.order_by("pk")] == [getattr(pair, side), newcomer]
@@ -117,7 +117,7 @@ def test_duplicate_pair_is_rejected_at_its_field(
     assert line_errors(again) == [{side: [twice]}]
     assert twice in again.content.decode()
 
-    newcomer = make(type(getattr(pair, side)), pair.organization)
+    newcomer = create_row(type(getattr(pair, side)), pair.organization)
     repeated = post_lines(client, address, model, {side: newcomer.pk}, {side: newcomer.pk})
     assert line_errors(repeated) == [{side: [twice]}]
 
@@ -135,7 +135,7 @@ def test_record_of_another_organization_is_an_invalid_choice(
     page: type[Any], model: type[Any], side: str, twice: str
 ) -> None:
     pair, record = pair_of(page, model)
-    foreign = make(type(getattr(pair, side)), OrganizationFactory())
+    foreign = create_row(type(getattr(pair, side)), OrganizationFactory())
     client, address = staff(pair.organization), url(page, "change", record.pk)
     wrong = [foreign.pk, 987_654_321, 2**63, "x", "\x00", "1_0"]
     responses = [line_errors(post_lines(client, address, model, {side: value})) for value in wrong]
@@ -152,7 +152,7 @@ def test_inline_needs_permissions(page: type[Any], model: type[Any], side: str, 
     address, prefix = url(page, "change", record.pk), prefix_of(model)
     name = page._meta.model_name
     reader = staff(pair.organization, f"change_{name}", f"view_{model._meta.model_name}")
-    newcomer = make(type(getattr(pair, side)), pair.organization)
+    newcomer = create_row(type(getattr(pair, side)), pair.organization)
     data = form_data(reader, address) | {f"{prefix}-0-DELETE": "on", f"{prefix}-1-{side}": newcomer.pk}
     assert reader.post(address, {**data, f"{prefix}-TOTAL_FORMS": 2}).status_code == 302
     assert list(model.objects.all()) == [pair]
@@ -169,7 +169,7 @@ def test_inline_needs_permissions(page: type[Any], model: type[Any], side: str, 
 def test_concurrent_pair_waits_for_the_form(page: type[Any], model: type[Any], side: str, twice: str) -> None:
     """The record is locked before validation, so no pair is added in between."""
     pair, record = pair_of(page, model)
-    newcomer = make(type(getattr(pair, side)), pair.organization)
+    newcomer = create_row(type(getattr(pair, side)), pair.organization)
     both = {"organization": pair.organization, side: newcomer, parent_field(page, model): record}
     waited = []
 
@@ -182,7 +182,7 @@ def test_concurrent_pair_waits_for_the_form(page: type[Any], model: type[Any], s
             transaction.set_rollback(True)
 
     client, address = staff(pair.organization), url(page, "change", record.pk)
-    just_before_the_next_save_of(model, join)
+    before_next_save(model, join)
     assert post_lines(client, address, model, {side: newcomer.pk}).status_code == 302
     assert (waited, model.objects.count()) == ([record], 2)
 
@@ -190,13 +190,13 @@ def test_concurrent_pair_waits_for_the_form(page: type[Any], model: type[Any], s
 @pytest.mark.parametrize("page", [Person, Project, Service, ServiceType, Deal])
 def test_page_takes_the_same_queries_with_one_and_thirty_lines(page: type[Any]) -> None:
     organization = OrganizationFactory()
-    client, record = staff(organization), make(page, organization)
+    client, record = staff(organization), create_row(page, organization)
     address, own = url(page, "change", record.pk), {"organization": organization}
 
     def add_lines() -> None:
         for kind, model, side, _ in PAIRS:
             if kind is page:
-                other = make(model._meta.get_field(side).related_model, organization)
+                other = create_row(model._meta.get_field(side).related_model, organization)
                 model.objects.create(
                     organization=organization, **{parent_field(page, model): record, side: other}
                 )

@@ -39,7 +39,7 @@ from tests.support.factories import (
     ServiceTypeAssignmentFactory,
     ServiceTypeFactory,
 )
-from tests.support.samples import tried
+from tests.support.samples import fuzz_settings
 
 TODAY = date(2026, 11, 23)
 
@@ -314,7 +314,7 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
     organization = OrganizationFactory()
     allowed: list[bool] = []
 
-    @tried(EXAMPLES)
+    @fuzz_settings(EXAMPLES)
     @given(st.data())
     def agree(data: Any) -> None:
         with rolled_back():

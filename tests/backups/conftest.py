@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from productive.accounts.models import ApiToken, Organization
-from tests.support.databases import need_programs, new_database, within
+from tests.support.databases import new_database, require_programs, using_database
 from tests.support.factories import ApiTokenFactory, ProjectAssignmentFactory, ServiceTypeFactory, UserFactory
 
 
@@ -23,9 +23,9 @@ def token(django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> I
     with (
         django_db_blocker.unblock(),
         new_database(tmp_path_factory.mktemp("backups"), "scratch") as name,
-        within(name),
+        using_database(name),
     ):
-        need_programs()
+        require_programs()
         call_command("migrate", verbosity=0)
         call_command("seed", people=20, projects=6, verbosity=0, stdout=StringIO())
         token: ApiToken = ApiTokenFactory(organization=Organization.objects.get())

@@ -23,7 +23,7 @@ from productive.accounts.models import ApiToken, Organization, Person
 from productive.management import backups
 from tests.backups.conftest import repeating, run
 from tests.support.api import Api
-from tests.support.databases import Contents, contents, new_database, within
+from tests.support.databases import Contents, contents, new_database, using_database
 from tests.support.factories import (
     ApiTokenFactory,
     PersonFactory,
@@ -109,7 +109,7 @@ def assert_works(token: ApiToken, last: ProjectAssignment) -> None:
 def empty_database(folder: Path) -> Iterator[None]:
     """Use an empty database, as on another machine."""
     if connection.vendor == "sqlite":
-        with new_database(folder, "elsewhere") as name, within(name):
+        with new_database(folder, "elsewhere") as name, using_database(name):
             yield
         return
     with connection.cursor() as cursor:

@@ -61,16 +61,16 @@ def fill(size: Size) -> Agency:
         last_used_at=timezone.now() + timedelta(days=1),
     )
 
-    newcomer, *people = made(
+    newcomer, *people = insert(
         Person,
         (
             Person(**own, first_name=f"First {n}", last_name=f"Last {n}", email=f"person{n}@example.com")
             for n in range(size.people + 1)
         ),
     )
-    types = made(ServiceType, (ServiceType(**own, name=f"Type {n}") for n in range(30)))
-    projects = made(Project, (Project(**own, name=f"Project {n}") for n in range(size.projects)))
-    deals = made(
+    types = insert(ServiceType, (ServiceType(**own, name=f"Type {n}") for n in range(30)))
+    projects = insert(Project, (Project(**own, name=f"Project {n}") for n in range(size.projects)))
+    deals = insert(
         Deal,
         (
             Deal(
@@ -83,7 +83,7 @@ def fill(size: Size) -> Agency:
             for n, project in enumerate(projects)
         ),
     )
-    services = made(
+    services = insert(
         Service,
         (
             Service(
@@ -92,14 +92,14 @@ def fill(size: Size) -> Agency:
             for n in range(size.services)
         ),
     )
-    made(
+    insert(
         ServiceAssignment,
         (
             ServiceAssignment(**own, person=person, service=service)
             for person, service in pairs(people, services, size.assignments)
         ),
     )
-    project_assignments = made(
+    project_assignments = insert(
         ProjectAssignment,
         (
             ProjectAssignment(**own, person=person, project=project)
@@ -122,7 +122,7 @@ def analyze() -> None:
         cursor.execute(f"VACUUM ANALYZE {', '.join(map(connection.ops.quote_name, tables))}")
 
 
-def made(model: Any, rows: Iterable[Any]) -> list[Any]:
+def insert(model: Any, rows: Iterable[Any]) -> list[Any]:
     """Insert the rows with a history record each, and return them."""
     inserted = list(model.objects.bulk_create(rows, batch_size=BATCH))
     record_rows(model.objects.all(), "+", date=F("created_at"))

@@ -13,7 +13,7 @@ from tests.benchmarks.work import Read, Writes
 from tests.support.api import Answer, Api
 
 # Columns that differ from record to record.
-OF_ITS_OWN = {"history_id", "id", "created_at", "change_set", "history_date"}
+VARYING = {"history_id", "id", "created_at", "change_set", "history_date"}
 
 
 def check_read(api: Api, read: Read) -> None:
@@ -21,7 +21,7 @@ def check_read(api: Api, read: Read) -> None:
     answers = {contender: read.get(api, contender) for contender in read.paths}
     if not read.is_same:
         return
-    assert neutral(answers["hand"], "hand") == neutral(answers["ours"], "ours"), read.name
+    assert with_our_root(answers["hand"], "hand") == with_our_root(answers["ours"], "ours"), read.name
     assert resources(answers["stock"]) == resources(answers["ours"]), read.name
 
 
@@ -36,30 +36,30 @@ def check_writes(writes: Writes) -> None:
         }
         pk = answers["create"].data["id"]
         records = history_of(ProjectAssignment).objects.filter(id=pk).order_by("history_id").values()
-        kept = [
-            {name: value for name, value in record.items() if name not in OF_ITS_OWN} for record in records
+        records_of_contender = [
+            {name: value for name, value in record.items() if name not in VARYING} for record in records
         ]
-        done[contender] = (answers, pk, kept)
-    ours, pk, kept = done["ours"]
-    assert [record["history_type"] for record in kept] == ["+", "~", "-"]
+        done[contender] = (answers, pk, records_of_contender)
+    ours, pk, records_of_contender = done["ours"]
+    assert [record["history_type"] for record in records_of_contender] == ["+", "~", "-"]
     for contender in ("hand", "stock"):
-        assert done[contender][2] == kept, contender
+        assert done[contender][2] == records_of_contender, contender
     for name, answer in ours.items():
         theirs, their_pk, _ = done["hand"]
-        assert without_own(theirs[name], "hand", their_pk) == without_own(answer, "ours", pk), name
+        assert without_varying(theirs[name], "hand", their_pk) == without_varying(answer, "ours", pk), name
         if answer.body:
-            assert shown(done["stock"][0][name].data) == shown(answer.data), name
+            assert comparable(done["stock"][0][name].data) == comparable(answer.data), name
 
 
-def neutral(answer: Answer, contender: str) -> tuple[int, str | None, bytes]:
+def with_our_root(answer: Answer, contender: str) -> tuple[int, str | None, bytes]:
     """Return status, content type and body, with every URL under our root."""
     body = answer.body.replace(ROOTS[contender].encode(), ROOTS["ours"].encode())
     return answer.status, answer.headers.get("Content-Type"), body
 
 
-def without_own(answer: Answer, contender: str, pk: str) -> tuple[Any, ...]:
+def without_varying(answer: Answer, contender: str, pk: str) -> tuple[Any, ...]:
     """Return the same without the id and created_at of this record."""
-    status, content_type, body = neutral(answer, contender)
+    status, content_type, body = with_our_root(answer, contender)
     if not body:
         return status, body
     created_at = answer.data["attributes"]["created_at"]
@@ -90,5 +90,5 @@ def attributes(resource: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def shown(resource: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes(resource).items() if name not in OF_ITS_OWN}
+def comparable(resource: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes(resource).items() if name not in VARYING}

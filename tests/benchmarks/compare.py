@@ -1,6 +1,6 @@
 """Compare ours with stock and hand-written views, on SQLite and PostgreSQL: `make bench`.
 
-TEST_DATABASE_URL names the PostgreSQL server; the databases are scratch ones, made and dropped.
+TEST_DATABASE_URL names the PostgreSQL server; the databases are created for the run and dropped.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.benchmarks.load.scratch import DEFAULT_URL
 from tests.benchmarks.page import PAGE, write_section
 from tests.benchmarks.report import section, tables
 
-POSTGRESQL = "postgres://postgres@127.0.0.1:5432/postgres"
 VENDORS = ("sqlite", "postgresql")
 
 
 def measured_on(vendor: str, is_smoke: bool) -> dict[str, Any]:
     """Measure one database in a separate process and return the figures. Exit if it fails."""
     with TemporaryDirectory() as folder:
-        url = os.environ.get("TEST_DATABASE_URL") or POSTGRESQL
+        url = os.environ.get("TEST_DATABASE_URL") or DEFAULT_URL
         result = Path(folder) / "result.json"
         done = subprocess.run(
             [

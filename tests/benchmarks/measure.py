@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def scratch_database() -> Iterator[None]:
+def empty_database() -> Iterator[None]:
     """Create an empty database with our tables beside that of DATABASE_URL, and drop it."""
     with TemporaryDirectory() as folder:
         name = connection.settings_dict["NAME"]
@@ -111,7 +111,7 @@ def figures(name: str, target: Any, ms: dict[str, float], queries: dict[str, int
 
 
 def measure(effort: Effort) -> dict[str, Any]:
-    with scratch_database(), override_settings(ROOT_URLCONF="tests.benchmarks.urls"):
+    with empty_database(), override_settings(ROOT_URLCONF="tests.benchmarks.urls"):
         agency = fill(effort.size)
         api, all_reads = client(), reads(agency)
         writes = Writes(api, agency)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import django
 
-PAGE = Path(__file__).parents[2] / "docs/benchmarks.md"
+from tests.support.servers import ROOT
+
+PAGE = ROOT / "docs/benchmarks.md"
 TITLE = """# Benchmarks
 
-Every section is written by the command that it names, and by nothing else.
+Each section is the output of the command that it names. Don't edit it by hand.
 """
 
 

@@ -10,23 +10,23 @@ from tests.benchmarks.page import machine
 ABOUT = """\
 ## Against stock and hand-written
 
-`make bench` writes this section. Every figure is a median of milliseconds for a request through the whole
-WSGI application, middleware and connection included. The contenders run in turn on the same tables, so that
-what slows the machine slows all of them: the ratios hold where the milliseconds don't. Before anything is
-timed, their answers are compared, and what they wrote. No request is logged or counted towards a limit: that
-would cost all of them the same.
+`make bench` writes this section. Every figure is the median time in milliseconds of a request through the
+whole WSGI application, including middleware and connection. The contenders run in turn on the same tables, so
+a slow machine slows all of them: the ratios are more reliable than the milliseconds. Before the measurement,
+the benchmark checks that the contenders return and write the same. Requests are neither logged nor counted
+towards limits, which would cost all contenders the same.
 
-- *ours* is this product.
-- *by hand* is plain Django views for these endpoints alone: the fewest statements, literals, orjson. They
-  have the token and the total as the product has them, their answers are ours byte for byte, and they keep
-  the same history. There are no messages of validation, no filter but this one, no sorts, no sparse fields,
-  no other includes, no ETag, no compression, and no second try after a lost race.
-- *stock* is the JSON:API package's own view set, serializers, parser, renderer, pagination, filter backend,
-  set up as its documentation advises, with the same token. It shows the same attributes, and keeps the same
-  history.
-- *nothing but the token* is what every answer costs, whoever writes it.
+- *ours* is this application.
+- *by hand* is plain Django views for these endpoints only, with as few statements as possible and orjson.
+  They use the same token and total, return the same bytes, and write the same history. They have no
+  validation messages, no other filters, no sorting, no sparse fieldsets, no other includes, no ETag, no
+  compression, and no retry after a lost race.
+- *stock* is the JSON:API package's own viewset, serializers, parser, renderer, pagination and filter backend,
+  set up as its documentation recommends, with the same token. It returns the same attributes and writes the
+  same history.
+- *nothing but the token* is the minimum cost of any response.
 
-Tracking decisions have no like; beside them stands the list of 200 project assignments, written by hand.
+No other contender has tracking decisions; the hand-written list of 200 project assignments is shown instead.
 """
 WORK = ("work", "ours", "by hand", "stock", "ours ÷ by hand", "stock ÷ ours", "queries")
 MEMORY = ("peak memory of a request", "ours", "by hand", "stock")

@@ -1,4 +1,4 @@
-"""Run a benchmark command on little data, as its user runs it."""
+"""Run a benchmark command with little data."""
 
 from __future__ import annotations
 

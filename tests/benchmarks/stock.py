@@ -1,8 +1,9 @@
-"""Serve the same resources with the JSON:API package as it comes.
+"""Serve the same resources with the JSON:API package without changes.
 
-Set up as its documentation advises: its own view set, serializers, parser, renderer, pagination, filter
-backend and errors. `included_serializers` names every relationship, so that linkage needs no more than the
-foreign key; an included row is joined (`select_for_includes`). Of two ways, the faster one is taken.
+It is set up as its documentation recommends, with its own viewset, serializers, parser, renderer,
+pagination, filter backend and errors. `included_serializers` names every relationship, so that linkage needs
+only the foreign key; included rows are joined (`select_for_includes`). If there are two ways, this is the
+faster one.
 """
 
 from __future__ import annotations

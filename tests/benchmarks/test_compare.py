@@ -48,12 +48,12 @@ def test_contenders_run_in_turn_and_the_first_round_is_not_counted() -> None:
 
     contenders = {name: (lambda name=name: contender(name)) for name in ("ours", "hand", "stock")}
     medians = alternated(contenders, seconds=0, fewest=1, slow=["stock"])
-    there = ["ours", "hand"] * 5 + ["stock"]
-    assert ran == [*there, *reversed(there)]
+    forth = ["ours", "hand"] * 5 + ["stock"]
+    assert ran == [*forth, *reversed(forth)]
     assert medians == {"ours": {"work": 18.0}, "hand": {"work": 17.0}, "stock": {"work": 12.0}}
 
 
-def test_ratios_are_judged_by_their_targets() -> None:
+def test_ratios_are_compared_with_targets() -> None:
     ms = {"ours": 3.0, "hand": 2.0, "stock": 60.0}
     assert at_most(ratio(ms, "ours", "hand"), 1.5) == "1.50 (≤ 1.5 ✓)"
     assert at_most(ratio(ms, "ours", "hand"), 1.4) == "1.50 (≤ 1.4 ✗)"
@@ -63,7 +63,7 @@ def test_ratios_are_judged_by_their_targets() -> None:
     assert at_most(ratio({"hand": 1.0}, "ours", "hand"), None) == ""
 
 
-def test_section_replaces_its_own_and_no_other(tmp_path: Path) -> None:
+def test_write_section_replaces_only_that_section(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Title\n")
     write_section("one", "first", page)

@@ -20,16 +20,16 @@ PROJECTS, DEALS, TYPES = 100, 150, 30
 
 
 def fill(organization: Organization) -> tuple[list[Person], list[Service]]:
-    """Create a large agency: everybody on five projects, most budgets restricted."""
+    """Create a large agency: each person on five projects, most budgets restricted."""
     own = {"organization": organization}
 
-    def made(model: Any, rows: Any) -> list[Any]:
+    def insert(model: Any, rows: Any) -> list[Any]:
         return list(model.objects.bulk_create(rows, batch_size=2_000))
 
-    people = made(Person, (Person(**own, first_name="P", last_name=str(n)) for n in range(PEOPLE)))
-    types = made(ServiceType, (ServiceType(**own, name=f"T{n}") for n in range(TYPES)))
-    projects = made(Project, (Project(**own, name=f"P{n}") for n in range(PROJECTS)))
-    deals = made(
+    people = insert(Person, (Person(**own, first_name="P", last_name=str(n)) for n in range(PEOPLE)))
+    types = insert(ServiceType, (ServiceType(**own, name=f"T{n}") for n in range(TYPES)))
+    projects = insert(Project, (Project(**own, name=f"P{n}") for n in range(PROJECTS)))
+    deals = insert(
         Deal,
         (
             Deal(
@@ -42,14 +42,14 @@ def fill(organization: Organization) -> tuple[list[Person], list[Service]]:
             for n in range(DEALS)
         ),
     )
-    services = made(
+    services = insert(
         Service,
         (
             Service(**own, deal=deals[n % DEALS], service_type=types[n % TYPES], name=f"S{n}")
             for n in range(SERVICES)
         ),
     )
-    made(
+    insert(
         ProjectAssignment,
         (
             ProjectAssignment(**own, person=person, project=projects[(n * 7 + m) % PROJECTS])
@@ -57,7 +57,7 @@ def fill(organization: Organization) -> tuple[list[Person], list[Service]]:
             for m in range(5)
         ),
     )
-    made(
+    insert(
         ServiceTypeAssignment,
         (
             ServiceTypeAssignment(**own, person=person, service_type=types[(n + m) % TYPES])
@@ -66,7 +66,7 @@ def fill(organization: Organization) -> tuple[list[Person], list[Service]]:
         ),
     )
     each = (ASSIGNMENTS - PEOPLE * 7) // PEOPLE
-    made(
+    insert(
         ServiceAssignment,
         (
             ServiceAssignment(**own, person=person, service=services[(n * 13 + m) % SERVICES])

@@ -1,6 +1,6 @@
-"""Serve the product's URLs and, beside them, the same resources by each contender.
+"""Serve the application's URLs and the same resources by each contender.
 
-The roots are of one length, so that the same document has the same bytes but for the root in its links.
+The roots have the same length, so that documents differ only by the root in their links.
 """
 
 from django.urls import include, path

@@ -1,4 +1,4 @@
-"""What axe-core finds serious or critical on a page, or wrong with its landmarks, light and dark."""
+"""Find accessibility violations with axe-core: serious or critical ones, and those of landmarks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-# Colours that are on their way to other colours have a contrast that nobody will see.
+# Wait for transitions: the contrast of colors during a transition doesn't matter.
 SETTLE = """() => Promise.allSettled(
   document.getAnimations().filter(one => one instanceof CSSTransition).map(one => one.finished))"""
 
@@ -19,7 +19,7 @@ TURN_DARK = "dark => document.documentElement.classList.toggle('dark', dark)"
 
 
 def barriers(page: Page) -> list[tuple[str, Any, str]]:
-    """What keeps somebody from using the page: the rule that is broken, where, and why."""
+    """Return the violations of the page in light and dark colors: the rule, the element, and the reason."""
     found = violations(page)
     page.evaluate(TURN_DARK, True)
     found += violations(page, runOnly=["color-contrast"])
@@ -29,7 +29,7 @@ def barriers(page: Page) -> list[tuple[str, Any, str]]:
 
 def violations(page: Page, **options: Any) -> list[tuple[str, Any, str]]:
     page.evaluate(SETTLE)
-    # Without what axe preloads: it would read the style sheets again, from other addresses than the page did.
+    # Without preloading: axe would load the style sheets again, from other URLs than the page.
     options |= {"resultTypes": ["violations"], "preload": False}
     return [
         (violation["id"], node["target"], node["failureSummary"])

@@ -1,4 +1,4 @@
-"""A real browser, at the real server, on the tests' database."""
+"""Provide a real browser with a real server on the tests' database."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from tests.browser import chromium
 from tests.support.factories import UserFactory
 from tests.support.servers import Server
 
-# A machine that is busy with other tests is slow, not broken.
+# Milliseconds. Generous, because a machine that runs other tests is slow.
 PATIENCE = 60_000
-# Told to the console, where the watch listens.
-TELL_VIOLATIONS = """
+# Log violations to the console, where Watch finds them.
+LOG_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (violation) =>
   console.error(`${violation.violatedDirective} refused ${violation.blockedURI}`));
 """
 
 
 class Watch:
-    """Listens to whatever the pages do, and notes what no page of ours should."""
+    """Record errors of all pages: of the console, scripts, responses, and requests to other hosts."""
 
     def __init__(self, context: BrowserContext, host: str) -> None:
         self.context, self.host = context, host
         self.faults: list[str] = []
-        context.add_init_script(TELL_VIOLATIONS)
+        context.add_init_script(LOG_VIOLATIONS)
         context.on("console", self.hear)
         context.on("weberror", self.see_error)
         context.on("request", self.see_request)
@@ -66,7 +66,7 @@ class Watch:
             self.faults.append(f"{response.status}: {response.url}")
 
     def see_failure(self, request: Request) -> None:
-        # Whoever goes to another page stops what the old one was still loading.
+        # Leaving a page aborts its pending requests.
         if request.failure != "net::ERR_ABORTED":
             self.faults.append(f"{request.failure}: {request.url}")
 
@@ -81,7 +81,7 @@ def browser() -> Iterator[Browser]:
     if executable is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(chromium.MISSING)
     with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
-        # Playwright keeps an event loop in this thread; Django would refuse the tests' queries because of it.
+        # Playwright runs an event loop in this thread, so Django would reject the tests' queries.
         environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(executable_path=executable)
@@ -91,17 +91,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def database(transactional_db: None, django_db_serialized_rollback: None) -> None:
-    """The tests' database as it was migrated, to its ids: the server remembers those of content types."""
+    """Restore the migrated database with its ids, because the server caches those of content types."""
 
 
 @pytest.fixture
 def watch(browser: Browser, database: None, server: Server) -> Iterator[Watch]:
-    """Over a browser that nobody has used yet. What its pages did wrong fails the test at its end."""
+    """Watch a new browser context. Recorded errors fail the test at its end."""
     context = browser.new_context(
         base_url=f"http://{server.netloc}",
         viewport={"width": 1280, "height": 800},
         reduced_motion="reduce",
-        # Where the organizations of the tests are; elsewhere, date fields warn of the difference.
+        # That of the tests' organizations; with another one, date fields show a warning.
         timezone_id="Europe/Zagreb",
     )
     context.set_default_timeout(PATIENCE)
@@ -113,13 +113,13 @@ def watch(browser: Browser, database: None, server: Server) -> Iterator[Watch]:
 
 @pytest.fixture
 def visitor(watch: Watch) -> Page:
-    """A page before anybody signed in."""
+    """A page without a signed-in user."""
     return watch.context.new_page()
 
 
 @pytest.fixture
 def operator(database: None) -> User:
-    """Somebody of an organization's operations staff."""
+    """A user of an organization's operations staff."""
     user = UserFactory(is_staff=True)
     user.groups.add(Group.objects.get(name="Operations"))
     return user
@@ -133,7 +133,7 @@ def organization(operator: User) -> Organization:
 
 @pytest.fixture
 def page(visitor: Page, operator: User, server: Server) -> Page:
-    """A page of `operator`, who is signed in; the form for that has tests of its own."""
+    """A page with `operator` signed in, without using the sign-in form."""
     client = Client()
     client.force_login(operator)
     session = client.cookies[settings.SESSION_COOKIE_NAME]

@@ -1,4 +1,4 @@
-"""Take the pictures of docs/admin.md (`make screenshots`). Not a test, so not collected as one."""
+"""Take the pictures of docs/admin.md (`make screenshots`). pytest doesn't collect this module."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ IMAGES = ROOT / "docs" / "images"
 
 @pytest.fixture
 def operator(database: None, monkeypatch: pytest.MonkeyPatch) -> User:
-    """Somebody who plans the work of the agency that `seed` makes."""
-    # Whom the history names for what the command did: no name from this machine.
+    """A project manager of the agency that `seed` creates."""
+    # The history names this user as the command's; don't show one of this machine.
     monkeypatch.setenv("LOGNAME", "set-up")
     call_command("seed", stdout=StringIO())
     person = Person.objects.active().filter(title="Project Manager").earliest("pk")
-    # In ways that the history takes no notice of: the pictures show what the agency did.
+    # By methods that write no history, because the pictures show recent changes.
     [user] = User.objects.bulk_create(
         [
             User(

@@ -1,4 +1,4 @@
-"""What somebody does on many pages."""
+"""Perform steps that several tests share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def save(page: Page) -> None:
 
 
 def choose(page: Page, box: Locator, term: str, name: str) -> None:
-    """In an autocomplete, as somebody does who doesn't take the hands off the keyboard."""
+    """Choose an option of an autocomplete with the keyboard."""
     box.focus()
     page.keyboard.press("Enter")
     page.keyboard.type(term)
@@ -26,7 +26,7 @@ def open_palette(page: Page) -> Locator:
 
 
 def run_action(page: Page, title: str, *rows: str) -> None:
-    """On these rows of the list that is shown."""
+    """Run a bulk action on these rows of the current list."""
     for name in rows:
         page.get_by_role("row", name=name).get_by_role("checkbox", name="Select record").check()
     page.get_by_role("combobox", name="Action").select_option(label=title)

@@ -7,7 +7,7 @@ from tests.browser.steps import choose
 from tests.support.factories import PersonFactory, ServiceFactory
 
 
-def test_access_is_checked_by_keyboard_alone(page: Page, organization: Organization) -> None:
+def test_access_check_works_with_keyboard(page: Page, organization: Organization) -> None:
     PersonFactory(organization=organization, first_name="Ana", last_name="Kovač")
     ServiceFactory(
         organization=organization, name="Design", deal__name="Spring", deal__project__name="Relaunch"

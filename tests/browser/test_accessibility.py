@@ -1,4 +1,4 @@
-"""What axe-core finds serious or critical, or wrong with landmarks, on pages of each kind, light and dark."""
+"""Check pages of each kind for accessibility violations, in light and dark colors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.factories import PersonFactory, ServiceAssignmentFactory
 
 @pytest.fixture
 def assignment(organization: Organization) -> ServiceAssignment:
-    """Somebody called Ana on a service called Design, in a budget that admits nobody else."""
+    """Ana's assignment to the service Design, in a budget that is restricted by person."""
     return ServiceAssignmentFactory(
         organization=organization,
         person__first_name="Ana",

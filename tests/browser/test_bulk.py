@@ -1,4 +1,4 @@
-"""Bulk actions, from the list to the preview and back."""
+"""Run bulk actions, from the list to the preview and back."""
 
 from __future__ import annotations
 

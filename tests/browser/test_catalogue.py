@@ -23,7 +23,7 @@ def test_service_type_is_created_and_found(page: Page, organization: Organizatio
     expect(page.get_by_label("Name")).to_have_value("Illustration")
 
 
-def test_address_that_is_taken_is_refused_at_its_field(page: Page, organization: Organization) -> None:
+def test_duplicate_email_shows_error_at_its_field(page: Page, organization: Organization) -> None:
     PersonFactory(organization=organization, email="ana@agency.example")
     page.goto("/admin/accounts/person/add/")
     page.get_by_label("First name").fill("Ana")

@@ -1,4 +1,4 @@
-"""The set-up of these tests: a browser that is missing is installed, where that may be done."""
+"""Test that a missing browser is installed if possible."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.browser import chromium
+from tests.support.packages import install
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that holds all that this machine can run: at first a package manager that works."""
+    """A directory as PATH, with a working package manager only."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CHROMIUM", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -27,28 +28,24 @@ def put(folder: Path, name: str, script: str) -> None:
 
 def test_browser_is_installed(machine: Path) -> None:
     assert chromium.find() is None
-    chromium.install()
+    install("chromium")
     assert chromium.find() == str(machine / "chromium")
 
 
-def test_browser_is_not_installed_without_the_right_to(
-    machine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_browser_is_not_installed_without_root(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    chromium.install()
+    install("chromium")
     assert chromium.find() is None
 
 
-def test_package_manager_that_fails_is_no_error_of_its_own(
-    machine: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_failing_package_manager_raises_no_error(machine: Path, capfd: pytest.CaptureFixture[str]) -> None:
     put(machine, "apt-get", "exit 100")
-    chromium.install()
+    install("chromium")
     assert chromium.find() is None
     assert "returned non-zero exit status 100" in capfd.readouterr().err
 
 
-def test_named_browser_is_taken_before_all_others(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_browser_takes_precedence(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(machine, "chromium", "")
     put(machine, "mine", "")
     monkeypatch.setenv("CHROMIUM", "mine")

@@ -1,4 +1,4 @@
-"""What is the same on every page: the palette, the colours, and the narrow screen."""
+"""Test what all pages share: the palette, the colors, and narrow screens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.browser.steps import open_palette, save
 from tests.support.factories import PersonFactory, ServiceFactory, ServiceTypeFactory
 
 
-def test_palette_finds_a_person_by_keyboard_alone(page: Page, organization: Organization) -> None:
+def test_palette_finds_person_with_keyboard(page: Page, organization: Organization) -> None:
     PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
     ana = PersonFactory(organization=organization, first_name="Ana", last_name="Kovač")
     PersonFactory(first_name="Ana", last_name="Elsewhere")
@@ -26,7 +26,7 @@ def test_palette_finds_a_person_by_keyboard_alone(page: Page, organization: Orga
     expect(page.get_by_label("Last name")).to_have_value("Kovač")
 
 
-def test_palette_closes_where_it_was_opened(page: Page) -> None:
+def test_palette_closes_with_escape(page: Page) -> None:
     page.goto("/admin/catalog/servicetype/add/")
     page.get_by_label("Name").focus()
     palette = open_palette(page)
@@ -106,7 +106,7 @@ def test_record_beside_a_field_is_reached_by_keyboard(page: Page, organization: 
 
 
 def tab_to(page: Page, target: Locator) -> None:
-    """From where the focus is, as far as it takes."""
+    """Press Tab until the target has the focus."""
     for _ in range(100):
         page.keyboard.press("Tab")
         if target.evaluate("element => element === document.activeElement"):
@@ -115,46 +115,46 @@ def tab_to(page: Page, target: Locator) -> None:
 
 
 @pytest.fixture
-def telephone(page: Page) -> Page:
+def narrow_page(page: Page) -> Page:
     page.set_viewport_size({"width": 390, "height": 844})
     return page
 
 
-def test_menu_opens_on_a_narrow_screen(telephone: Page) -> None:
-    telephone.goto("/admin/")
-    entry = telephone.get_by_role("navigation").get_by_role("link", name="Service types")
+def test_menu_opens_on_a_narrow_screen(narrow_page: Page) -> None:
+    narrow_page.goto("/admin/")
+    entry = narrow_page.get_by_role("navigation").get_by_role("link", name="Service types")
     expect(entry).not_to_be_in_viewport()
-    telephone.get_by_role("button", name="Menu", expanded=False).click()
+    narrow_page.get_by_role("button", name="Menu", expanded=False).click()
     entry.click()
-    expect(telephone.get_by_role("heading", level=1)).to_contain_text("Service types")
+    expect(narrow_page.get_by_role("heading", level=1)).to_contain_text("Service types")
 
 
-def test_menu_opens_on_a_narrow_screen_by_keyboard(telephone: Page) -> None:
-    telephone.goto("/admin/")
-    toggle = telephone.get_by_role("button", name="Menu", expanded=False)
-    menu = telephone.get_by_role("navigation").filter(has=telephone.get_by_role("button", name="Search"))
+def test_menu_opens_on_a_narrow_screen_by_keyboard(narrow_page: Page) -> None:
+    narrow_page.goto("/admin/")
+    toggle = narrow_page.get_by_role("button", name="Menu", expanded=False)
+    menu = narrow_page.get_by_role("navigation").filter(has=narrow_page.get_by_role("button", name="Search"))
     for closing in ("Escape", "Enter"):
-        tab_to(telephone, toggle)
-        telephone.keyboard.press("Enter")
+        tab_to(narrow_page, toggle)
+        narrow_page.keyboard.press("Enter")
         expect(menu.locator(":focus")).to_be_visible()
-        tab_to(telephone, menu.get_by_role("button", name="Menu"))
-        telephone.keyboard.press(closing)
+        tab_to(narrow_page, menu.get_by_role("button", name="Menu"))
+        narrow_page.keyboard.press(closing)
         expect(menu).to_be_hidden()
         expect(toggle).to_be_focused()
 
 
-def test_list_and_form_fit_a_narrow_screen(telephone: Page, organization: Organization) -> None:
+def test_list_and_form_fit_a_narrow_screen(narrow_page: Page, organization: Organization) -> None:
     ServiceTypeFactory(organization=organization, name="Consulting")
-    telephone.goto("/admin/catalog/servicetype/")
-    assert sideways(telephone) == 0
-    telephone.get_by_role("link", name="Consulting").click()
-    telephone.get_by_label("Name").fill("Advice")
-    assert sideways(telephone) == 0
-    save(telephone)
-    expect(telephone.get_by_role("link", name="Advice").first).to_be_visible()
+    narrow_page.goto("/admin/catalog/servicetype/")
+    assert overflow(narrow_page) == 0
+    narrow_page.get_by_role("link", name="Consulting").click()
+    narrow_page.get_by_label("Name").fill("Advice")
+    assert overflow(narrow_page) == 0
+    save(narrow_page)
+    expect(narrow_page.get_by_role("link", name="Advice").first).to_be_visible()
 
 
-def sideways(page: Page) -> int:
-    """By how many pixels the page is wider than the screen."""
+def overflow(page: Page) -> int:
+    """Return by how many pixels the page is wider than the screen."""
     pixels: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return pixels

@@ -1,4 +1,4 @@
-"""The other tests fail where a page does what no page should: here one does all of it."""
+"""Test that `Watch` records errors of a page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import Watch
 
-MISDEEDS = """async () => {
+CAUSE_ERRORS = """async () => {
   console.error("loud");
   setTimeout(() => { throw new Error("broken"); });
   document.head.append(Object.assign(document.createElement("script"), {textContent: "void 0"}));
@@ -14,19 +14,19 @@ MISDEEDS = """async () => {
 }"""
 
 
-def test_what_a_page_does_wrong_is_noticed(visitor: Page, watch: Watch) -> None:
+def test_watch_records_errors(visitor: Page, watch: Watch) -> None:
     visitor.goto("/admin/")
     here = f"http://{watch.host}"
-    visitor.evaluate(MISDEEDS)
+    visitor.evaluate(CAUSE_ERRORS)
     elsewhere = f"{here.replace('127.0.0.1', 'localhost')}/healthz"
     visitor.goto(elsewhere)
-    noticed = set(watch.faults)
+    recorded = set(watch.faults)
     watch.faults.clear()
     page = f"{here}/admin/login/?next=/admin/"
-    assert noticed >= {
+    assert recorded >= {
         f"console: loud ({page})",
         f"console: script-src-elem refused inline ({page})",
         f"404: {here}/nowhere",
         f"another host: {elsewhere}",
     }
-    assert [fault for fault in noticed if fault.startswith("script: broken")] != []
+    assert [fault for fault in recorded if fault.startswith("script: broken")] != []

@@ -11,7 +11,7 @@ from django.utils import timezone
 from assignments.models import ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Person
-from tests.support.admin import OWNED, acting, form_data, listed, staff, superuser, url
+from tests.support.admin import FACTORIES, form_data, listed, rows_of_user, staff, superuser, url
 from tests.support.bulk import apply, preview, shown
 from tests.support.factories import (
     DealFactory,
@@ -45,7 +45,7 @@ def test_rows_are_archived_and_restored(
     model: type[Model], column: str, verb: str, inverse: str, done: str, undone: str
 ) -> None:
     organization = OrganizationFactory()
-    rows = [OWNED[model](organization=organization) for _ in range(3)]
+    rows = [FACTORIES[model](organization=organization) for _ in range(3)]
     long_ago = timezone.datetime(2020, 1, 1, tzinfo=timezone.get_current_timezone())
     model._default_manager.filter(pk=rows[0].pk).update(**{column: long_ago})
     client = staff(organization)
@@ -70,10 +70,10 @@ def test_rows_are_archived_and_restored(
 @pytest.mark.parametrize("model", [ServiceType, Project, Person])
 def test_list_is_filtered_by_archived(model: type[Any]) -> None:
     organization = OrganizationFactory()
-    active, archived = (OWNED[model](organization=organization) for _ in range(2))
+    active, archived = (FACTORIES[model](organization=organization) for _ in range(2))
     archived.archive()
     client = staff(organization)
-    themselves = acting(client, model)
+    themselves = rows_of_user(client, model)
     assert listed(client, model) == {active.pk, archived.pk} | themselves
     assert listed(client, model, "?archived=no") == {active.pk} | themselves
     assert listed(client, model, "?archived=yes") == {archived.pk}

@@ -46,7 +46,7 @@ def main() -> int:
     # Modules with models can be imported from here on.
     from tests.chaos import runs
 
-    kept, begun = True, time.monotonic()
+    passed, begun = True, time.monotonic()
     for name in arguments.names or NAMES:
         run: Callable[[Path, float], Any] = getattr(runs, name)
         with ExitStack() as stack:
@@ -54,10 +54,10 @@ def main() -> int:
             for findings in run(folder, arguments.seconds):
                 sys.stdout.write("\n".join(findings.lines()) + "\n")
                 sys.stdout.flush()
-                kept = kept and not findings.broken and not findings.slow
-    verdict = "Every promise was kept" if kept else "Not every promise was kept"
+                passed = passed and not findings.broken and not findings.slow
+    verdict = "Every promise was kept" if passed else "Not every promise was kept"
     sys.stdout.write(f"{verdict}, in {time.monotonic() - begun:.0f} s.\n")
-    return 0 if kept else 1
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ NO_ANSWER = 0
 BUSY = 503
 
 
-class Outcome(NamedTuple):
+class Attempt(NamedTuple):
     sent_at: float
     seconds: float
     status: int
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
 class Client(SocketApi):
     """Record the outcome of each request, and responses that must never occur."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[Attempt] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
@@ -42,7 +42,7 @@ class Client(SocketApi):
             answer = super().send(method, path, body, headers)
         except (OSError, HTTPException):
             answer = Answer(NO_ANSWER, {}, b"")
-        self.outcomes.append(Outcome(sent_at, time.monotonic() - sent_at, answer.status))
+        self.outcomes.append(Attempt(sent_at, time.monotonic() - sent_at, answer.status))
         if path.startswith("/api/") and (complaint := error_in(answer)):
             self.faults.append(f"{method} {path}: {complaint}")
         return answer
@@ -111,19 +111,19 @@ class Writer(Client):
             self.write_person(ground, book, f"{prefix} {number}", is_leaving=number % 3 == 0)
 
     def write_type(self, book: Book, name: str) -> None:
-        made = self.post("service_types", json=document("service_types", name=name))
-        if made.status == 201:
-            pk = int(made.data["id"])
+        created = self.post("service_types", json=document("service_types", name=name))
+        if created.status == 201:
+            pk = int(created.data["id"])
             book.types[pk] = (name, None)
             changed = self.patch(f"service_types/{pk}", json=document("service_types", description=name))
             if changed.status == 200:
                 book.types[pk] = (name, name)
 
     def write_person(self, ground: Ground, book: Book, name: str, *, is_leaving: bool) -> None:
-        made = self.post("people", json=document("people", first_name=name, last_name="Writer"))
-        if made.status != 201:
+        created = self.post("people", json=document("people", first_name=name, last_name="Writer"))
+        if created.status != 201:
             return
-        pk = int(made.data["id"])
+        pk = int(created.data["id"])
         book.people.add(pk)
         for service in ground.services[:2]:
             body = document("service_assignments", person_id=pk, service_id=service)
@@ -132,8 +132,8 @@ class Writer(Client):
                 book.assignments[int(assigned.data["id"])] = pk
         if is_leaving:
             book.people.discard(pk)
-            gone = self.delete(f"people/{pk}")
-            (book.deleted if gone.status == 204 else book.unsure).add(pk)
+            response = self.delete(f"people/{pk}")
+            (book.deleted if response.status == 204 else book.unsure).add(pk)
 
 
 @dataclass
@@ -145,7 +145,7 @@ class Crowd:
     books: list[Book]
 
     @property
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[Attempt]:
         return [outcome for writer in self.writers for outcome in writer.outcomes]
 
     @property

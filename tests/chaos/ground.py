@@ -22,8 +22,8 @@ import json
 from tests.support.factories import (
     ApiTokenFactory, DealFactory, OrganizationFactory, PersonFactory, ServiceFactory, ServiceTypeFactory
 )
-ours, stranger = OrganizationFactory(), OrganizationFactory()
-PersonFactory(organization=stranger)
+ours, other = OrganizationFactory(), OrganizationFactory()
+PersonFactory(organization=other)
 kind, deal = ServiceTypeFactory(organization=ours, name="Kept"), DealFactory(organization=ours)
 services = ServiceFactory.create_batch(20, organization=ours, deal=deal, service_type=kind)
 print(json.dumps({
@@ -81,8 +81,8 @@ def prepared(folder: Path, url: str) -> Ground:
 
 def populated(installation: Installation) -> Ground:
     """Fill a database that has all migrations and no rows."""
-    made = json.loads(installation.manage("shell", "--verbosity", "0", "--command", POPULATE))
-    return Ground(installation, **made)
+    created = json.loads(installation.manage("shell", "--verbosity", "0", "--command", POPULATE))
+    return Ground(installation, **created)
 
 
 def on_sqlite(folder: Path) -> Ground:
@@ -90,11 +90,11 @@ def on_sqlite(folder: Path) -> Ground:
 
 
 @contextmanager
-def on_postgresql(folder: Path) -> Iterator[tuple[Ground, servers.Server]]:
+def on_postgresql(folder: Path) -> Iterator[tuple[Ground, servers.PostgreSQLServer]]:
     """Start a separate server, which may be stopped and restarted."""
     folder.chmod(0o755)
     data = folder / "servers"
     data.mkdir()
-    servers.give(data)
+    servers.change_owner(data)
     with servers.primary(data) as server:
         yield prepared(folder, server.url), server

@@ -15,7 +15,7 @@ from tests.benchmarks.load.client import Address
 from tests.chaos.clients import BUSY, Client, client_of, document, format_statuses, writing
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground
-from tests.clusters.servers import Server
+from tests.clusters.servers import PostgreSQLServer
 
 # Seconds that a request may take while the server is stopped, and while it waits for a lock.
 AWAY_WITHIN, LOCKED_WITHIN = 6.0, 4.0
@@ -23,7 +23,7 @@ AT_ONCE = 16
 OPEN = "service_types?page[size]=1"
 
 
-def at_once(ground: Ground, address: Address, number: int = AT_ONCE) -> list[Client]:
+def send_at_once(ground: Ground, address: Address, number: int = AT_ONCE) -> list[Client]:
     """Send so many requests at the same moment."""
     clients = [client_of(ground, address) for _ in range(number)]
     with ThreadPoolExecutor(number) as threads:
@@ -51,7 +51,7 @@ def repeating(clients: list[Client], send: Callable[[Client], object]) -> Iterat
             thread.join()
 
 
-def restarted_under_load(ground: Ground, server: Server, away: float = 2) -> Findings:
+def restarted_under_load(ground: Ground, server: PostgreSQLServer, away: float = 2) -> Findings:
     """While it is stopped, 503 or success; as soon as it is back, success without a restart of the web."""
     findings = Findings(f"PostgreSQL: restarted under 8 writers, away for {away:g} s")
     with ground.served() as web:
@@ -64,33 +64,33 @@ def restarted_under_load(ground: Ground, server: Server, away: float = 2) -> Fin
             back = time.monotonic()
             first = client_of(ground, web.address).get(OPEN).status
             time.sleep(3)
-        everybody = [*crowd.outcomes, *(outcome for client in readers for outcome in client.outcomes)]
-        refused = [outcome for outcome in everybody if outcome.status == BUSY]
-        late = [outcome for outcome in refused if outcome.sent_at > back]
+        outcomes = [*crowd.outcomes, *(outcome for client in readers for outcome in client.outcomes)]
+        rejected = [outcome for outcome in outcomes if outcome.status == BUSY]
+        late = [outcome for outcome in rejected if outcome.sent_at > back]
         findings.promise(first == 200, f"the first request after the return: {first}")
-        findings.promise(bool(refused), "no request failed while it was stopped")
+        findings.promise(bool(rejected), "no request failed while it was stopped")
         crowd.report(findings)
-        statuses = Counter(outcome.status for outcome in everybody)
+        statuses = Counter(outcome.status for outcome in outcomes)
         findings.figures["answers"] = format_statuses(statuses)
         findings.broken += [fault for client in readers for fault in client.faults]
         findings.promise(statuses.keys() <= {200, 201, 204, BUSY}, f"answers: {format_statuses(statuses)}")
         findings.promise(not late, f"{len(late)} requests failed after it was back")
-        last = max((outcome.sent_at + outcome.seconds for outcome in refused), default=back)
+        last = max((outcome.sent_at + outcome.seconds for outcome in rejected), default=back)
         findings.within(1, max(0.0, last - back), "last 503 after the return")
     return findings
 
 
-def restarted_while_idle(ground: Ground, server: Server) -> Findings:
+def restarted_while_idle(ground: Ground, server: PostgreSQLServer) -> Findings:
     """Every process has dead connections after a restart: no request fails because of them."""
     findings = Findings(f"PostgreSQL: restarted while idle, then {AT_ONCE} at once")
     with ground.served() as web:
         for _ in range(4):
-            at_once(ground, web.address)
+            send_at_once(ground, web.address)
         server.stop()
         server.start()
         alone = client_of(ground, web.address)
         alone.get(OPEN)
-        clients = [alone, *at_once(ground, web.address)]
+        clients = [alone, *send_at_once(ground, web.address)]
     statuses = Counter(status for client in clients for status in client.statuses.elements())
     findings.figures["answers"] = format_statuses(statuses)
     findings.promise(set(statuses) == {200}, f"answers: {format_statuses(statuses)}")
@@ -99,11 +99,11 @@ def restarted_while_idle(ground: Ground, server: Server) -> Findings:
     return findings
 
 
-def stopped(ground: Ground, server: Server, seconds: float = 20) -> Findings:
+def stopped(ground: Ground, server: PostgreSQLServer, seconds: float = 20) -> Findings:
     """The process is alive and not ready, no request waits for long, and the server recovers."""
     findings = Findings(f"PostgreSQL: stopped for {seconds:g} s")
     with ground.served() as web:
-        at_once(ground, web.address)
+        send_at_once(ground, web.address)
         clients = [client_of(ground, web.address) for _ in range(4)]
         server.stop()
         begun = time.monotonic()
@@ -138,50 +138,50 @@ def stopped(ground: Ground, server: Server, seconds: float = 20) -> Findings:
     return findings
 
 
-def row_held(ground: Ground, seconds: float = 10) -> Findings:
+def row_locked(ground: Ground, seconds: float = 10) -> Findings:
     """Requests for a locked row get 503; others aren't affected."""
     findings = Findings(f"PostgreSQL: a row locked for {seconds:g} s")
     body = document("service_types", description="Changed")
     with ground.served() as web, psycopg.connect(ground.url) as holder:
         holder.execute("SELECT 1 FROM catalog_servicetype WHERE id = %s FOR UPDATE", [ground.service_type])
         end = time.monotonic() + seconds
-        needy, others = client_of(ground, web.address), [client_of(ground, web.address) for _ in range(4)]
+        writer, others = client_of(ground, web.address), [client_of(ground, web.address) for _ in range(4)]
         with repeating(others, lambda client: client.get(f"service_types/{ground.service_type}")):
             while time.monotonic() < end - LOCKED_WITHIN:
-                needy.patch(f"service_types/{ground.service_type}", json=body)
+                writer.patch(f"service_types/{ground.service_type}", json=body)
         holder.rollback()
-        refused, served = format_statuses(needy.statuses), Counter[int]()
+        rejected, served = format_statuses(writer.statuses), Counter[int]()
         for client in others:
             served += client.statuses
-        findings.figures |= {"changes of it": refused, "others": format_statuses(served)}
-        findings.promise(set(needy.statuses) == {BUSY}, f"changes of it: {refused}")
+        findings.figures |= {"changes of it": rejected, "others": format_statuses(served)}
+        findings.promise(set(writer.statuses) == {BUSY}, f"changes of it: {rejected}")
         findings.promise(set(served) == {200}, f"others: {format_statuses(served)}")
-        findings.within(LOCKED_WITHIN, needy.longest, "longest change of it")
+        findings.within(LOCKED_WITHIN, writer.longest, "longest change of it")
         findings.within(1, max(client.longest for client in others), "longest of the others")
-        after = needy.patch(f"service_types/{ground.service_type}", json=body).status
+        after = writer.patch(f"service_types/{ground.service_type}", json=body).status
         findings.promise(after == 200, f"a change afterwards: {after}")
-        findings.broken += needy.faults
+        findings.broken += writer.faults
     return findings
 
 
 def connections_used_up(ground: Ground) -> Findings:
-    """Another client has all connections: 503 until it closes them."""
+    """Another client uses all connections: 503 until it closes them."""
     findings = Findings("PostgreSQL: all its connections taken by others")
     with ground.served() as web, ExitStack() as taken:
         first = client_of(ground, web.address)
         first.get(OPEN)
         number = take_all(ground, taken)
-        refused = at_once(ground, web.address, 4)
-        statuses = Counter(status for client in refused for status in client.statuses.elements())
+        rejected = send_at_once(ground, web.address, 4)
+        statuses = Counter(status for client in rejected for status in client.statuses.elements())
         findings.figures |= {"connections taken": number, "while there are none": format_statuses(statuses)}
         findings.promise(set(statuses) == {BUSY}, f"while there are none: {format_statuses(statuses)}")
-        findings.within(AWAY_WITHIN, max(client.longest for client in refused), "longest request")
+        findings.within(AWAY_WITHIN, max(client.longest for client in rejected), "longest request")
         taken.close()
         begun = time.monotonic()
         while first.get(OPEN).status != 200 and time.monotonic() < begun + 20:
             time.sleep(0.05)
         findings.within(2, time.monotonic() - begun, "served again after")
-        findings.broken += [fault for client in [*refused, first] for fault in client.faults]
+        findings.broken += [fault for client in [*rejected, first] for fault in client.faults]
     return findings
 
 
@@ -201,4 +201,4 @@ def take_all(ground: Ground, taken: ExitStack) -> int:
             if not ended.fetchall():
                 return len(connections)
             time.sleep(0.1)
-    raise AssertionError("the server never refused")
+    raise AssertionError("the server never rejected a connection")

@@ -9,8 +9,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 
-from tests.benchmarks.load.client import Answer as WireAnswer
-from tests.benchmarks.load.client import Load, Outcome, Request
+from tests.benchmarks.load.client import Load, Outcome, RawResponse, Request
 from tests.chaos.clients import BUSY, NO_ANSWER, client_of, format_statuses, writing
 from tests.chaos.findings import Findings
 from tests.chaos.ground import Ground
@@ -119,7 +118,7 @@ def mix(ground: Ground) -> list[Request]:
     ]
 
 
-def judge(answer: WireAnswer) -> str:
+def judge(answer: RawResponse) -> str:
     if answer.status not in (200, 201, 429, BUSY):
         return f"{answer.status} {answer.body[:200]!r}"
     if answer.status == BUSY and b"\r\nretry-after: " not in answer.head.lower():

@@ -20,7 +20,7 @@ def sqlite(folder: Path, seconds: float) -> Iterator[Findings]:
         yield many_writers(ground, server, MANY_WRITERS_SECONDS, name="SQLite")
     yield killed_workers(ground, seconds, name="SQLite")
     yield overloaded(ground, OVERLOADED_SECONDS, name="SQLite")
-    yield of_sqlite.held(ground)
+    yield of_sqlite.write_locked(ground)
 
 
 def disk(folder: Path, seconds: float) -> Iterator[Findings]:
@@ -45,5 +45,5 @@ def postgresql(folder: Path, seconds: float) -> Iterator[Findings]:
         yield of_postgresql.restarted_while_idle(ground, server)
         yield of_postgresql.restarted_under_load(ground, server)
         yield of_postgresql.stopped(ground, server)
-        yield of_postgresql.row_held(ground)
+        yield of_postgresql.row_locked(ground)
         yield of_postgresql.connections_used_up(ground)

@@ -67,11 +67,11 @@ def disk_full(ground: Ground, server: Server, *, is_small: bool) -> Findings:
     before = write(writer).status
     free = fill(ground.file.parent) if is_small else limit_files(server)
     try:
-        # The write-ahead log may have room in its existing pages.
+        # The write-ahead log may have space in its existing pages.
         for _ in range(MOST_WRITES):
             if write(writer).status == BUSY:
                 break
-        refused = [write(writer).status for _ in range(4)]
+        rejected = [write(writer).status for _ in range(4)]
         read = [reader.get(path).status for path in (OPEN, f"service_types/{ground.service_type}") * 4]
         ready = client_of(ground, server.address).get("/healthz").status
     finally:
@@ -83,14 +83,14 @@ def disk_full(ground: Ground, server: Server, *, is_small: bool) -> Findings:
         "longest write": f"{writer.longest:.2f} s",
     }
     findings.promise(before == 201, f"a write before: {before}")
-    findings.promise(set(refused) == {BUSY}, f"writes without room: {refused}")
+    findings.promise(set(rejected) == {BUSY}, f"writes without space: {rejected}")
     findings.promise({*read, ready} == {200}, f"reads: {read}")
     findings.promise(set(after) == {201}, f"writes afterwards: {after}")
     findings.broken += [*reader.faults, *writer.faults, *ground.broken_rules()]
     return findings
 
 
-def held(ground: Ground, seconds: float = 6, timeout: int = 2) -> Findings:
+def write_locked(ground: Ground, seconds: float = 6, timeout: int = 2) -> Findings:
     """Another process writes longer than the timeout: writes are rejected, reads succeed."""
     findings = Findings(f"SQLite: locked for {seconds:g} s, of which a write waits {timeout}")
     with ground.served(SQLITE_TIMEOUT=str(timeout)) as server:

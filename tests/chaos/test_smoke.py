@@ -20,8 +20,8 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     return on_sqlite(tmp_path_factory.mktemp("chaos"))
 
 
-def test_faults_of_a_sqlite_file_and_its_processes_lose_nothing(ground: Ground) -> None:
-    """In one test, so that parallel test processes prepare the database once."""
+def test_faults_of_sqlite_and_processes_lose_no_write(ground: Ground) -> None:
+    """Run as one test, so that parallel test processes prepare the database once."""
     with ground.served() as server:
         found = [
             many_writers(ground, server, SECONDS, name="smoke"),

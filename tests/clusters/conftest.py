@@ -1,4 +1,4 @@
-"""A primary, a replica that streams from it, and the application on both."""
+"""Provide a primary, a replica that streams from it, and the application on both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.clusters import servers, tools
-from tests.clusters.servers import Server
+from tests.clusters.servers import PostgreSQLServer
 from tests.support.api import SocketApi
 from tests.support.servers import Installation, free_port, wait_until
 
@@ -30,11 +30,11 @@ print(json.dumps({"organizations": [first.pk, second.pk], "tokens": [t.name for 
 
 @dataclass
 class Cluster:
-    """Both servers, what is in them at first, and the settings that lead there."""
+    """Both servers, the ids of their first rows, and the settings to connect to them."""
 
     folder: Path
-    primary: Server
-    replica: Server
+    primary: PostgreSQLServer
+    replica: PostgreSQLServer
     organizations: list[int]
     tokens: list[str]
 
@@ -44,7 +44,7 @@ class Cluster:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Within it, the replica stays as it is."""
+        """Pause the replay of the replica."""
         self.catch_up()
         self.replica.execute("SELECT pg_wal_replay_pause()")
         wait_until(lambda: self.replica.execute("SELECT pg_get_wal_replay_pause_state()") == "paused")
@@ -54,8 +54,8 @@ class Cluster:
             self.replica.execute("SELECT pg_wal_replay_resume()")
 
     def catch_up(self) -> None:
-        """Wait until the replica has all that is in the primary's log."""
-        # A commit that is waited for, so that those before it, for which nobody waits, are sent as well.
+        """Wait until the replica has everything in the primary's log."""
+        # A synchronous commit, so that earlier asynchronous ones are sent, too.
         self.primary.execute("SELECT pg_logical_emit_message(true, 'tests', 'so far')")
         end = self.primary.execute("SELECT pg_current_wal_flush_lsn()")
         wait_until(lambda: self.replica.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", end))
@@ -65,30 +65,30 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     missing = tools.missing()
     if missing:
-        pytest.fail(f"apt-get install {' '.join(missing)}, or run tests/clusters/tools.py")
+        pytest.fail(f"apt-get install {' '.join(missing)}, or run python -m tests.clusters.tools")
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
         data = folder / "servers"
         data.mkdir()
-        servers.give(data)
+        servers.change_owner(data)
         port = free_port()
         with servers.primary(data) as primary:
-            replica = Server(data / "replica", port)
+            replica = PostgreSQLServer(data / "replica", port)
             installation = Installation(folder, {"DATABASE_URL": primary.url, "REPLICA_URL": replica.url})
-            # Nobody answers at the replica's address yet: neither command asks for it.
+            # The replica doesn't run yet: neither command uses it.
             installation.manage("migrate", "--verbosity", "0")
             primary.execute(
                 f"CREATE DATABASE {servers.EMPTY} TEMPLATE {servers.DATABASE}", database="postgres"
             )
-            made = json.loads(installation.manage("shell", "--verbosity", "0", "--command", POPULATE))
+            created = json.loads(installation.manage("shell", "--verbosity", "0", "--command", POPULATE))
             with servers.replica_of(primary, port) as replica:
-                yield Cluster(folder, primary, replica, **made)
+                yield Cluster(folder, primary, replica, **created)
 
 
 @contextmanager
 def process_of(cluster: Cluster, name: str) -> Iterator[str]:
-    """host:port of a process of the application that has read before, so that it knows when it began."""
+    """Yield host:port of a process that has read before, so that it knows its start position."""
     with cluster.installation().served(name) as server:
         cluster.catch_up()
         for token in cluster.tokens:

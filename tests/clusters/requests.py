@@ -1,4 +1,4 @@
-"""Requests to the application on both servers, and which of the servers answered them."""
+"""Send requests to the application, and find which servers it read from."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ TYPES = "service_types"
 
 
 def counts(cluster: Cluster) -> dict[str, int]:
-    """By server, how many statements read service types so far, as its log has it."""
-    return {"primary": cluster.primary.has_read(TABLE), "replica": cluster.replica.has_read(TABLE)}
+    """Return by server how many statements in its log read service types."""
+    return {"primary": cluster.primary.count_reads(TABLE), "replica": cluster.replica.count_reads(TABLE)}
 
 
-def grown(cluster: Cluster, before: dict[str, int]) -> list[str]:
+def increased(cluster: Cluster, before: dict[str, int]) -> list[str]:
     return [name for name, count in counts(cluster).items() if count > before[name]]
 
 
 def served_by(cluster: Cluster, api: SocketApi, path: str = TYPES) -> tuple[list[str], Answer]:
-    """Which servers were asked for service types to answer the request, and the answer."""
+    """Return the servers that service types were read from, and the response."""
     before = counts(cluster)
     answer = api.get(path)
     assert answer.status == 200, answer
-    return grown(cluster, before), answer
+    return increased(cluster, before), answer
 
 
-def asked(cluster: Cluster, api: SocketApi, path: str = TYPES) -> list[str]:
+def servers_used(cluster: Cluster, api: SocketApi, path: str = TYPES) -> list[str]:
     return served_by(cluster, api, path)[0]
 
 

@@ -1,4 +1,4 @@
-"""Servers of the tests' own, on this machine alone, in a folder of their own. Nothing outlives the tests."""
+"""Start servers for the tests on this machine, and stop them at the end."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import psycopg
 from tests.clusters import tools
 from tests.support.servers import free_port, wait_for_port, wait_until
 
-# The second is migrated, and nothing more.
+# The second has all migrations and no rows.
 DATABASE, EMPTY = "productive", "empty"
-# Small and fast: no disk is waited for, so what is tested here is not what a power cut leaves.
+# Small and fast. Without fsync, so these tests don't cover a power failure.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -28,21 +28,21 @@ SETTINGS = {
     "max_connections": "60",
     "wal_receiver_status_interval": "1s",
     "wal_retrieve_retry_interval": "200ms",
-    # What is paused here is meant to lag, not to cancel what reads from it.
+    # A paused replica lags, and must not cancel queries.
     "max_standby_streaming_delay": "-1",
     "log_statement": "all",
 }
 
 
 def owner() -> dict[str, Any]:
-    """Who runs the servers, as arguments of Popen: none of them runs as root."""
+    """Return the user that runs the servers, as arguments of Popen: PostgreSQL doesn't run as root."""
     if os.geteuid() != 0:
         return {}
     user = pwd.getpwnam("postgres")
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def give(folder: Path) -> None:
+def change_owner(folder: Path) -> None:
     if who := owner():
         os.chown(folder, who["user"], who["group"])
 
@@ -58,8 +58,8 @@ def run(program: str, *arguments: str) -> None:
 
 
 @dataclass
-class Server:
-    """A PostgreSQL server in the folder, which may be stopped and started again."""
+class PostgreSQLServer:
+    """A PostgreSQL server in the folder, which can be stopped and started again."""
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -98,18 +98,18 @@ class Server:
             self.process = None
 
     def execute(self, sql: str, *params: Any, database: str = DATABASE) -> Any:
-        """The first column of the first row, if there is one."""
+        """Execute the statement, and return the first column of the first row, if there is one."""
         with psycopg.connect(self.url_of(database), autocommit=True) as connection:
             cursor = connection.execute(sql, params)
             return cursor.fetchone()[0] if cursor.description else None
 
-    def has_read(self, table: str) -> int:
-        """How many statements it was sent so far that read the table: it logs them before it runs them."""
+    def count_reads(self, table: str) -> int:
+        """Return how many statements have read the table; the server logs each before it runs it."""
         return self.log.read_text().count(f' FROM "{table}"')
 
 
 def wait_for_answer(url: str) -> None:
-    """A server that listens may still be starting."""
+    """Wait until the server accepts connections: one that listens may still be starting."""
 
     def answers() -> bool:
         try:
@@ -122,9 +122,9 @@ def wait_for_answer(url: str) -> None:
 
 
 @contextmanager
-def primary(folder: Path) -> Iterator[Server]:
-    """A new server with an empty database."""
-    server = Server(folder / "primary")
+def primary(folder: Path) -> Iterator[PostgreSQLServer]:
+    """Start a new server with an empty database."""
+    server = PostgreSQLServer(folder / "primary")
     run(
         "initdb",
         "--username=postgres",
@@ -144,9 +144,9 @@ def primary(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def replica_of(server: Server, port: int) -> Iterator[Server]:
-    """A server that streams from the other."""
-    replica = Server(server.folder.with_name("replica"), port)
+def replica_of(server: PostgreSQLServer, port: int) -> Iterator[PostgreSQLServer]:
+    """Start a replica that streams from the server."""
+    replica = PostgreSQLServer(server.folder.with_name("replica"), port)
     origin = f"host=127.0.0.1 port={server.port} user=postgres"
     run(
         "pg_basebackup",
@@ -168,8 +168,8 @@ def replica_of(server: Server, port: int) -> Iterator[Server]:
 
 
 @contextmanager
-def pgbouncer(folder: Path, *servers: Server, size: int) -> Iterator[list[str]]:
-    """The URLs of PgBouncer in transaction mode, with `size` connections to each of the servers."""
+def pgbouncer(folder: Path, *servers: PostgreSQLServer, size: int) -> Iterator[list[str]]:
+    """Start PgBouncer in transaction mode, with `size` connections to each server; yield its URLs."""
     port, names = free_port(), [server.folder.name for server in servers]
     databases = [
         f"{name} = host=127.0.0.1 port={server.port} dbname={DATABASE} user=postgres"
@@ -191,7 +191,7 @@ def pgbouncer(folder: Path, *servers: Server, size: int) -> Iterator[list[str]]:
     ]
     configuration = folder / "pgbouncer.ini"
     configuration.write_text("\n".join(lines) + "\n")
-    give(configuration)
+    change_owner(configuration)
     with (folder / "pgbouncer.log").open("ab") as log:
         process = subprocess.Popen(
             [tools.find("pgbouncer") or "pgbouncer", str(configuration)],

@@ -1,4 +1,4 @@
-"""From SQLite to PostgreSQL: everything is there afterwards, and goes on from there."""
+"""Test that `copy_from` copies everything from SQLite to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.clusters.conftest import Cluster
 from tests.clusters.servers import EMPTY
 from tests.support.servers import Installation
 
-# A right of a user's own, a group that has lost one, an id that the history alone knows, an answer in bytes.
+# A user with a permission, groups without one, an id that only the history has, a response in bytes.
 FILL = """
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
@@ -28,7 +28,7 @@ Group.objects.get(name="Read only").delete()
 Filter.objects.create(organization=Organization.objects.get(), name="gone").delete()
 IdempotencyKey.objects.create(token_id=1, key="k", created_at=timezone.now(), body="é".encode())
 """
-TELL = """
+DUMP = """
 import io, json
 from django.core.management import call_command
 from assignments.models import Filter
@@ -47,7 +47,7 @@ def shell(installation: Installation, script: str) -> str:
 
 @pytest.fixture
 def installations(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[Installation, Installation]]:
-    """The application on SQLite, with a small agency, and on an empty database of the primary's."""
+    """The application on SQLite with a small agency, and on an empty database of the primary."""
     small = Installation(tmp_path, {"DATABASE_URL": f"sqlite:///{tmp_path}/small.sqlite3"})
     small.manage("migrate", "--verbosity", "0")
     shell(small, FILL)
@@ -58,12 +58,12 @@ def installations(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[Installati
         cluster.primary.execute("DROP DATABASE moved WITH (FORCE)")
 
 
-def test_everything_is_moved_and_no_id_is_used_again(
+def test_copy_from_copies_everything_and_reuses_no_id(
     installations: tuple[Installation, Installation],
 ) -> None:
     small, large = installations
     large.manage("copy_from", small.environment["DATABASE_URL"])
-    before, after = (json.loads(shell(installation, TELL)) for installation in installations)
+    before, after = (json.loads(shell(installation, DUMP)) for installation in installations)
     assert after == before
     assert {row["model"] for row in before[0]} >= {
         "auth.group",

@@ -1,4 +1,4 @@
-"""PostgreSQL is restarted under the application: nobody restarts that, and nothing is lost."""
+"""Restart PostgreSQL under the application, and check that nothing is lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.servers import Installation
 
 @pytest.fixture(scope="module")
 def ground(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    """A database of its own on the primary, and no replica."""
+    """A separate database on the primary, without a replica."""
     folder: Path = tmp_path_factory.mktemp("restart")
     cluster.primary.execute(f"CREATE DATABASE restarted TEMPLATE {EMPTY}")
     try:
@@ -25,11 +25,9 @@ def ground(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         cluster.primary.execute("DROP DATABASE restarted WITH (FORCE)")
 
 
-def test_connections_that_died_while_idle_fail_nobody(cluster: Cluster, ground: Ground) -> None:
+def test_broken_idle_connections_fail_no_request(cluster: Cluster, ground: Ground) -> None:
     assert restarted_while_idle(ground, cluster.primary).broken == []
 
 
-def test_under_load_it_is_503_or_success_and_success_once_it_is_back(
-    cluster: Cluster, ground: Ground
-) -> None:
+def test_restart_under_load_returns_only_success_or_503(cluster: Cluster, ground: Ground) -> None:
     assert restarted_under_load(ground, cluster.primary, away=1).broken == []

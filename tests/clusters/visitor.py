@@ -1,4 +1,4 @@
-"""Somebody who works in the admin, through a socket."""
+"""Use the admin through a socket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.bulk import HIDDEN
 
 
 class Visitor:
-    """Keeps cookies as a browser does. What is no answer of 200 in the end raises HTTPError."""
+    """A client that keeps cookies and follows redirects. Raise HTTPError for a status other than 200."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -22,7 +22,7 @@ class Visitor:
         return self.open(path)
 
     def post(self, path: str, **data: str) -> str:
-        """Send the form of the page, with what is hidden in it."""
+        """Send the form of the page with its hidden fields."""
         hidden = {name: html.unescape(value) for name, value in HIDDEN.findall(self.open(path))}
         return self.open(path, urlencode({**hidden, **data}).encode())
 

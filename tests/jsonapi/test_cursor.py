@@ -16,7 +16,7 @@ import pytest
 from productive.accounts.models import Organization
 from tests.support.api import Answer, Api
 from tests.support.factories import PersonFactory, ProjectFactory, ServiceFactory, ServiceTypeFactory
-from tests.support.resources import METAS, RESOURCES, make, model_of, relationships_of
+from tests.support.resources import METAS, RESOURCES, create_rows, model_of, relationships_of
 
 pytestmark = pytest.mark.django_db
 
@@ -48,8 +48,8 @@ def set_random_values(row: Any, random: Random) -> None:
     row.save()
 
 
-def create_rows(resource: str, organization: Organization, count: int, random: Random) -> list[Any]:
-    rows = make(resource, organization, count)
+def create_random_rows(resource: str, organization: Organization, count: int, random: Random) -> list[Any]:
+    rows = create_rows(resource, organization, count)
     for row in rows:
         set_random_values(row, random)
     return rows
@@ -83,7 +83,7 @@ def test_pages_have_each_record_once_while_records_change(
     resource: str, order: str, api: Api, organization: Organization
 ) -> None:
     random = Random(f"{resource} {order}")
-    rows = {row.pk: row for row in create_rows(resource, organization, 12, random)}
+    rows = {row.pk: row for row in create_random_rows(resource, organization, 12, random)}
     throughout, walked, known = {*rows}, [], {*rows}
     for page in pages(api, f"{resource}?page[size]=3{order}"):
         walked += page.ids
@@ -91,7 +91,7 @@ def test_pages_have_each_record_once_while_records_change(
         for pk in {random.choice([*rows]), *random.choice([page.ids[-1:], []])} & rows.keys():
             rows.pop(pk).delete()
             throughout.discard(pk)
-        for row in create_rows(resource, organization, 1, random):
+        for row in create_random_rows(resource, organization, 1, random):
             rows[row.pk] = row
             known.add(row.pk)
     assert len(walked) == len(set(walked))
@@ -150,7 +150,7 @@ def test_page_takes_one_query(
     resource: str, api: Api, organization: Organization, django_assert_num_queries: Any
 ) -> None:
     """Besides: the token, the meta object, and each to-many include."""
-    make(resource, organization, 5)
+    create_rows(resource, organization, 5)
     names = relationships_of(resource)
     to_many = [name for name in names if model_of(resource)._meta.get_field(name).many_to_many]
     for cursor in ("", cursor_in(api.get(f"{resource}?page[size]=2&page[after]="))):

@@ -18,7 +18,7 @@ from tests.support.factories import (
     PersonFactory,
     ServiceTypeFactory,
 )
-from tests.support.resources import ACTIONS, WRITABLE, document_for, make, model_of, relationships_of
+from tests.support.resources import ACTIONS, WRITABLE, create_rows, document_for, model_of, relationships_of
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ def is_rejected(response: Answer) -> bool:
 def test_change_and_deletion_require_the_current_etag(
     resource: str, api: Api, organization: Organization
 ) -> None:
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     path, body = f"{resource}/{row.pk}", document_for(resource)
     before = model_of(resource)._base_manager.values().get(pk=row.pk)
     assert is_rejected(api.patch(path, json=body, headers=matching(STALE)))
@@ -64,7 +64,7 @@ def test_change_and_deletion_require_the_current_etag(
 def test_action_requires_the_current_etag(
     resource: str, action: str, api: Api, organization: Organization
 ) -> None:
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     path = f"{resource}/{row.pk}"
     before = api.get(path).body
     assert is_rejected(api.patch(f"{path}/{action}", headers=matching(STALE)))
@@ -78,7 +78,7 @@ def test_response_to_a_change_has_the_current_etag(
     resource: str, api: Api, organization: Organization
 ) -> None:
     """A client can send the next change without fetching the record."""
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     for query in ("", f"?include={','.join(relationships_of(resource))}"):
         path = f"{resource}/{row.pk}{query}"
         changed = api.patch(path, json=document_for(resource))

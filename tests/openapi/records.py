@@ -9,7 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from productive.accounts.models import ApiToken
 from productive.wsgi import application
-from tests.support.api import connection_kept
+from tests.support.api import keep_connection
 from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
@@ -62,7 +62,7 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         connections[DEFAULT_DB_ALIAS] = self.wrapper
         environ.pop("HTTP_ACCEPT_ENCODING", None)  # the client doesn't decompress
-        with connection_kept():
+        with keep_connection():
             response = application(environ, start_response)
             try:
                 return [b"".join(response)]

@@ -22,7 +22,7 @@ from productive.jsonapi.schema import parameters
 from productive.jsonapi.schema.views import document
 from tests.openapi.records import create_records
 from tests.support.api import MEDIA_TYPE, Api
-from tests.support.resources import ACTIONS, RESOURCES, ROUTES, SERVED, WRITABLE, make, model_of
+from tests.support.resources import ACTIONS, RESOURCES, ROUTES, SERVED, WRITABLE, create_rows, model_of
 
 pytestmark = pytest.mark.any_database
 
@@ -103,7 +103,7 @@ def test_document_has_every_filter_with_its_operations(resource: str) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_list_accepts_every_described_parameter(resource: str, api: Api, organization: Organization) -> None:
-    make(resource, organization)
+    create_rows(resource, organization)
     described = query_parameters(resource)
     sorts = {"id", *SERVED[resource].sorts} if SERVED[resource].sorts is not None else set()
     assert {name.removeprefix("-") for name in values(described["sort"])} == sorts
@@ -139,7 +139,7 @@ def test_includes_that_are_not_described_are_rejected(resource: str, api: Api) -
 @pytest.mark.django_db
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_record_has_the_described_members(resource: str, api: Api, organization: Organization) -> None:
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     record = api.get(f"{resource}/{row.pk}").data
     response = operation("GET", f"{resource}/{{id}}")["responses"]["200"]
     schema = resolved(content_schema(response)["properties"]["data"])
@@ -152,7 +152,7 @@ def test_record_has_the_described_members(resource: str, api: Api, organization:
 @pytest.mark.parametrize("resource", WRITABLE)
 def test_examples_of_writes_succeed(resource: str, api: Api, organization: Organization) -> None:
     """The ids in the examples are replaced."""
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     for method, path in (("PATCH", f"{resource}/{{id}}"), ("POST", resource)):
         body = operation(method, path)["requestBody"]["content"][MEDIA_TYPE]
         example = json.loads(json.dumps(body["example"]))
@@ -160,7 +160,7 @@ def test_examples_of_writes_succeed(resource: str, api: Api, organization: Organ
         if method == "PATCH":
             example["data"]["id"] = str(row.pk)
         for name, relationship in example["data"].get("relationships", {}).items():
-            related = make(relationship["data"]["type"], organization)[0]
+            related = create_rows(relationship["data"]["type"], organization)[0]
             example["data"]["relationships"][name]["data"]["id"] = str(related.pk)
         response = api.request(method, path.replace("{id}", str(row.pk)), json=example)
         assert response.status == (201 if method == "POST" else 200), (response, example)
@@ -184,7 +184,7 @@ def test_recorded_exchanges_are_as_described(exchange: dict[str, Any]) -> None:
 
 @pytest.mark.django_db
 def test_errors_are_as_described(api: Api, organization: Organization) -> None:
-    (row,) = make("service_types", organization)
+    (row,) = create_rows("service_types", organization)
     path, record = "service_types", f"service_types/{row.pk}"
     for method, described_path, response in (
         ("GET", path, api.get(f"{path}?sort=color")),

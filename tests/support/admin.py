@@ -1,4 +1,4 @@
-"""Use the admin as its users do, and make a row of every model in it."""
+"""Send requests to the admin, and create a row of every model in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.factories import PersonFactory, UserFactory
 
 
 def factory_of(model: type[Any]) -> Callable[..., Any]:
-    """Return what makes a row of the model in an organization, with all that its pages can show."""
+    """Return a function that creates a row of the model in an organization."""
     if model is Person:
         return lambda organization: PersonFactory(
             organization=organization, user=UserFactory(organization=None)
@@ -30,21 +30,21 @@ def factory_of(model: type[Any]) -> Callable[..., Any]:
     return factory
 
 
-# Every model of the admin whose rows belong to an organization, or to people of one.
-OWNED = {
+# Every model of the admin whose rows belong to an organization or to its people.
+FACTORIES = {
     model: factory_of(model)
     for model in admin.site._registry
     if model is User or issubclass(model, OrganizationOwned)
 }
 
 
-def make(model: type[Model], organization: Organization) -> Any:
-    """A row of the model that the organization owns."""
+def create_row(model: type[Model], organization: Organization) -> Any:
+    """Create a row of the model in the organization."""
     if model is Organization:
         return organization
     if model is Group:
         return Group.objects.create(name=f"Group {Group.objects.count()}")
-    return OWNED[model](organization=organization)
+    return FACTORIES[model](organization=organization)
 
 
 def signed_in(user: User) -> Client:
@@ -58,15 +58,15 @@ def superuser() -> Client:
 
 
 def staff(organization: Organization | None, *codenames: str) -> Client:
-    """Staff of the organization with these permissions; without any named, with all there are."""
+    """Return a client of staff with these permissions, or with all if none is given."""
     user = UserFactory(organization=organization, is_staff=True)
     permissions = Permission.objects.all()
     user.user_permissions.set(permissions.filter(codename__in=codenames) if codenames else permissions)
     return signed_in(user)
 
 
-def acting(client: Client, model: type[Model]) -> set[Any]:
-    """What there is of the model because somebody is signed in: their login and the person they are."""
+def rows_of_user(client: Client, model: type[Model]) -> set[Any]:
+    """Return the ids of rows that exist because of the client's user: the user and their people."""
     user = User.objects.get(pk=client.session["_auth_user_id"])
     return {User: {user.pk}, Person: {person.pk for person in user.people.all()}}.get(model, set())
 
@@ -82,8 +82,8 @@ def listed(client: Client, model: type[Model], query: str = "") -> set[Any]:
 
 
 def form_data(client: Client, address: str) -> dict[str, Any]:
-    """What a browser would send if the form at this address were saved untouched."""
-    # Only the page's context is needed, and rendering takes most of the time.
+    """Return what a browser sends if the user saves the form without changes."""
+    # Only the context is needed, and rendering takes most of the time.
     with patch.object(TemplateResponse, "rendered_content", ""):
         context = client.get(address).context_data  # type: ignore[attr-defined]
     data = {}
@@ -120,13 +120,13 @@ def request_by(client: Client) -> Any:
 
 RELATIONS = [
     field
-    for model in [*OWNED, Group]
+    for model in [*FACTORIES, Group]
     for field in model._meta.get_fields()
-    if isinstance(field, ForeignKey) and field.editable and field.related_model in {*OWNED, Organization}
+    if isinstance(field, ForeignKey) and field.editable and field.related_model in {*FACTORIES, Organization}
 ]
 
 
-every_owned_model = pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)
-MODELS: list[type[Any]] = [*OWNED, Organization, Group]
+every_owned_model = pytest.mark.parametrize("model", FACTORIES, ids=lambda model: model.__name__)
+MODELS: list[type[Any]] = [*FACTORIES, Organization, Group]
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 every_relation = pytest.mark.parametrize("field", RELATIONS, ids=str)

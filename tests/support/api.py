@@ -1,4 +1,4 @@
-"""A client that speaks to the WSGI application itself: what it gets is what a server would send."""
+"""Send requests to the WSGI application, and return what a server would send."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
-    # Taken out of the headers: it alone differs between answers that are the same.
+    # Not in the headers, because it is the only difference between identical responses.
     request_id: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -45,20 +45,20 @@ class Answer:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The only error of the document."""
+        """Return the only error of the document."""
         (error,) = self.json["errors"]
         return error
 
     @property
     def invalid(self) -> list[tuple[str, str]]:
-        """(pointer's last part, detail) of each error of a 422."""
+        """Return the last part of the pointer and the detail of each error of a 422."""
         assert self.status == 422, self
         return [(e["source"]["pointer"].rpartition("/")[2], e["detail"]) for e in self.json["errors"]]
 
 
 @dataclass
 class Api:
-    """Requests under /api/v2 with a token; `json` is sent as a JSON:API document."""
+    """A client of /api/v2 with a token. It sends `json` as a JSON:API document."""
 
     token: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class Api:
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
             started["status"], started["headers"] = int(status[:3]), dict(headers)
 
-        with connection_kept():
+        with keep_connection():
             response = application(environ, start_response)
             try:
                 content = b"".join(response)
@@ -128,8 +128,8 @@ class Api:
 
 
 @contextmanager
-def connection_kept() -> Iterator[None]:
-    """Within a test's transaction, the request's end must not close the connection that holds it."""
+def keep_connection() -> Iterator[None]:
+    """Within a test's transaction, don't let the end of the request close its connection."""
     ends = [request_started, request_finished] if connection.in_atomic_block else []
     for signal in ends:
         signal.disconnect(close_old_connections)
@@ -142,7 +142,7 @@ def connection_kept() -> Iterator[None]:
 
 @dataclass
 class SocketApi(Api):
-    """The same through a socket, to a server in a process of its own."""
+    """A client that sends requests through a socket, to a server in another process."""
 
     address: str = ""
 
@@ -157,5 +157,5 @@ class SocketApi(Api):
 
 
 def unquote_to_wsgi(path: str) -> str:
-    """A path as a WSGI server passes it: bytes, shown as latin-1."""
+    """Return a path as a WSGI server passes it: bytes, decoded as Latin-1."""
     return unquote_to_bytes(path).decode("latin-1")

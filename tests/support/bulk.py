@@ -1,4 +1,4 @@
-"""Previews as a browser handles them: a bulk action from the list to the preview, and back."""
+"""Run bulk actions as a browser does, from the list to the preview and back."""
 
 from __future__ import annotations
 

@@ -15,19 +15,19 @@ from tests.support.servers import ROOT
 
 
 def run(command: str, *arguments: Any) -> tuple[str, str]:
-    """What it wrote to stdout and to stderr."""
+    """Return what the command wrote to stdout and stderr."""
     out, err = StringIO(), StringIO()
     call_command(command, *map(str, arguments), stdout=out, stderr=err, no_color=True)
     return out.getvalue(), err.getvalue()
 
 
-def refusal(command: str, *arguments: Any) -> str:
+def command_error(command: str, *arguments: Any) -> str:
     with pytest.raises(CommandError) as caught:
         run(command, *arguments)
     return str(caught.value)
 
 
-GOOD_KEY = "a key of more than fifty characters, made for the tests alone"
+GOOD_KEY = "a key of more than fifty characters, only for the tests"
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Requests and writes at the same moment."""
+"""Send requests and write rows concurrently."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.servers import PATIENCE
 
 
 def at_once(*calls: Callable[[], Answer]) -> list[Answer]:
-    """Run all of these at the same moment, each on a connection of its own."""
+    """Run all calls at the same time, each on its own connection."""
     barrier = Barrier(len(calls))
 
     def run(call: Callable[[], Answer]) -> Answer:
@@ -30,8 +30,8 @@ def at_once(*calls: Callable[[], Answer]) -> list[Answer]:
         return list(pool.map(run, calls))
 
 
-def just_before_the_next_save_of(model: type[Model], act: Callable[[], Any]) -> None:
-    """Do and commit it from a connection of its own, after the form was checked and before it is saved."""
+def before_next_save(model: type[Model], act: Callable[[], Any]) -> None:
+    """Call `act` on another connection after the next validation and before the save, and commit."""
 
     def committed() -> None:
         try:

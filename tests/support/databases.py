@@ -1,4 +1,4 @@
-"""Databases beside that of the tests, for what may happen to a whole database."""
+"""Create databases for tests that replace or migrate a whole database."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ Contents = dict[str, list[tuple[Any, ...]]]
 
 @contextmanager
 def new_database(folder: Path, name: str, template: str | None = None) -> Iterator[str]:
-    """The name, for `within`, of a database that is empty or a copy of another one, at which nobody works."""
+    """Yield the name of a new database, empty or a copy of `template`, which must have no connections."""
     if connection.vendor == "sqlite":
         path = folder / f"{name}.sqlite3"
         if template is not None:
             path.write_bytes(Path(template).read_bytes())
         yield str(path)
         return
-    # The tests' own database may not have been made: nobody who asks for one of these asks for that.
+    # The database of the tests may not exist, so connect to `postgres` below.
     name = "_".join((connection.settings_dict["NAME"], name, os.environ.get("PYTEST_XDIST_WORKER", "alone")))
-    made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
         sql.Identifier(name), sql.Identifier(template or "template0")
     )
-    # No test pulls the plug, so none needs to wait for the disk.
-    hurried = sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(name))
-    dropped = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    # No test cuts the power, so none needs to wait for the disk.
+    disable_sync = sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(name))
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     parameters = {**connection.get_connection_params(), "dbname": "postgres"}
     with closing(psycopg.connect(**parameters, autocommit=True)) as server:
-        server.execute(dropped)
-        server.execute(made)
-        server.execute(hurried)
+        server.execute(drop)
+        server.execute(create)
+        server.execute(disable_sync)
         try:
             yield name
         finally:
-            server.execute(dropped)
+            server.execute(drop)
 
 
 @contextmanager
-def within(name: str) -> Iterator[None]:
-    """Within it, the application's database is that one."""
-    usual = connection.settings_dict["NAME"]
-    lead_to(name)
+def using_database(name: str) -> Iterator[None]:
+    """Use that database as the application's."""
+    original = connection.settings_dict["NAME"]
+    use_database(name)
     try:
         yield
     finally:
-        lead_to(usual)
+        use_database(original)
 
 
-def lead_to(name: str) -> None:
+def use_database(name: str) -> None:
     connection.close()
     if connection.vendor == "postgresql":
         connection.close_pool()
@@ -68,7 +68,7 @@ def lead_to(name: str) -> None:
 
 
 def contents() -> Contents:
-    """Every row of every table, as the database tells it; but SQLite's own, of what it plans by."""
+    """Return every row of every table, except SQLite's statistics."""
     rows: Contents = {}
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
@@ -79,8 +79,8 @@ def contents() -> Contents:
     return rows
 
 
-def need_programs() -> None:
-    """PostgreSQL's own must be there for backups. Where nobody relies on these tests, they may do without."""
+def require_programs() -> None:
+    """Skip the test if PostgreSQL's programs for backups are missing; fail in CI."""
     if connection.vendor == "postgresql":
         try:
             for name in ("pg_dump", "pg_restore", "psql"):

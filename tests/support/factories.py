@@ -1,4 +1,4 @@
-"""Rows for tests. Each factory makes the smallest valid record; what it needs is of its own organization."""
+"""Create rows for tests: the smallest valid record, with related records of the same organization."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from productive.accounts.models import ApiToken, Organization, Person, User
 
 
 def own(factory_class: str) -> factory.SubFactory:
-    """A related record of the same organization."""
+    """Return a factory of a related record of the same organization."""
     return factory.SubFactory(
         f"tests.support.factories.{factory_class}", organization=factory.SelfAttribute("..organization")
     )
@@ -28,7 +28,7 @@ class OrganizationFactory(DjangoModelFactory[Organization]):
 
 
 class UserFactory(DjangoModelFactory[User]):
-    """A user who is a person of the organization, or nobody's with `organization=None`."""
+    """A user who is a person of the organization, or of none with `organization=None`."""
 
     class Meta:
         model = User

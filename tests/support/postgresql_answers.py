@@ -1,4 +1,4 @@
-"""Exit 0 where the PostgreSQL server of DATABASE_URL answers, 1 with the reason where it doesn't."""
+"""Exit with 0 if the PostgreSQL server of DATABASE_URL responds, else with 1 and the reason."""
 
 import os
 import sys

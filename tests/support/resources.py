@@ -1,4 +1,4 @@
-"""What the API serves, as the router and the models declare it."""
+"""Find the API's resources from the router and the models."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SERVED: dict[str, type[ReadOnlyViewSet]] = {
 }
 
 
-# Computed answers have no table; tests/assignments/test_tracking_api.py asks them.
+# Computed resources have no table; tests/assignments/test_tracking_api.py tests them.
 RESOURCES = {
     name: view for name, view in SERVED.items() if not view.serializer_class.Meta.model._meta.abstract
 }
@@ -51,7 +51,7 @@ ACTIONS = [
 WRITABLE = [name for name, view in RESOURCES.items() if issubclass(view, ModelViewSet)]
 
 
-# Resources with a meta object of their own: one query for all of a page.
+# Resources with a `meta` object: the number of queries for all of a page.
 METAS = {"services": 1}
 
 
@@ -59,7 +59,7 @@ def model_of(resource: str) -> type[models.Model]:
     return RESOURCES[resource].serializer_class.Meta.model
 
 
-def make(resource: str, organization: Organization, count: int = 1) -> list[Any]:
+def create_rows(resource: str, organization: Organization, count: int = 1) -> list[Any]:
     model = model_of(resource)
     if model is Organization:
         return [organization]
@@ -72,7 +72,7 @@ def document_for(resource: str, **attributes: Any) -> dict[str, Any]:
 
 
 def foreign_keys(model: type[models.Model]) -> list[str]:
-    """The foreign keys between records of an organization."""
+    """Return the names of the foreign keys between records of an organization."""
     return [
         field.name
         for field in model._meta.concrete_fields
@@ -86,9 +86,9 @@ def relationships_of(resource: str) -> list[str]:
 
 
 def new(resource: str, organization: Organization) -> dict[str, Any]:
-    """The document of a record that may be made: one that is there, sent back once it is gone."""
+    """Return the document of a valid new record: that of a row that is created and deleted."""
     model = model_of(resource)
-    (row,) = make(resource, organization)
+    (row,) = create_rows(resource, organization)
     names = [f.name for f in model._meta.concrete_fields if f.name in ("name", "first_name", "last_name")]
     links = {f"{name}_id": getattr(row, f"{name}_id") for name in foreign_keys(model)}
     attributes = {name: getattr(row, name) for name in names}
@@ -103,7 +103,7 @@ def change_for(resource: str, organization: Organization) -> dict[str, Any]:
         if name in columns:
             return document_for(resource, **{name: "Changed"})
     name = foreign_keys(model_of(resource))[0]
-    (other,) = make(resource, organization)
+    (other,) = create_rows(resource, organization)
     return document_for(resource, **{f"{name}_id": getattr(other, f"{name}_id")})
 
 

@@ -1,4 +1,4 @@
-"""How much tests of generated input try: a fixed sample in `make test`, far more in `make fuzz`."""
+"""Set the amount of generated input: a fixed sample in `make test`, far more in `make fuzz`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SHARE = 4
 def sampled(values: Iterable[T], at: int = 0) -> list[T]:
     """Return every fourth value, beginning with the one at `at`; in `make fuzz`, all of them.
 
-    With another `at` for each model, `make test` tries each value on some models, and some on each model.
+    With a different `at` for each model, `make test` uses each value for some models.
     """
     values = list(values)
     return values if FUZZ else values[at % SHARE :: SHARE]
 
 
-def tried(examples: int) -> settings:
+def fuzz_settings(examples: int) -> settings:
     """Return settings: the same examples each time, or ten times as many new ones in `make fuzz`."""
     return settings(
         max_examples=examples * 10 if FUZZ else examples,

@@ -1,4 +1,4 @@
-"""Start the application in processes of its own, as production does."""
+"""Start the application in separate processes, as in production."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from django.conf import settings
 from django.db import connection
 
 ROOT = Path(__file__).parents[2]
-# Generous: a busy machine is slow, not broken. Whoever waits this long would wait forever.
+# Seconds. Generous, because a busy machine is slow: nothing that takes longer will ever happen.
 PATIENCE = 120
-# Makes the log of a server one of warnings, for `complaints`.
+# Log warnings and errors only, for `complaints`.
 WARNINGS = {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "text", "GUNICORN_CMD_ARGS": "--log-level warning"}
 PSS = re.compile(r"^Pss: +(\d+) kB$", re.MULTILINE)
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -91,7 +91,7 @@ def empty_environment(folder: Path) -> dict[str, str]:
 
 @dataclass
 class Server:
-    """A running gunicorn. What its workers use is read from /proc, so on Linux."""
+    """A running gunicorn. It reads the resource usage of workers from /proc, so it needs Linux."""
 
     process: subprocess.Popen[bytes]
     address: tuple[str, int]
@@ -99,25 +99,25 @@ class Server:
 
     @property
     def netloc(self) -> str:
-        """host:port"""
+        """Return host:port."""
         return "{}:{}".format(*self.address)
 
     @property
     def workers(self) -> list[int]:
-        """The ids of its worker processes."""
+        """Return the ids of the worker processes."""
         pid = self.process.pid
         return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
     def memory(self) -> dict[int, int]:
-        """Bytes in memory by worker; memory shared by several processes is divided among them."""
+        """Return the bytes in memory by worker; shared memory is divided among the processes."""
         return {pid: memory_of(pid) for pid in self.workers}
 
     def cpu_seconds(self) -> float:
-        """CPU time of all workers so far."""
+        """Return the CPU time of all workers so far."""
         return sum(map(cpu_seconds_of, self.workers))
 
     def complaints(self) -> list[str]:
-        """The lines of its log, except those of refused requests, which the client judges."""
+        """Return the lines of the log, except those of rejected requests, which the client checks."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [line for line in lines if " WARNING django.request: " not in line]
 
@@ -136,13 +136,13 @@ def memory_of(pid: int) -> int:
 
 
 def cpu_seconds_of(pid: int) -> float:
-    # The second field is a name in brackets that may hold blanks.
+    # The second field is a name in parentheses that may contain spaces.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def cpu_seconds_of_all() -> float:
-    """CPU time that all processes of this machine have used, all cores together."""
+    """Return the CPU time of all processes of this machine, on all cores."""
     line = Path("/proc/stat").read_text().split("\n", 1)[0].split()
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, line[1:9])
     return (user + nice + system + irq + softirq + steal) / TICKS
@@ -150,7 +150,7 @@ def cpu_seconds_of_all() -> float:
 
 @contextmanager
 def gunicorn(environment: Mapping[str, str], log: Path, *options: str, workers: int = 1) -> Iterator[Server]:
-    """Serve the application on a port of its own, with its output in `log`, and stop it at the end."""
+    """Serve the application on a free port, with its output in `log`, and stop it at the end."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", "python:productive.server"]
     with log.open("ab") as output:
@@ -171,7 +171,7 @@ def gunicorn(environment: Mapping[str, str], log: Path, *options: str, workers: 
 
 @dataclass
 class Installation:
-    """The application with an environment of its own: its commands and its server."""
+    """The application with its own environment variables: its commands and its server."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -199,7 +199,7 @@ class Installation:
 
     @contextmanager
     def served(self, name: str = "web", *, workers: int = 1, **environment: str) -> Iterator[Server]:
-        """Serve it, with its log in a file of the folder."""
+        """Serve the application, with its log in a file in the folder."""
         variables = {**self.variables(), **environment}
         with gunicorn(variables, self.folder / f"{name}.log", workers=workers) as server:
             yield server

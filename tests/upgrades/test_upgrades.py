@@ -20,7 +20,7 @@ from productive.database.history import history_of
 from productive.database.row_counts import count_rows
 from productive.management.invariants import violations
 from tests.support.api import Api
-from tests.support.databases import new_database, within
+from tests.support.databases import new_database, using_database
 from tests.support.resources import RESOURCES, model_of
 
 pytestmark = pytest.mark.no_cover
@@ -56,18 +56,18 @@ def load_first() -> None:
     statements = [each for each in ROWS.read_text().split(";\n") if each.strip()]
     models = state.apps.get_models(include_auto_created=True)
     with transaction.atomic(), connection.cursor() as cursor:
-        # As if each row had been made one after the other.
+        # Set the sequences as if the rows had been inserted one by one.
         for statement in (*statements, *connection.ops.sequence_reset_sql(no_style(), models)):
             cursor.execute(statement)
 
 
 @pytest.fixture(scope="module")
 def upgrade(django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rows, Rows]]:
-    """The rows before the upgrade and right after it. Tests go on with the database of the newest schema."""
+    """The rows before and right after the upgrade. Tests use the database with the newest schema."""
     with (
         django_db_blocker.unblock(),
         new_database(tmp_path_factory.mktemp("upgrades"), "upgraded") as name,
-        within(name),
+        using_database(name),
     ):
         load_first()
         before = rows()
@@ -86,19 +86,19 @@ def api(before: Rows, settings: Any) -> Api:
     return Api(SECRET)
 
 
-def test_every_row_is_as_it_was(upgrade: tuple[Rows, Rows]) -> None:
+def test_upgrade_changes_no_row(upgrade: tuple[Rows, Rows]) -> None:
     """Every row of every table, in every column."""
     before, after = upgrade
     full = {table for table, found in before.items() if found}
     assert full >= {model._meta.db_table for model in (Organization, User, Person, ServiceType)}
     for table in full:
         columns = {*before[table][0]}
-        there = [{column: row[column] for column in columns & {*row}} for row in after[table]]
-        lost = [row for row in before[table] if row not in there]
+        found = [{column: row[column] for column in columns & {*row}} for row in after[table]]
+        lost = [row for row in before[table] if row not in found]
         assert lost == [], table
 
 
-def test_users_work_where_they_did(before: Rows) -> None:
+def test_users_keep_their_organizations(before: Rows) -> None:
     ana = User.objects.get(username="ana")
     assert [person.organization_id for person in ana.people.active()] == [1]
     assert User.objects.get(username="api-1").service_account_of_id == 1
@@ -110,13 +110,13 @@ def test_history_is_kept(before: Rows) -> None:
     assert [entry.name for entry in entries] == ["Design", "Dizajn"]
 
 
-def test_every_rule_that_came_later_holds(before: Rows) -> None:
+def test_rows_satisfy_later_constraints(before: Rows) -> None:
     assert [*violations()] == []
     for model in (ProjectAssignment, ServiceAssignment):
         assert count_rows(model.objects.all()) == len(before[model._meta.db_table]) > 0
 
 
-def test_groups_of_ones_own_keep_their_rights(before: Rows) -> None:
+def test_custom_groups_keep_their_permissions(before: Rows) -> None:
     rights = Group.objects.get(name="Planeri").permissions.values_list("codename", flat=True)
     assert {*rights} == {"add_servicetype", "view_servicetype"}
     ana = User.objects.get(username="ana")
@@ -125,22 +125,22 @@ def test_groups_of_ones_own_keep_their_rights(before: Rows) -> None:
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_the_api_serves_all_of_it_to_the_old_token(before: Rows, api: Api, resource: str) -> None:
+def test_api_returns_every_row_to_old_token(before: Rows, api: Api, resource: str) -> None:
     model = model_of(resource)
     owner = "id" if model is Organization else "organization_id"
-    # A table that came later had no rows.
+    # Later tables have no rows.
     ids = {row["id"] for row in before.get(model._meta.db_table, ()) if row[owner] == 1}
     answer = api.get(resource)
     assert answer.status == 200
     assert {*answer.ids} == ids
 
 
-def test_tokens_open_what_they_opened(api: Api) -> None:
+def test_old_tokens_keep_their_access(api: Api) -> None:
     row = api.get("project_assignments/71?include=favorite_filter,budgets_favorite_filter")
     assert row.data["attributes"]["created_at"] == "2025-10-03T06:06:45.292+02:00"
     assert row.data["attributes"]["preferences"] == {"a": {"b": []}}
     assert row.data["attributes"]["tasks_layout_id"] == 2**63 - 1
-    # What was another organization's view, still is.
+    # The saved filter of another organization is still invisible.
     assert row.data["relationships"]["budgets_favorite_filter"] == {"data": None}
     assert [each["attributes"]["name"] for each in row.json["included"]] == ["Moje"]
     assert api.get("project_assignments/9001").status == 404
@@ -148,12 +148,12 @@ def test_tokens_open_what_they_opened(api: Api) -> None:
     assert Api("prd_of-somebody-else").get("service_types").status == 401
 
 
-def test_new_records_come_after_the_old_ones(before: Rows, api: Api) -> None:
+def test_new_records_get_higher_ids(before: Rows, api: Api) -> None:
     attributes = {"person_id": 11, "project_id": 32}
-    made = api.post(
+    created = api.post(
         "project_assignments", {"data": {"type": "project_assignments", "attributes": attributes}}
     )
-    assert made.status == 201
-    assert int(made.data["id"]) > 9001
-    assert api.delete(f"project_assignments/{made.data['id']}").status == 204
+    assert created.status == 201
+    assert int(created.data["id"]) > 9001
+    assert api.delete(f"project_assignments/{created.data['id']}").status == 204
     assert [*violations()] == []

@@ -20,20 +20,20 @@ from typing import NoReturn
 
 import psycopg
 
-from tests.benchmarks.load.scratch import scratch_database, vacuum
+from tests.benchmarks.load.scratch import DEFAULT_URL, scratch_database, vacuum
 from tests.benchmarks.page import machine, write_section
+from tests.support.servers import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 LARGE, SMALL = "Large", ("Small 1", "Small 2", "Small 3")
 # Shorter runs don't replace the section.
 LEAST_SECONDS = 60
 SECTION = """## Under load: {figures.database}
 
-`make load` writes this section. gunicorn serves a mix of lists, filters, includes, single records and, one in
-ten, creates, changes and deletes, of one large organization and three small ones. Each connection sends its
-next request as soon as it has read and judged the answer to the last, on the same machine. `H` is what the
-same server does with requests that ask nothing of the database. In the end, the database must hold what was
-acknowledged and nothing else.
+`make load` writes this section. gunicorn serves a mix of lists, filters, includes and single records of one
+large and three small organizations; one request in ten creates, changes or deletes a record. Each connection
+sends its next request as soon as it has checked the previous response, on the same machine. `H` is the rate
+of requests that don't use the database. At the end, the database must contain every acknowledged write and
+nothing else.
 
 {machine}
 
@@ -41,7 +41,6 @@ acknowledged and nothing else.
 {text}
 ```
 """
-DEFAULT_URL = "postgres://postgres@127.0.0.1:5432/postgres"
 
 
 def read_arguments() -> argparse.Namespace:

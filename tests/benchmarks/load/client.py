@@ -21,7 +21,7 @@ Address = tuple[str, int]
 _buffer = memoryview(bytearray(1 << 20))
 
 
-class Answer(NamedTuple):
+class RawResponse(NamedTuple):
     status: int
     head: bytes
     body: bytes
@@ -32,7 +32,7 @@ class Request(NamedTuple):
 
     kind: str
     wire: bytes
-    judge: Callable[[Answer], str]
+    judge: Callable[[RawResponse], str]
 
 
 @dataclass(slots=True)
@@ -43,10 +43,10 @@ class Outcome:
     sent_at: float
     ended_at: float
     complaint: str
-    answer: Answer | None = None
+    answer: RawResponse | None = None
 
 
-class BrokenAnswerError(Exception):
+class InvalidResponseError(Exception):
     """The response is incomplete or invalid."""
 
 
@@ -66,29 +66,29 @@ class Connection:
         self.received = bytearray()
         self.socket.sendall(request.wire)
 
-    def receive(self) -> Answer | None:
-        """Return the response once it is complete. Raise BrokenAnswerError if it can't be completed."""
+    def receive(self) -> RawResponse | None:
+        """Return the response once it is complete. Raise InvalidResponseError if it can't be completed."""
         count = self.socket.recv_into(_buffer)
         if not count:
-            raise BrokenAnswerError(f"the connection was closed after {len(self.received)} bytes")
+            raise InvalidResponseError(f"the connection was closed after {len(self.received)} bytes")
         self.received += _buffer[:count]
         end = self.received.find(b"\r\n\r\n") + 4
         if end < 4:
             return None
         head = bytes(self.received[: end - 2])
         if not head.startswith(b"HTTP/1.1 ") or not head[9:12].isdigit():
-            raise BrokenAnswerError("no answer in HTTP")
+            raise InvalidResponseError("no answer in HTTP")
         status = int(head[9:12])
         length = CONTENT_LENGTH.search(head)
         if length is None and status != 204:
-            raise BrokenAnswerError(f"status {status} without a Content-Length")
+            raise InvalidResponseError(f"status {status} without a Content-Length")
         missing = end + (int(length[1]) if length else 0) - len(self.received)
         if missing > 0:
             return None
         if missing < 0:
-            raise BrokenAnswerError(f"{-missing} bytes more than the Content-Length says")
+            raise InvalidResponseError(f"{-missing} bytes more than the Content-Length says")
         self.answers_left = 0 if LAST_ANSWER.search(head) else self.answers_left - 1
-        return Answer(status, head, bytes(self.received[end:]))
+        return RawResponse(status, head, bytes(self.received[end:]))
 
 
 class Load:
@@ -117,7 +117,7 @@ class Load:
         tick = 0.0
         try:
             for number in range(connections):
-                # So that they aren't all renewed at once.
+                # Different numbers, so that they aren't all renewed at once.
                 self.open(ANSWERS_PER_CONNECTION * (number + 1) // connections)
             while self.selector.get_map():
                 now = perf_counter()
@@ -142,7 +142,7 @@ class Load:
     def receive(self, connection: Connection, end: float) -> None:
         try:
             answer = connection.receive()
-        except (BrokenAnswerError, OSError) as error:
+        except (InvalidResponseError, OSError) as error:
             self.fail(connection, str(error), end)
             return
         if answer is None:

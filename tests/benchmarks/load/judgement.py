@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from tests.benchmarks.load.client import Answer
+from tests.benchmarks.load.client import RawResponse
 
-# One of so many pages is parsed; in the others only bytes are compared, which costs little.
+# One of so many pages is parsed. In the others only bytes are compared, which is cheap.
 PARSED = 5
 ORGANIZATION = b'{"type":"organizations","id":"'
 
@@ -17,21 +17,21 @@ ORGANIZATION = b'{"type":"organizations","id":"'
 Ids = Mapping[str, set[int]]
 
 
-def expect(status: int, text: bytes, answer: Answer) -> str:
+def expect(status: int, text: bytes, answer: RawResponse) -> str:
     if answer.status != status:
         return f"status {answer.status}, not {status}"
     return "" if text in answer.body else f"without {text.decode()}"
 
 
 class PageJudge:
-    """Check lists and single resources of an organization; `strangers` are the ids of all others."""
+    """Check lists and single resources of an organization; `foreign_ids` are those of all others."""
 
-    def __init__(self, organization: int, strangers: Sequence[Ids]) -> None:
+    def __init__(self, organization: int, foreign_ids: Sequence[Ids]) -> None:
         self.owner = ORGANIZATION + b'%d"' % organization
-        self.strangers = strangers
+        self.foreign_ids = foreign_ids
         self.pages = 0
 
-    def __call__(self, answer: Answer) -> str:
+    def __call__(self, answer: RawResponse) -> str:
         if complaint := expect(200, b"", answer):
             return complaint
         body = answer.body
@@ -55,6 +55,6 @@ class PageJudge:
         else:
             data = [data]
         for resource in [*data, *document.get("included", ())]:
-            if any(int(resource["id"]) in ids.get(resource["type"], ()) for ids in self.strangers):
+            if any(int(resource["id"]) in ids.get(resource["type"], ()) for ids in self.foreign_ids):
                 return f"shows {resource['type']} {resource['id']} of another organization"
         return ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tests.benchmarks.load.client import Answer, Request
+from tests.benchmarks.load.client import RawResponse, Request
 from tests.benchmarks.load.judgement import PageJudge, expect
 from tests.benchmarks.load.world import Pair, Pairs, Tenant, Values
 
@@ -61,11 +61,11 @@ WRITES = {
     "delete service assignment": 2,
     "create project assignment": 1,
     "delete project assignment": 1,
-    "duplicate, refused": 1,
+    "duplicate, rejected": 1,
     "update preferences": 2,
     "update person": 1,
 }
-OTHERS = {"another's, refused": 1}
+OTHERS = {"other tenant's, rejected": 1}
 KINDS = {kind: times for kind, (times, _) in READS.items()} | OTHERS | WRITES
 
 
@@ -96,7 +96,7 @@ class Mix:
             return request(kind, tenant, "GET", path, self.judges[tenant.organization])
         match kind.split():
             case ["create" | "delete" as verb, model, _]:
-                return self.make_or_delete(verb, tenant, pairs_named(tenant, model))
+                return self.create_or_delete(verb, tenant, pairs_named(tenant, model))
             case ["update", "preferences"]:
                 self.values += 1
                 return self.update(kind, tenant, tenant.preferences, {"number": self.values})
@@ -109,23 +109,23 @@ class Mix:
                 return request(
                     kind, tenant, "POST", pairs.resource, partial(expect, 422, b"only one assignment"), body
                 )
-        stranger = random.choice([other for other in self.tenants if other is not tenant])
-        path = f"people/{random.choice(stranger.people)}"
+        other = random.choice([each for each in self.tenants if each is not tenant])
+        path = f"people/{random.choice(other.people)}"
         return request(kind, tenant, "GET", path, partial(expect, 404, b'"errors"'))
 
-    def make_or_delete(self, verb: str, tenant: Tenant, pairs: Pairs) -> Request:
+    def create_or_delete(self, verb: str, tenant: Tenant, pairs: Pairs) -> Request:
         """Create or delete a pair; do the other if nothing is left to create or delete."""
-        if (verb == "create" and pairs.free) or not pairs.made:
+        if (verb == "create" and pairs.free) or not pairs.created:
             pair = self.take(pairs.free)
             return request(
                 f"create {pairs.partner} assignment",
                 tenant,
                 "POST",
                 pairs.resource,
-                partial(self.judge_made, tenant, pairs, pair),
+                partial(self.judge_created, tenant, pairs, pair),
                 document(pairs, pair),
             )
-        pk, pair = self.take(pairs.made)
+        pk, pair = self.take(pairs.created)
         return request(
             f"delete {pairs.partner} assignment",
             tenant,
@@ -134,18 +134,18 @@ class Mix:
             partial(self.judge_deleted, pairs, pk, pair),
         )
 
-    def judge_made(self, tenant: Tenant, pairs: Pairs, pair: Pair, answer: Answer) -> str:
+    def judge_created(self, tenant: Tenant, pairs: Pairs, pair: Pair, answer: RawResponse) -> str:
         if complaint := expect(201, b'{"data":', answer):
             return complaint
         pk = int(orjson.loads(answer.body)["data"]["id"])
-        pairs.made.append((pk, pair))
+        pairs.created.append((pk, pair))
         tenant.ids[pairs.resource].add(pk)
         return ""
 
-    def judge_deleted(self, pairs: Pairs, pk: int, pair: Pair, answer: Answer) -> str:
+    def judge_deleted(self, pairs: Pairs, pk: int, pair: Pair, answer: RawResponse) -> str:
         if complaint := expect(204, b"", answer):
             return complaint
-        pairs.gone.append(pk)
+        pairs.deleted.append(pk)
         pairs.free.append(pair)
         return "an answer without content has some" if answer.body else ""
 
@@ -156,7 +156,7 @@ class Mix:
         judge = partial(self.judge_updated, values, pk, value)
         return request(kind, tenant, "PATCH", f"{resource}/{pk}", judge, orjson.dumps(body))
 
-    def judge_updated(self, values: Values, pk: int, value: Any, answer: Answer) -> str:
+    def judge_updated(self, values: Values, pk: int, value: Any, answer: RawResponse) -> str:
         if complaint := expect(200, b'{"data":', answer):
             return complaint
         values.idle.append(pk)
@@ -182,7 +182,7 @@ def document(pairs: Pairs, pair: Pair) -> bytes:
 
 
 def request(
-    kind: str, tenant: Tenant, method: str, path: str, judge: Callable[[Answer], str], body: bytes = b""
+    kind: str, tenant: Tenant, method: str, path: str, judge: Callable[[RawResponse], str], body: bytes = b""
 ) -> Request:
     head = f"{method} /api/v2/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Auth-Token: {tenant.secret}\r\n"
     if body:

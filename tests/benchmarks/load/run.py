@@ -11,7 +11,7 @@ from time import perf_counter, process_time
 from django.db import connection
 
 from productive.accounts.models import Organization
-from tests.benchmarks.load.client import Answer, Load, Outcome, Request
+from tests.benchmarks.load.client import Load, Outcome, RawResponse, Request
 from tests.benchmarks.load.figures import Figures, Reference, Sample, Tally, TooManyErrorsError
 from tests.benchmarks.load.mix import KINDS, Mix
 from tests.benchmarks.load.world import Tenant, tenant_of
@@ -49,12 +49,12 @@ def load(
     with gunicorn(environment, folder / "server.log", workers=WORKERS) as server:
         workers = server.workers
         # The processes import modules and connect with their first requests.
-        refer(server, connections, reference_seconds / 3)
-        before = refer(server, connections, reference_seconds)
-        tally, samples = sustain(server, tenants, connections, warm_up, seconds)
+        measure_reference(server, connections, reference_seconds / 3)
+        before = measure_reference(server, connections, reference_seconds)
+        tally, samples = run_mix(server, tenants, connections, warm_up, seconds)
         errors = tally.errors
         try:
-            after = refer(server, connections, reference_seconds)
+            after = measure_reference(server, connections, reference_seconds)
         except (OSError, RuntimeError) as error:
             after = Reference(0, 0)
             errors.append(f"nothing answers after the load: {error}")
@@ -62,7 +62,7 @@ def load(
         if server.workers != workers:
             errors.append("a worker ended and was replaced")
     for tenant in tenants:
-        errors += tenant.broken_promises()
+        errors += tenant.discrepancies()
     return Figures(
         database=database_name(),
         assignments=assignments,
@@ -76,7 +76,7 @@ def load(
     )
 
 
-def sustain(
+def run_mix(
     server: Server, tenants: Sequence[Tenant], connections: int, warm_up: float, seconds: float
 ) -> tuple[Tally, list[Sample]]:
     """Run the mix; return its outcomes and a sample for every second after the warm-up."""
@@ -101,7 +101,7 @@ def sustain(
     return tally, [sample for sample in samples if sample.moment >= begin] or samples
 
 
-def refer(server: Server, connections: int, seconds: float) -> Reference:
+def measure_reference(server: Server, connections: int, seconds: float) -> Reference:
     """Load /healthz. Raise RuntimeError if it fails."""
     outcomes: list[Outcome] = []
     request = Request("healthz", HEALTHZ, judge_healthz)
@@ -113,7 +113,7 @@ def refer(server: Server, connections: int, seconds: float) -> Reference:
     return Reference(len(outcomes) / elapsed, spent * 1000 / len(outcomes))
 
 
-def judge_healthz(answer: Answer) -> str:
+def judge_healthz(answer: RawResponse) -> str:
     return "" if (answer.status, answer.body) == (200, b"ok\n") else f"status {answer.status}, not 200"
 
 

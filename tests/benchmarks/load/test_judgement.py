@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from tests.benchmarks.load import client
-from tests.benchmarks.load.client import Address, Answer, Load, Outcome, Request
+from tests.benchmarks.load.client import Address, Load, Outcome, RawResponse, Request
 from tests.benchmarks.load.figures import MOST_ERRORS, Memory, Row, Sample, Tally, TooManyErrorsError
 from tests.benchmarks.load.judgement import PARSED, PageJudge
 from tests.benchmarks.load.scratch import scratch_database
@@ -42,7 +42,7 @@ def answering(raw: bytes) -> Iterator[Address]:
             thread.join(10)
 
 
-def outcome_of(raw: bytes, judge: Callable[[Answer], str]) -> Outcome:
+def outcome_of(raw: bytes, judge: Callable[[RawResponse], str]) -> Outcome:
     outcomes: list[Outcome] = []
     request = Request("any", b"GET / HTTP/1.1\r\n\r\n", judge)
     with answering(raw) as address:
@@ -72,18 +72,18 @@ def answer(body: bytes, *, status: int = 200, length: int | None = None) -> byte
         (b"SSH-2.0-OpenSSH\r\n\r\n", "no answer in HTTP"),
     ],
 )
-def test_answer_that_is_no_good_page_is_told_apart(raw: bytes, complaint: str) -> None:
+def test_judge_reports_invalid_page(raw: bytes, complaint: str) -> None:
     assert outcome_of(raw, PageJudge(7, [])).complaint == complaint
 
 
-def test_every_so_many_pages_one_is_read_as_a_whole() -> None:
+def test_judge_parses_every_fifth_page() -> None:
     judge = PageJudge(7, [])
     complaints = [outcome_of(answer(b'{"data":[],}'), judge).complaint for _ in range(PARSED)]
     assert complaints[:-1] == [""] * (PARSED - 1)
     assert complaints[-1].startswith("can't be read: JSONDecodeError")
 
 
-def test_answer_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_response_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "LONGEST", 0.3)
     assert outcome_of(b"", lambda answer: "").complaint == "no whole answer within 0.3 seconds"
 
@@ -98,7 +98,7 @@ def test_answer_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) 
         ("8", 31, "shows people 8 of another organization"),
     ],
 )
-def test_page_with_too_little_or_too_much_is_told_apart(ids: str, total: int, complaint: str) -> None:
+def test_judge_reports_wrong_page_length(ids: str, total: int, complaint: str) -> None:
     document = {
         "data": [{"type": "people", "id": pk} for pk in ids],
         "meta": {"current_page": 2, "page_size": 30, "total_count": total},
@@ -114,7 +114,7 @@ def test_page_with_too_little_or_too_much_is_told_apart(ids: str, total: int, co
         ("1", "9", "shows projects 9 of another organization"),
     ],
 )
-def test_resource_of_another_organization_is_told_apart(pk: str, included: str, complaint: str) -> None:
+def test_judge_reports_resource_of_another_organization(pk: str, included: str, complaint: str) -> None:
     document = {
         "data": {"type": "people", "id": pk},
         "included": [{"type": "projects", "id": included}],
@@ -123,14 +123,14 @@ def test_resource_of_another_organization_is_told_apart(pk: str, included: str, 
     assert PageJudge(7, [{"people": {8}, "projects": {1, 9}}]).judge_document(document) == complaint
 
 
-def test_tally_counts_what_ended_in_time_and_every_error() -> None:
+def test_tally_counts_outcomes_within_its_period_and_every_error() -> None:
     tally = Tally(["any"], begin=10, end=20)
     request = Request("any", b"GET /api HTTP/1.1\r\nX-Auth-Token: secret\r\n\r\n{}", lambda answer: "")
     for number in range(1, 101):
         tally.take(Outcome(request, 11, 11 + number / 1000, ""))
     for moment in (9.9, 20.0):
         tally.take(Outcome(request, 5, moment, ""))
-    tally.take(Outcome(request, 5, 9.9, "wrong", Answer(200, b"", b"text")))
+    tally.take(Outcome(request, 5, 9.9, "wrong", RawResponse(200, b"", b"text")))
     row = tally.rows()["all"]
     assert tuple(round(value, 6) for value in row) == Row(100, 10, 50, 95, 99, 100, 1)
     assert tally.errors == ["GET /api {}: wrong. text"]
@@ -149,7 +149,7 @@ def test_tally_counts_what_ended_in_time_and_every_error() -> None:
         (106, 60, 900, "too short or too slow a run to tell"),
     ],
 )
-def test_memory_is_flat_if_the_last_quarter_is_like_the_second(
+def test_memory_is_flat_if_last_quarter_equals_second(
     last: int, count: int, requests: int, verdict: str
 ) -> None:
     """Ignore the growth at the start and single outliers."""
@@ -168,6 +168,6 @@ def test_memory_is_flat_if_the_last_quarter_is_like_the_second(
         "postgres:///name",
     ],
 )
-def test_database_on_another_machine_is_refused(url: str) -> None:
+def test_database_on_another_machine_is_rejected(url: str) -> None:
     with pytest.raises(ValueError, match="of this machine only"), scratch_database(url):
         pass

@@ -26,7 +26,7 @@ def seeded(*names: str) -> list[Organization]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_short_load_finds_nothing_wrong(tmp_path: Path) -> None:
+def test_short_load_has_no_errors(tmp_path: Path) -> None:
     figures = load(
         database_url_of_tests(),
         seeded("Large", "Small"),
@@ -44,10 +44,10 @@ def test_short_load_finds_nothing_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_rows_that_differ_from_what_was_acknowledged_are_found() -> None:
+def test_discrepancies_reports_rows_that_differ_from_acknowledged_ones() -> None:
     [organization] = seeded("Large")
     tenant = tenant_of(organization, Random(1))
-    assert list(tenant.broken_promises()) == []
+    assert list(tenant.discrepancies()) == []
 
     services, projects = tenant.service_pairs, tenant.project_pairs
     lost = services.seeded[3][0]
@@ -59,11 +59,11 @@ def test_rows_that_differ_from_what_was_acknowledged_are_found() -> None:
     taken = {pair for _, pair in projects.seeded}
     person = next(person for person in tenant.people if (person, project) not in taken)
     ProjectAssignment.objects.filter(pk=moved).update(person_id=person)
-    projects.gone.append(10**9)
+    projects.deleted.append(10**9)
     tenant.titles.acknowledged = {tenant.people[0]: "Title 1", tenant.people[1]: "Title 2"}
     Person.objects.filter(pk=tenant.people[1]).update(title="Title 2")
 
-    assert list(tenant.broken_promises()) == [
+    assert list(tenant.discrepancies()) == [
         f"1 service_assignments were acknowledged and don't exist, such as {lost}",
         f"1 service_assignments exist without an acknowledgment, such as {unknown.pk}",
         f"1 project_assignments are other pairs, such as {moved}",

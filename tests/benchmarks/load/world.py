@@ -26,7 +26,7 @@ PAIRS = 100
 class Pairs:
     """Assignments of a model in an organization, exactly as the server has acknowledged them.
 
-    A pair whose request is on its way is neither free nor made: no two requests ever meet in one.
+    A pair with a request in flight is neither free nor created, so no two requests use the same pair.
     """
 
     model: Any
@@ -34,32 +34,32 @@ class Pairs:
     organization: int
     seeded: list[tuple[int, Pair]]
     free: list[Pair]
-    made: list[tuple[int, Pair]] = field(default_factory=list)
-    gone: list[int] = field(default_factory=list)
+    created: list[tuple[int, Pair]] = field(default_factory=list)
+    deleted: list[int] = field(default_factory=list)
 
     @property
     def resource(self) -> str:
         return f"{self.partner}_assignments"
 
-    def broken_promises(self) -> Iterator[str]:
+    def discrepancies(self) -> Iterator[str]:
         """Yield differences between acknowledged and real rows, and violated constraints."""
         columns = "person_id", f"{self.partner}_id"
         rows = self.model.objects.filter(organization=self.organization)
-        there = {pk: (person, other) for pk, person, other in rows.values_list("pk", *columns)}
-        expected = dict([*self.seeded, *self.made])
+        found = {pk: (person, other) for pk, person, other in rows.values_list("pk", *columns)}
+        expected = dict([*self.seeded, *self.created])
         own = Q(
             person__organization=F("organization"), **{f"{self.partner}__organization": F("organization")}
         )
         for wrong, what in (
-            (expected.keys() - there.keys(), "were acknowledged and don't exist"),
-            (there.keys() - expected.keys(), "exist without an acknowledgment"),
-            ({pk for pk in expected.keys() & there.keys() if expected[pk] != there[pk]}, "are other pairs"),
+            (expected.keys() - found.keys(), "were acknowledged and don't exist"),
+            (found.keys() - expected.keys(), "exist without an acknowledgment"),
+            ({pk for pk in expected.keys() & found.keys() if expected[pk] != found[pk]}, "are other pairs"),
             (set(rows.exclude(own).values_list("pk", flat=True)), "link two organizations"),
             (
-                self.unlike_history("+", [*dict(self.made), *self.gone]),
+                self.unlike_history("+", [*dict(self.created), *self.deleted]),
                 "lack a history record of their creation",
             ),
-            (self.unlike_history("-", self.gone), "lack a history record of their deletion"),
+            (self.unlike_history("-", self.deleted), "lack a history record of their deletion"),
         ):
             if wrong:
                 yield f"{len(wrong)} {self.resource} {what}, such as {min(wrong)}"
@@ -86,9 +86,9 @@ class Values:
     idle: list[int]
     acknowledged: dict[int, Any] = field(default_factory=dict)
 
-    def broken_promises(self) -> Iterator[str]:
-        there = dict(self.model.objects.filter(pk__in=self.acknowledged).values_list("pk", self.attribute))
-        if unlike := [pk for pk, value in self.acknowledged.items() if there.get(pk) != value]:
+    def discrepancies(self) -> Iterator[str]:
+        found = dict(self.model.objects.filter(pk__in=self.acknowledged).values_list("pk", self.attribute))
+        if unlike := [pk for pk, value in self.acknowledged.items() if found.get(pk) != value]:
             yield (
                 f"{len(unlike)} of {self.model.__name__} don't have the acknowledged {self.attribute}, "
                 f"such as {min(unlike)}"
@@ -112,7 +112,7 @@ class Tenant:
     pages: int
 
     def __post_init__(self) -> None:
-        # All ids it ever had, by type of resource.
+        # All ids that have ever existed, by type of resource.
         self.ids = {
             "people": set(self.people),
             "services": set(self.services),
@@ -121,9 +121,9 @@ class Tenant:
             self.project_pairs.resource: {pk for pk, _ in self.project_pairs.seeded},
         }
 
-    def broken_promises(self) -> Iterator[str]:
+    def discrepancies(self) -> Iterator[str]:
         for part in (self.service_pairs, self.project_pairs, self.preferences, self.titles):
-            yield from part.broken_promises()
+            yield from part.discrepancies()
 
 
 def tenant_of(organization: Organization, random: Random) -> Tenant:

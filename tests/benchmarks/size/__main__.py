@@ -18,11 +18,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.benchmarks.load.scratch import DEFAULT_URL
 from tests.benchmarks.page import PAGE, write_section
 from tests.benchmarks.size.filling import environment, fill, scratch
 from tests.benchmarks.size.report import section, tables
 
-SERVER = "postgres://postgres@127.0.0.1:5432/postgres"
 VENDORS = ("sqlite", "postgresql")
 SIZES, SMALL_SIZES = [10_000, 1_000_000, 10_000_000], [200, 600]
 # SQLite has one writer at a time: larger organizations use PostgreSQL.
@@ -83,7 +83,7 @@ def measured_on(url: str, sizes: Sequence[int], *, is_smoke: bool) -> dict[str, 
 def main() -> None:
     arguments = read_arguments()
     sizes = SMALL_SIZES if arguments.smoke else sorted(arguments.sizes)
-    server = os.environ.get("TEST_DATABASE_URL") or SERVER
+    server = os.environ.get("TEST_DATABASE_URL") or DEFAULT_URL
     results = {}
     for place in arguments.database or [arguments.only] * bool(arguments.only) or VENDORS:
         with ExitStack() as stack:

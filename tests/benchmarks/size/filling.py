@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 from psycopg import sql
 
 from tests.benchmarks.load.scratch import execute
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.support.servers import ROOT
 
 
 def name_of(size: int) -> str:

@@ -11,18 +11,17 @@ from tests.benchmarks.report import at_most, table
 ABOUT = """\
 ## Cost at any size
 
-`make size` writes this section. One database holds organizations of several sizes beside one another, the
-smallest made first. Every figure is a median of milliseconds for a request through the whole WSGI
-application, middleware and connection included. The organizations are asked in turn, so that what slows the
-machine slows all of them; and for other people, projects and rows each time, so that not the same few are at
-hand. Before anything is timed, every answer's ids and total are compared with what plain queries find.
+`make size` writes this section. One database has organizations of several sizes, the smallest created first.
+Every figure is the median time in milliseconds of a request through the whole WSGI application, including
+middleware and connection. Requests go to the organizations in turn, so a slow machine slows all of them, and
+to different people, projects and rows each time, so that they aren't always cached. Before the measurement,
+the ids and total of every response are compared with plain queries.
 
-*÷* is what it costs in the larger organization to what it costs in the smallest: flat is at most 1.5. *÷
-first page* is, in the largest, what lies far down in a list to the first page of that list: at most 3. A page
-by its number comes with the exact total, so far down there is more to add up in a larger organization; a page
-after a cursor has no total. People and projects are asked for that have about as many rows in every
-organization. Where there are no 30,000 pages, the last full ones are asked for; in the smallest organization
-those are near enough to be walked to.
+*÷* is the cost in the larger organization relative to the smallest: flat is at most 1.5. *÷ first page* is
+the cost far down in a list of the largest organization relative to its first page: at most 3. A page by
+number has the exact total and adds up more counts in a larger organization; a page after a cursor has no
+total. The people and projects have about as many rows in every organization. If a list has fewer than 30,000
+pages, its last full pages are used; in the smallest organization these are near the start.
 """
 FLAT, DEEP = 1.5, 3
 
@@ -40,7 +39,7 @@ def tables(result: Mapping[str, Any]) -> str:
     head = ["", smallest, *(title for name in larger for title in (name, "÷")), "÷ first page"]
     firsts = {work["work"]: work["ms"] for work in result["works"]}
     rows = [row(work, smallest, larger, firsts) for work in result["works"]]
-    return "\n\n".join([f"### {result['database']}", *held(result), table(head, rows)])
+    return "\n\n".join([f"### {result['database']}", *describe_database(result), table(head, rows)])
 
 
 def row(
@@ -60,7 +59,7 @@ def row(
     return [*cells, at_most(ms[largest] / firsts[far["near"]][largest], DEEP) if far else ""]
 
 
-def held(result: Mapping[str, Any]) -> list[str]:
+def describe_database(result: Mapping[str, Any]) -> list[str]:
     """Return lines about the size of the database and how fast it was filled."""
     seeded = result["seeded"]
     return [

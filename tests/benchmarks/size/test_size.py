@@ -6,7 +6,7 @@ import pytest
 
 from productive.accounts.models import ApiToken, Organization, Person, User
 from tests.benchmarks.size.report import row
-from tests.benchmarks.size.work import PROJECTS, SERVICES, Listed, Request, alike, tenants
+from tests.benchmarks.size.work import PROJECTS, SERVICES, CheckedRequest, Listed, alike, tenants
 from tests.benchmarks.smoke import works_measured_by
 from tests.support.api import Api
 from tests.support.factories import (
@@ -44,32 +44,32 @@ def test_command_measures_every_work_on_this_database() -> None:
     assert works_measured_by("tests.benchmarks.size") == WORKS
 
 
-def test_measuring_leaves_the_organization_as_it_was(organization: Organization) -> None:
+def test_measurement_leaves_organization_unchanged(organization: Organization) -> None:
     ServiceAssignmentFactory(organization=organization)
     ProjectAssignmentFactory(organization=organization)
 
-    def held() -> list[int]:
+    def counts() -> list[int]:
         return [model.objects.count() for model in (ApiToken, User, Person)]
 
-    before = held()
+    before = counts()
     with tenants([organization]) as (tenant,):
         tenant.check()
         assert [*tenant.timed_requests()()] == WORKS
-        assert held() == [number + 1 for number in before]
-    assert held() == before
+        assert counts() == [number + 1 for number in before]
+    assert counts() == before
 
 
 def test_response_that_differs_from_the_rows_is_rejected(api: Api, organization: Organization) -> None:
-    made = ProjectAssignmentFactory.create_batch(3, organization=organization)
-    ids = [assignment.pk for assignment in made]
-    Request(PROJECTS, ids, 3).check(api)
-    Request(f"{PROJECTS}/{ids[0]}", ids[:1]).check(api)
+    created = ProjectAssignmentFactory.create_batch(3, organization=organization)
+    ids = [assignment.pk for assignment in created]
+    CheckedRequest(PROJECTS, ids, 3).check(api)
+    CheckedRequest(f"{PROJECTS}/{ids[0]}", ids[:1]).check(api)
     for wrong in (
-        Request(PROJECTS, ids[::-1], 3),
-        Request(PROJECTS, ids, 4),
-        Request(PROJECTS, ids),
-        Request(f"{PROJECTS}/{ids[0]}", ids[1:2]),
-        Request(f"{PROJECTS}/{ids[-1] + 1}", ids[:1]),
+        CheckedRequest(PROJECTS, ids[::-1], 3),
+        CheckedRequest(PROJECTS, ids, 4),
+        CheckedRequest(PROJECTS, ids),
+        CheckedRequest(f"{PROJECTS}/{ids[0]}", ids[1:2]),
+        CheckedRequest(f"{PROJECTS}/{ids[-1] + 1}", ids[:1]),
     ):
         with pytest.raises(AssertionError):
             wrong.check(api)
@@ -90,7 +90,7 @@ def test_ids_with_a_typical_number_of_rows_come_first() -> None:
     assert others[0] == people[1][1]
 
 
-def test_figures_are_judged_by_what_was_promised() -> None:
+def test_row_compares_figures_with_targets() -> None:
     firsts = {"first page": {"small": 2.0, "large": 2.0}}
     ms = {"small": 2.0, "large": 4.0}
 

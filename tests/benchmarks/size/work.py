@@ -31,7 +31,7 @@ DEEP = 30_000
 CREATE, DELETE = "create a project assignment", "delete it"
 
 
-class Request(NamedTuple):
+class CheckedRequest(NamedTuple):
     """A GET with the expected ids in order, and the total of a list by page number."""
 
     path: str
@@ -55,33 +55,33 @@ class Listed:
         self.ids = self.rows.values_list("id", flat=True)
         self.total: int = self.rows.count()
 
-    def page(self, number: int, size: int = PAGE) -> Request:
+    def page(self, number: int, size: int = PAGE) -> CheckedRequest:
         start = (number - 1) * size
         path = f"{self.resource}?page[number]={number}&page[size]={size}"
-        return Request(path, list(self.ids[start : start + size]), self.total)
+        return CheckedRequest(path, list(self.ids[start : start + size]), self.total)
 
-    def newest(self) -> Request:
+    def newest(self) -> CheckedRequest:
         path = f"{self.resource}?sort=-id&page[size]={PAGE}"
-        return Request(path, list(self.ids.reverse()[:PAGE]), self.total)
+        return CheckedRequest(path, list(self.ids.reverse()[:PAGE]), self.total)
 
-    def deep(self) -> Sequence[Request]:
+    def deep(self) -> Sequence[CheckedRequest]:
         deepest = max(min(DEEP, self.total // PAGE), 1)
         return [self.page(number) for number in range(max(deepest - VARIANTS, 0) + 1, deepest + 1)]
 
-    def last(self) -> Request:
+    def last(self) -> CheckedRequest:
         return self.page(-(-self.total // PAGE))
 
-    def after(self, pk: int) -> Request:
+    def after(self, pk: int) -> CheckedRequest:
         cursor = cursor_at(terms_of(self.rows), [pk])
         path = f"{self.resource}?page[after]={cursor}&page[size]={PAGE}"
-        return Request(path, list(self.ids.filter(id__gt=pk)[:PAGE]))
+        return CheckedRequest(path, list(self.ids.filter(id__gt=pk)[:PAGE]))
 
-    def of(self, column: str, pk: int) -> Request:
+    def of(self, column: str, pk: int) -> CheckedRequest:
         ids = list(self.ids.filter(**{column: pk}))
-        return Request(f"{self.resource}?filter[{column}]={pk}", ids[:PAGE], len(ids))
+        return CheckedRequest(f"{self.resource}?filter[{column}]={pk}", ids[:PAGE], len(ids))
 
-    def one(self, pk: int) -> Request:
-        return Request(f"{self.resource}/{pk}", [pk])
+    def one(self, pk: int) -> CheckedRequest:
+        return CheckedRequest(f"{self.resource}/{pk}", [pk])
 
     def anywhere(self) -> list[int]:
         """Return ids from the whole list in random order."""
@@ -100,14 +100,14 @@ class Listed:
 
 
 @dataclass
-class Tenant:
+class MeasuredTenant:
     """An organization with a token, a person without assignments, and its requests."""
 
     api: Api
     totals: Mapping[str, int]
     newcomer: Person
     projects: Sequence[int]
-    reads: Mapping[str, Sequence[Request]]
+    reads: Mapping[str, Sequence[CheckedRequest]]
     numbers: count[int] = field(default_factory=count)
 
     def check(self) -> None:
@@ -126,7 +126,7 @@ class Tenant:
 
         return time_all
 
-    def read(self, request: Request) -> float:
+    def read(self, request: CheckedRequest) -> float:
         milliseconds, answer = timed(lambda: self.api.get(request.path))
         assert answer.status == 200, answer
         return milliseconds
@@ -149,7 +149,7 @@ class Tenant:
 
 
 @contextmanager
-def tenants(organizations: Sequence[Organization]) -> Iterator[list[Tenant]]:
+def tenants(organizations: Sequence[Organization]) -> Iterator[list[MeasuredTenant]]:
     """Yield tenants; delete their tokens and persons afterwards. The history of those stays."""
     services = [Listed(SERVICES, organization) for organization in organizations]
     members = [Listed(PROJECTS, organization) for organization in organizations]
@@ -161,14 +161,14 @@ def tenants(organizations: Sequence[Organization]) -> Iterator[list[Tenant]]:
         alike(members, "project_id"),
         strict=True,
     )
-    made: list[Any] = []
+    created_rows: list[Any] = []
     try:
         found = []
         for organization, service_list, member_list, people, projects in choices:
             token, secret = issue(organization, "Size")
-            made.append(token.user)
+            created_rows.append(token.user)
             newcomer = Person.objects.create(organization=organization, first_name="New", last_name="Comer")
-            made.append(newcomer)
+            created_rows.append(newcomer)
             reads = {
                 **list_reads("service assignments", service_list),
                 **list_reads("project assignments", member_list),
@@ -181,14 +181,14 @@ def tenants(organizations: Sequence[Organization]) -> Iterator[list[Tenant]]:
                 "service assignments": service_list.total,
                 "project assignments": member_list.total,
             }
-            found.append(Tenant(Api(secret), totals, newcomer, projects, reads))
+            found.append(MeasuredTenant(Api(secret), totals, newcomer, projects, reads))
         yield found
     finally:
-        for row in made:
+        for row in created_rows:
             row.delete()
 
 
-def list_reads(name: str, rows: Listed) -> dict[str, Sequence[Request]]:
+def list_reads(name: str, rows: Listed) -> dict[str, Sequence[CheckedRequest]]:
     return {
         first_page_of(name): [rows.page(1)],
         f"200 {name}": [rows.page(1, size=200)],
