@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections, transaction
 
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import Person
@@ -95,3 +96,24 @@ def test_change_that_can_not_be_noted_raises_error() -> None:
     with pytest.raises(OperationalError, match="Committed, but the position") as error:
         save_positions_on_commit([2**63])
     assert error.value.__cause__ is None
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_rolled_back_change_is_not_saved_with_the_next_one() -> None:
+    def positions() -> list[int]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT organization_id FROM accounts_last_write WHERE organization_id < 0")
+            return [pk for (pk,) in cursor.fetchall()]
+
+    with suppress(ZeroDivisionError), transaction.atomic():
+        save_positions_on_commit([-1])
+        raise ZeroDivisionError
+    with transaction.atomic():
+        save_positions_on_commit([-2])
+        save_positions_on_commit([-3])
+    try:
+        assert sorted(positions()) == [-3, -2]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM accounts_last_write WHERE organization_id < 0")

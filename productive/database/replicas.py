@@ -115,6 +115,8 @@ def save_positions_on_commit(organizations: Iterable[int], **kwargs: Any) -> Non
     unsaved = _unsaved.get()
     if unsaved is None:
         _unsaved.set(unsaved := set())
+    if all(function is not save_positions for _, function, *_ in transaction.get_connection().run_on_commit):
+        unsaved.clear()  # They are of a transaction that was rolled back.
     unsaved.update(organizations)
     transaction.on_commit(save_positions)
 
