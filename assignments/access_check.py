@@ -36,7 +36,7 @@ from productive.admin.theme import DateInput, Select
 from productive.admin.urls import admin_url
 
 # The page lists at most this many rows, and shows how many there are.
-MAX_ROWS = 200
+MAX_LISTED = 200
 
 # The code of a failed check → the model of the missing assignment, and the text of the link that adds it.
 MISSING_ASSIGNMENTS: dict[str, tuple[type[Any], str]] = {
@@ -126,9 +126,9 @@ def list_context(request: HttpRequest, record: Any, on: date, kind: Kind) -> dic
             "label": label_of(row),
             "url": f"{reverse('access_check')}?{urlencode({name: record.pk, other: row.pk, **params})}",
         }
-        for row in found[:MAX_ROWS]
+        for row in found[:MAX_LISTED]
     ]
-    number = len(rows) if len(rows) < MAX_ROWS else found.count()
+    number = len(rows) if len(rows) < MAX_LISTED else found.count()
     return {"list_title": title, "rows": rows, "number": number}
 
 

@@ -99,14 +99,14 @@ QUICK_ACTIONS = [
 def overview(request: HttpRequest) -> dict[str, Any]:
     """Return the context of the index page, as far as the user may view it."""
     return {
-        "attention": count_rows(request, ATTENTION),
-        "counts": count_rows(request, COUNTS),
+        "attention": linked_counts(request, ATTENTION),
+        "counts": linked_counts(request, COUNTS),
         "quick": quick_actions(request),
         "changes": recent_changes(request),
     }
 
 
-def count_rows(request: HttpRequest, counts: list[ListCount]) -> list[dict[str, Any]]:
+def linked_counts(request: HttpRequest, counts: list[ListCount]) -> list[dict[str, Any]]:
     return [
         {
             "title": count.title,

@@ -9,14 +9,11 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 
 from assignments.access import Access, in_state
 from assignments.tracking import Kind, trackable_by, who_may_track
-from productive.jsonapi.filters import Condition, IdFilter, OperationFilter
+from productive.jsonapi.filters import AnyQuerySet, Condition, IdFilter, OperationFilter
 from productive.jsonapi.parsers import parse_day
-
-AnyQuerySet = QuerySet[Any, Any]
 
 
 class Qualifier(OperationFilter):

@@ -218,9 +218,9 @@ def test_each_number_takes_one_query(organization: Organization, django_assert_n
     request.state.organizations = [organization]
     request.user.get_all_permissions()
     with django_assert_num_queries(len(ATTENTION) + 1):
-        dashboard.count_rows(request, ATTENTION)
+        dashboard.linked_counts(request, ATTENTION)
     with django_assert_num_queries(len(COUNTS)):
-        dashboard.count_rows(request, COUNTS)
+        dashboard.linked_counts(request, COUNTS)
 
 
 # --- Menu, titles and error pages ---------------------------------------------------------------------
