@@ -31,6 +31,7 @@ from tests.support.factories import (
     ServiceTypeAssignmentFactory,
     ServiceTypeFactory,
 )
+from tests.support.samples import sampled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -634,11 +635,15 @@ def test_invalid_input_shows_the_form_again(agency: Agency, step: str) -> None:
 @pytest.mark.parametrize("value", INVALID_INPUT, ids=lambda value: ascii(value)[:12])
 def test_invalid_selection_changes_nothing(agency: Agency, value: Any) -> None:
     client = agency.staff()
-    for action in actions_of(client, Person):
+    selections = [
+        (query, {"index": index, "select_across": across})
+        for across in (0, 1, value)
+        for query, index in (("", 0), ("?q=x", value))
+    ]
+    for number, action in enumerate(actions_of(client, Person), start=INVALID_INPUT.index(value)):
         data = {"action": action, "_selected_action": value, "chosen": agency.qa.pk, "step": "apply"}
-        for across in (0, 1, value):
-            client.post(url(Person, "changelist"), {**data, "index": 0, "select_across": across})
-            client.post(url(Person, "changelist") + "?q=x", {**data, "index": value, "select_across": across})
+        for query, selection in sampled(selections, number):
+            client.post(url(Person, "changelist") + query, {**data, **selection})
     assert (ServiceAssignment.objects.count(), Person.objects.archived().count()) == (0, 1)
 
 

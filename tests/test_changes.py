@@ -111,6 +111,7 @@ def test_change_by_api_names_user_of_token(api: Api, token: Any) -> None:
     assert (found.author, found.first.via) == (token.user.username, f"API: {token.name}")
 
 
+@pytest.mark.any_database
 def test_differences_are_shown_as_text(client: Client, organization: Organization) -> None:
     project = ProjectFactory(organization=organization, name="Old site")
     other = ProjectFactory(organization=organization, name="New site")
@@ -126,6 +127,7 @@ def test_differences_are_shown_as_text(client: Client, organization: Organizatio
     }
 
 
+@pytest.mark.any_database
 def test_archiving_and_closing_have_labels(client: Client, organization: Organization) -> None:
     project, deal = ProjectFactory(organization=organization), DealFactory(organization=organization)
     for act in (project.archive, project.restore, deal.close, deal.open):
@@ -272,6 +274,7 @@ def test_deleted_record_of_other_organization_is_not_found(client: Client) -> No
         assert client.get(url(ServiceType, "history", number))["Location"] == reverse("admin:index")
 
 
+@pytest.mark.any_database
 def test_list_requires_view_permission(organization: Organization) -> None:
     ServiceTypeFactory(organization=organization, name="Seen")
     PersonFactory(organization=organization, first_name="Hidden")
@@ -280,6 +283,7 @@ def test_list_requires_view_permission(organization: Organization) -> None:
     assert staff(organization, "no such right").get(reverse("admin:changes")).status_code == 403
 
 
+@pytest.mark.any_database
 def test_undo_requires_permissions(organization: Organization) -> None:
     kind = ServiceTypeFactory(organization=organization, name="Design")
     viewer = staff(organization, "view_servicetype")
@@ -289,6 +293,7 @@ def test_undo_requires_permissions(organization: Organization) -> None:
     assert ServiceType.objects.filter(pk=kind.pk).exists()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "path", ["x", "x/undo", "00000000-0000-0000-0000-00000000000g", "catalog.servicetype/x/restore"]
 )

@@ -66,6 +66,7 @@ def test_migrate_adds_permissions_of_new_models() -> None:
     assert permissions_of("Read only") == view_permissions()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("name", ["Operations", "Read only"])
 def test_members_have_access_by_permissions_of_the_group(name: str) -> None:
     organization = OrganizationFactory()

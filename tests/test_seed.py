@@ -119,6 +119,7 @@ def test_every_row_passes_full_clean() -> None:
     assert len(rows) == sum(model.objects.count() for model in MODELS)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("kind", ["time", "expense"])
 @pytest.mark.parametrize("options", [{}, SMALLEST, SMALLEST | {"random_seed": 2}, {"random_seed": 3}])
 def test_every_reason_is_the_only_one_of_some_pair(options: dict[str, int], kind: str) -> None:
@@ -264,6 +265,7 @@ def test_other_organizations_are_not_changed() -> None:
     } == {model.__name__: int(model is Person) for model in MODELS}
 
 
+@pytest.mark.any_database
 def test_largest_agency_has_unique_emails_and_project_names() -> None:
     seed(people=1000, projects=480)
     assert (Person.objects.count(), Project.objects.count()) == (1000, 480)
@@ -315,6 +317,7 @@ def test_sqlite_has_statistics_of_the_new_rows() -> None:
     assert known >= filled | {counts._meta.db_table for counts in filter(None, map(row_count_of, MODELS))}
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "option", [{"people": 19}, {"people": 1001}, {"people": -1}, {"projects": 5}, {"projects": 481}]
 )

@@ -291,6 +291,7 @@ def test_import_into_another_organization_copies_values(
     assert list(copied) == [(text, text) for text in texts]
 
 
+@pytest.mark.any_database
 def test_export_escapes_formulas(client: Client, organization: Organization) -> None:
     for name in ["=HYPERLINK(1)", "+1", "-1", "@SUM", "\tx", "\rx", "plain", "'=x"]:
         ServiceTypeFactory(organization=organization, name=name)
@@ -316,6 +317,7 @@ def test_export_has_rows_of_list(client: Client, organization: Organization) -> 
     assert table_of(client, Project, "&q=nobody") == [["ID", "Name", "Number", "Archived"]]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "query", ["archived=x", "p=77", "q=%00", "created_at__gte=never", "organization__name=x", "x=y", "o=-9.x"]
 )
@@ -325,6 +327,7 @@ def test_export_handles_invalid_query_like_list(client: Client, query: str) -> N
     assert (first, first in (200, 302, 400)) == (second, True)
 
 
+@pytest.mark.any_database
 def test_text_too_long_for_xlsx_is_rejected(client: Client, organization: Organization) -> None:
     ServiceTypeFactory(organization=organization, description="x" * 40_000)
     response = client.get(url(ServiceType, "export") + "?format=xlsx")
@@ -537,6 +540,7 @@ TOO_LONG = ["The file has more than 10,000 rows. Split it into several."]
 ALLOWED = "Valid columns: ID, Organization, Name, Description, Archived."
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
@@ -592,6 +596,7 @@ def test_unreadable_file_is_rejected(client: Client, file: Callable[[], Any], ex
     assert ServiceType.objects.count() == 0
 
 
+@pytest.mark.any_database
 def test_cells_with_errors_are_rejected(client: Client) -> None:
     formula = "Cell B2 contains a formula. Copy the column and paste it as values."
     assert rejection_of(client, ServiceType, xlsx_file(["Name", "Description"], ["x", "=A2"])) == [formula]
@@ -599,6 +604,7 @@ def test_cells_with_errors_are_rejected(client: Client) -> None:
     assert rejection_of(client, ServiceType, xlsx_file(["Name"], ["#N/A"])) == [error]
 
 
+@pytest.mark.any_database
 def test_zip_bomb_is_rejected(client: Client) -> None:
     bomb = zipped(**{"xl/worksheets/sheet1.xml": bytes(60 * 1024 * 1024)})
     assert len(bomb) < 100_000
@@ -608,6 +614,7 @@ def test_zip_bomb_is_rejected(client: Client) -> None:
     ]
 
 
+@pytest.mark.any_database
 def test_spreadsheet_of_a_million_rows_is_rejected(client: Client) -> None:
     book = openpyxl.Workbook()
     book.active["A1"], book.active["A1048576"] = "Name", "far below"
@@ -616,6 +623,7 @@ def test_spreadsheet_of_a_million_rows_is_rejected(client: Client) -> None:
     assert rejection_of(client, ServiceType, upload(data.getvalue(), "file.xlsx")) == TOO_LONG
 
 
+@pytest.mark.any_database
 def test_cells_of_a_spreadsheet_are_read_as_text(client: Client) -> None:
     file = xlsx_file(
         ["Name", "Description"],
@@ -630,6 +638,7 @@ def test_cells_of_a_spreadsheet_are_read_as_text(client: Client) -> None:
     ]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_csv_can_have_commas_semicolons_or_tabs(client: Client, delimiter: str) -> None:
     file = upload(delimiter.join(["Name", "Description"]).encode() + b"\n" + delimiter.join("ab").encode())
@@ -673,6 +682,7 @@ def test_file_of_another_user_can_not_be_confirmed(client: Client, organization:
     assert confirm(client, ServiceType, fields) == ["Imported: 1 created."]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("token", ["", "../../etc/passwd", "a:b:c", "\0", "é" * 5000])
 def test_forged_path_is_rejected(client: Client, token: str) -> None:
     assert confirm(client, ServiceType, {"token": token, "digest": "0" * 64}) == GONE
@@ -859,6 +869,7 @@ def factories_permissions() -> Any:
     return Permission.objects.all()
 
 
+@pytest.mark.any_database
 @each_model
 def test_import_and_export_require_permissions(model: type[Any], organization: Organization) -> None:
     name = model._meta.model_name
@@ -896,6 +907,7 @@ def test_confirmation_checks_permissions_again(organization: Organization) -> No
 # --- Pages and query counts -----------------------------------------------------------------
 
 
+@pytest.mark.any_database
 @each_model
 def test_pages_have_no_inline_script(model: type[Any], client: Client, organization: Organization) -> None:
     EXCHANGED[model](organization=organization)
@@ -911,6 +923,7 @@ def test_pages_have_no_inline_script(model: type[Any], client: Client, organizat
         assert " onclick=" not in text
 
 
+@pytest.mark.any_database
 def test_preview_escapes_values_of_file(client: Client) -> None:
     file = csv_file(["Name"], ["<script>alert(1)</script>"])
     assert "<script>alert" not in preview(client, ServiceType, file).content.decode()
@@ -980,6 +993,7 @@ def test_preview_shows_limited_number_of_lines(client: Client) -> None:
     assert "and 100 more" in response.content.decode()
 
 
+@pytest.mark.any_database
 def test_spreadsheet_with_too_many_cells_is_rejected_before_reading(client: Client) -> None:
     """Each takes twelve bytes in the file, almost none compressed, and hundreds in memory."""
     row = b"<row>" + b"<c/>" * 1_000_000 + b"</row>"
@@ -989,6 +1003,7 @@ def test_spreadsheet_with_too_many_cells_is_rejected_before_reading(client: Clie
     ]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("name", ["EQUALS SIGN", "PLUS SIGN", "HYPHEN-MINUS", "COMMERCIAL AT"])
 def test_full_width_signs_are_escaped(name: str) -> None:
     text = unicodedata.lookup(f"FULLWIDTH {name}") + "1"
@@ -1023,6 +1038,7 @@ def test_concurrent_confirmations_succeed_once(
     assert Project.objects.count() == 0
 
 
+@pytest.mark.any_database
 def test_too_large_request_is_rejected_without_login(client: Client) -> None:
     large = b"x" * (4 * spreadsheets.MAX_MEGABYTES * spreadsheets.MEGABYTE + 1)
     assert Client().post("/admin/login/", {"file": upload(large)}).status_code == 400

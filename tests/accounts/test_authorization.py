@@ -117,6 +117,7 @@ def error_of(response: Answer, method: str) -> Any:
     return (response.status, None if method == "HEAD" else response.error)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("route", OFFERED)
 def test_response_depends_on_the_client(
     route: str, organization: Organization, anonymous: dict[str, Api], denied: dict[str, Api]
@@ -151,6 +152,7 @@ def test_response_depends_on_the_client(
         assert writer.request(method, path, json=body).status == done, method
 
 
+@pytest.mark.any_database
 def test_secret_is_valid_only_in_its_header(organization: Organization) -> None:
     token = ApiTokenFactory(organization=organization, name="secret")
     document = document_for("projects", name="Bridge")

@@ -304,7 +304,7 @@ def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Ser
 
 
 # Each example has more than 20 pairs of a person and a service.
-EXAMPLES = 30
+EXAMPLES = 20
 
 
 @pytest.mark.no_cover

@@ -15,7 +15,7 @@ from productive.management.invariants import violations
 from tests.benchmarks.large_agency import ASSIGNMENTS_OF_SEED, create
 from tests.support.factories import ProjectAssignmentFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 
 def test_agency_has_every_row_as_often_as_copies() -> None:

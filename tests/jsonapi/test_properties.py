@@ -115,7 +115,8 @@ bodies = st.binary(max_size=60) | st.builds(
 )
 
 
-@fuzz_settings(600)
+@pytest.mark.any_database
+@fuzz_settings(200)
 @given(bodies, st.integers(0, 60), st.binary(max_size=3))
 @example(b"[" * 100_000, 0, b"")
 @example(b'{"data":' * 5_000, 0, b"")
@@ -133,7 +134,8 @@ def test_any_body_is_parsed_or_malformed(body: bytes, at: int, noise: bytes) -> 
             assert status == 400
 
 
-@fuzz_settings(150)
+@pytest.mark.any_database
+@fuzz_settings(50)
 @given(latin_1 | latin_1.map(lambda text: f"{MEDIA_TYPE};{text}"), latin_1)
 def test_any_content_type_and_coding_is_accepted_or_rejected(content_type: str, coding: str) -> None:
     found = outcome(parse, b"{}", content_type, HTTP_CONTENT_ENCODING=coding)
@@ -144,7 +146,8 @@ valid_identifiers = st.fixed_dictionaries({"type": storable_text, "id": storable
 linkages = st.none() | valid_identifiers | st.lists(valid_identifiers, max_size=3)
 
 
-@fuzz_settings(200)
+@pytest.mark.any_database
+@fuzz_settings(70)
 @given(
     kind=storable_text,
     identity=st.none() | storable_text,
@@ -171,7 +174,8 @@ def test_resource_object_is_parsed_unchanged(
 almost_ids = st.from_regex(r"[-+ 0-9_.e\u0660\uff11]{1,21}")
 
 
-@fuzz_settings(300)
+@pytest.mark.any_database
+@fuzz_settings(100)
 @given(any_text | almost_ids | any_value, st.integers(1, MAX_ID), st.dates())
 def test_id_and_date_have_one_format(sent: Any, number: int, day: date) -> None:
     assert parse_id(str(number)) == number
@@ -220,7 +224,7 @@ def test_any_filter_is_applied_or_rejected(api: Api, organization: Organization)
     for resource in WRITABLE:
         create_rows(resource, organization)
 
-    @fuzz_settings(250)
+    @fuzz_settings(80)
     @given(st.sampled_from(sorted(SERVED)), st.lists(st.tuples(filter_names, filter_values), max_size=3))
     def check(resource: str, pairs: list[tuple[str, str]]) -> None:
         query = spelled(pairs)
@@ -289,7 +293,7 @@ def test_filters_return_the_same_rows_as_python(api: Api, organization: Organiza
         chosen = draw(st.lists(drawn.get(name, LETTERS), min_size=1, max_size=3))
         return name, operation, operation in negated and draw(st.booleans()), chosen
 
-    @fuzz_settings(200)
+    @fuzz_settings(70)
     @given(st.lists(conditions(), min_size=1, max_size=3, unique_by=lambda each: each[:3]))
     def check(drawn_conditions: list[tuple[str, str, bool, list[Any]]]) -> None:
         expected = [
@@ -312,7 +316,8 @@ def test_filters_return_the_same_rows_as_python(api: Api, organization: Organiza
     check()
 
 
-@fuzz_settings(300)
+@pytest.mark.any_database
+@fuzz_settings(100)
 @given(
     st.lists(
         st.tuples(
@@ -350,7 +355,7 @@ people_drawn = st.tuples(st.sampled_from(["a", "B", "ž", "名"]), st.booleans()
 
 @pytest.mark.django_db
 def test_pages_by_number_have_each_row_once(api: Api, organization: Organization) -> None:
-    @fuzz_settings(25)
+    @fuzz_settings(10)
     @given(st.lists(people_drawn, max_size=7), st.integers(1, 4), st.sampled_from(ORDERS))
     def walk(drawn: list[tuple[str, bool, int]], size: int, order: str) -> None:
         with rolled_back():
@@ -368,7 +373,7 @@ def test_pages_by_number_have_each_row_once(api: Api, organization: Organization
 
 @pytest.mark.django_db
 def test_pages_by_cursor_have_each_row_once_while_rows_change(api: Api, organization: Organization) -> None:
-    @fuzz_settings(25)
+    @fuzz_settings(10)
     @given(
         st.lists(people_drawn, max_size=7),
         st.integers(1, 3),
@@ -424,7 +429,7 @@ def test_any_cursor_is_valid_or_rejected(api: Api, organization: Organization) -
     known = {project.pk for project in ProjectFactory.create_batch(3, organization=organization)}
     statuses = []
 
-    @fuzz_settings(300)
+    @fuzz_settings(100)
     @given(cursors, st.sampled_from(["id", "-id", "name", "-name", "created_at", "-created_at"]))
     @example(encoded(["id", 0]), "id")
     def check(cursor: str, sort: str) -> None:
@@ -451,7 +456,7 @@ def test_any_include_fields_and_sort_are_accepted_or_rejected(api: Api, organiza
     for resource in WRITABLE:
         create_rows(resource, organization)
 
-    @fuzz_settings(200)
+    @fuzz_settings(70)
     @given(
         st.sampled_from(sorted(RESOURCES)),
         st.lists(
@@ -475,7 +480,7 @@ def test_response_has_the_requested_fields_and_includes(api: Api, organization: 
     for resource in WRITABLE:
         create_rows(resource, organization)
 
-    @fuzz_settings(100)
+    @fuzz_settings(30)
     @given(st.data(), st.sampled_from(sorted(RESOURCES)))
     def check(data: Any, resource: str) -> None:
         names, related = RESOURCES[resource].serializer_class.Meta.fields, relationships_of(resource)
@@ -523,7 +528,7 @@ def test_rows_are_sorted(api: Api, organization: Organization) -> None:
 
 @pytest.mark.django_db
 def test_any_other_token_is_rejected(api: Api, token: Any) -> None:
-    @fuzz_settings(60)
+    @fuzz_settings(20)
     @given(latin_1 | latin_1.map(lambda noise: f"{token.name}{noise}"))
     def check(secret: str) -> None:
         response = Api(secret).get("projects")
@@ -536,7 +541,7 @@ def test_any_other_token_is_rejected(api: Api, token: Any) -> None:
 def test_any_other_organization_is_rejected(api: Api, organization: Organization) -> None:
     own = str(organization.pk)
 
-    @fuzz_settings(60)
+    @fuzz_settings(20)
     @given(
         latin_1 | st.integers().map(str) | st.sampled_from([own, f" {own}", f"{own} ", f"0{own}", f"{own}\n"])
     )
@@ -554,7 +559,7 @@ def test_other_headers_only_change_the_representation(api: Api, organization: Or
     tags = st.sampled_from([plain.headers["ETag"], f"W/{plain.headers['ETag']}", "*", '"x"', ""])
     codings = st.sampled_from(["gzip", "x-gzip;q=0.1", "gzip;q=0", "identity", "*"])
 
-    @fuzz_settings(150)
+    @fuzz_settings(50)
     @given(
         st.fixed_dictionaries(
             {},
@@ -594,7 +599,7 @@ def test_any_attribute_value_is_stored_or_rejected(api: Api, organization: Organ
         if not model_of(resource)._meta.get_field(name).is_relation
     ]
 
-    @fuzz_settings(250)
+    @fuzz_settings(80)
     @given(st.sampled_from(attributes), any_value | storable_value)
     def check(attribute: tuple[str, str], value: Any) -> None:
         resource, name = attribute

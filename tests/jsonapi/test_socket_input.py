@@ -1,7 +1,4 @@
-"""Test raw bytes that are sent to a server through a socket.
-
-Related values are in one test, because on PostgreSQL emptying the tables after each test takes the most time.
-"""
+"""Test raw bytes that are sent to a server through a socket."""
 
 from __future__ import annotations
 
@@ -16,6 +13,8 @@ import pytest
 from catalog.models import ServiceType
 from tests.support.api import CONTENT_TYPE, MEDIA_TYPE, Answer, SocketApi
 from tests.support.factories import ApiTokenFactory, ServiceTypeFactory
+
+pytestmark = pytest.mark.any_database
 
 SECRET = "the-secret-of-the-socket-client"
 DOCUMENT = json.dumps({"data": {"type": "service_types", "attributes": {"name": "Design"}}}).encode()

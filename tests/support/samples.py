@@ -27,9 +27,9 @@ def sampled(values: Iterable[T], at: int = 0) -> list[T]:
 
 
 def fuzz_settings(examples: int) -> settings:
-    """Return settings: the same examples each time, or ten times as many new ones in `make fuzz`."""
+    """Return settings: the same examples each time, or thirty times as many new ones in `make fuzz`."""
     return settings(
-        max_examples=examples * 10 if FUZZ else examples,
+        max_examples=examples * 30 if FUZZ else examples,
         deadline=None,
         derandomize=not FUZZ,
         print_blob=FUZZ,

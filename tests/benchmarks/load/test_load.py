@@ -16,7 +16,7 @@ from tests.benchmarks.load.run import load
 from tests.benchmarks.load.world import tenant_of
 from tests.support.servers import database_url_of_tests
 
-pytestmark = pytest.mark.no_cover
+pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
 
 
 def seeded(*names: str) -> list[Organization]:

@@ -40,6 +40,7 @@ WORKS = [
 ]
 
 
+@pytest.mark.any_database
 def test_command_measures_every_work_on_this_database() -> None:
     assert works_measured_by("tests.benchmarks.size") == WORKS
 
