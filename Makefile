@@ -76,7 +76,8 @@ clean: ## Remove .venv and the caches; data in var/ and the key in .env stay
 	@touch $@
 
 .venv/dev-$(STATE): .venv/base-$(STATE)
-	$(INSTALL) -r requirements/dev.txt
+	@# Tests import a part of these packages; Python compiles that part.
+	$(INSTALL) --no-compile -r requirements/dev.txt
 	$(BIN)/python -m pip check
 	@touch $@
 
