@@ -109,6 +109,7 @@ def test_people_are_assigned_to_services(agency: Agency) -> None:
     }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("action", "mine", "theirs", "lines", "done"),
     [
@@ -457,6 +458,7 @@ def test_second_click_changes_nothing(agency: Agency) -> None:
     assert ServiceAssignment.objects.count() == 1
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("digest", ["", "0" * 64, "\x00", "x" * 10_000])
 def test_nothing_is_applied_without_digest_of_preview(agency: Agency, digest: str) -> None:
     data = {"step": "apply", "digest": digest, "chosen": [agency.qa.pk]}
@@ -678,6 +680,7 @@ def test_too_many_pairs_or_rows_show_message(agency: Agency, monkeypatch: pytest
 # --- Navigation -------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 def test_all_rows_of_filtered_list_are_selected_and_filter_is_preserved(agency: Agency) -> None:
     agency.people(500)
     client = agency.staff()
@@ -695,6 +698,7 @@ def test_all_rows_of_filtered_list_are_selected_and_filter_is_preserved(agency: 
     assert apply(client, page) == ["Assigned 500 people to 1 service: 500 new service assignments."]
 
 
+@pytest.mark.no_cover
 def test_new_row_of_filtered_list_is_shown_before_apply(agency: Agency) -> None:
     client = agency.staff()
     address = url(Person, "changelist") + "?q=Newcomer"
@@ -729,6 +733,7 @@ def test_get_changes_nothing(agency: Agency) -> None:
 # --- Queries and history --------------------------------------------------------
 
 
+@pytest.mark.no_cover
 def test_every_change_is_recorded_with_the_user_in_one_change_set(agency: Agency) -> None:
     client = agency.staff()
     apply(client, preview(client, "assign_to_services", [agency.ana, agency.bo], [agency.qa, agency.design]))
@@ -750,6 +755,7 @@ def statements(act: Callable[[], Any]) -> tuple[int, int]:
     return len(queries) - inserts, inserts
 
 
+@pytest.mark.no_cover
 def test_1000_pairs_take_as_many_queries_as_10(agency: Agency) -> None:
     agency.join(agency.ana, agency.bo)
     services = [
@@ -772,6 +778,7 @@ def test_1000_pairs_take_as_many_queries_as_10(agency: Agency) -> None:
         assert done[1] <= 3
 
 
+@pytest.mark.no_cover
 def test_archiving_1000_rows_takes_as_many_queries_as_10(agency: Agency) -> None:
     client = agency.staff()
     numbers = []
@@ -783,6 +790,7 @@ def test_archiving_1000_rows_takes_as_many_queries_as_10(agency: Agency) -> None
     assert numbers[0] == numbers[1]
 
 
+@pytest.mark.no_cover
 def test_link_in_message_undoes_action(agency: Agency) -> None:
     client = agency.staff()
     page = press(

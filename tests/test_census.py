@@ -27,7 +27,7 @@ from tests.support.resources import (
     relationships_of,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 
 def test_recorded_resources_are_served() -> None:

@@ -15,7 +15,7 @@ from tests.support.admin import superuser, url
 from tests.support.api import Api
 from tests.support.factories import DealFactory, OrganizationFactory, PersonFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 POLICY = "Content-Security-Policy"
 DENY_ALL = "default-src 'none'; frame-ancestors 'none'"

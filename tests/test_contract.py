@@ -58,6 +58,7 @@ def test_exchange_in_process(name: str) -> None:
     replay(EXCHANGES[name], Api(), "http://testserver")
 
 
+@pytest.mark.no_cover
 @pytest.mark.any_database
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_exchange_through_a_socket(name: str, socket_api: SocketApi) -> None:

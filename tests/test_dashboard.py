@@ -99,6 +99,7 @@ NEEDED = {
 }
 
 
+@pytest.mark.no_cover
 def test_dashboard_counts_what_needs_attention(organization: Organization) -> None:
     concerns(organization)
     concerns(OrganizationFactory())
@@ -106,6 +107,7 @@ def test_dashboard_counts_what_needs_attention(organization: Organization) -> No
     assert numbers(superuser(), "attention") == {title: 2 * number for title, number in NEEDED.items()}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("card", ["attention", "counts"])
 def test_every_number_links_to_list_with_as_many_rows(organization: Organization, card: str) -> None:
     concerns(organization)
@@ -153,6 +155,7 @@ def test_staff_see_only_what_they_may_view(organization: Organization) -> None:
     assert "token" not in page.content.decode().lower().replace("csrfmiddlewaretoken", "")
 
 
+@pytest.mark.no_cover
 def test_quick_actions_require_permissions(organization: Organization) -> None:
     for client in (staff(organization), superuser()):
         actions = client.get(INDEX).context["quick"]
@@ -170,6 +173,7 @@ def test_staff_without_permissions_see_message(organization: Organization) -> No
     assert "You don't have permission to view anything yet" in page.content.decode()
 
 
+@pytest.mark.no_cover
 def test_recent_changes_show_author_and_link(organization: Organization) -> None:
     ServiceFactory(organization=OrganizationFactory(), name="Foreign")
     person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat", title=None)
@@ -196,6 +200,7 @@ def test_recent_changes_show_author_and_link(organization: Organization) -> None
     assert len(page.context["changes"]) <= 10
 
 
+@pytest.mark.no_cover
 def test_query_count_does_not_depend_on_number_of_records(
     organization: Organization, django_assert_max_num_queries: Any
 ) -> None:
@@ -210,6 +215,7 @@ def test_query_count_does_not_depend_on_number_of_records(
     assert len(many) == len(few)
 
 
+@pytest.mark.no_cover
 def test_each_number_takes_one_query(organization: Organization, django_assert_num_queries: Any) -> None:
     """Except the people who can track nowhere, which first fetches today's date of each organization."""
     from assignments import dashboard

@@ -56,6 +56,7 @@ def after(word: str, lines: list[str]) -> str:
     return rest
 
 
+@pytest.mark.no_cover
 @pytest.mark.django_db
 def test_first_start_prints_a_login_and_a_token_that_work(served: list[int]) -> None:
     port = free_port()

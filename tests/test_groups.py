@@ -10,7 +10,7 @@ from tests.support.admin import FACTORIES, create_row, signed_in, url
 from tests.support.factories import OrganizationFactory, UserFactory
 from tests.support.resources import WRITABLE, model_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 # The models that integrations can write in the API.
 EDITED = {model_of(resource)._meta.label_lower for resource in WRITABLE}

@@ -126,6 +126,7 @@ def test_redirect_to_tls_can_not_be_framed() -> None:
     }
 
 
+@pytest.mark.no_cover
 @override_settings(SECURE_PROXY_SSL_HEADER=None)
 @pytest.mark.parametrize("header", ["X-Forwarded-Proto", "X-Forwarded-Ssl", "X-Url-Scheme", "Forwarded"])
 def test_headers_of_untrusted_proxy_are_ignored(header: str, api: Api) -> None:

@@ -150,6 +150,7 @@ def api_via(token: ApiToken) -> tuple[int, str]:
     return token.user_id, f"API: {token.name}"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("resource", WRITABLE)
 def test_api_records_each_change_once(
     resource: str, api: Api, organization: Organization, api_via: tuple[int, str], records: Records
@@ -253,6 +254,7 @@ def test_admin_records_each_change_once(model: Any, records: Records) -> None:
     assert not model.objects.filter(pk=row.pk).exists()
 
 
+@pytest.mark.no_cover
 def test_action_is_one_change_set(records: Records) -> None:
     client = superuser()
     people = PersonFactory.create_batch(3)

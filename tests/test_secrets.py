@@ -21,7 +21,7 @@ from tests.support.admin import url
 from tests.support.api import Api
 from tests.support.factories import UserFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 PASSWORD, NEW_PASSWORD, WRONG_PASSWORD = "correct horse battery", "purple staple lantern", "incorrect pony"
 SET_PASSWORD = "somebody elses staple"

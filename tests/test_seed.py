@@ -99,6 +99,7 @@ def test_agency_has_requested_size() -> None:
     ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.any_database
 def test_every_row_passes_full_clean() -> None:
     seed()
@@ -119,6 +120,7 @@ def test_every_row_passes_full_clean() -> None:
     assert len(rows) == sum(model.objects.count() for model in MODELS)
 
 
+@pytest.mark.no_cover
 @pytest.mark.any_database
 @pytest.mark.parametrize("kind", ["time", "expense"])
 @pytest.mark.parametrize("options", [{}, SMALLEST, SMALLEST | {"random_seed": 2}, {"random_seed": 3}])
@@ -234,6 +236,7 @@ def test_times_are_plausible() -> None:
     assert [(complaint, rows) for complaint, rows in wrong.items() if rows] == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.any_database
 def test_same_options_give_the_same_agency() -> None:
     snapshots = []
@@ -247,6 +250,7 @@ def test_same_options_give_the_same_agency() -> None:
     assert snapshots[0] != snapshots[2]
 
 
+@pytest.mark.no_cover
 @pytest.mark.any_database
 def test_second_run_changes_nothing() -> None:
     seed()
@@ -265,6 +269,7 @@ def test_other_organizations_are_not_changed() -> None:
     } == {model.__name__: int(model is Person) for model in MODELS}
 
 
+@pytest.mark.no_cover
 @pytest.mark.any_database
 def test_largest_agency_has_unique_emails_and_project_names() -> None:
     seed(people=1000, projects=480)

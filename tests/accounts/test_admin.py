@@ -42,6 +42,7 @@ def permissions_of(user: User) -> tuple[Any, ...]:
     )
 
 
+@pytest.mark.no_cover
 def test_staff_cannot_grant_permissions_or_move_users() -> None:
     organization, group = OrganizationFactory(), Group.objects.create(name="Everything")
     client, colleague = staff(organization), UserFactory(organization=organization)
@@ -97,6 +98,7 @@ def test_superuser_creates_a_user_with_or_without_a_person() -> None:
     assert permissions_of(User.objects.get(username="nobody")) == (False, None, [], [], [])
 
 
+@pytest.mark.no_cover
 def test_user_of_a_person_is_read_only_for_staff() -> None:
     organization, other = OrganizationFactory(), UserFactory()
     person = PersonFactory(organization=organization)
@@ -141,6 +143,7 @@ def group_with(codename: str) -> Group:
     return group
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("why", READ_ONLY)
 def test_user_with_more_permissions_is_read_only(why: str) -> None:
     organization = OrganizationFactory()
@@ -317,6 +320,7 @@ def test_revoking_keeps_the_first_timestamp() -> None:
 # --- People and organizations ---------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("by_superuser", [True, False])
 def test_email_of_another_person_is_rejected(by_superuser: bool) -> None:
     colleague = PersonFactory(email="ana@example.com")

@@ -90,6 +90,7 @@ def line_errors(response: Any) -> list[dict[str, list[str]]]:
 # --- Pairs ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @every_pair
 def test_pair_is_added_and_removed(page: type[Any], model: type[Any], side: str, twice: str) -> None:
     pair, record = pair_of(page, model)
@@ -107,6 +108,7 @@ def test_pair_is_added_and_removed(page: type[Any], model: type[Any], side: str,
     assert [getattr(one, side) for one in mine.all()] == [newcomer]
 
 
+@pytest.mark.no_cover
 @every_pair
 def test_duplicate_pair_is_rejected_at_its_field(
     page: type[Any], model: type[Any], side: str, twice: str
@@ -187,6 +189,7 @@ def test_concurrent_pair_waits_for_the_form(page: type[Any], model: type[Any], s
     assert (waited, model.objects.count()) == ([record], 2)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("page", [Person, Project, Service, ServiceType, Deal])
 def test_page_takes_the_same_queries_with_one_and_thirty_lines(page: type[Any]) -> None:
     organization = OrganizationFactory()
@@ -243,6 +246,7 @@ def test_too_many_lines_are_replaced_by_a_link_to_the_list() -> None:
     assert (service.name, service.service_assignments.count()) == ("Renamed", 300)
 
 
+@pytest.mark.no_cover
 def test_form_stays_below_the_limit_of_fields() -> None:
     """Delete as many assignments of a person as the page shows."""
     person = PersonFactory()

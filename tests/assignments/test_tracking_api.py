@@ -395,6 +395,7 @@ def delete_person_in_the_admin(api: Api, assignment: ServiceAssignment) -> str |
     return str(assignment.service_id)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "remove",
     [delete_over_api, move_over_api, delete_person_over_api, delete_in_the_admin, delete_person_in_the_admin],

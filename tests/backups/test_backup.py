@@ -159,6 +159,7 @@ def test_backup_has_all_rows_that_were_acknowledged_before(
     assert {*acknowledged} - there, "the backup is older than the last rows"
 
 
+@pytest.mark.no_cover
 @sqlite
 def test_readers_read_during_a_restore(token: ApiToken, file: Path) -> None:
     run("backup", file)

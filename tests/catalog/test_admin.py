@@ -25,6 +25,7 @@ from tests.support.factories import (
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("model", "column", "verb", "inverse", "done", "undone"),
     [
@@ -67,6 +68,7 @@ def test_rows_are_archived_and_restored(
     assert [moment is None for _, moment in records] == [False] * 2 + [True] * 3
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("model", [ServiceType, Project, Person])
 def test_list_is_filtered_by_archived(model: type[Any]) -> None:
     organization = OrganizationFactory()
@@ -195,6 +197,7 @@ def test_assignee_added_concurrently_is_rejected_on_the_line() -> None:
     assert line_errors(response) == [{"person": [DUPLICATE]}]
 
 
+@pytest.mark.no_cover
 def test_assignee_of_another_organization_is_rejected() -> None:
     service_type, stranger = ServiceTypeFactory(), PersonFactory()
     change = url(ServiceType, "change", service_type.pk)

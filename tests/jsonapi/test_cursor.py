@@ -146,6 +146,7 @@ def test_filters_and_fields_apply_to_every_page(api: Api, organization: Organiza
     }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("resource", WALKED)
 def test_page_takes_one_query(
     resource: str, api: Api, organization: Organization, django_assert_num_queries: Any

@@ -128,6 +128,7 @@ def test_lock_timeout_is_503_and_readers_never_wait(transactional_db: None, shor
     assert api.patch(path, json=body).data["attributes"]["name"] == "After"
 
 
+@pytest.mark.no_cover
 def test_lock_timeout_for_an_idempotency_key_is_503(transactional_db: None, short_wait: None) -> None:
     token = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
     api, key = Api(token.name), {"Idempotency-Key": "locked"}

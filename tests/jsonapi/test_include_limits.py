@@ -52,6 +52,7 @@ def linkage(resource: dict[str, Any], name: str) -> list[str] | None:
     return None if data is None else sorted((identifier["id"] for identifier in data), key=int)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("depth", range(1, 6))
 def test_chained_include_has_everything_within_reach(

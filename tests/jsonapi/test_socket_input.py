@@ -14,7 +14,7 @@ from catalog.models import ServiceType
 from tests.support.api import CONTENT_TYPE, MEDIA_TYPE, Answer, SocketApi
 from tests.support.factories import ApiTokenFactory, ServiceTypeFactory
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
 
 SECRET = "the-secret-of-the-socket-client"
 DOCUMENT = json.dumps({"data": {"type": "service_types", "attributes": {"name": "Design"}}}).encode()

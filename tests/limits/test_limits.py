@@ -308,6 +308,7 @@ def keys(store: Any) -> list[str]:
 # --- Several processes ----------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @pytest.mark.django_db(transaction=True)
 def test_processes_count_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Send 150 requests by 10 threads to 2 processes."""
