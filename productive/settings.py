@@ -327,7 +327,8 @@ JSON_API_PLURALIZE_TYPES = True
 
 # --- Rate limits ----------------------------------------------------------------------------------
 
-# Requests of one token, of all tokens of an organization, and with invalid tokens from one address.
+# Requests of one token, of all tokens of an organization, and with invalid tokens from one address; failed
+# sign-ins from one address.
 RATE_LIMIT_TOKEN = parse_rate(
     "RATE_LIMIT_TOKEN", env.str("RATE_LIMIT_TOKEN", default="off" if DEBUG else "100/10s")
 )
@@ -338,6 +339,10 @@ RATE_LIMIT_ORGANIZATION = parse_rate(
 RATE_LIMIT_FAILED_AUTHENTICATION = parse_rate(
     "RATE_LIMIT_FAILED_AUTHENTICATION",
     env.str("RATE_LIMIT_FAILED_AUTHENTICATION", default="off" if DEBUG else "30/3min"),
+)
+
+RATE_LIMIT_SIGN_IN = parse_rate(
+    "RATE_LIMIT_SIGN_IN", env.str("RATE_LIMIT_SIGN_IN", default="off" if DEBUG else "30/10min")
 )
 
 # --- Logging --------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ os.environ.setdefault("HTTPS", "false")
 os.environ.setdefault("RATE_LIMIT_TOKEN", "off")
 os.environ.setdefault("RATE_LIMIT_ORGANIZATION", "off")
 os.environ.setdefault("RATE_LIMIT_FAILED_AUTHENTICATION", "off")
+os.environ.setdefault("RATE_LIMIT_SIGN_IN", "off")
 # A busy machine is slow, not broken. Tests of these limits set their own.
 os.environ.setdefault("STATEMENT_TIMEOUT_MS", "120000")
 os.environ.setdefault("LOCK_TIMEOUT_MS", "60000")

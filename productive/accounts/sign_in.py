@@ -1,15 +1,31 @@
-"""Sign in to the admin."""
+"""Sign in to the admin.
+
+Hashing a password takes half a second of a core, also if there is no such user. django-axes locks a user
+name, so it doesn't limit a client that sends a new name each time. `limit_sign_ins` does.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from productive.accounts.models import User
 from productive.admin.theme import AuthenticationForm
 from productive.database.validators import validate_portable_json
+from productive.limits.limiter import TooManySignInsError, get_limiter
+from productive.limits.windows import Limit
+from productive.web.client_address import client_address, client_network
+
+# Each process hashes one password at a time, and two more sign-ins wait. The other threads and cores are free
+# for other requests.
+places = BoundedSemaphore(3)
+hashing = Lock()
 
 
 class SignInForm(AuthenticationForm):
@@ -23,7 +39,8 @@ class SignInForm(AuthenticationForm):
             # The page can't show such text again.
             self.data = QueryDict()
             raise self.get_invalid_login_error() from None
-        return super().clean()
+        with limit_sign_ins(self.request):
+            return super().clean()
 
     def get_invalid_login_error(self) -> ValidationError:
         if getattr(self.request, "axes_locked_out", False):
@@ -32,6 +49,31 @@ class SignInForm(AuthenticationForm):
                 code="locked",
             )
         return super().get_invalid_login_error()
+
+
+@contextmanager
+def limit_sign_ins(request: HttpRequest) -> Iterator[None]:
+    """Limit the failed sign-ins of the client's network.
+
+    A sign-in fails if the context raises an exception. It is counted before and uncounted if it succeeds,
+    because concurrent sign-ins would exceed a limit that counts them afterwards.
+
+    Raise TooManySignInsError above the limit, or if all places are taken.
+    """
+    if not places.acquire(blocking=False):
+        raise TooManySignInsError(1)
+    try:
+        rate = settings.RATE_LIMIT_SIGN_IN
+        limit = rate and Limit(f"sign-in:{client_network(client_address(request))}", rate)
+        exceeded = limit and get_limiter().count([limit])
+        if exceeded:
+            raise TooManySignInsError(exceeded.wait)
+        with hashing:
+            yield
+        if limit:
+            get_limiter().uncount(limit)
+    finally:
+        places.release()
 
 
 def lockout_response(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:

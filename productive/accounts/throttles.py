@@ -8,7 +8,6 @@ concurrent requests exceed the limit, and they run after permissions, so a reque
 
 from __future__ import annotations
 
-from ipaddress import IPv6Network, ip_address
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +17,7 @@ from productive.accounts.models import ApiToken
 from productive.jsonapi.errors import TooManyRequestsError
 from productive.limits.limiter import get_limiter
 from productive.limits.windows import Limit
-from productive.web.client_address import client_address
+from productive.web.client_address import client_address, client_network
 
 
 def throttle_token(token: ApiToken) -> None:
@@ -50,13 +49,3 @@ def throttle(*rates: tuple[str, Any], lockout: bool = False) -> None:
     exceeded = get_limiter().count(limits) if limits else None
     if exceeded is not None:
         raise TooManyRequestsError(*exceeded.rate, exceeded.ends_at, exceeded.wait)
-
-
-def client_network(address: str | None) -> str:
-    """Return the /64 network of an IPv6 address, or the address itself.
-
-    A client can usually choose any address in its /64.
-    """
-    if address is not None and ip_address(address).version == 6:
-        return str(IPv6Network((address, 64), strict=False))
-    return str(address)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce, wraps
 from logging import getLogger
+from math import ceil
 from operator import or_
 from typing import Any
 
@@ -18,8 +19,11 @@ from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 from django.db.models.fields.related import RelatedField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 
 from productive.admin.bulk.rows import DELETE
 from productive.admin.changes import views as change_views
@@ -27,6 +31,7 @@ from productive.admin.changes.change_sets import recorded_admins
 from productive.admin.forms import label_of, label_with_status
 from productive.admin.theme import AdminSite
 from productive.admin.urls import admin_url
+from productive.limits.limiter import TooManySignInsError
 
 logger = getLogger(__name__)
 
@@ -114,6 +119,19 @@ class Site(AdminSite):
     ) -> None:
         """Add a page to a group of the menu, for users who are `allowed`."""
         self.pages.append((group, MenuItem(title, icon, url_name), allowed))
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        try:
+            return super().login(request, extra_context)
+        except TooManySignInsError as error:
+            text = "Too many sign-ins from your network have failed, or many users are signing in now."
+            minutes = ceil(error.wait / 60)
+            wait = "a moment" if error.wait == 1 else f"{minutes} minute{pluralize(minutes)}"
+            context = {"title": "Too many sign-ins", "text": f"{text} Wait {wait}, then try again."}
+            response = render(request, "error.html", context, status=429)
+            response.headers["Retry-After"] = str(error.wait)
+            return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**self.overview(request), **(extra_context or {})})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import cache
+from math import ceil
 from threading import Lock
 from time import monotonic, time
 from typing import NamedTuple
@@ -29,6 +30,17 @@ class Exceeded(NamedTuple):
     rate: Rate
     ends_at: float
     wait: float
+
+
+class TooManySignInsError(Exception):
+    """A sign-in that is rejected before its password is checked.
+
+    It can be repeated in `wait` seconds.
+    """
+
+    def __init__(self, wait: float) -> None:
+        self.wait = max(1, ceil(wait))
+        super().__init__(f"Try again in {self.wait} seconds")
 
 
 class Limiter:
@@ -62,6 +74,15 @@ class Limiter:
             if window.exceeds(limit):
                 return Exceeded(limit.rate, window.ends_at, window.ends_at - now)
         return None
+
+    def uncount(self, limit: Limit) -> None:
+        """Remove a request that was counted against the limit."""
+        if self.is_open:
+            return
+        try:
+            self.store.uncount(limit, time())
+        except self.store.errors as error:
+            self.open_circuit(error)
 
     def open_circuit(self, error: Exception) -> None:
         """Open the circuit, and log only the first failure."""

@@ -31,6 +31,10 @@ class Store(ABC):
         """Count a request up to the first limit it exceeds; return the windows."""
 
     @abstractmethod
+    def uncount(self, limit: Limit, now: float) -> None:
+        """Remove a request from the current window of the limit."""
+
+    @abstractmethod
     def purge(self, now: float) -> None:
         """Delete the windows that have ended."""
 
@@ -43,6 +47,8 @@ def store_for(database: dict[str, Any]) -> Store:
     return FileStore(path.with_name(f"{path.stem}-limits.sqlite3"))
 
 
+# After the end of the window, there is nothing to remove.
+UNCOUNT = "UPDATE {} SET number = number - 1 WHERE key = {} AND ends_at > {} AND number > 0"
 CREATE_TABLE = """
 CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, number INTEGER NOT NULL, ends_at REAL NOT NULL)
 WITHOUT ROWID
@@ -79,6 +85,10 @@ class FileStore(Store):
                 [(limit.key, *window) for limit, window in zip(limits, counted, strict=False)],
             )
         return counted
+
+    def uncount(self, limit: Limit, now: float) -> None:
+        with self.transaction() as connection:
+            connection.execute(UNCOUNT.format("windows", "?", "?"), [limit.key, now])
 
     def purge(self, now: float) -> None:
         with self.transaction() as connection:
@@ -156,6 +166,10 @@ class PostgreSQLStore(Store):
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             cursor.execute(count_statement(len(limits)), parameters)
             return [Window(*row) for row in cursor.fetchall()]
+
+    def uncount(self, limit: Limit, now: float) -> None:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute(UNCOUNT.format("accounts_rate_window", "%s", "%s"), [limit.key, now])
 
     def purge(self, now: float) -> None:
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:

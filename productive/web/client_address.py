@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv6Network, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -28,3 +28,13 @@ def normalize(text: str) -> str | None:
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def client_network(address: str | None) -> str:
+    """Return the /64 network of an IPv6 address, or the address itself.
+
+    A client can usually choose any address in its /64.
+    """
+    if address is not None and ip_address(address).version == 6:
+        return str(IPv6Network((address, 64), strict=False))
+    return str(address)

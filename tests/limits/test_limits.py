@@ -21,6 +21,7 @@ from productive.limits import limiter as limiter_module
 from productive.limits.limiter import PURGE_SECONDS, RETRY_SECONDS, Limiter, get_limiter
 from productive.limits.rates import Rate
 from productive.limits.stores import FileStore, PostgreSQLStore, Store
+from productive.limits.windows import Limit
 from tests.support.api import Answer, Api, SocketApi
 from tests.support.commands import GOOD_KEY, manage
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
@@ -276,6 +277,13 @@ def test_requests_are_served_without_the_table(
     assert statuses(api, 2) == [200, 429]
 
 
+def test_unavailable_store_uncounts_nothing(clock: Clock, tmp_path: Path, warnings: Any) -> None:
+    limiter, limit = Limiter(FileStore(tmp_path / "later" / "limits.sqlite3")), Limit("key", Rate(1, 10))
+    limiter.uncount(limit)
+    limiter.uncount(limit)
+    assert (limiter.is_open, warnings()) == (True, [NOT_ENFORCED])
+
+
 def test_one_request_retries_the_store(clock: Clock, store: Store) -> None:
     limiter = Limiter(store)
     limiter.open_circuit(OSError("not available"))
@@ -351,16 +359,16 @@ def test_process_has_one_limiter_with_the_store_of_its_database() -> None:
 
 SHOW = """
 from django.conf import settings as s
-print(*[rate and tuple(rate) for rate in
-    (s.RATE_LIMIT_TOKEN, s.RATE_LIMIT_ORGANIZATION, s.RATE_LIMIT_FAILED_AUTHENTICATION)])
+names = ("TOKEN", "ORGANIZATION", "FAILED_AUTHENTICATION", "SIGN_IN")
+print(*[rate and tuple(rate) for rate in (getattr(s, f"RATE_LIMIT_{name}") for name in names)])
 """
 
 
 @pytest.mark.parametrize(
     ("environment", "shown"),
     [
-        ({"SECRET_KEY": GOOD_KEY}, "(100, 10) (4000, 1800) (30, 180)"),
-        ({"DEBUG": "true", "RATE_LIMIT_ORGANIZATION": "7/2h"}, "None (7, 7200) None"),
+        ({"SECRET_KEY": GOOD_KEY}, "(100, 10) (4000, 1800) (30, 180) (30, 600)"),
+        ({"DEBUG": "true", "RATE_LIMIT_ORGANIZATION": "7/2h"}, "None (7, 7200) None None"),
     ],
 )
 def test_limits_are_on_by_default_unless_for_development(environment: dict[str, str], shown: str) -> None:

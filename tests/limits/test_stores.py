@@ -115,6 +115,20 @@ def test_store_counts_by_the_rule(name: str, request: pytest.FixtureRequest) -> 
 
 
 @pytest.mark.parametrize("name", ["file", "database"])
+def test_request_can_be_uncounted_until_its_window_ends(name: str, request: pytest.FixtureRequest) -> None:
+    store: Store = request.getfixturevalue(name)
+    limit = new_limit("2/10s")
+    store.uncount(limit, NOW)
+    for _ in range(3):
+        store.count([limit], NOW)
+        store.uncount(limit, NOW + 9)
+        store.uncount(limit, NOW + 9)
+    assert store.count([limit], NOW) == [Window(1, NOW + 10)]
+    store.uncount(limit, NOW + 10)
+    assert store.count([limit], NOW) == [Window(2, NOW + 10)]
+
+
+@pytest.mark.parametrize("name", ["file", "database"])
 def test_ended_windows_are_purged(name: str, request: pytest.FixtureRequest) -> None:
     store: Any = request.getfixturevalue(name)
     ended, current = new_limit("5/10s"), new_limit("5/1min")

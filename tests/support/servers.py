@@ -185,6 +185,7 @@ class Installation:
             "RATE_LIMIT_TOKEN": "1000000/10s",
             "RATE_LIMIT_ORGANIZATION": "1000000/10s",
             "RATE_LIMIT_FAILED_AUTHENTICATION": "1000000/10s",
+            "RATE_LIMIT_SIGN_IN": "1000000/10s",
             **self.environment,
         }
 

@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "RATE_LIMIT_TOKEN": "off",
     "RATE_LIMIT_ORGANIZATION": "off",
     "RATE_LIMIT_FAILED_AUTHENTICATION": "off",
+    "RATE_LIMIT_SIGN_IN": "off",
 }
 
 
