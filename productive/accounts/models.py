@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -14,9 +14,11 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.contrib.auth import models as auth_models
 from django.core.exceptions import ValidationError
-from django.db import OperationalError, models
+from django.db import OperationalError, models, router, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Upper
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 from django.utils import timezone
 
 from productive.accounts.idempotency import IdempotencyKey
@@ -159,6 +161,23 @@ class Archivable(OrganizationOwned):
         self.moment.clear(self)
 
 
+class PersonQuerySet(ArchivableQuerySet["Person"]):
+    def update(self, **values: Any) -> int:
+        """Update the rows, and sign out users who are no longer members.
+
+        `archive()` and `bulk_update()` use this method.
+        """
+        if values.keys().isdisjoint({"archived_at", "user", "user_id"}):
+            return super().update(**values)
+        with transaction.atomic(using=self.db, savepoint=False):
+            users = set(self.exclude(user=None).order_by().values_list("user", flat=True))
+            count = super().update(**values)
+            User.objects.sign_out_former_members(users)
+        return count
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+
 class Person(Archivable):
     """A person who works for the organization and is assigned to work.
 
@@ -182,8 +201,10 @@ class Person(Archivable):
         help_text="This user can work with the organization, unless the person is archived.",
     )
 
-    objects = ArchivableQuerySet["Person"].as_manager()
+    objects = PersonQuerySet.as_manager()
     history = History()
+    # The user in the database, if it was loaded.
+    loaded_user_id: int | None = None
 
     class Meta(Archivable.Meta):
         verbose_name_plural = "people"
@@ -219,6 +240,29 @@ class Person(Archivable):
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}"
 
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+        person = super().from_db(db, field_names, values)
+        person.loaded_user_id = person.__dict__.get("user_id")
+        return person
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the person, and sign out a user who is no longer a member."""
+        with transaction.atomic(router.db_for_write(Person), savepoint=False):
+            super().save(*args, **kwargs)
+            # An active person keeps the user a member.
+            users = {self.loaded_user_id, self.user_id} - {None}
+            if self.archived_at is None:
+                users.discard(self.user_id)
+            User.objects.sign_out_former_members(users)
+        self.loaded_user_id = self.user_id
+
+
+@receiver(post_delete, sender=Person)
+def sign_out_user_of_deleted_person(instance: Person, **kwargs: Any) -> None:
+    """Sign out the user, also if a cascade deletes the person."""
+    User.objects.sign_out_former_members({instance.user_id} - {None})
+
 
 class UserQuerySet(RecordedQuerySet["User"]):
     def members_of(self, organization: Organization | OuterRef) -> Self:
@@ -232,6 +276,20 @@ class UserQuerySet(RecordedQuerySet["User"]):
             | Q(service_account_of=organization)
             | Q(people__organization=organization, people__archived_at=None)
         )
+
+    def update(self, **values: Any) -> int:
+        if not values.keys().isdisjoint({"is_active", "is_staff"}):
+            values.setdefault("signed_out_at", timezone.now())
+        return super().update(**values)
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def sign_out_former_members(self, ids: Collection[int]) -> None:
+        """End the sessions of those users who are active people nowhere."""
+        if ids:
+            active = Person.objects.active().filter(user=OuterRef("pk"))
+            former = self.filter(~Exists(active), pk__in=ids, is_superuser=False)
+            former.update(signed_out_at=timezone.now())
 
 
 class UserManager(auth_models.UserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -251,8 +309,27 @@ class User(auth_models.AbstractUser, Recorded):
         help_text="The organization that this user's API tokens act for. Service accounts never sign in.",
     )
 
+    # Sessions that began before are invalid, also after the user is activated or the person is restored.
+    signed_out_at = models.DateTimeField(null=True, blank=True, editable=False)
+
     objects: ClassVar[UserManager] = UserManager()
-    history = History(excluded_fields=["password", "last_login"])
+    history = History(excluded_fields=["password", "last_login", "signed_out_at"])
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Save the user, and end the sessions of one who can't sign in."""
+        if not (self.is_active and self.is_staff):
+            self.signed_out_at = timezone.now()
+            if update_fields is not None:
+                update_fields = {*update_fields, "signed_out_at"}
+        super().save(*args, update_fields=update_fields, **kwargs)
+
+    def get_session_auth_hash(self) -> str:
+        """Return a hash that changes when the sessions must end.
+
+        Django stores it in each session, and compares it for each request.
+        """
+        auth_hash: str = super().get_session_auth_hash()
+        return auth_hash if self.signed_out_at is None else f"{auth_hash} {self.signed_out_at.isoformat()}"
 
     def can_act_for(self, organization: Organization) -> bool:
         """Return whether the user is still a member of the organization."""
