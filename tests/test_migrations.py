@@ -1,14 +1,16 @@
 """Test that every migration can be reversed and applied again, and that none is missing."""
 
 import pytest
+from django.contrib.auth.hashers import is_password_usable, make_password
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations import RemoveConstraint
 from django.db.migrations.executor import MigrationExecutor
 
 from assignments.models import ServiceAssignment
+from productive.accounts.models import User
 from productive.database.row_counts import CreateRowCountTriggers
-from tests.support.factories import PersonFactory, ServiceFactory
+from tests.support.factories import OrganizationFactory, PersonFactory, ServiceFactory
 
 pytestmark = pytest.mark.no_cover
 
@@ -75,3 +77,23 @@ def test_constraints_are_equal_if_all_arguments_are() -> None:
     other = pair.clone()
     other.blame = "person"
     assert other != pair
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migration_removes_the_logins_of_service_accounts() -> None:
+    before = [("accounts", "0003_user_signed_out_at")]
+    organization = OrganizationFactory()
+    try:
+        call_command("migrate", *before[0], verbosity=0)
+        users = MigrationExecutor(connection).loader.project_state(before).apps.get_model("accounts", "User")
+        password = make_password("correct horse battery")
+        access = {"is_staff": True, "is_superuser": True, "password": password}
+        for name, owner in (("login", organization.pk), ("new", organization.pk), ("ana", None)):
+            users.objects.create(username=name, service_account_of_id=owner, **access)
+        users.objects.filter(username="new").update(password="")
+    finally:
+        call_command("migrate", verbosity=0)
+    rows = User.objects.values_list("is_staff", "is_superuser", "password")
+    login, new, ana = (rows.get(username=name) for name in ("login", "new", "ana"))
+    assert (login[:2], is_password_usable(login[2])) == ((False, False), False)
+    assert (new, ana) == ((False, False, ""), (True, True, password))

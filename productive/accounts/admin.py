@@ -136,7 +136,8 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
     """Let staff manage the users of their organizations.
 
     Staff don't see superusers or permissions. They can't change a user who belongs to another organization,
-    too, or has a permission that they lack: by setting the password, they would gain both.
+    too, or has a permission that they lack: by setting the password, they would gain both. Service accounts
+    are read-only, because they never sign in.
     """
 
     can_undo = False
@@ -160,11 +161,13 @@ class UserAdmin(OrganizationOwnedAdmin, auth_admin.UserAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed, editor = super().has_change_permission(request, obj), request_user(request)
+        if obj is not None and obj.service_account_of_id is not None:
+            return False
         if not allowed or obj is None or editor.is_superuser:
             return allowed
         own_ids = [organization.pk for organization in organizations_of(request)]
         other_organizations = Organization.objects.exclude(pk__in=own_ids).filter(
-            Q(pk=obj.service_account_of_id) | Exists(obj.people.filter(organization=OuterRef("pk")))
+            Exists(obj.people.filter(organization=OuterRef("pk")))
         )
         other_permissions = permissions_of(obj).exclude(pk__in=permissions_of(editor).values("pk"))
         return not (obj.is_superuser or other_organizations.exists() or other_permissions.exists())

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth import models as auth_models
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, models, router, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -314,6 +315,17 @@ class User(auth_models.AbstractUser, Recorded):
 
     objects: ClassVar[UserManager] = UserManager()
     history = History(excluded_fields=["password", "last_login", "signed_out_at"])
+
+    class Meta(auth_models.AbstractUser.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(service_account_of=None)
+                | Q(Q(password="") | Q(password__startswith=UNUSABLE_PASSWORD_PREFIX))
+                & Q(is_staff=False, is_superuser=False),
+                name="%(app_label)s_%(class)s_service_account_never_signs_in",
+                violation_error_message="A service account can't have a password or access to the admin.",
+            )
+        ]
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         """Save the user, and end the sessions of one who can't sign in."""

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from productive.accounts.authentication import find_token
 from productive.accounts.models import ApiToken, Organization, Person, User
 from tests.support.admin import autocomplete, form_data, listed, staff, superuser, url
+from tests.support.api import Api
 from tests.support.bulk import apply, preview
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, PersonFactory, UserFactory
 
@@ -135,6 +139,46 @@ READ_ONLY = {
         User.objects.filter(pk=user.pk).update(is_active=False),
     ),
 }
+
+
+SIGN_IN = {"is_staff": True, "is_superuser": True, "password": make_password("correct horse battery")}
+
+
+@pytest.mark.parametrize("by_superuser", [True, False])
+def test_service_account_is_read_only(by_superuser: bool) -> None:
+    token = ApiTokenFactory()
+    account = User.objects.get(pk=token.user_id)
+    # Staff with every permission.
+    client = superuser() if by_superuser else staff(token.organization)
+    change = url(User, "change", account.pk)
+    password = change.replace("change/", "password/")
+    page = client.get(change)
+    assert (page.status_code, page.context["has_change_permission"]) == (200, False)
+    data = {"username": account.username, "is_staff": "on", "is_superuser": "on", "is_active": "on"}
+    assert client.post(change, data).status_code == 403
+    assert client.get(password).status_code == 403
+    passwords = {"password1": NEW_USER["password1"], "password2": NEW_USER["password2"]}
+    assert client.post(password, {**passwords, "usable_password": "true"}).status_code == 403
+    assert User.objects.filter(pk=account.pk, password="", is_staff=False, is_superuser=False).exists()
+    assert Api(token.name).get("people").status == 200
+
+
+@pytest.mark.parametrize("field", SIGN_IN)
+def test_model_rejects_a_service_account_that_signs_in(field: str) -> None:
+    account = ApiTokenFactory().user
+    account.set_unusable_password()
+    account.save()
+    account.full_clean()
+    setattr(account, field, SIGN_IN[field])
+    with pytest.raises(ValidationError, match="can't have a password or access to the admin"):
+        account.full_clean()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        account.save()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.filter(pk=account.pk).update(**{field: SIGN_IN[field]})
+    login = UserFactory(**SIGN_IN)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.filter(pk=login.pk).update(service_account_of=account.service_account_of)
 
 
 def group_with(codename: str) -> Group:
