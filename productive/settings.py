@@ -14,11 +14,16 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
+from productive.database.private_files import PrivateConnection
 from productive.limits.rates import parse_rate
 from productive.web import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / "var"
+with suppress(OSError):  # The disk is read-only, or the directory belongs to another user.
+    DATA_DIR.mkdir(mode=0o700, exist_ok=True)
+    # An existing directory may be open to a group on purpose, but never to everyone.
+    DATA_DIR.chmod(DATA_DIR.stat().st_mode & ~0o007)
 
 env = environ.Env()
 env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")))
@@ -124,9 +129,9 @@ _pool_size = env.int("DATABASE_POOL_SIZE", default=10)
 for _alias, _database in DATABASES.items():
     _options = _database.setdefault("OPTIONS", {})
     if _database["ENGINE"] == "django.db.backends.sqlite3":
-        DATA_DIR.mkdir(exist_ok=True)
         # Opening the file takes longer than most queries, so each thread keeps it open for a while.
         _database["CONN_MAX_AGE"] = 60
+        _options.setdefault("factory", PrivateConnection)
         # WAL: readers never wait. IMMEDIATE: a writer locks at BEGIN, where it can wait; a transaction that
         # begins by reading could fail at its first write. FULL: a committed write survives a power failure.
         _options.setdefault("transaction_mode", "IMMEDIATE")
@@ -210,7 +215,7 @@ FORMAT_MODULE_PATH = "productive.formats"
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 with suppress(OSError):  # On a read-only disk, the files of the packages are served.
-    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+    STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},

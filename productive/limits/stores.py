@@ -19,6 +19,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
+from productive.database.private_files import PrivateConnection
 from productive.limits.windows import Limit, Window, count_request
 
 
@@ -113,7 +114,11 @@ class FileStore(Store):
 
     def connect(self) -> sqlite3.Connection:
         self.connection = sqlite3.connect(
-            self.path, timeout=self.TIMEOUT, isolation_level=None, check_same_thread=False
+            self.path,
+            timeout=self.TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=PrivateConnection,
         )
         # A power failure may lose the latest counts, but can't corrupt the file.
         self.connection.execute("PRAGMA synchronous=NORMAL")
