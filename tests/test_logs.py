@@ -6,17 +6,22 @@ import json
 import logging
 import os
 import re
+import socket
 from collections.abc import Iterator
 from io import StringIO
+from logging.config import DictConfigurator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client, override_settings
+from django.urls import reverse
 
 from assignments.models import Filter
+from catalog.models import ServiceType
 from productive.accounts.models import ApiToken, User
-from productive.web.logs import JSONFormatter, logging_config, request_id
+from productive.web.logs import JSONFormatter, WithoutRequestData, logging_config, request_id
 from productive.web.request_log import REQUEST_ID_HEADER
 from tests.support.admin import superuser, url
 from tests.support.api import Api, SocketApi
@@ -31,6 +36,8 @@ BROKEN = override_settings(ROOT_URLCONF="tests.jsonapi.test_errors")
 class Log:
     def __init__(self) -> None:
         self.stream = StringIO()
+        self.handler = logging.StreamHandler(self.stream)
+        self.handler.setFormatter(JSONFormatter())
 
     def lines(self, logger: str = "productive.web.request_log") -> list[dict[str, Any]]:
         """Return the parsed lines of a logger."""
@@ -41,11 +48,9 @@ class Log:
 @pytest.fixture
 def log() -> Iterator[Log]:
     log = Log()
-    handler = logging.StreamHandler(log.stream)
-    handler.setFormatter(JSONFormatter())
-    logging.getLogger().addHandler(handler)
+    logging.getLogger().addHandler(log.handler)
     yield log
-    logging.getLogger().removeHandler(handler)
+    logging.getLogger().removeHandler(log.handler)
 
 
 def stable(line: dict[str, Any]) -> dict[str, Any]:
@@ -206,14 +211,139 @@ def test_there_is_no_request_id_outside_of_requests(api: Api) -> None:
     assert request_id.get() is None
 
 
+SECRET = "SECRET\n2026-11-28 05:00:00,000 ERROR x: forged\r\u2028\x1b[2J"
+AUTOCOMPLETE = {"app_label": SECRET, "model_name": SECRET, "field_name": SECRET, "term": ""}
+# Path, query, form and headers of requests that the admin rejects.
+REJECTED: dict[str, tuple[str, dict[str, str], Any, dict[str, str]]] = {
+    "lookup": (url(ServiceType, "changelist"), {SECRET: "1"}, None, {}),
+    "lookup of a filter": (url(ServiceType, "changelist"), {f"archived__{SECRET}": SECRET}, None, {}),
+    "field": (url(ServiceType, "changelist"), {"_to_field": SECRET}, None, {}),
+    "autocomplete": (reverse("admin:autocomplete"), AUTOCOMPLETE, None, {}),
+    "host": ("/admin/", {"x": SECRET}, None, {"Host": "secret.example"}),
+    "CSRF": (url(ServiceType, "add"), {"x": SECRET}, {"x": SECRET}, {"Origin": "https://secret.example"}),
+    "form fields": (url(ServiceType, "add"), {}, {f"SECRET{n}": "" for n in range(1100)}, {}),
+    "upload": (url(ServiceType, "add"), {}, SECRET, {"Content-Type": "multipart/form-data; boundary="}),
+    "method": (reverse("admin:logout"), {"x": SECRET}, None, {}),
+    "page": (f"/admin/{quote(SECRET)}/", {"x": SECRET}, None, {}),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("why", REJECTED)
+def test_rejected_request_of_the_admin_has_one_line_without_its_data(why: str, log: Log) -> None:
+    path, query, form, headers = REJECTED[why]
+    client = superuser()
+    client.handler.enforce_csrf_checks = why == "CSRF"
+    content_type = {"content_type": headers["Content-Type"]} if "Content-Type" in headers else {}
+    log.stream.truncate(log.stream.seek(0))
+    if form is None:
+        response = client.get(path, query, headers=headers)
+    else:
+        response = client.post(path, form, query_params=query, headers=headers, **content_type)
+    assert 400 <= response.status_code < 500
+    (line,) = log.stream.getvalue().splitlines()
+    parsed = json.loads(line)
+    assert (parsed["level"], parsed["status"]) == ("INFO", response.status_code)
+    assert ("SECRET" in line, "secret" in line) == (why == "page", False)
+
+
+@pytest.mark.django_db
+@BROKEN
+def test_text_line_can_not_be_forged(api: Api, log: Log) -> None:
+    log.handler.setFormatter(text_formatter())
+    client = superuser()
+    client.get(f"/admin/{quote(SECRET)}", {SECRET: "1"})
+    api.get("broken?x=" + quote(SECRET))
+    for level in (logging.INFO, logging.ERROR):
+        try:
+            raise ValueError(SECRET)
+        except ValueError:
+            logging.getLogger("a.b").log(level, "Said %s", SECRET, exc_info=True)
+    lines = log.stream.getvalue().split("\n")
+    assert lines.pop() == ""
+    assert [line for line in lines if not re.fullmatch(r"[ -~]+", line)] == []
+    begin = re.compile(r"[\d-]{10} [\d:,]{12} (INFO|ERROR) [\w.]+: |    ")
+    assert [line for line in lines if not begin.match(line)] == []
+    assert [line for line in lines if line.startswith("2026-11-28 05:00:00,000")] == []
+    assert next(line for line in lines if " a.b: " in line).endswith(
+        r"INFO a.b: Said SECRET\n2026-11-28 05:00:00,000 ERROR x: forged\r\u2028\x1b[2J"
+    )
+    assert "    Traceback (most recent call last):" in lines
+
+
+def text_formatter() -> logging.Formatter:
+    configurator = DictConfigurator(logging_config("text", "INFO"))
+    formatter: logging.Formatter = configurator.configure_formatter(configurator.config["formatters"]["text"])
+    return formatter
+
+
 def test_text_format() -> None:
-    stream = StringIO()
-    config = logging_config("text", "INFO")["formatters"]["text"]
-    formatter = logging.Formatter(config["format"], style=config["style"])
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter)
-    handler.handle(logging.LogRecord("a.b", logging.INFO, "", 0, "Said", (), None))
-    assert re.fullmatch(r"[\d-]{10} [\d:,]{12} INFO a\.b: Said\n", stream.getvalue())
+    line = text_formatter().format(logging.LogRecord("a.b", logging.INFO, "", 0, "Said", (), None))
+    assert re.fullmatch(r"[\d-]{10} [\d:,]{12} INFO a\.b: Said", line)
+
+
+@pytest.mark.parametrize(
+    ("message", "args", "logged"),
+    [
+        ("Error handling request %s %s", ("GET", "/x?SECRET=1"), "Error handling request GET /x"),
+        ("Error handling request %s", ("/x",), "Error handling request /x"),
+        (
+            "Invalid request from ip=::1: Invalid HTTP header name: 'SECRET'",
+            (),
+            "Invalid request from ip=::1: ValueError",
+        ),
+        ("Listening at: %s", ("http://127.0.0.1?x",), "Listening at: http://127.0.0.1?x"),
+    ],
+)
+def test_server_quotes_no_request(message: str, args: tuple[Any, ...], logged: str) -> None:
+    record = logging.LogRecord("gunicorn.error", logging.ERROR, "", 0, message, args, None)
+    try:
+        raise ValueError
+    except ValueError:
+        assert WithoutRequestData().filter(record)
+    assert record.getMessage() == logged
+    debug = logging.LogRecord(
+        "gunicorn.error", logging.DEBUG, "", 0, "No more data after: %r", (b"SECRET",), None
+    )
+    assert not WithoutRequestData().filter(debug)
+
+
+MALFORMED = [
+    b"GET /x?SECRET HTTP/1.1 SECRET\r\n\r\n",
+    b"GET /x?SECRET HTTP/SECRET\r\nHost: 127.0.0.1\r\n\r\n",
+    b"SEC(RET /x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\nSECRET : 1\r\n\r\n",
+    b"GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\nX: SECRET\x01\r\n\r\n",
+    b"GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\nX: 1\r\n SECRET\r\n\r\n",
+    b"POST /x HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: SECRET\r\n\r\n",
+    b"POST /x HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: SECRET\r\n\r\n",
+    b"POST /x?SECRET HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nSECRET\r\n\r\n",
+    b"GET /x?" + b"SECRET" * 2000 + b" HTTP/1.1\r\n\r\n",
+    b"GET /\xe2\x80\xa8SECRET\x1b HTTP/1.1\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_server_logs_no_malformed_request(tmp_path: Path, log_format: str) -> None:
+    log = tmp_path / "log"
+    variables = {
+        **empty_environment(tmp_path),
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "HTTPS": "false",
+        "LOG_FORMAT": log_format,
+        "GUNICORN_CMD_ARGS": "--log-level debug",
+    }
+    with gunicorn(variables, log) as server:
+        for request in MALFORMED:
+            with socket.create_connection(server.address) as connection:
+                connection.sendall(request)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(4096):
+                    pass
+    logged = log.read_text()
+    assert logged.count("Invalid request from ip=127.0.0.1: Invalid") >= 5
+    assert "SECRET" not in logged
+    assert "Traceback" not in logged
 
 
 def test_server_logs_like_the_application_and_survives_without_a_log(tmp_path: Path) -> None:
