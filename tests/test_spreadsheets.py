@@ -24,7 +24,7 @@ from django.test.utils import CaptureQueriesContext
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Project, ServiceType
-from productive.accounts.models import Organization, Person
+from productive.accounts.models import Organization, Person, User
 from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets import files as spreadsheets
 from productive.admin.spreadsheets import uploads
@@ -897,13 +897,20 @@ def test_import_and_export_require_permissions(model: type[Any], organization: O
     assert [Client().get(page).status_code for page in pages] == [302, 302]
 
 
-def test_confirmation_checks_permissions_again(organization: Organization) -> None:
+@pytest.mark.parametrize("loss", ["permissions", "organization", "session"])
+def test_confirmation_checks_permissions_again(organization: Organization, loss: str) -> None:
     user = UserFactory(organization=organization, is_staff=True)
     user.user_permissions.set(factories_permissions())
     client = signed_in(user)
     fields = waiting(client)
-    user.people.update(archived_at=datetime(2026, 1, 5, tzinfo=UTC))
-    assert client.post(url(ServiceType, "process_import"), fields).status_code == 403
+    if loss == "permissions":
+        user.user_permissions.clear()
+    else:
+        user.people.update(archived_at=datetime(2026, 1, 5, tzinfo=UTC))
+    if loss == "organization":
+        client = signed_in(User.objects.get(pk=user.pk))
+    response = client.post(url(ServiceType, "process_import"), fields)
+    assert response.status_code == (302 if loss == "session" else 403)
     assert ServiceType.objects.count() == 0
 
 

@@ -242,8 +242,8 @@ class Person(Archivable):
         return f"{self.first_name} {self.last_name}"
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
-        person = super().from_db(db, field_names, values)
+    def from_db(cls, *args: Any, **kwargs: Any) -> Self:
+        person = super().from_db(*args, **kwargs)
         person.loaded_user_id = person.__dict__.get("user_id")
         return person
 
