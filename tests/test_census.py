@@ -11,6 +11,7 @@ from rest_framework_json_api.utils import get_resource_type_from_model
 from productive.accounts.models import Organization
 from productive.database.constraints import SameOrganization
 from productive.database.row_counts import row_count_of
+from productive.jsonapi.filters import IdFilter
 from tests.support import factories
 from tests.support.api import Api
 from tests.support.resources import (
@@ -185,6 +186,28 @@ def test_foreign_key_filters_find_related_rows(resource: str, api: Api, organiza
         ):
             assert sorted(api.get(f"{resource}?{spelling}").ids) == pks, spelling
         assert not set(api.get(f"{resource}?filter[{name}_id][not_eq]={ids[0]},{ids[1]}").ids) & set(pks)
+
+
+@pytest.mark.parametrize("resource", SERVED)
+def test_every_id_filter_accepts_zero_as_an_id_of_no_record(
+    resource: str, api: Api, organization: Organization
+) -> None:
+    """Clients send 0 for "no record"."""
+    rows = create_rows(resource, organization, 2) if resource in RESOURCES else []
+    tested = 0
+    for name, each in SERVED[resource].filterset_class.base_filters.items():
+        if not isinstance(each, IdFilter):
+            continue
+        for operation in each.all_operations():
+            for spelling in ("{}=0", "{}[]=0", "{}[0]=0"):
+                query = spelling.format(f"filter[{name}][{operation}]")
+                found = sorted(api.get(f"{resource}?{query}").ids)
+                all_found = operation in ("not_eq", "gt", "gt_eq")
+                assert found == ([row.pk for row in rows] if all_found else []), query
+                tested += 1
+        pages = f"{resource}?filter[{name}]=0&page[size]=1&page[after]="
+        assert api.get(pages).ids == []
+    assert tested
 
 
 @pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)

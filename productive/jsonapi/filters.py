@@ -189,10 +189,13 @@ class QueryFilter(TextFilter):
 
 
 class IdFormField(forms.IntegerField):
-    """Accept ids only as `parse_id` does."""
+    """Accept the ids of `parse_id`, and 0, which no record has.
+
+    Clients send 0 for "no record".
+    """
 
     def to_python(self, value: Any) -> int:
-        number = parse_id(value)
+        number = 0 if value == "0" else parse_id(value)
         if number is None:
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return number
@@ -203,7 +206,7 @@ class IdFilter(OperationFilter, django_filters.NumberFilter):
 
     field_class = IdFormField
     operations = {"eq": "in"}
-    value_schema = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+    value_schema = {"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_ID}
 
     def describe(self, name: str) -> str:
         return f"Of the {name.removesuffix('_id').replace('_', ' ')} that has one of these ids"
