@@ -8,9 +8,9 @@ import os
 
 from productive.web.logs import logging_config
 
-worker_class = "gthread"
+worker_class = "productive.worker.Worker"
 threads = 8
-# Enough for a filter with some thousand ids. gunicorn rejects a longer request line itself, in plain text.
+# Enough for a filter with some thousand ids. gunicorn itself rejects a longer request line (414).
 limit_request_line = 8190
 graceful_timeout = 30
 # TRUST_PROXY decides whether to trust X-Forwarded-Proto, not the address of the proxy.

@@ -355,11 +355,15 @@ def test_server_logs_like_the_application_and_survives_without_a_log(tmp_path: P
         api = SocketApi(address=server.netloc)
         answer = api.get("nothing")
         rejected = api.get("nothing", headers={"X-Auth-Token": "prd_secret\x01"})
+        for sent in (b"GET /prd_secret\r\n\r\n", b"GET / HTTP/1.1\r\nprd_secret: 1\r\n x: y\r\n\r\n"):
+            with socket.create_connection(server.address) as connection:
+                connection.sendall(sent)
+                assert connection.recv(12) == b"HTTP/1.1 400"
         logged = os.read(reader, 100_000).decode()
         os.close(reader)
         assert [api.get("nothing").status for _ in range(3)] == [404] * 3
     lines = [json.loads(line) for line in logged.splitlines()]
-    assert (answer.status, rejected.status, "prd_secret" in logged) == (404, 400, False)
+    assert (answer.status, rejected.status, "secret" in logged) == (404, 400, False)
     assert {line["logger"] for line in lines} == {"gunicorn.error", "productive.web.request_log"}
     assert [line["request_id"] for line in lines if line["request_id"]] == [answer.request_id]
     # No version.

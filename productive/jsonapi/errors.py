@@ -40,6 +40,7 @@ STATUSES = {
         "The record is not, or no longer, in the state that If-Match names",
     ),
     413: ("payload_too_large", "Payload Too Large", "The request body is too large"),
+    414: ("uri_too_long", "URI Too Long", "The URL is too long"),
     415: (
         "unsupported_media_type",
         "Unsupported Media Type",
@@ -47,6 +48,7 @@ STATUSES = {
     ),
     422: ("invalid_attribute", "Invalid Attribute", "attribute is invalid"),
     429: ("too_many_requests", "Too many requests", "You have sent too many requests"),
+    431: ("headers_too_large", "Headers Too Large", "The request has too many or too long headers"),
     500: ("server_error", "Server Error", "Something went wrong on our side"),
     503: ("service_unavailable", "Service Unavailable", "The service is busy; try again in a moment"),
 }

@@ -216,7 +216,7 @@ def test_chunked_body_over_the_limit_is_rejected(client: SocketApi) -> None:
 
 def test_invalid_chunks_do_not_stop_the_server(client: SocketApi) -> None:
     request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked") + b"zz\r\n" + DOCUMENT
-    assert exchange(client, request).status == 400
+    assert error_of(exchange(client, request)) == (400, "malformed_document")
     assert_alive(client)
     assert ServiceType.objects.count() == 0
 
@@ -285,31 +285,62 @@ def test_idle_connections_do_not_stop_the_server(client: SocketApi) -> None:
         assert response_on(first).status == 201
 
 
-INVALID_REQUESTS = [
-    b"\r\n\r\n",
-    b"GET\r\n\r\n",
-    b"get /api/v2/people HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET /api/v2/\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET /api/v2/people?a=\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"\x16\x03\x01\x02\x00\x01\x00",
-    b"GET /api/v2/people HTTP/9.9\r\n\r\n",
-    b"GET /api/v2/people HTTP/1.1\r\nHost: localhost\r\nA b: c\r\n\r\n",
-    b"POST /api/v2/people HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
-    b"POST /api/v2/people HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-    b"POST /api/v2/people HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n",
-    b"GET /api/v2/people HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: \x00\r\n\r\n",
-]
+# gunicorn rejects these before the application runs.
+REJECTED = {
+    b"GET\r\n\r\n": 400,
+    b"get /api/v2/people HTTP/1.1\r\nHost: localhost\r\n\r\n": 400,
+    b"GET /api/v2/\xff HTTP/1.1\r\nHost: localhost\r\n\r\n": 400,
+    b"GET /api/v2/people?a=\xff HTTP/1.1\r\nHost: localhost\r\n\r\n": 400,
+    b"GET /api/v2/people?a=b c HTTP/1.1\r\nHost: localhost\r\n\r\n": 400,
+    b"GET api/v2/people HTTP/1.1\r\nHost: localhost\r\n\r\n": 400,
+    b"GET /api/v2/people\nHost: localhost\r\n\r\n": 400,
+    b"GET /api/v2/people HTTP/1.1\r\nHost: localhost\n\n": 400,
+    b"GET /api/v2/people HTTP/9.9\r\n\r\n": 400,
+    head("GET /api/v2/people", "A b: c"): 400,
+    head("GET /api/v2/people", "no colon"): 400,
+    head("GET /api/v2/people", "A: b", " folded: c"): 400,
+    head("GET /api/v2/people", "X-Auth-Token: \x00"): 400,
+    head("GET /api/v2/people", "Expect: x"): 400,
+    post_head("Content-Length: -1"): 400,
+    post_head("Content-Length: 1", "Content-Length: 2"): 400,
+    post_head("Content-Length: 1", "Transfer-Encoding: chunked"): 400,
+    post_head("Transfer-Encoding: gzip"): 400,
+    post_head("Transfer-Encoding: chunked") + b"zz\r\n": 400,
+    post_head("Transfer-Encoding: chunked") + b"1\r\n{}\r\n": 400,
+    head(f"GET /api/v2/people?a={'x' * 8_190}"): 414,
+    head(f"GET /api/v2/people?a={'x' * 60_000}"): 414,
+    b"GET /api/v2/" + b"x" * 60_000: 414,
+    head(f"{'X' * 60_000} /api/v2/people"): 414,
+    head("GET /api/v2/people", f"X-Anything: {'x' * 8_190}"): 431,
+    head("GET /api/v2/people", f"X-Anything: {'x' * 60_000}"): 431,
+    head("GET /api/v2/people", *(f"X-Header-{n}: {n}" for n in range(101))): 431,
+}
+CODES = {400: "malformed_document", 414: "uri_too_long", 431: "headers_too_large"}
 
 
-def test_invalid_requests_do_not_stop_the_server(client: SocketApi) -> None:
-    """The server rejects these before the API, or closes the connection."""
-    for sent in INVALID_REQUESTS:
+def test_requests_that_the_server_rejects_get_an_error_document(client: SocketApi) -> None:
+    for sent, status in REJECTED.items():
+        response = exchange(client, sent)
+        assert error_of(response) == (status, CODES[status]), sent[:60]
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Connection"] == "close"
+    assert_alive(client)
+
+
+def test_rejected_requests_of_other_pages_get_a_page(client: SocketApi) -> None:
+    """Only if the path is known."""
+    request = head("POST /admin/login/", "Transfer-Encoding: chunked") + b"zz\r\n"
+    response = exchange(client, request)
+    assert (response.status, response.headers["Content-Type"]) == (400, "text/html")
+
+
+def test_incomplete_requests_do_not_stop_the_server(client: SocketApi) -> None:
+    for sent in (b"\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET /api/v2/peo", b""):
         with connection_to(client) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
             status = connection.makefile("rb").readline().split()[1:2]
-        assert status in ([], [b"400"], [b"505"])
+        assert status in ([], [b"400"])
         assert_alive(client)
 
 

@@ -9,7 +9,7 @@ from productive.jsonapi.errors import PARAMETERS, STATUSES
 from productive.jsonapi.renderers import MEDIA_TYPE
 from productive.jsonapi.schema.resources import Schema
 
-COMMON_ERRORS = (400, 401, 403, 429, 503)
+COMMON_ERRORS = (400, 401, 403, 414, 429, 431, 503)
 # Action of a viewset → other errors that it can return. "extra_action" stands for archive, restore and so on.
 ACTION_ERRORS: Mapping[str, tuple[int, ...]] = {
     "list": (),
@@ -30,9 +30,11 @@ ERROR_DESCRIPTIONS = {
     " another request, or another change was made at the same time",
     412: "The record has changed: its current `ETag` is not the one in `If-Match`",
     413: "The body is too large",
+    414: "The URL is longer than about 8,000 characters",
     415: f"The `Content-Type` of the body is not {MEDIA_TYPE}",
     422: "An attribute or a relationship is invalid. Each error has a pointer to one of them",
     429: "Too many requests. `Retry-After` is the number of seconds to wait",
+    431: "There are more than 100 headers, or one is longer than about 8,000 characters",
     503: "The database is busy or unavailable. `Retry-After` is the number of seconds to wait",
 }
 

@@ -1,0 +1,61 @@
+"""The gunicorn worker, which answers requests that gunicorn itself rejects.
+
+gunicorn parses the request line and the headers before the application runs. `Worker.handle_error` writes the
+response if that fails.
+"""
+
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http import errors
+from gunicorn.workers.gthread import ThreadWorker
+
+
+class Worker(ThreadWorker):
+    """Answer with an error document instead of HTML, and log no data of clients."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        status = status_of(exc)
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.log.error("A request failed outside of the application", exc_info=exc)
+        else:
+            # Not the text of the error, which quotes the request.
+            self.log.warning("Rejected a request from %s: %s", addr[0] if addr else "?", type(exc).__name__)
+        with suppress(OSError):  # The client has closed the connection.
+            # Most rejected requests have no path yet, so their client is taken for one of the API.
+            path = getattr(req or getattr(exc, "req", None), "path", None)
+            if path is None or path.startswith("/api/"):
+                util.write_nonblock(client, error_response(status))
+            else:
+                util.write_error(client, status.value, status.phrase, "")
+
+
+def status_of(exc: BaseException) -> HTTPStatus:
+    match exc:
+        case errors.InvalidResponseHeader() | errors.InvalidResponseHeaderName():
+            return HTTPStatus.INTERNAL_SERVER_ERROR
+        case errors.LimitRequestLine():
+            return HTTPStatus.REQUEST_URI_TOO_LONG
+        case errors.LimitRequestHeaders():
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        case errors.ParseException():
+            return HTTPStatus.BAD_REQUEST
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def error_response(status: HTTPStatus) -> bytes:
+    # Imports the settings, so the main process, which imports this module, would not reload them on SIGHUP.
+    from productive.jsonapi.errors import NEVER_CACHED, error_object
+    from productive.jsonapi.renderers import CONTENT_TYPE, dump
+
+    body = dump({"errors": [error_object(status)]})
+    headers = {
+        "Content-Type": CONTENT_TYPE,
+        "Content-Length": len(body),
+        "Connection": "close",
+        **NEVER_CACHED,
+    }
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {headers[name]}" for name in headers)]
+    return "\r\n".join([*lines, "", ""]).encode() + body
