@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from http.client import HTTPResponse
 
 import pytest
+from django.conf import settings
 
 from catalog.models import ServiceType
+from tests.support.admin import superuser, url
 from tests.support.api import CONTENT_TYPE, MEDIA_TYPE, Answer, SocketApi
 from tests.support.factories import ApiTokenFactory, ServiceTypeFactory
 
@@ -200,18 +202,51 @@ def test_query_string_that_is_not_utf8_is_rejected(client: SocketApi) -> None:
 
 def test_chunked_body_is_served(client: SocketApi) -> None:
     for size in (1, 7, 1_000):
-        pieces = [DOCUMENT[start : start + size] for start in range(0, len(DOCUMENT), size)]
-        body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
-        request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked") + body
-        assert exchange(client, request).status == 201
+        request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked")
+        assert exchange(client, request + chunked(DOCUMENT, size)).status == 201
     assert [*ServiceType.objects.values_list("name")] == [("Design",)] * 3
 
 
+def chunked(body: bytes, size: int = 50_000) -> bytes:
+    pieces = (body[start : start + size] for start in range(0, len(body), size))
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
 def test_chunked_body_over_the_limit_is_rejected(client: SocketApi) -> None:
-    body = (b"%x\r\n%s\r\n" % (50_000, b" " * 50_000)) * 30 + b"0\r\n\r\n"
-    request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked") + body
-    assert error_of(exchange(client, request)) == (413, "payload_too_large")
-    assert_alive(client)
+    for size in (1_000_001, 1_500_000, 5_000_000):
+        request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked")
+        response = exchange(client, request + chunked(DOCUMENT.ljust(size)))
+        assert error_of(response) == (413, "payload_too_large")
+        assert_alive(client)
+    assert ServiceType.objects.count() == 0
+
+
+def test_chunked_body_of_the_maximum_size_is_served(client: SocketApi) -> None:
+    request = post_head(f"Content-Type: {MEDIA_TYPE}", "Transfer-Encoding: chunked")
+    assert exchange(client, request + chunked(DOCUMENT.ljust(1_000_000))).status == 201
+
+
+def test_chunked_upload_to_the_admin_is_complete(client: SocketApi) -> None:
+    """The limit of the API doesn't apply, but that of all uploads."""
+    session = superuser().cookies[settings.SESSION_COOKIE_NAME].value
+    cookies = f"{settings.SESSION_COOKIE_NAME}={session}; {settings.CSRF_COOKIE_NAME}={'x' * 32}"
+    start = b'--x\r\nContent-Disposition: form-data; name="file"; filename="file.csv"\r\n\r\nName,Description'
+    headers = (
+        f"Cookie: {cookies}",
+        f"X-CSRFToken: {'x' * 32}",
+        "Content-Type: multipart/form-data; boundary=x",
+        "Transfer-Encoding: chunked",
+    )
+    # The preview shows 300 rows.
+    for kilobytes, status, shown in (
+        (2_000, 200, b"and 1,700 more"),
+        (6_000, 200, b"The file is larger than 5 MB."),
+        (21_000, 400, b""),
+    ):
+        rows = (b"Name %d,%s" % (n, b"x" * 1_000) for n in range(kilobytes))
+        body = b"\r\n".join([start, *rows, b"--x--\r\n"])
+        response = exchange(client, head(f"POST {url(ServiceType, 'import')}", *headers) + chunked(body))
+        assert (response.status, shown in response.body) == (status, True), kilobytes
 
 
 def test_invalid_chunks_do_not_stop_the_server(client: SocketApi) -> None:

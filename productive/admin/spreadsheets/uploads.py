@@ -20,6 +20,8 @@ from django.http import HttpRequest
 from productive.admin.spreadsheets.files import MAX_MEGABYTES, MAX_ROWS, MEGABYTE
 from productive.admin.theme import FileInput
 
+# The body of a request to any page.
+MAX_UPLOAD_BYTES = 4 * MAX_MEGABYTES * MEGABYTE
 # Stored files expire after this many seconds.
 MAX_AGE = 60 * 60
 PREFIX = "productive-import-"
@@ -98,7 +100,7 @@ class UploadLimit(FileUploadHandler):
         boundary: Any,
         encoding: Any = None,
     ) -> None:
-        if content_length > 4 * MAX_MEGABYTES * MEGABYTE:
+        if content_length > MAX_UPLOAD_BYTES:
             raise RequestDataTooBig("The request is larger than any form allows.")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
