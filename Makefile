@@ -1,7 +1,7 @@
 # All packages are installed in .venv. Only `test` and `screenshots` change anything else: they install Debian's
 # chromium, and `test` also postgresql and pgbouncer, if these are missing and the user may install them.
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test fuzz bench size load chaos screenshots format lock clean
+.PHONY: help install demo check test fuzz bench size load chaos screenshots format audit lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -16,7 +16,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 STATE := $(shell { pwd; $(PYTHON) -c 'import sys; print(sys.version, sys.base_prefix)'; \
 	cat requirements/*.txt; } 2>/dev/null | cksum | cut -d ' ' -f 1)
 # The lock files are complete, so pip resolves nothing, and new releases don't change the installation.
-INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --no-deps --only-binary :all:
+PIP_INSTALL := -m pip install --quiet --require-hashes --no-deps --only-binary :all:
+INSTALL := $(BIN)/python $(PIP_INSTALL)
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,9 +57,12 @@ format: .venv/dev-$(STATE) ## Format the code and fix what the linter can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+audit: .venv/audit-$(STATE) ## Check the pinned packages for known vulnerabilities (needs the network)
+	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes $(patsubst %,-r %,$(wildcard requirements/*.txt))
+
 lock: .venv/base-$(STATE) ## Pin the newest allowed packages in requirements/*.txt
 	$(INSTALL) -r requirements/uv.txt
-	cd requirements && for name in pip uv base dev; do \
+	cd requirements && for name in pip uv base dev audit; do \
 		../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 			--no-build --custom-compile-command "make lock" --upgrade $$name.in --output-file $$name.txt || exit 1; \
 	done
@@ -79,6 +83,14 @@ clean: ## Remove .venv and the caches; data in var/ and the key in .env stay
 	@# Tests import a part of these packages; Python compiles that part.
 	$(INSTALL) --no-compile -r requirements/dev.txt
 	$(BIN)/python -m pip check
+	@touch $@
+
+# An environment of its own, so that its packages don't restrict the versions of ours.
+.venv/audit-$(STATE): .venv/base-$(STATE)
+	$(PYTHON) -m venv --clear .venv/audit
+	.venv/audit/bin/python $(PIP_INSTALL) -r requirements/pip.txt
+	.venv/audit/bin/python $(PIP_INSTALL) -r requirements/audit.txt
+	.venv/audit/bin/python -m pip check
 	@touch $@
 
 # To try the system on this machine: a new key, plain HTTP, local host names only.

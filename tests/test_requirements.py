@@ -73,7 +73,7 @@ def test_lock_satisfies_requirements_of_its_packages(name: str) -> None:
     assert [missing for python in (RUNNING, *PYTHONS) for missing in unsatisfied(lock, python)] == []
 
 
-@pytest.mark.parametrize("name", ["pip", "uv", "base", "dev"])
+@pytest.mark.parametrize("name", ["pip", "uv", "base", "dev", "audit"])
 def test_lock_satisfies_our_requirements(name: str) -> None:
     requirements, lock = read(f"{name}.in"), read(f"{name}.txt")
     assert requirements
