@@ -14,7 +14,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignments.access import Access, access_of, in_state
+from assignments.access import MAX_COMPILED, Access, access_of, access_query, in_state
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.tracking import (
     Decision,
@@ -345,6 +345,8 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
                 somewhere |= {person for person, _ in decided}
                 allowed.extend((person.pk, service.pk) in decided for person, service in pairs)
             states = {pk: found["access"] for pk, found in access_of([s.pk for s in loaded]).items()}
+            for service, state in states.items():
+                assert access_of([service])[service]["access"] == state
             by_state = {
                 service.pk: state for state in Access for service in in_state(Service.objects.all(), [state])
             }
@@ -356,3 +358,20 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
     print(f"\n{len(allowed) // 2:,} pairs, each for both kinds; {sum(allowed):,} may track")  # noqa: T201
     assert len(allowed) >= 2 * 20 * EXAMPLES
     assert 0.03 < sum(allowed) / len(allowed) < 0.9
+
+
+@pytest.mark.django_db
+def test_access_of_any_number_of_services_compiles_few_queries() -> None:
+    deal = DealFactory(person_restricted_tracking=True)
+    services = ServiceFactory.create_batch(5, deal=deal, organization=deal.organization)
+    ServiceAssignmentFactory(service=services[0], organization=deal.organization)
+    ids = [services[0].pk, *range(10**9, 10**9 + MAX_COMPILED - 4), *(each.pk for each in services[1:])]
+    access_query.cache_clear()
+    for count, compiled in ((1, 1), (2, 2), (3, 3), (4, 3), (MAX_COMPILED, 4), (MAX_COMPILED + 1, 4)):
+        found = access_of(ids[-count:] if count < 5 else ids[:count])
+        assert access_query.cache_info().currsize == compiled
+        assert len(found) == min(count, 4 if count <= MAX_COMPILED else 5)
+        expected = {"access": Access.OPEN_NOBODY_ASSIGNED, "assignee_count": 0}
+        if count >= 5:
+            assert found.pop(services[0].pk) == {"access": Access.RESTRICTED, "assignee_count": 1}
+        assert [*found.values()] == [expected] * len(found)
