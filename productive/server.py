@@ -17,6 +17,7 @@ graceful_timeout = 30
 forwarded_allow_ips = ""
 # gunicorn would create the socket in the user's home directory, and nothing here uses it.
 control_socket_disable = True
+logger_class = "productive.worker.ServerLogger"
 # Not from the settings, which gunicorn would not reload on SIGHUP if this module imported them. There is no
 # access log, because the application logs each request.
 logconfig_dict = logging_config(os.environ.get("LOG_FORMAT", "json"), "INFO")

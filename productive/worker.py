@@ -1,4 +1,4 @@
-"""The gunicorn worker, which answers requests that gunicorn itself rejects.
+"""The gunicorn worker, which answers requests that gunicorn itself rejects, and gunicorn's logger.
 
 gunicorn parses the request line and the headers before the application runs. `Worker.handle_error` writes the
 response if that fails.
@@ -9,8 +9,20 @@ from http import HTTPStatus
 from typing import Any
 
 from gunicorn import util
+from gunicorn.glogging import Logger
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
+
+
+class ServerLogger(Logger):
+    """Format lines of the access log only if there is one.
+
+    gunicorn formats them for any `logconfig_dict`, which costs 3 % of an average request.
+    """
+
+    @property
+    def access_log_enabled(self) -> bool:
+        return bool(self.cfg.accesslog)
 
 
 class Worker(ThreadWorker):
