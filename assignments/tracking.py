@@ -10,7 +10,6 @@ Both forms are in one module because a change of the rule must change both.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -64,8 +63,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why a person may or may not track.
 
     `code` is a key of REFUSALS or ALLOWANCES, `message` a sentence that names the records, and `record` the
@@ -77,16 +75,14 @@ class Reason:
     record: models.Model
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(NamedTuple):
     """The outcome of one check of the rule."""
 
     outcome: Outcome
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a person may track on a service, and why.
 
     `checks` are the results of all checks, in order.
@@ -143,8 +139,15 @@ def decide_all(pairs: Sequence[tuple[Person, Service]], on_date: date, kind: Kin
     """
     for start in range(0, len(pairs), PAIRS_PER_QUERY):
         chunk = pairs[start : start + PAIRS_PER_QUERY]
+        # Once for each person and each service, because most of the checks are not about the pair.
+        people = {person.pk: person for person, _ in chunk}
+        services = {service.pk: service for _, service in chunk}
+        of_person = {pk: check_person(person) for pk, person in people.items()}
+        of_service = {pk: [*budget_checks(service, on_date, kind)] for pk, service in services.items()}
         for (person, service), facts in zip(chunk, fetch_facts(chunk), strict=True):
-            yield apply_rule(person, service, on_date, kind, facts)
+            of_pair = assignment_checks(person, service, facts)
+            checks = (of_person[person.pk], *of_service[service.pk], *of_pair)
+            yield apply_rule(person, service, on_date, kind, checks)
 
 
 def with_budget(services: models.QuerySet[Service]) -> models.QuerySet[Service]:
@@ -181,115 +184,96 @@ def fetch_facts(pairs: Sequence[tuple[Person, Service]]) -> Iterator[Facts]:
     )
     counts = {pk: number for name, pk, number in found if name == "count"}
     for person, service in pairs:
+        person_id, service_id = person.pk, service.pk
         yield Facts(
-            is_member=("project", service.deal.project_id, person.pk) in found,
-            assignee_count=counts.get(service.pk, 0),
-            is_assigned=("service", service.pk, person.pk) in found,
-            holds_type=("service_type", service.service_type_id, person.pk) in found,
+            is_member=("project", service.deal.project_id, person_id) in found,
+            assignee_count=counts.get(service_id, 0),
+            is_assigned=("service", service_id, person_id) in found,
+            holds_type=("service_type", service.service_type_id, person_id) in found,
         )
 
 
-def apply_rule(person: Person, service: Service, on_date: date, kind: Kind, facts: Facts) -> Decision:
-    """Return the decision. It takes no query."""
-    checks = (
-        *budget_checks(person, service, on_date, kind),
-        *assignment_checks(person, service, facts),
-    )
+def apply_rule(
+    person: Person, service: Service, on_date: date, kind: Kind, checks: tuple[CheckResult, ...]
+) -> Decision:
+    """Return the decision that follows from the results of all checks."""
     refusals = [check.reason for check in checks if check.outcome is Outcome.FAILED]
-    allowances = [check.reason for check in checks if check.reason.code in ALLOWANCES]
-    deal = service.deal
-    is_open = Reason("open", f"{deal} is not restricted: everybody on {deal.project} may track on it", deal)
-    reasons = tuple(refusals or allowances or [is_open])
-    return Decision(person, service, on_date, kind, not refusals, reasons, checks)
+    if refusals:
+        reasons = refusals
+    else:
+        allowances = [check.reason for check in checks if check.reason.code in ALLOWANCES]
+        reasons = allowances or [is_open(service.deal)]
+    return Decision(person, service, on_date, kind, not refusals, tuple(reasons), checks)
 
 
-def check(code: str, passes: bool, record: models.Model, *, passed: str, failed: str) -> CheckResult:
-    """Return the result of a check, with the message for its outcome."""
-    outcome = Outcome.PASSED if passes else Outcome.FAILED
-    return CheckResult(outcome, Reason(code, passed if passes else failed, record))
+def is_open(deal: Deal) -> Reason:
+    return Reason("open", f"{deal} is not restricted: everybody on {deal.project} may track on it", deal)
 
 
-def budget_checks(person: Person, service: Service, on_date: date, kind: Kind) -> Iterator[CheckResult]:
-    """Yield the checks that don't depend on assignments."""
+def check(code: str, passes: bool, record: models.Model, message: str) -> CheckResult:
+    return CheckResult(Outcome.PASSED if passes else Outcome.FAILED, Reason(code, message, record))
+
+
+def check_person(person: Person) -> CheckResult:
+    passes = person.archived_at is None
+    return check("person_archived", passes, person, f"{person} is {'active' if passes else 'archived'}")
+
+
+def budget_checks(service: Service, on_date: date, kind: Kind) -> Iterator[CheckResult]:
+    """Yield the checks of the budget and the service."""
     deal, project = service.deal, service.deal.project
-    yield check(
-        "person_archived",
-        person.archived_at is None,
-        person,
-        passed=f"{person} is active",
-        failed=f"{person} is archived",
-    )
-    yield check(
-        "project_archived",
-        project.archived_at is None,
-        project,
-        passed=f"The project {project} is active",
-        failed=f"The project {project} is archived",
-    )
-    yield check(
-        "budget_closed",
-        deal.closed_at is None,
-        deal,
-        passed=f"The budget {deal} is open",
-        failed=f"The budget {deal} is closed",
-    )
-    too_early = deal.date is not None and on_date < deal.date
-    yield check(
-        "outside_budget_dates",
-        not too_early and (deal.end_date is None or on_date <= deal.end_date),
-        deal,
-        passed=f"{format_day(on_date)} is within the dates of {deal}",
-        failed=f"{format_day(on_date)} is before {deal} starts, on {format_day(deal.date)}"
-        if too_early
-        else f"{format_day(on_date)} is after {deal} ended, on {format_day(deal.end_date)}",
-    )
-    word = "Time" if kind is Kind.TIME else "Expense"
-    yield check(
-        f"{kind}_tracking_disabled",
-        service.time_tracking_enabled if kind is Kind.TIME else service.expense_tracking_enabled,
-        service,
-        passed=f"{word} tracking is switched on for {service} on {deal}",
-        failed=f"{word} tracking is switched off for {service} on {deal}",
-    )
+    passes = project.archived_at is None
+    state = "active" if passes else "archived"
+    yield check("project_archived", passes, project, f"The project {project} is {state}")
+    passes = deal.closed_at is None
+    yield check("budget_closed", passes, deal, f"The budget {deal} is {'open' if passes else 'closed'}")
+    day = format_day(on_date)
+    if deal.date is not None and on_date < deal.date:
+        message = f"{day} is before {deal} starts, on {format_day(deal.date)}"
+        yield check("outside_budget_dates", False, deal, message)
+    elif deal.end_date is not None and on_date > deal.end_date:
+        message = f"{day} is after {deal} ended, on {format_day(deal.end_date)}"
+        yield check("outside_budget_dates", False, deal, message)
+    else:
+        yield check("outside_budget_dates", True, deal, f"{day} is within the dates of {deal}")
+    is_time = kind is Kind.TIME
+    passes = service.time_tracking_enabled if is_time else service.expense_tracking_enabled
+    word, state = "Time" if is_time else "Expense", "on" if passes else "off"
+    message = f"{word} tracking is switched {state} for {service} on {deal}"
+    yield check(f"{kind}_tracking_disabled", passes, service, message)
 
 
 def assignment_checks(person: Person, service: Service, facts: Facts) -> Iterator[CheckResult]:
     """Yield the checks of the person's assignments."""
-    deal, project, service_type = service.deal, service.deal.project, service.service_type
-    yield check(
-        "not_project_member",
-        facts.is_member,
-        project,
-        passed=f"{person} is on the project {project}",
-        failed=f"{person} is not on the project {project}",
-    )
+    deal = service.deal
+    project = deal.project
+    state = "on" if facts.is_member else "not on"
+    message = f"{person} is {state} the project {project}"
+    yield check("not_project_member", facts.is_member, project, message)
     if not deal.person_restricted_tracking:
         message = f"{deal} is not restricted by person"
         yield CheckResult(Outcome.SKIPPED, Reason("not_assigned", message, deal))
     elif facts.assignee_count == 0:
         message = f"Nobody is assigned to {service} on {deal}: its restriction is ignored until somebody is"
         yield CheckResult(Outcome.PASSED, Reason("nobody_assigned", message, service))
+    elif facts.is_assigned:
+        yield check("assigned", True, service, f"{person} is assigned to {service} on {deal}")
     else:
         count = facts.assignee_count
         others = "the one person" if count == 1 else f"among the {count:,} people"
-        yield check(
-            "assigned" if facts.is_assigned else "not_assigned",
-            facts.is_assigned,
-            service,
-            passed=f"{person} is assigned to {service} on {deal}",
-            failed=f"{person} is not {others} assigned to {service} on {deal}",
-        )
+        message = f"{person} is not {others} assigned to {service} on {deal}"
+        yield check("not_assigned", False, service, message)
     if not deal.service_type_restricted_tracking:
         message = f"{deal} is not restricted by service type"
         yield CheckResult(Outcome.SKIPPED, Reason("service_type_not_assigned", message, deal))
+        return
+    service_type = service.service_type
+    if facts.holds_type:
+        message = f"{person} holds the service type {service_type}"
+        yield check("service_type_assigned", True, service_type, message)
     else:
-        yield check(
-            "service_type_assigned" if facts.holds_type else "service_type_not_assigned",
-            facts.holds_type,
-            service_type,
-            passed=f"{person} holds the service type {service_type}",
-            failed=f"{person} does not hold the service type {service_type}, which {deal} is restricted to",
-        )
+        message = f"{person} does not hold the service type {service_type}, which {deal} is restricted to"
+        yield check("service_type_not_assigned", False, service_type, message)
 
 
 def format_day(day: date | None) -> str:

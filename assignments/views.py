@@ -123,15 +123,15 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
         self, plan: Plan, pairs: Sequence[tuple[Person, Service]], on: date, kind: Kind
     ) -> Sequence[Row]:
         """Return the plan's columns of the decisions and their included records."""
-        included = {
-            "person": related_columns(plan, "person__", self.people(), {p.pk for p, _ in pairs}),
-            "service": related_columns(plan, "service__", self.services(), {s.pk for _, s in pairs}),
-        }
+        people = related_columns(plan, "person__", self.people(), {p.pk for p, _ in pairs})
+        services = related_columns(plan, "service__", self.services(), {s.pk for _, s in pairs})
         rows = []
-        for (person, service), decision in zip(pairs, decide_all(pairs, on, kind), strict=True):
+        for decision in decide_all(pairs, on, kind):
             values = decision_columns(decision)
-            for name, pk in (("person", person.pk), ("service", service.pk)):
-                values |= included[name].get(pk, {})
+            if people:
+                values |= people.get(decision.person.pk, {})
+            if services:
+                values |= services.get(decision.service.pk, {})
             # A record that has been deleted since is null.
             rows.append([values.get(column) for column in plan.columns])
         return rows
