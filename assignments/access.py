@@ -18,7 +18,7 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
 
 from assignments.models import ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Service
-from productive.database.query_cache import CompiledQuery
+from productive.database.query_cache import CompiledQuery, padded
 
 BY_PERSON, BY_TYPE = 1, 2
 # More services than a page of the API has.
@@ -62,14 +62,11 @@ def access_of(services: Collection[int]) -> dict[int, dict[str, Any]]:
 
 
 def compiled_access_rows(services: list[int]) -> Any:
-    """Return `access_rows()`, which take the ORM 4 ms to compile.
-
-    An id is repeated up to a power of two, so that few queries have to be compiled.
-    """
+    """Return `access_rows()`, which take the ORM 3 ms to compile."""
     if len(services) > MAX_COMPILED:
         return access_rows(services)
-    count = 1 << (len(services) - 1).bit_length()
-    return access_query(count).rows(*services, *services[-1:] * (count - len(services)))
+    ids = padded(services)
+    return access_query(len(ids)).rows(*ids)
 
 
 @cache

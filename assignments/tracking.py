@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from django.db import models
@@ -20,6 +22,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, Value
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Service
 from productive.accounts.models import Person
+from productive.database.query_cache import CompiledQuery, padded
 
 # The reason codes and their meanings, in the order of the checks. The first failed check is the main reason,
 # but all of them are reported.
@@ -49,6 +52,8 @@ ALLOWANCES = {
 }
 
 PAIRS_PER_QUERY = 1_000
+# More pairs than a page of the API has.
+MAX_COMPILED = 256
 
 
 class Kind(StrEnum):
@@ -167,21 +172,11 @@ def fetch_facts(pairs: Sequence[tuple[Person, Service]]) -> Iterator[Facts]:
     projects = {service.deal.project_id for _, service in pairs}
     types = {service.service_type_id for _, service in pairs}
 
-    def assignments_of(model: Any, name: str, ids: set[int]) -> Any:
-        rows = model.objects.filter(**{f"{name}__in": ids}, person__in=people).order_by()
-        return rows.values_list(Value(name), F(f"{name}_id"), F("person_id"))
-
-    found = set(
-        assignments_of(ProjectAssignment, "project", projects).union(
-            assignments_of(ServiceAssignment, "service", services),
-            assignments_of(ServiceTypeAssignment, "service_type", types),
-            ServiceAssignment.objects.filter(service__in=services)
-            .order_by()
-            .values("service")
-            .values_list(Value("count"), F("service_id"), Count("pk")),
-            all=True,
-        )
-    )
+    if len(pairs) > MAX_COMPILED:
+        found = {*fact_rows(people, projects, services, types)}
+    else:
+        lists = [*map(padded, (people, projects, services, types))]
+        found = {*map(tuple, facts_query(*map(len, lists)).rows(*chain(*lists)))}
     counts = {pk: number for name, pk, number in found if name == "count"}
     for person, service in pairs:
         person_id, service_id = person.pk, service.pk
@@ -191,6 +186,40 @@ def fetch_facts(pairs: Sequence[tuple[Person, Service]]) -> Iterator[Facts]:
             is_assigned=("service", service_id, person_id) in found,
             holds_type=("service_type", service.service_type_id, person_id) in found,
         )
+
+
+def fact_rows(
+    people: Collection[int], projects: Collection[int], services: Collection[int], types: Collection[int]
+) -> Any:
+    """Return the assignments of the people as rows of a name, an id and a person's id.
+
+    The rows named "count" have a service's id and the number of its assignees.
+    """
+
+    def assignments_of(model: Any, name: str, ids: Collection[int]) -> Any:
+        rows = model.objects.filter(**{f"{name}__in": ids}, person__in=people).order_by()
+        return rows.values_list(Value(name), F(f"{name}_id"), F("person_id"))
+
+    return assignments_of(ProjectAssignment, "project", projects).union(
+        assignments_of(ServiceAssignment, "service", services),
+        assignments_of(ServiceTypeAssignment, "service_type", types),
+        ServiceAssignment.objects.filter(service__in=services)
+        .order_by()
+        .values("service")
+        .values_list(Value("count"), F("service_id"), Count("pk")),
+        all=True,
+    )
+
+
+@lru_cache(maxsize=256)
+def facts_query(*counts: int) -> CompiledQuery:
+    """Return the query of `fact_rows()` for as many people, projects, services and types."""
+
+    def build(*ids: int) -> Any:
+        rest = iter(ids)
+        return fact_rows(*([*islice(rest, count)] for count in counts))
+
+    return CompiledQuery(ServiceAssignment, build, *range(sum(counts)))
 
 
 def apply_rule(

@@ -21,6 +21,7 @@ from assignments.tracking import (
     Kind,
     decide,
     decide_all,
+    facts_query,
     trackable_by,
     trackable_membership,
     who_may_track,
@@ -358,6 +359,23 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
     print(f"\n{len(allowed) // 2:,} pairs, each for both kinds; {sum(allowed):,} may track")  # noqa: T201
     assert len(allowed) >= 2 * 20 * EXAMPLES
     assert 0.03 < sum(allowed) / len(allowed) < 0.9
+
+
+@pytest.mark.django_db
+def test_decisions_on_any_number_of_pairs_compile_few_queries() -> None:
+    deal = DealFactory(person_restricted_tracking=True)
+    ours = deal.organization
+    people = PersonFactory.create_batch(3, organization=ours)
+    ids = [service.pk for service in ServiceFactory.create_batch(100, deal=deal, organization=ours)]
+    services = list(with_budget(Service.objects.filter(pk__in=ids)))
+    ProjectAssignmentFactory(organization=ours, person=people[0], project=deal.project)
+    facts_query.cache_clear()
+    for count, compiled in ((1, 1), (65, 2), (80, 2), (100, 2)):
+        pairs = [*product(people, services[:count])]
+        decisions = [*decide_all(pairs, TODAY, Kind.TIME)]
+        assert [(each.person, each.service) for each in decisions] == pairs
+        assert [each.allowed for each in decisions] == [True] * count + [False] * 2 * count
+        assert facts_query.cache_info().currsize == compiled
 
 
 @pytest.mark.django_db

@@ -14,7 +14,7 @@ from django.db.models.functions import Concat
 
 from assignments.models import ProjectAssignment
 from productive.accounts.models import Person
-from productive.database.query_cache import CompiledQuery
+from productive.database.query_cache import CompiledQuery, padded
 from tests.support.factories import PersonFactory, ProjectAssignmentFactory
 
 pytestmark = pytest.mark.django_db
@@ -92,3 +92,9 @@ def test_query_has_no_reference_to_a_connection() -> None:
     assert [connection() for connection in compiled_for] == [None] * 4
     rows = [tuple(row) for row in query.rows(person.organization_id, "Designer")]
     assert found == rows * 4 == [*named(person.organization_id, "Designer")] * 4
+
+
+def test_padded_ids_are_the_same_ids_in_few_lengths() -> None:
+    lists = [padded(range(count)) for count in range(200)]
+    assert [{*ids} for ids in lists] == [{*range(count)} for count in range(200)]
+    assert {len(ids) for ids in lists} == {0, 1, 2, 4, 8, 16, 32, 64, 128, 256}
