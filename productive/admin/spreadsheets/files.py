@@ -6,7 +6,6 @@ import csv
 import io
 import re
 import warnings
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -15,20 +14,18 @@ from typing import IO, Any
 
 from django.core.exceptions import ValidationError
 
+from productive.admin.spreadsheets.archives import MEGABYTE, unpack
+
 MAX_ROWS = 10_000
 MAX_MEGABYTES = 5
 MAX_COLUMNS = 50
-# Limits of the unpacked content of an XLSX, which is a zip file.
-MAX_UNPACKED_MEGABYTES = 50
-MAX_PARTS = 100
-# A few kilobytes of XLSX could otherwise be parsed to gigabytes of objects.
-MAX_TAGS = 1_000_000
+# As many as a CSV can have. The cells of an XLSX can share a text, so a small file can have more.
+MAX_CHARACTERS = MAX_MEGABYTES * MEGABYTE
 # The limit of the XLSX format.
 MAX_XLSX_CELL_LENGTH = 32_767
 # Larger files take too long to write.
 MAX_XLSX_ROWS = 100_000
 
-MEGABYTE = 1024 * 1024
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -146,25 +143,19 @@ def xlsx_rows(data: bytes) -> Iterator[list[str]]:
         "The file can't be read as XLSX. Open it in a spreadsheet program and save it again."
     )
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as parts:
-            sizes = [part.file_size for part in parts.infolist()]
-            is_large = len(sizes) > MAX_PARTS or sum(sizes) > MAX_UNPACKED_MEGABYTES * MEGABYTE
-            is_large = is_large or sum(parts.read(part).count(b"<") for part in parts.infolist()) > MAX_TAGS
-    except Exception:  # openpyxl and zipfile raise many kinds for damaged files
-        raise broken from None
-    if is_large:
-        raise ValidationError(
-            f"The file contains more than {MAX_UNPACKED_MEGABYTES} MB of unpacked data, or too many cells. "
-            "Copy what you need to a new spreadsheet."
-        )
-    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
+            book = openpyxl.load_workbook(unpack(data), read_only=True, keep_links=False)
             if not book.worksheets:
                 raise broken
             rows = book.worksheets[0].iter_rows(max_row=MAX_ROWS + 2, max_col=MAX_COLUMNS + 1)
+            characters = 0
             for number, row in enumerate(rows, start=1):
+                characters += sum(len(cell.value) for cell in row if isinstance(cell.value, str))
+                if characters > MAX_CHARACTERS:
+                    raise ValidationError(
+                        f"The file contains more than {MAX_MEGABYTES} MB of text. Split it into several."
+                    )
                 yield [text_of(cell, number) for cell in row]
     except ValidationError:
         raise
