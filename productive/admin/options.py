@@ -14,7 +14,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, models, transaction
 from django.db.models import ForeignKey, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -169,6 +169,15 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             for name, action in actions.items()
             if not isinstance(action[0], BulkAction) or action[0].is_allowed(self, request)
         }
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show a message for an action that the user may not use, which Django ignores."""
+        name = request.POST.get("action", "")
+        if name and name not in self.get_actions(request) and self.has_view_permission(request):
+            message = "This action doesn't exist, or you don't have permission for it. Nothing was changed."
+            self.message_user(request, message, messages.WARNING)
+            return HttpResponseRedirect(request.get_full_path())
+        return super().changelist_view(request, extra_context)
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
         if all(map(is_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):
