@@ -36,6 +36,10 @@ csv.field_size_limit(MAX_MEGABYTES * MEGABYTE)
 # Text that a spreadsheet program reads as a formula or an error, with any apostrophes before it.
 # Some programs read full-width signs as formulas, too.
 FORMULA = re.compile(r"'*(?:[=+\-@＝＋－＠\t\r\n]|#[A-Z])")  # noqa: RUF001
+# The start of a cell in programs that split lines at semicolons or tabs. They misread
+# quoted cells, so a line break starts a cell, too.
+SPLIT_FORMULA = r"(?<=[;\t\r\n]){}(?='*(?:[=+\-@＝＋－＠]|#[A-Z]))"  # noqa: RUF001
+UNESCAPED_SPLIT, ESCAPED_SPLIT = (re.compile(SPLIT_FORMULA.format(quote)) for quote in ("", "'"))
 # Characters that XML can't contain or changes. XLSX writes them as _x000B_; such text is escaped too.
 XML_UNSAFE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 XML_ESCAPED = re.compile("_x(005F|00(?:0[1-9A-F]|1[0-9A-F])|FFF[EF])_", re.IGNORECASE)
@@ -128,7 +132,8 @@ def csv_rows(data: bytes) -> Iterator[list[str]]:
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        yield from reader
+        for cells in reader:
+            yield [ESCAPED_SPLIT.sub("", cell) for cell in cells]
     except csv.Error:
         raise ValidationError(
             f"Line {reader.line_num} can't be read as CSV. Is a quotation mark not closed, or not doubled?"
@@ -205,9 +210,9 @@ def write_sheet(extension: str, headings: list[str], rows: Iterable[list[str]]) 
 def write_csv(file: IO[bytes], headings: list[str], rows: Iterable[list[str]]) -> None:
     # Spreadsheet programs recognize UTF-8 by the byte order mark.
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-    writer = csv.writer(text)
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(headings)
-    writer.writerows(rows)
+    writer.writerows([UNESCAPED_SPLIT.sub("'", cell) for cell in row] for row in rows)
     text.detach()
 
 
