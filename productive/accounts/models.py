@@ -17,13 +17,13 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, models, router, transaction
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Upper
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
 from productive.accounts.idempotency import IdempotencyKey
 from productive.database.constraints import UniqueTogether
+from productive.database.functions import AsciiUpper
 from productive.database.history import History
 from productive.database.moments import Moment
 from productive.database.owned_rows import OwnedRowsQuerySet
@@ -213,7 +213,7 @@ class Person(Archivable):
             *OrganizationOwned.Meta.constraints,
             UniqueTogether(
                 "organization",
-                Upper("email"),
+                AsciiUpper("email"),
                 name="%(app_label)s_%(class)s_unique_email",
                 blame="email",
                 violation_error_message="has already been taken",

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from productive.accounts.models import Person
 from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Text
 from productive.admin.spreadsheets.tables import NamedTable
+from productive.database.functions import ascii_upper
 
 
 class People(Directory):
@@ -22,7 +23,8 @@ class People(Directory):
 
     @staticmethod
     def normalize(name: str) -> str:
-        return name.strip().upper()
+        """Compare addresses as the unique constraint of people does."""
+        return ascii_upper(name.strip())
 
 
 class PersonTable(NamedTable):

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from assignments.tracking import Kind, Outcome, decide, with_budget
 from catalog.models import Service
 from productive.accounts.models import Person
+from productive.database.functions import AsciiUpper, ascii_upper
 
 
 def day(text: str) -> date:
@@ -31,7 +32,8 @@ class Command(BaseCommand):
         if found is None:
             raise CommandError(f"There is no service {service}.")
         owner = found.organization
-        tracker = Person.objects.owned_by(owner).filter(email__iexact=person).first()
+        people = Person.objects.owned_by(owner).alias(address=AsciiUpper("email"))
+        tracker = people.filter(address=ascii_upper(person)).first()
         if tracker is None:
             raise CommandError(f"No person of {owner} has the e-mail address {person}.")
         decision = decide(tracker, found, on or owner.today(), Kind(kind))
