@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, OperationalError, connection
 from django.db.models import JSONField, Model
+from django.urls import reverse
 
 from catalog.models import Deal, ServiceType
 from productive.accounts.models import ApiToken
@@ -190,6 +193,54 @@ def test_invalid_autocomplete_term_finds_nothing(field: Any, term: str) -> None:
 def test_invalid_autocomplete_field_is_rejected(part: str, value: str) -> None:
     answer = autocomplete(superuser(), Deal._meta.get_field("project"), **{part: value})
     assert answer.status_code in (403, 404)
+
+
+ODD = ["", "\x00", "x", "a" * 10_000, "id", "pk", "__", "organization__id", "-1", "9" * 30]
+
+
+@pytest.mark.each_database
+@pytest.mark.parametrize("model", apps.get_models(), ids=lambda model: model._meta.label)
+def test_autocomplete_of_any_field_finds_own_records_only(model: type[Model]) -> None:
+    own, foreign = OrganizationFactory(), OrganizationFactory()
+    strangers = {each: str(create_row(each, foreign).pk) for each in FACTORIES}
+    client = staff(own)
+    for field in model._meta.get_fields():
+        answer = autocomplete(client, SimpleNamespace(model=model, name=field.name))
+        assert answer.status_code in (200, 403, 404), field
+        if answer.status_code == 200:
+            ids = {one["id"] for one in answer.json()["results"]}
+            assert strangers.get(field.related_model, "") not in ids
+
+
+@every_relation
+def test_odd_autocomplete_parameters_cause_no_error(field: Any) -> None:
+    foreign = create_row(field.model, OrganizationFactory())
+    client = staff(OrganizationFactory())
+    parameters = ("app_label", "model_name", "field_name", "term", "page", "_to_field", "_popup", "active")
+    for name in parameters:
+        for value in ODD:
+            answer = autocomplete(client, field, **{name: value})
+            assert answer.status_code in (200, 403, 404), (name, value)
+            assert answer.status_code != 200 or str(foreign.pk) not in answer.json()["results"]
+    query = {"app_label": ["x", field.model._meta.app_label], "term": ["\x00", "x"]}
+    assert client.get(reverse("admin:autocomplete"), query).status_code == 403
+    assert client.get(reverse("admin:autocomplete")).status_code == 403
+    assert client.post(reverse("admin:autocomplete"), {"term": "x"}).status_code in (403, 405)
+
+
+@every_model
+def test_odd_popups_and_lookups_cause_no_error(model: type[Model]) -> None:
+    own, foreign = OrganizationFactory(), create_row(model, OrganizationFactory())
+    client = staff(own) if model in FACTORIES else superuser()
+    names = [*(field.name for field in model._meta.get_fields()), *ODD]
+    pages = [url(model, "changelist"), url(model, "add"), url(model, "change", foreign.pk)]
+    for name in names:
+        for page in pages:
+            for query in ({"_popup": "1", "_to_field": name}, {"_popup": name}, {name: "x", "_popup": "1"}):
+                answer = client.get(page, query)
+                assert answer.status_code in (200, 302, 400, 403, 404), (page, query)
+                listed = getattr((answer.context or {}).get("cl"), "result_list", ())
+                assert foreign not in listed or model not in FACTORIES
 
 
 JSON_FIELDS = [(m, f.name) for m in FACTORIES for f in m._meta.fields if isinstance(f, JSONField)]

@@ -124,6 +124,11 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             queryset = queryset.filter(**{f"{lookup}__isnull": True})
         return super().get_search_results(request, queryset, search_term)
 
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        """Reject reverse relations, for which Django's method fails."""
+        names = {name for field in self.opts.concrete_fields for name in (field.name, field.attname)}
+        return to_field in {"pk", *names} and super().to_field_allowed(request, to_field)
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow only the lookups of this list's filters."""
         path, _, operator = lookup.rpartition("__")

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db import IntegrityError, OperationalError
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 from django.db.models.fields.related import RelatedField
@@ -64,14 +64,17 @@ class SearchResult:
 class AutocompleteView(AutocompleteJsonView):
     """An autocomplete view that shows the status of records.
 
-    It rejects reverse relations, for which Django's view fails.
+    It rejects reverse relations, and relations of several columns, for which Django's view fails.
     """
 
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
         return {**super().serialize_result(obj, to_field_name), "text": label_with_status(obj)}
 
     def process_request(self, request: HttpRequest) -> Any:
-        term, model_admin, field, to_field = super().process_request(request)
+        try:
+            term, model_admin, field, to_field = super().process_request(request)
+        except FieldDoesNotExist as error:
+            raise PermissionDenied from error
         if not isinstance(field, RelatedField):
             raise PermissionDenied
         return term, model_admin, field, to_field
