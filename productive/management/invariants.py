@@ -14,6 +14,7 @@ from django.db.models import Count, Exists, F, OuterRef
 
 from productive.database.constraints import SameOrganization, UniqueTogether
 from productive.database.row_counts import CREATE, FILL, RowCount, missing_triggers, statements
+from productive.management.schema import unknown_objects
 
 # The stored and the real number of rows of each organization with a wrong count in any block of ids.
 MISCOUNTED = """
@@ -53,6 +54,7 @@ def violations() -> Iterator[str]:
             if issubclass(model, RowCount):
                 yield from missing_triggers_of(model)
                 yield from map(str, miscounted(model))
+    yield from unknown_objects()
 
 
 def dangling_links(model: Any) -> Iterator[str]:

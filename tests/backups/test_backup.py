@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import resource
+import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -349,3 +350,32 @@ def test_archive_that_is_truncated_after_the_check_changes_nothing(token: ApiTok
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * 0.97)])
     with nothing_changes(file), pytest.raises(CommandError, match=r"pg_restore failed: .*end of file"):
         backups.PostgreSQLArchive().load(file)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's archive is checked after the restore")
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        (
+            "CREATE TRIGGER planted AFTER INSERT ON django_session"
+            " BEGIN UPDATE accounts_user SET is_superuser = 1; END",
+            "trigger planted",
+        ),
+        ("CREATE VIEW planted AS SELECT 1", "view planted"),
+        ("CREATE VIRTUAL TABLE planted USING fts5(text)", "virtual table planted"),
+        (
+            "DROP TRIGGER assignments_serviceassignmentrowcount_moved;"
+            "CREATE TRIGGER assignments_serviceassignmentrowcount_moved AFTER INSERT ON django_session"
+            " BEGIN UPDATE accounts_user SET is_superuser = 1; END",
+            "trigger assignments_serviceassignmentrowcount_moved",
+        ),
+    ],
+)
+def test_backup_with_unknown_code_is_rejected(token: ApiToken, file: Path, sql: str, name: str) -> None:
+    run("backup", file)
+    with closing(sqlite3.connect(file)) as copy:
+        copy.executescript(sql)
+    with pytest.raises(
+        CommandError, match=f"the {name} is not part of this application. Nothing was changed"
+    ):
+        run("restore", file, yes=True)

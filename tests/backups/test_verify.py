@@ -169,3 +169,30 @@ def test_duplicate_is_found(row: ServiceAssignment, monkeypatch: pytest.MonkeyPa
         editor.add_constraint(ServiceAssignment, pair)
         count_again.database_forwards("assignments", editor, state, state)
     assert run("verify") == FINE
+
+
+TRIGGERS = {
+    "sqlite": """
+        CREATE TRIGGER planted AFTER INSERT ON django_session
+        BEGIN UPDATE accounts_user SET is_superuser = 1; END
+    """,
+    "postgresql": """
+        CREATE TRIGGER planted AFTER INSERT ON django_session
+        FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()
+    """,
+}
+
+
+def test_unknown_table_view_and_trigger_are_found(row: ServiceAssignment) -> None:
+    execute("CREATE TABLE planted_table (id integer)")
+    execute("CREATE VIEW planted_view AS SELECT 1")
+    execute(TRIGGERS[connection.vendor])
+    assert sorted(failures()) == [
+        "Wrong: the table planted_table is not part of this application",
+        "Wrong: the trigger planted is not part of this application",
+        "Wrong: the view planted_view is not part of this application",
+    ]
+    execute("DROP TRIGGER planted" + (" ON django_session" if connection.vendor == "postgresql" else ""))
+    execute("DROP VIEW planted_view")
+    execute("DROP TABLE planted_table")
+    assert run("verify") == FINE

@@ -41,6 +41,7 @@ class Command(BaseCommand):
             )
         backup.check(file)
         self.compare(backup.applied(file))
+        backup.check_code(file)
         if not yes:
             self.confirm()
         backup.load(file)
