@@ -14,7 +14,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, models, transaction
 from django.db.models import ForeignKey, Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -181,7 +181,6 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         if name and name not in self.get_actions(request) and self.has_view_permission(request):
             message = "This action doesn't exist, or you don't have permission for it. Nothing was changed."
             self.message_user(request, message, messages.WARNING)
-            return HttpResponseRedirect(request.get_full_path())
         return super().changelist_view(request, extra_context)
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:

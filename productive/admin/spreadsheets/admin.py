@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from productive.admin.preview import BusyError, carry_out, respond
 from productive.admin.spreadsheets import files
+from productive.admin.spreadsheets.archives import MEGABYTE
 from productive.admin.spreadsheets.imports import Import
 from productive.admin.spreadsheets.tables import Table
 from productive.admin.spreadsheets.uploads import UploadForm, UploadNotFoundError, Uploads
@@ -82,7 +83,7 @@ class SpreadsheetAdmin(ModelAdmin):
         if form.is_valid():
             upload = form.cleaned_data["file"]
             # One byte more than allowed; then `read_sheet` rejects the file.
-            data = upload.read(files.MAX_MEGABYTES * files.MEGABYTE + 1)
+            data = upload.read(files.MAX_MEGABYTES * MEGABYTE + 1)
             try:
                 return self.carry_out_import(request, upload.name, data)
             except ValidationError as error:

@@ -17,7 +17,8 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 
-from productive.admin.spreadsheets.files import MAX_MEGABYTES, MAX_ROWS, MEGABYTE
+from productive.admin.spreadsheets.archives import MEGABYTE
+from productive.admin.spreadsheets.files import MAX_MEGABYTES, MAX_ROWS
 from productive.admin.theme import FileInput
 
 # The body of a request to any page.
