@@ -287,20 +287,12 @@ def test_text_format() -> None:
     [
         ("Error handling request %s %s", ("GET", "/x?SECRET=1"), "Error handling request GET /x"),
         ("Error handling request %s", ("/x",), "Error handling request /x"),
-        (
-            "Invalid request from ip=::1: Invalid HTTP header name: 'SECRET'",
-            (),
-            "Invalid request from ip=::1: ValueError",
-        ),
         ("Listening at: %s", ("http://127.0.0.1?x",), "Listening at: http://127.0.0.1?x"),
     ],
 )
 def test_server_quotes_no_request(message: str, args: tuple[Any, ...], logged: str) -> None:
     record = logging.LogRecord("gunicorn.error", logging.ERROR, "", 0, message, args, None)
-    try:
-        raise ValueError
-    except ValueError:
-        assert WithoutRequestData().filter(record)
+    assert WithoutRequestData().filter(record)
     assert record.getMessage() == logged
     debug = logging.LogRecord(
         "gunicorn.error", logging.DEBUG, "", 0, "No more data after: %r", (b"SECRET",), None
@@ -341,7 +333,7 @@ def test_server_logs_no_malformed_request(tmp_path: Path, log_format: str) -> No
                 while connection.recv(4096):
                     pass
     logged = log.read_text()
-    assert logged.count("Invalid request from ip=127.0.0.1: Invalid") >= 5
+    assert logged.count("Rejected a request from 127.0.0.1: Invalid") >= 5
     assert "SECRET" not in logged
     assert "Traceback" not in logged
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -66,17 +65,13 @@ class OnlyFailures(logging.Filter):
 
 
 class WithoutRequestData(logging.Filter):
-    """Remove what gunicorn quotes: request lines, query strings, headers."""
+    """Remove the query strings and bytes of requests that gunicorn quotes."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno <= logging.DEBUG:  # These quote the bytes that were received.
             return False
         message = record.getMessage()
-        if message.startswith("Invalid request from ip="):
-            error = sys.exc_info()[0]
-            record.msg = f"{message.partition(': ')[0]}: {error.__name__ if error else 'unknown'}"
-            record.args = ()
-        elif message.startswith("Error handling request "):
+        if message.startswith("Error handling request "):
             record.msg, record.args = message.partition("?")[0], ()
         return True
 
