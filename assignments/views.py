@@ -31,11 +31,12 @@ from assignments.tracking_filters import day_and_kind
 from catalog.models import Service
 from productive.accounts.models import Person
 from productive.jsonapi.cursors import Term
-from productive.jsonapi.documents import Plan, Row
+from productive.jsonapi.documents import Row
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.filter_backends import FilterBackend
 from productive.jsonapi.pagination import Contents, CursorPage, Page
 from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
+from productive.jsonapi.plans import Plan
 from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
 
 DECISION_ID = re.compile(r"(\d+)-(\d+)-(time|expense)-(\S+)", re.ASCII)

@@ -1,30 +1,20 @@
-"""Write documents from rows, without serializers and model instances.
-
-`compile_plan` compiles a serializer, the include paths and the sparse fields into a `Plan`, once. The plan
-has the columns to fetch, and the to-many relationships, which need another query each. Included to-one
-relationships are joined.
-"""
+"""Write documents from rows by a plan, without serializers and instances."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 from django.db import models
 
-from productive.jsonapi.records import resource_type
-from productive.jsonapi.serializers import ModelSerializer
+from productive.jsonapi.plans import IncludeTree, Node, Plan, ToMany, ToOne, covers
 
 Row = Sequence[Any]
 Resource = dict[str, Any]
-# ((name, subtree), …), sorted and hashable for the cache of `compile_plan`.
-IncludeTree = tuple[tuple[str, "IncludeTree"], ...]
-SparseFields = tuple[tuple[str, frozenset[str]], ...]
 # A model, and the name of one of its to-many relationships.
 Relationship = tuple[type[models.Model], str]
 
@@ -35,154 +25,6 @@ NOT_INCLUDED = {"meta": {"included": False}}
 
 class IncludeTooLargeError(Exception):
     """The request includes more resources than one response may have."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class ToOne:
-    """An included to-one relationship: null if the column `sentinel` is."""
-
-    name: str
-    node: Node
-    sentinel: int
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class ToMany:
-    """An included to-many relationship.
-
-    `source` is the foreign key of the through model to this side; `plan` is for the other side, and
-    `include` what the plan includes in turn.
-    """
-
-    name: str
-    model: type[models.Model]
-    include: IncludeTree
-    through: type[models.Model]
-    source: str
-    plan: Plan
-
-
-@dataclass(eq=False, slots=True)
-class Node:
-    """One resource in a row: the position of its columns, and its members."""
-
-    type: str
-    pk: int
-    attributes: list[str] = field(default_factory=list)
-    moments: list[str] = field(default_factory=list)
-    relationships: list[str] = field(default_factory=list)
-    to_one: list[ToOne] = field(default_factory=list)
-    to_many: list[ToMany] = field(default_factory=list)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Plan:
-    """The columns to fetch for a page, and the resources in each row.
-
-    `columns` are arguments of `values_list`. The first of `nodes` is the primary resource.
-    """
-
-    columns: tuple[str, ...]
-    nodes: tuple[Node, ...]
-
-    @property
-    def root(self) -> Node:
-        return self.nodes[0]
-
-
-# --- Compiling ------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=512)
-def compile_plan(
-    serializer_class: type[ModelSerializer], include: IncludeTree = (), fields: SparseFields = ()
-) -> Plan:
-    """Return the plan. The names must exist; `parameters` checks them."""
-    columns: list[str] = []
-    nodes: list[Node] = []
-    compile_node(serializer_class, include, dict(fields), "", columns, nodes)
-    return Plan(tuple(columns), tuple(nodes))
-
-
-def compile_node(
-    serializer_class: type[ModelSerializer],
-    include: IncludeTree,
-    fields: Mapping[str, frozenset[str]],
-    prefix: str,
-    columns: list[str],
-    nodes: list[Node],
-) -> Node:
-    model = serializer_class.Meta.model
-    node = Node(resource_type(model), len(columns))
-    nodes.append(node)
-    columns.append(f"{prefix}pk")
-    shown = fields.get(node.type)
-    for name in serializer_class.Meta.fields:
-        if shown is not None and name not in shown:
-            continue
-        if model._meta.get_field(name).is_relation:
-            node.relationships.append(name)
-        else:
-            node.attributes.append(name)
-            columns.append(f"{prefix}{name}")
-            if isinstance(model._meta.get_field(name), models.DateTimeField):
-                node.moments.append(name)
-    for name, subtree in include:
-        relation: Any = model._meta.get_field(name)
-        target = ModelSerializer.by_model[relation.related_model]
-        if relation.many_to_many:
-            through, source, other = through_model(relation)
-            inner = compile_related(target, subtree, fields, f"{other}__", source)
-            node.to_many.append(ToMany(name, model, subtree, through, source, inner))
-        else:
-            joined = compile_node(target, subtree, fields, f"{prefix}{name}__", columns, nodes)
-            node.to_one.append(ToOne(name, joined, len(columns)))
-            columns.append(f"{prefix}{name}__{never_null(relation)}")
-    return node
-
-
-def compile_related(
-    target: type[ModelSerializer],
-    include: IncludeTree,
-    fields: Mapping[str, frozenset[str]],
-    prefix: str,
-    source: str,
-) -> Plan:
-    """Return the plan of a to-many relationship, with this side's id last."""
-    columns: list[str] = []
-    nodes: list[Node] = []
-    compile_node(target, include, fields, prefix, columns, nodes)
-    return Plan((*columns, f"{source}_id"), tuple(nodes))
-
-
-def through_model(relation: Any) -> tuple[type[models.Model], str, str]:
-    """Return the through model and its foreign keys, this side's first."""
-    forward: Any = relation if isinstance(relation, models.ManyToManyField) else relation.field
-    near, far = forward.m2m_field_name(), forward.m2m_reverse_field_name()
-    through = forward.remote_field.through
-    return (through, near, far) if forward is relation else (through, far, near)
-
-
-def never_null(relation: Any) -> str:
-    """Return a related column that is null only if no row was joined.
-
-    Not the id: Django reads it from the foreign key, without a join, even if no row has this id.
-    """
-    referred = {"id", *getattr(relation, "to_fields", ())}
-    return next(
-        f.attname
-        for f in relation.related_model._meta.concrete_fields
-        if not f.null and f.name not in referred
-    )
-
-
-def covers(include: IncludeTree, other: IncludeTree) -> bool:
-    """Return whether the tree has every path of the other one."""
-    branches = dict(include)
-    return all(name in branches and covers(branches[name], subtree) for name, subtree in other)
-
-
-# --- Writing --------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)

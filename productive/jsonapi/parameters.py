@@ -7,8 +7,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-from productive.jsonapi.documents import IncludeTree, SparseFields
 from productive.jsonapi.errors import ParameterError
+from productive.jsonapi.plans import IncludeTree, SparseFields
 from productive.jsonapi.records import resource_type
 from productive.jsonapi.serializers import ModelSerializer
 

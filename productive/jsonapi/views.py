@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import django_filters
 from django.conf import settings
@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from productive.database.reads import read_only
-from productive.jsonapi.documents import DocumentWriter, IncludeTooLargeError, Plan, Row, compile_plan
+from productive.jsonapi.documents import DocumentWriter, IncludeTooLargeError, Row
 from productive.jsonapi.errors import TOO_MUCH_INCLUDED, ApiError, HeaderError, ParameterError
 from productive.jsonapi.etags import is_matched, tags_of
 from productive.jsonapi.filters import FilterSet
@@ -26,6 +26,7 @@ from productive.jsonapi.idempotency import REPLAYED, Created, idempotent
 from productive.jsonapi.pagination import Contents, CursorPage, Page, Pagination
 from productive.jsonapi.parameters import include_tree, sparse_fields
 from productive.jsonapi.parsers import ResourceObject, parse_id
+from productive.jsonapi.plans import Plan, compile_plan
 from productive.jsonapi.records import by_id, find_record, owned, resource_type
 from productive.jsonapi.renderers import dump, represent
 from productive.jsonapi.schema.operations import AutoSchema
@@ -84,8 +85,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return compile_plan(serializer, include_tree(params, serializer), sparse_fields(params))
 
     def plan_without_include(self) -> Plan:
-        serializer: Any = self.serializer_class
-        return compile_plan(serializer, (), sparse_fields(self.request.query_params))
+        return compile_plan(cast(Any, self.serializer_class), (), sparse_fields(self.request.query_params))
 
     @read_only
     def list(self, request: Request, **kwargs: Any) -> Response:
@@ -162,8 +162,8 @@ class ModelViewSet(ReadOnlyViewSet):
         headers = {"Location": created.location}
         if created.is_replayed:
             headers[REPLAYED] = "true"
-        pk = parse_id(created.location.rpartition("/")[2])
-        return self.written(plan, pk, created.body, status=201, headers=headers)
+        pk = created.location.rpartition("/")[2]
+        return self.written(plan, int(pk), created.body, status=201, headers=headers)
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         plan, pk, resource = self.plan(), self.pk(), self.resource_object()
@@ -206,8 +206,8 @@ class ModelViewSet(ReadOnlyViewSet):
     def written(self, plan: Plan, pk: Any, document: bytes, **kwargs: Any) -> Response:
         """Return the response to a write, with the ETag that a GET would have.
 
-        What the request includes is added after the transaction. The record stays without it if it has been
-        deleted by then, or if it includes too much: the change has been made, so this is no error.
+        Add included records after the transaction. If there are too many, or the record has been deleted by
+        then, leave them out: the change has been made.
         """
         if plan is not self.plan_without_include():
             with suppress(ApiError):
