@@ -258,6 +258,7 @@ def test_requests_are_served_without_a_writable_file(
     assert warnings() == [NOT_ENFORCED] * 2
     clock.now += RETRY_SECONDS
     assert statuses(api, 2) == [200, 429]
+    file.close()
 
 
 @pytest.mark.postgresql
