@@ -731,6 +731,7 @@ PARTS = [
 ]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("part", PARTS)
 def test_document_type_definition_is_rejected(client: Client, part: str) -> None:
     entities = '<!ENTITY a "{}"><!ENTITY b "&a;&a;">'.format("A" * 290)
@@ -741,6 +742,7 @@ def test_document_type_definition_is_rejected(client: Client, part: str) -> None
         assert rejection_of(client, ServiceType, upload(file, "file.xlsx")) == DTD, encoding
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "doctype", ["<!DOCTYPE x>", '<!DOCTYPE x SYSTEM "file:///etc/passwd">', "<!DOCTYPE x []>"]
 )
@@ -794,6 +796,7 @@ BOMBS: dict[str, tuple[dict[str, str], list[str]]] = {
 }
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("name", BOMBS)
 def test_small_file_does_not_take_much_memory_or_time(client: Client, name: str) -> None:
     parts, expected = BOMBS[name]
@@ -803,6 +806,7 @@ def test_small_file_does_not_take_much_memory_or_time(client: Client, name: str)
     assert (errors, megabytes < 200) == (expected, True), megabytes
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_wrong_size_in_file_does_not_take_memory(client: Client, compression: int) -> None:
     data = io.BytesIO(workbook())

@@ -108,7 +108,7 @@ def test_concurrent_requests_leave_no_session_state(cluster: Cluster, urls: list
         used = threads.map(use_the_api, apis)
         exported = threads.map(use_the_admin, [address] * 2)
         assert [*used] == [{204}] * len(apis)
-        assert [*exported] == [{"\ufeffID,Organization,Name,Description,Archived"}] * 2
+        assert [*exported] == [{'\ufeff"ID","Organization","Name","Description","Archived"'}] * 2
     for url in urls:
         with ExitStack() as stack:
             # One transaction on each of PgBouncer's connections.
