@@ -8,7 +8,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from catalog.models import Project, Service, ServiceType
-from productive.accounts.models import OrganizationOwned, OrganizationOwnedQuerySet, Person
+from productive.accounts.models import Person
+from productive.accounts.owned import OrganizationOwned, OrganizationOwnedQuerySet
 from productive.database.constraints import SameOrganization, UniqueTogether
 from productive.database.history import History
 from productive.database.row_counts import RowCount

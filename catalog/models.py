@@ -8,12 +8,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, router, transaction
 from django.db.models import F, Q
 
-from productive.accounts.models import (
+from productive.accounts.models import Person
+from productive.accounts.owned import (
     Archivable,
     ArchivableQuerySet,
     OrganizationOwned,
     OrganizationOwnedQuerySet,
-    Person,
 )
 from productive.database.constraints import Check, SameOrganization
 from productive.database.history import History

@@ -24,7 +24,7 @@ Actions = dict[str, tuple[str, ...]]
 
 def group_permissions() -> dict[str, Actions]:
     """Return the permissions of each group."""
-    from productive.accounts.models import OrganizationOwned
+    from productive.accounts.owned import OrganizationOwned
 
     owned = [
         model._meta.label_lower for model in installed.get_models() if issubclass(model, OrganizationOwned)

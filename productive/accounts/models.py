@@ -22,14 +22,21 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from productive.accounts.idempotency import IdempotencyKey
+from productive.accounts.owned import (
+    Archivable,
+    ArchivableQuerySet,
+    OrganizationOwned,
+    OrganizationOwnedQuerySet,
+)
 from productive.database.constraints import UniqueTogether
 from productive.database.functions import AsciiUpper
 from productive.database.history import History
 from productive.database.moments import Moment
-from productive.database.owned_rows import OwnedRowsQuerySet
-from productive.database.recorded import M_co, Recorded, RecordedQuerySet
+from productive.database.recorded import Recorded, RecordedQuerySet
 from productive.database.signals import changed
 from productive.database.timeouts import short_lock_timeout
+
+__all__ = ["ApiToken", "Archivable", "Organization", "Person", "User"]
 
 
 def validate_time_zone(value: str) -> None:
@@ -85,81 +92,6 @@ class Organization(Recorded):
     def today(self) -> date:
         """Return the current date in the organization's time zone."""
         return timezone.localdate(timezone=self.zone)
-
-
-class OrganizationOwnedQuerySet(OwnedRowsQuerySet[M_co]):
-    def owned_by(self, organization: Organization) -> Self:
-        return self.filter_organizations([organization.pk], organization=organization)
-
-    def owned_by_any(self, organizations: Iterable[Organization]) -> Self:
-        if isinstance(organizations, models.QuerySet):
-            return self.filter(organization__in=organizations)
-        ids = [organization.pk for organization in organizations]
-        return self.filter_organizations(ids, organization__in=ids)
-
-
-class OrganizationOwned(Recorded):
-    """A record of one organization, invisible to all others.
-
-    Each foreign key to another such model needs a `SameOrganization` constraint.
-    """
-
-    # The index of the unique constraint below starts with this column.
-    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", db_index=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    owner = "organization"
-
-    class Meta:
-        abstract = True
-        ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "id"], name="%(app_label)s_%(class)s_unique_organization_id"
-            )
-        ]
-
-
-class ArchivableQuerySet(OrganizationOwnedQuerySet[M_co]):
-    def active(self) -> Self:
-        return self.filter(archived_at=None)
-
-    def archived(self) -> Self:
-        return self.exclude(archived_at=None)
-
-    def archive(self) -> int:
-        return Archivable.moment.set_all(self)
-
-    def restore(self) -> int:
-        return Archivable.moment.clear_all(self)
-
-
-class Archivable(OrganizationOwned):
-    """A record that can be archived and restored, with its relations intact."""
-
-    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    moment = Moment(
-        field="archived_at",
-        done="archived",
-        unset="active",
-        undone="restored",
-        verbs=("archive", "restore"),
-    )
-
-    class Meta(OrganizationOwned.Meta):
-        abstract = True
-        indexes = [
-            models.Index(fields=["organization", "archived_at"], name="%(app_label)s_%(class)s_archived")
-        ]
-
-    def archive(self) -> None:
-        """Archive the record. An archived one keeps its `archived_at`."""
-        self.moment.set(self)
-
-    def restore(self) -> None:
-        """Restore the archived record."""
-        self.moment.clear(self)
 
 
 class PersonQuerySet(ArchivableQuerySet["Person"]):

@@ -10,7 +10,8 @@ from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Q
 from django.http import HttpRequest
 
-from productive.accounts.models import Archivable, Organization, Person, User
+from productive.accounts.models import Organization, Person, User
+from productive.accounts.owned import Archivable
 from productive.admin.bulk.rows import Stamp
 from productive.admin.filters import MomentListFilter, by_days, by_record
 from productive.admin.inlines import limit_inlines

@@ -16,7 +16,8 @@ from django.utils.text import slugify
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
-from productive.accounts.models import Organization, OrganizationOwned, Person
+from productive.accounts.models import Organization, Person
+from productive.accounts.owned import OrganizationOwned
 from productive.management import agency
 
 FOUNDED, FIRST_HIRED, LAST_HIRED = 1830, 1800, 20

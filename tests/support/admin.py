@@ -14,7 +14,8 @@ from django.template.response import TemplateResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from productive.accounts.models import Organization, OrganizationOwned, Person, User
+from productive.accounts.models import Organization, Person, User
+from productive.accounts.owned import OrganizationOwned
 from productive.database.current_request import RequestState
 from tests.support import factories
 from tests.support.factories import PersonFactory, UserFactory

@@ -9,7 +9,8 @@ from django.apps import apps
 from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from productive.accounts.models import Organization, OrganizationOwned
+from productive.accounts.models import Organization
+from productive.accounts.owned import OrganizationOwned
 from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
 from tests.support import factories
 
