@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from assignments.attention import people_who_cannot_track
-from productive.accounts.models import ApiTokenQuerySet
+from productive.accounts.tokens import ApiTokenQuerySet
 from productive.admin.filters import ChoiceListFilter
 
 

@@ -13,8 +13,9 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from productive.accounts.models import ApiToken, Organization, User, digest
+from productive.accounts.models import ApiToken, Organization, User
 from productive.accounts.throttles import throttle_failed_authentication, throttle_token
+from productive.accounts.tokens import digest
 from productive.database import reads
 from productive.database.query_cache import CompiledQuery
 

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from assignments.models import ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
-from productive.accounts.models import ApiToken, Organization, Person, User, digest
+from productive.accounts.models import ApiToken, Organization, Person, User
+from productive.accounts.tokens import digest
 from productive.database.history import record_rows
 
 SECRET = "for-the-benchmarks-alone"

@@ -12,7 +12,8 @@ from django.db.models.signals import post_save
 from django.test.utils import CaptureQueriesContext
 
 from catalog.models import ServiceType
-from productive.accounts.models import IdempotencyKey, Organization, Person
+from productive.accounts.idempotency import IdempotencyKey
+from productive.accounts.models import Organization, Person
 from tests.support.api import Api
 from tests.support.factories import (
     ApiTokenFactory,

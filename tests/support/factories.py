@@ -64,7 +64,7 @@ class ApiTokenFactory(OwnedFactory):
 
     @classmethod
     def _adjust_kwargs(cls, **kwargs: Any) -> dict[str, Any]:
-        from productive.accounts.models import digest
+        from productive.accounts.tokens import digest
 
         return {"prefix": kwargs["name"][:12], "digest": digest(kwargs["name"]), **kwargs}
 
