@@ -462,7 +462,7 @@ MANAGERS = {"objects", "_default_manager", "_base_manager"}
 # Modules that handle requests. Others get rows or ids from these.
 REQUEST_MODULES = {"views", "serializers", "filters", "urls", "authentication", "opened_services"} | {
     *("tracking_filters", "status_filter", "admin", "admin_filters", "owned_admin", "spreadsheets"),
-    *("access_check", "dashboard"),
+    *("user_admin", "access_check", "dashboard"),
 }
 # Querysets that aren't filtered by organization at once, because:
 EXPLAINED = {
@@ -477,8 +477,8 @@ EXPLAINED = {
     ("productive/accounts/owned_admin.py", "Organization.objects.of"),
     ("productive/accounts/owned_admin.py", "Organization.objects.all"),
     # a user's other organizations and permissions
-    ("productive/accounts/admin.py", "Organization.objects.exclude"),
-    ("productive/accounts/admin.py", "Permission.objects.filter"),
+    ("productive/accounts/user_admin.py", "Organization.objects.exclude"),
+    ("productive/accounts/user_admin.py", "Permission.objects.filter"),
 }
 
 
