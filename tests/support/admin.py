@@ -112,6 +112,10 @@ def autocomplete(client: Client, field: Any, term: str = "", **extra: str) -> An
     return client.get(reverse("admin:autocomplete"), query | extra)
 
 
+def form_errors(response: Any) -> dict[str, list[str]]:
+    return dict(response.context["adminform"].form.errors)
+
+
 def request_by(client: Client) -> Any:
     request = RequestFactory().get("/")
     request.state = RequestState(request)
