@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, cast
 
 import django_filters
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, models, transaction
-from django.db.models import RestrictedError
+from django.db import models
 from rest_framework.decorators import action
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -31,13 +30,10 @@ from productive.jsonapi.records import by_id, find_record, owned, resource_type
 from productive.jsonapi.renderers import dump, represent
 from productive.jsonapi.schema.operations import AutoSchema
 from productive.jsonapi.serializers import ModelSerializer
+from productive.jsonapi.transactions import in_transaction
 
-T = TypeVar("T")
 Rows = Sequence[Row]
 
-# A race can be lost more than once.
-TRIES = 3
-DEADLOCK_OR_SERIALIZATION = {"40P01", "40001"}
 IF_MATCH = "If-Match"
 
 
@@ -266,28 +262,6 @@ def model_action(name: str) -> Any:
 
     view_method.__name__ = name
     return action(detail=True, methods=["patch"])(view_method)
-
-
-def in_transaction(change: Callable[[], T]) -> T:
-    """Run a change in a transaction; retry it if it lost a race.
-
-    In the second run, validation finds the row of the other request, and raises the error of the rule.
-    """
-    for retries in reversed(range(TRIES)):
-        try:
-            with transaction.atomic():
-                return change()
-        except (IntegrityError, OperationalError) as error:
-            if not retries or not is_lost_race(error):
-                raise
-    raise AssertionError("unreachable")
-
-
-def is_lost_race(error: Exception) -> bool:
-    if isinstance(error, RestrictedError):  # Raised by Django before any query.
-        return False
-    sqlstate = getattr(error.__cause__, "sqlstate", None)
-    return isinstance(error, IntegrityError) or sqlstate in DEADLOCK_OR_SERIALIZATION
 
 
 class UnknownRoute(APIView):
