@@ -39,18 +39,13 @@ def represent(request: Request, document: Mapping[str, Any], organization: int) 
         return Response(status=304, headers={**headers, "ETag": tags[coding]})
     if coding:
         headers["Content-Encoding"] = coding
-        body = compress(body)
+        body = zlib.compress(body, GZIP_LEVEL, GZIP_FORMAT)
     return Response(body, headers={**headers, "ETag": tags[coding]})
 
 
 def accepts_gzip(request: Request) -> bool:
     match = GZIP.search(request.headers.get("Accept-Encoding", ""))
     return match is not None and (match["weight"] is None or match["weight"].strip("0.") != "")
-
-
-def compress(body: bytes) -> bytes:
-    compressor = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_FORMAT)
-    return compressor.compress(body) + compressor.flush()
 
 
 class JSONRenderer(renderers.JSONRenderer):
