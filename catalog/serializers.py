@@ -1,5 +1,4 @@
 from catalog.models import Deal, Project, Service, ServiceType
-from productive.accounts.serializers import ARCHIVED_AT
 from productive.jsonapi.serializers import ModelSerializer
 
 
@@ -10,7 +9,6 @@ class ServiceTypeSerializer(ModelSerializer):
         about = {
             "name": ("The name of the type of work", "Design"),
             "description": ("What the work includes", "Concepts, layouts, prototypes"),
-            "archived_at": ARCHIVED_AT,
         }
 
 
@@ -21,7 +19,6 @@ class ProjectSerializer(ModelSerializer):
         about = {
             "name": ("The name of the project", "Website relaunch"),
             "project_number": ("The company's number for the project", "P-117"),
-            "archived_at": ARCHIVED_AT,
         }
 
 
@@ -45,7 +42,6 @@ class DealSerializer(ModelSerializer):
             "budget": ("Always true: all deals are budgets", True),
             "date": ("The first day on which its services can be tracked", "2026-11-02"),
             "end_date": ("The last day on which its services can be tracked", "2026-12-18"),
-            "closed_at": ("When the budget was closed, or null. Changed by `close` and `open`", None),
         }
 
 

@@ -1,9 +1,6 @@
 from productive.accounts.models import Organization, Person
 from productive.jsonapi.serializers import ModelSerializer
 
-# For `Meta.about`: the description of `archived_at` and its example.
-ARCHIVED_AT = ("When the record was archived, or null. Changed by `archive` and `restore`", None)
-
 
 class OrganizationSerializer(ModelSerializer):
     class Meta:
@@ -34,5 +31,4 @@ class PersonSerializer(ModelSerializer):
             "last_name": ("Last name", "Horvat"),
             "email": ("E-mail address; unique in the organization", "ana@example.com"),
             "title": ("Position in the company", "Designer"),
-            "archived_at": ARCHIVED_AT,
         }

@@ -103,7 +103,8 @@ def description_and_example(serializer_class: SerializerClass, name: str) -> tup
     moment = moment_of(field.model)
     if moment is not None and name == moment.field:
         methods = " and ".join(f"`{verb}`" for verb in moment.verbs)
-        return f"The moment it was {moment.done}; null while it is {moment.unset}. Changed by {methods}", None
+        record = field.model._meta.verbose_name
+        return f"When the {record} was {moment.done}, or null. Changed by {methods}", None
     if field.default in (NOT_PROVIDED, None) or callable(field.default):
         example = next(example for kind, _, example in FIELD_SCHEMAS if isinstance(field, kind))
     else:
