@@ -92,8 +92,8 @@ def test_page_loads_static_files_and_its_own_script_only() -> None:
 def test_page_has_a_policy_of_its_own() -> None:
     responses = [Api().get("docs"), Api().get("docs?script=")]
     assert [response.headers["Content-Security-Policy"] for response in responses] == [
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; img-src 'self' data:; "
+        "connect-src 'self'; script-src 'self'; style-src 'self'; form-action 'none'"
     ] * 2
 
 

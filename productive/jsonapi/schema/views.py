@@ -21,23 +21,10 @@ from rest_framework.views import APIView
 
 from productive.jsonapi.etags import known_tags
 from productive.jsonapi.renderers import JSONRenderer, dump
+from productive.web.content_security import SWAGGER_UI
 
 OPENAPI_MEDIA_TYPE = "application/vnd.oai.openapi+json"
 CACHE_CONTROL = "public, max-age=300"
-# The icons in Swagger UI's style sheet are data URLs.
-CONTENT_SECURITY_POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "form-action 'none'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    ]
-)
-
 GENERATION = Lock()
 
 
@@ -91,7 +78,7 @@ class SwaggerView(SpectacularSwaggerSplitView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().get(request, *args, **kwargs)
         response.headers["Cache-Control"] = CACHE_CONTROL
-        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        response.headers["Content-Security-Policy"] = SWAGGER_UI
         return response
 
     def handle_exception(self, exc: Exception) -> Response:
