@@ -126,8 +126,7 @@ class AutoSchema(SpectacularAutoSchema):
         if self.is_extra_action:
             id_schema = resources.nullable(resources.id_schema(serializer_class))
             properties = {"type": {"const": self.type}, "id": id_schema}
-            data = {"type": "object", "required": ["type"], "properties": properties}
-            schema = {"type": "object", "properties": {"data": data}}
+            schema = resources.object_schema({"data": resources.object_schema(properties, required=["type"])})
             return {"required": False, "description": "Optional", "content": responses.content(schema)}
         return None
 
@@ -228,7 +227,7 @@ class AutoSchema(SpectacularAutoSchema):
 
 
 def document_schema(data: Schema) -> Schema:
-    return {"type": "object", "required": ["data"], "properties": {"data": data}}
+    return resources.object_schema({"data": data}, required=["data"])
 
 
 def first_paragraph(documented: object) -> str:

@@ -6,6 +6,7 @@ example of an attribute, and `Meta.schemas` its schema.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
@@ -42,6 +43,11 @@ FIELD_SCHEMAS: tuple[tuple[type[models.Field[Any, Any]], Schema, Any], ...] = (
     (models.Field, {"type": "string"}, "…"),
 )
 CREATED_AT = "The moment it was created"
+
+
+def object_schema(properties: Schema, required: Iterable[str] = ()) -> Schema:
+    names = [*required]
+    return {"type": "object", **({"required": names} if names else {}), "properties": properties}
 
 
 def type_of(serializer_class: SerializerClass) -> str:
@@ -160,11 +166,8 @@ def id_schema(serializer_class: SerializerClass) -> Schema:
 
 
 def identifier_schema(related: SerializerClass, *, nullable: bool = False) -> Schema:
-    schema: Schema = {
-        "type": "object",
-        "required": ["type", "id"],
-        "properties": {"type": {"const": type_of(related)}, "id": id_schema(related)},
-    }
+    properties = {"type": {"const": type_of(related)}, "id": id_schema(related)}
+    schema = object_schema(properties, required=properties)
     return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
 
 
@@ -181,7 +184,7 @@ def response_relationship(serializer_class: SerializerClass, name: str) -> Schem
         # The related record may be deleted while the resource is computed.
         is_computed = serializer_class.Meta.model._meta.abstract
         data = identifier_schema(related, nullable=field.null or is_computed)
-    linkage = {"type": "object", "required": ["data"], "properties": {"data": data}}
+    linkage = object_schema({"data": data}, required=["data"])
     if is_always_linked(name):
         return linkage
     return {"anyOf": [{"$ref": "#/components/schemas/not_included"}, linkage]}
@@ -190,13 +193,10 @@ def response_relationship(serializer_class: SerializerClass, name: str) -> Schem
 def request_relationship(serializer_class: SerializerClass, name: str) -> Schema:
     field = writable_fields(serializer_class).get(name)
     if field is None:
-        return {
-            "type": "object",
-            "properties": {"data": {"type": ["array", "null", "object"], "items": {"type": "object"}}},
-            "description": IGNORED,
-        }
+        data = {"type": ["array", "null", "object"], "items": {"type": "object"}}
+        return {**object_schema({"data": data}), "description": IGNORED}
     data = identifier_schema(related_serializer(serializer_class, name), nullable=field.allow_null)
-    return {"type": "object", "properties": {"data": data}}
+    return object_schema({"data": data})
 
 
 # --- foreign keys: a request may write one as a relationship or as an attribute -------------------
@@ -220,7 +220,7 @@ def foreign_key_attribute(serializer_class: SerializerClass, name: str) -> Schem
 def required_foreign_key(name: str) -> Schema:
     """Return a schema that requires the relationship or the attribute."""
     linkage: Schema = {"type": "object", "required": ["data"]}
-    relationships: Schema = {"type": "object", "required": [name], "properties": {name: linkage}}
+    relationships = object_schema({name: linkage}, required=[name])
     attributes: Schema = {"type": "object", "required": [f"{name}_id"]}
     return {
         "anyOf": [
@@ -242,10 +242,10 @@ def response_schema(serializer_class: SerializerClass, meta: Schema) -> Schema:
     ):
         if names:
             schemas = {name: schema_of(serializer_class, name) for name in names}
-            properties[member] = {"type": "object", "properties": schemas}
+            properties[member] = object_schema(schemas)
     if meta:
-        properties["meta"] = {"type": "object", "required": [*meta], "properties": meta}
-    return {"type": "object", "required": ["type", "id"], "properties": properties}
+        properties["meta"] = object_schema(meta, required=meta)
+    return object_schema(properties, required=["type", "id"])
 
 
 def request_schema(serializer_class: SerializerClass, *, new: bool) -> Schema:
@@ -254,25 +254,14 @@ def request_schema(serializer_class: SerializerClass, *, new: bool) -> Schema:
     values = {name: request_attribute(serializer_class, name) for name in attributes(serializer_class)}
     for name in foreign_keys(serializer_class):
         values[f"{name}_id"] = foreign_key_attribute(serializer_class, name)
-    members: Schema = {
-        "attributes": {"type": "object", "additionalProperties": False, "properties": values},
-        "relationships": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {name: request_relationship(serializer_class, name) for name in links},
-        },
-    }
+    linkages = {name: request_relationship(serializer_class, name) for name in links}
     required = required_fields(serializer_class) if new else frozenset()
     required_values = [name for name in values if name in required]
-    if required_values:
-        members["attributes"]["required"] = required_values
-    identifier: Schema = {"type": {"const": type_of(serializer_class)}}
+    properties: Schema = {"type": {"const": type_of(serializer_class)}}
     if not new:
-        identifier["id"] = nullable(id_schema(serializer_class))
-    schema: Schema = {
-        "type": "object",
-        "required": ["type", *(["attributes"] if required_values else [])],
-        "properties": {**identifier, **members},
-    }
+        properties["id"] = nullable(id_schema(serializer_class))
+    properties["attributes"] = {**object_schema(values, required_values), "additionalProperties": False}
+    properties["relationships"] = {**object_schema(linkages), "additionalProperties": False}
+    schema = object_schema(properties, required=["type", *(["attributes"] if required_values else [])])
     required_links = [required_foreign_key(name) for name in links if name in required]
     return {**schema, "allOf": required_links} if required_links else schema

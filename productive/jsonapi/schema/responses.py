@@ -7,7 +7,7 @@ from typing import Any
 
 from productive.jsonapi.errors import PARAMETERS, STATUSES
 from productive.jsonapi.renderers import MEDIA_TYPE
-from productive.jsonapi.schema.resources import Schema
+from productive.jsonapi.schema.resources import Schema, object_schema
 
 COMMON_ERRORS = (400, 401, 403, 414, 429, 431, 503)
 # Action of a viewset → other errors that it can return. "extra_action" stands for archive, restore and so on.
@@ -43,13 +43,13 @@ def header(description: str, *, required: bool = True, **schema: Any) -> Schema:
     return {"description": description, "required": required, "schema": {"type": "string", **schema}}
 
 
-SECONDS_SCHEMA: Schema = {"type": "integer", "minimum": 0}
-RETRY_AFTER = header("Seconds to wait", **SECONDS_SCHEMA)
+COUNT: Schema = {"type": "integer", "minimum": 0}
+RETRY_AFTER = header("Seconds to wait", **COUNT)
 ERROR_HEADERS: Mapping[int, Schema] = {
     401: {"WWW-Authenticate": header("The header to send the token in")},
     429: {
         "Retry-After": RETRY_AFTER,
-        "X-RateLimit-Reset": header("When the limit ends, in seconds since 1970", **SECONDS_SCHEMA),
+        "X-RateLimit-Reset": header("When the limit ends, in seconds since 1970", **COUNT),
     },
     503: {"Retry-After": RETRY_AFTER},
 }
@@ -86,16 +86,9 @@ def error_document_schema(status: int) -> Schema:
             "limit": {"type": "integer", "description": "Allowed requests in each period"},
             "period": {"type": "integer", "description": "Length of the period in seconds"},
         }
-    error = {
-        "type": "object",
-        "required": ["status", "code", "title", "detail", *(["source"] if status == 422 else [])],
-        "properties": properties,
-    }
-    return {
-        "type": "object",
-        "required": ["errors"],
-        "properties": {"errors": {"type": "array", "minItems": 1, "items": error}},
-    }
+    required = ["status", "code", "title", "detail", *(["source"] if status == 422 else [])]
+    errors = {"type": "array", "minItems": 1, "items": object_schema(properties, required)}
+    return object_schema({"errors": errors}, required=["errors"])
 
 
 def error_response(status: int) -> Schema:
@@ -109,50 +102,33 @@ def error_response(status: int) -> Schema:
     }
 
 
+PAGE_SIZES = dict.fromkeys(("page_size", "max_page_size"), COUNT)
+NUMBERED_PAGE = dict.fromkeys(("current_page", "total_pages", "total_count"), COUNT) | PAGE_SIZES
 SHARED_SCHEMAS: Mapping[str, Schema] = {
     "not_included": {
-        "type": "object",
-        "required": ["meta"],
-        "properties": {
-            "meta": {
-                "type": "object",
-                "required": ["included"],
-                "properties": {"included": {"const": False}},
-            }
-        },
+        **object_schema(
+            {"meta": object_schema({"included": {"const": False}}, required=["included"])},
+            required=["meta"],
+        ),
         "description": "A relationship that the request doesn't `include`, so without linkage",
     },
-    "error_source": {
-        "type": "object",
-        "properties": {
+    "error_source": object_schema(
+        {
             "pointer": {
                 "type": "string",
                 "description": "The attribute or relationship, as `data/attributes/<name>` for both",
             },
             "parameter": {"type": "string", "description": "The query parameter"},
             "header": {"type": "string", "description": "The request header"},
-        },
-    },
-    "numbered_page": {
-        "type": "object",
-        "required": ["current_page", "total_pages", "total_count", "page_size", "max_page_size"],
-        "properties": {
-            name: {"type": "integer", "minimum": 0}
-            for name in ("current_page", "total_pages", "total_count", "page_size", "max_page_size")
-        },
-    },
-    "cursor_page": {
-        "type": "object",
-        "required": ["page_size", "max_page_size"],
-        "properties": {name: {"type": "integer", "minimum": 0} for name in ("page_size", "max_page_size")},
-        "maxProperties": 2,
-    },
+        }
+    ),
+    "numbered_page": object_schema(NUMBERED_PAGE, required=NUMBERED_PAGE),
+    "cursor_page": {**object_schema(PAGE_SIZES, required=PAGE_SIZES), "maxProperties": 2},
     "links": {
-        "type": "object",
-        "required": ["first"],
-        "properties": {
-            name: {"type": "string", "format": "uri"} for name in ("first", "prev", "next", "last")
-        },
+        **object_schema(
+            {name: {"type": "string", "format": "uri"} for name in ("first", "prev", "next", "last")},
+            required=["first"],
+        ),
         "description": "URLs of other pages. `prev` and `next` are present only if there is such a page",
     },
 }
