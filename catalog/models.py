@@ -70,9 +70,6 @@ class DealQuerySet(OrganizationOwnedQuerySet["Deal"]):
     def open(self) -> DealQuerySet:
         return self.filter(closed_at=None)
 
-    def closed(self) -> DealQuerySet:
-        return self.exclude(closed_at=None)
-
     def close(self) -> int:
         return Deal.moment.set_all(self)
 

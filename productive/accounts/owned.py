@@ -52,9 +52,6 @@ class ArchivableQuerySet(OrganizationOwnedQuerySet[M_co]):
     def active(self) -> Self:
         return self.filter(archived_at=None)
 
-    def archived(self) -> Self:
-        return self.exclude(archived_at=None)
-
     def archive(self) -> int:
         return Archivable.moment.set_all(self)
 
