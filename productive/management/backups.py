@@ -22,7 +22,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from psycopg.pq import Conninfo
 
-from productive.management.schema import unknown_code_of_file
+from productive.management.schema import SQLITE_SCHEMA, unknown_code
 
 Applied = set[tuple[str, str]]
 
@@ -95,9 +95,12 @@ class SQLiteFile:
             raise CommandError(f"{path} is damaged: {problems[0]}")
 
     def check_code(self, path: Path) -> None:
-        """Reject triggers and views that this application doesn't create."""
+        """Reject triggers and views that this application doesn't create.
+
+        Unknown tables are accepted, because a backup of an older release can have some.
+        """
         with command_errors(path), closing(open_read_only(path)) as copy:
-            unknown = unknown_code_of_file(copy)
+            unknown = [*unknown_code(copy.execute(SQLITE_SCHEMA))]
         if unknown:
             raise CommandError(f"{path} is not restored: {', '.join(unknown)}. Nothing was changed.")
 

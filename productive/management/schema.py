@@ -6,8 +6,7 @@ They would survive a restore, and a trigger could change any row later.
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import connection
@@ -36,7 +35,7 @@ def unknown_objects() -> Iterator[str]:
                 yield f"the view {table.name} is not part of this application"
         if connection.vendor == "sqlite":
             cursor.execute(SQLITE_SCHEMA)
-            yield from unknown_code(cursor.fetchall())
+            yield from unknown_code(cursor)
         else:
             # The function of each of our triggers has the name of the table with the counts.
             functions = {counts._meta.db_table for counts in RowCount.__subclasses__()}
@@ -46,15 +45,11 @@ def unknown_objects() -> Iterator[str]:
                     yield f"the trigger {name} is not part of this application"
 
 
-def unknown_code_of_file(copy: sqlite3.Connection) -> list[str]:
-    """Return a line for each unknown trigger, view or virtual table of an SQLite file.
+def unknown_code(schema: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield a line for each unknown trigger, view or virtual table.
 
-    Unknown tables without code are allowed, because a backup of an older release can have some.
+    `schema` has the rows of SQLITE_SCHEMA.
     """
-    return [*unknown_code(copy.execute(SQLITE_SCHEMA).fetchall())]
-
-
-def unknown_code(schema: list[tuple[str, str, str]]) -> Iterator[str]:
     expected = {normalized(sql) for sql in sqlite_triggers()}
     for kind, name, sql in schema:
         if kind == "trigger" and normalized(sql) not in expected:
