@@ -237,6 +237,7 @@ UNFOLD = {
     "SITE_HEADER": "Productive",
     "SITE_SUBHEADER": "Services and assignments",
     "SITE_SYMBOL": "hub",
+    # There is no other site to view.
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "SITE_FAVICONS": [

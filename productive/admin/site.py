@@ -87,9 +87,6 @@ class Site(AdminSite):
     """
 
     index_title = "Overview"
-    site_title = site_header = "Productive"
-    # There is no other site to view.
-    site_url = None
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
