@@ -100,6 +100,24 @@ def test_change_that_can_not_be_noted_raises_error() -> None:
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
+def test_position_is_saved_once_for_each_commit(django_assert_num_queries: Any) -> None:
+    def change() -> None:
+        with transaction.atomic():
+            for organizations in ([-1], [-1], [-1, -2], [-2]):
+                save_positions_on_commit(organizations)
+
+    try:
+        for _ in range(2):
+            # BEGIN, COMMIT, the position of -1, and that of -2
+            with django_assert_num_queries(4):
+                change()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM accounts_last_write WHERE organization_id < 0")
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
 def test_rolled_back_change_is_not_saved_with_the_next_one() -> None:
     def positions() -> list[int]:
         with connection.cursor() as cursor:
@@ -110,6 +128,9 @@ def test_rolled_back_change_is_not_saved_with_the_next_one() -> None:
         save_positions_on_commit([-1])
         raise ZeroDivisionError
     with transaction.atomic():
+        with suppress(ZeroDivisionError), transaction.atomic():
+            save_positions_on_commit([-1])
+            raise ZeroDivisionError
         save_positions_on_commit([-2])
         save_positions_on_commit([-3])
     try:

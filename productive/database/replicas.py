@@ -23,6 +23,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import partial
 from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
@@ -70,8 +71,8 @@ LAST_WRITE_POSITION = (
 
 # The alias of the database that this thread reads from.
 _reads_from: ContextVar[str] = ContextVar("reads_from", default=PRIMARY)
-# The organizations whose position is saved when the current transaction is committed.
-_unsaved: ContextVar[set[int] | None] = ContextVar("unsaved", default=None)
+# The organizations whose position has been saved since the last change.
+_saved: ContextVar[frozenset[int]] = ContextVar("saved", default=frozenset())
 
 
 def connect() -> None:
@@ -112,37 +113,29 @@ class ReplicaRouter:
 
 def save_positions_on_commit(organizations: Iterable[int], **kwargs: Any) -> None:
     """Save the positions of organizations when the transaction commits."""
-    unsaved = _unsaved.get()
-    if unsaved is None:
-        _unsaved.set(unsaved := set())
-    if all(function is not save_positions for _, function, *_ in transaction.get_connection().run_on_commit):
-        unsaved.clear()  # They are of a transaction that was rolled back.
-    unsaved.update(organizations)
-    transaction.on_commit(save_positions)
+    _saved.set(frozenset())
+    transaction.on_commit(partial(save_positions, frozenset(organizations)))
 
 
-def save_positions() -> None:
-    """Save the positions of all changes of a commit.
-
-    Only the first call after the commit has any to save.
+def save_positions(organizations: frozenset[int]) -> None:
+    """Save the positions of organizations, unless this commit has saved them.
 
     Raise OperationalError on failure: the client must not get a success, because other clients may not see
     the change yet. The original error is not raised, because it can look like a lost race, which is retried.
     """
-    unsaved = _unsaved.get()
+    unsaved = organizations - _saved.get()
     if not unsaved:
         return
-    organizations = sorted(unsaved)
-    unsaved.clear()
     try:
         with connections[PRIMARY].cursor() as cursor:
-            cursor.execute(SAVE_POSITIONS, [organizations])
+            cursor.execute(SAVE_POSITIONS, [sorted(unsaved)])
     except Error as error:
         if sqlstate(error) == UNDEFINED_TABLE:  # A migration runs before the one that creates the table.
             return
         raise OperationalError(
             f"Committed, but the position for the replica was not saved: {error}"
         ) from None
+    _saved.set(_saved.get() | unsaved)
 
 
 # --- Reading --------------------------------------------------------------------------------------
