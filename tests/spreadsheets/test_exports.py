@@ -1,0 +1,267 @@
+"""Test exports, and that importing them again changes nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from datetime import UTC, datetime
+from inspect import GEN_CLOSED, getgeneratorstate
+from typing import Any
+
+import openpyxl
+import pytest
+from django.db.models import Model
+from django.test import Client
+
+from assignments.models import ProjectAssignment, ServiceTypeAssignment
+from catalog.models import Project, ServiceType
+from productive.accounts.models import Organization, Person
+from productive.admin.preview import RecordOutcome
+from productive.admin.spreadsheets import files as spreadsheets
+from tests.support.admin import staff, url
+from tests.support.bulk import hidden_fields
+from tests.support.factories import (
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeAssignmentFactory,
+    ServiceTypeFactory,
+)
+from tests.support.spreadsheets import (
+    EXCHANGED,
+    csv_file,
+    each_format,
+    each_model,
+    exported,
+    plan_of,
+    preview,
+    records,
+    run,
+    table_of,
+    xlsx_file,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+AWKWARD = [
+    "=1+1",
+    "'=quoted",
+    "''=twice",
+    "+385 1 234",
+    "-5",
+    "@home",
+    "\ttab",
+    "'plain",
+    'He said "no"',
+    "a;b,c",
+    "two\nlines",
+    "two\r\nlines",
+    "carriage\rreturn",
+    "trailing ",
+    " leading",
+    "Žarko Ćosić 漢字 🎈",
+    "007",
+    "1e5",
+    "2026-01-05",
+    "TRUE",
+    "#N/A",
+    "#12",
+    "_x000D_ and _x000D_x000A_",
+    "back\\slash / slash",
+    "\x0bvertical",
+    "x;=1+1;y",
+    "x;'=1+1",
+    "x\t''-1\t",
+    "x\n=1+1\n- item",
+    "x\r\n@SUM",
+    ";\t;#REF!",
+    "n" * 255,
+]
+
+
+def create_awkward_rows(model: type[Model], organization: Organization) -> None:
+    """Create rows with every text that a spreadsheet or parser could misread."""
+    archived = datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
+    if model is Person:
+        for n, text in enumerate(AWKWARD):
+            PersonFactory(
+                organization=organization, first_name=text, last_name=text, title=text, email=f"{n}@x.org"
+            )
+        PersonFactory(organization=organization, email=None, title="", archived_at=archived)
+        PersonFactory(organization=organization, email="-dash+plus@x.org", title=None)
+    elif model is ServiceType:
+        for text in AWKWARD:
+            ServiceTypeFactory(organization=organization, name=text, description=text)
+        ServiceTypeFactory(organization=organization, name="Twice", description="")
+        ServiceTypeFactory(organization=organization, name="Twice", archived_at=archived)
+    elif model is Project:
+        for text in AWKWARD:
+            ProjectFactory(organization=organization, name=text, project_number=text[:50])
+        ProjectFactory(organization=organization, name="Twice", project_number="")
+        ProjectFactory(organization=organization, name="Twice", project_number=None, archived_at=archived)
+    else:
+        create_awkward_assignments(model, organization)
+
+
+def create_awkward_assignments(model: type[Model], organization: Organization) -> None:
+    own = {"organization": organization}
+    without_email = PersonFactory(email=None, **own)
+    for n, text in enumerate([*AWKWARD, "Twice", "Twice"]):
+        person = PersonFactory(email=f"P{n}@x.org", **own) if n % 3 else without_email
+        if model is ServiceTypeAssignment:
+            ServiceTypeAssignmentFactory(
+                person=person, service_type=ServiceTypeFactory(name=text, **own), **own
+            )
+            continue
+        project = ProjectFactory(name=text, project_number=AWKWARD[-n % len(AWKWARD)][:50], **own)
+        if model is ProjectAssignment:
+            watched = [True, False, None][n % 3]
+            ProjectAssignmentFactory(person=person, project=project, watched=watched, **own)
+        else:
+            deal = DealFactory(name=text, project=project, **own)
+            service = ServiceFactory(name=text, deal=deal, **own)
+            ServiceAssignmentFactory(person=person, service=service, **own)
+
+
+@pytest.mark.no_cover
+@each_format
+@each_model
+def test_import_of_export_changes_nothing(
+    model: type[Any], extension: str, client: Client, organization: Organization
+) -> None:
+    create_awkward_rows(model, organization)
+    before, recorded = list(model.objects.order_by("pk").values()), records(model)
+
+    response = preview(client, model, exported(client, model, extension))
+    plan = response.context["preview"]
+    assert [(group.outcome, len(group.lines)) for group in plan.groups if group.lines] == [
+        (RecordOutcome.UNCHANGED, len(before))
+    ]
+    assert len(before) >= len(AWKWARD)
+    assert "token" not in hidden_fields(response)
+    assert "There is nothing to do." in response.content.decode()
+    assert (list(model.objects.order_by("pk").values()), records(model)) == (before, recorded)
+
+
+@pytest.mark.no_cover
+@each_format
+@each_model
+def test_import_without_ids_finds_same_records(
+    model: type[Any], extension: str, client: Client, organization: Organization
+) -> None:
+    EXCHANGED[model].create_batch(3, organization=organization)
+    count = model.objects.count()
+    headings, *rows = table_of(client, model)
+    make = {"csv": csv_file, "xlsx": xlsx_file}[extension]
+    assert headings[0] == "ID"
+    plan = plan_of(client, model, make(headings[1:], *[row[1:] for row in rows]))
+    assert plan == [(number, "unchanged", []) for number in range(2, count + 2)]
+
+
+@each_format
+def test_import_into_another_organization_copies_values(
+    extension: str, client: Client, organization: Organization
+) -> None:
+    """In the same organization, an import wouldn't change values that only differ in their format."""
+    texts = [text for text in AWKWARD if text == text.strip()]
+    for text in texts:
+        ServiceTypeFactory(organization=organization, name=text, description=text)
+    other = OrganizationFactory()
+    rows = table_of(client, ServiceType)
+    make = {"csv": csv_file, "xlsx": xlsx_file}[extension]
+    names = [[row[1], row[2]] for row in rows]
+    if extension == "xlsx":
+        # Only a CSV has formulas within a cell escaped.
+        unsplit = spreadsheets.ESCAPED_SPLIT
+        names = [[spreadsheets.xml_text(unsplit.sub("", cell)) for cell in row] for row in names]
+    assert run(staff(other), ServiceType, make(*names)) == [f"Imported: {len(texts)} created."]
+    copied = ServiceType.objects.owned_by(other).order_by("pk").values_list("name", "description")
+    assert list(copied) == [(text, text) for text in texts]
+
+
+@pytest.mark.any_database
+def test_export_escapes_formulas(client: Client, organization: Organization) -> None:
+    for name in ["=HYPERLINK(1)", "+1", "-1", "@SUM", "\tx", "\rx", "plain", "'=x"]:
+        ServiceTypeFactory(organization=organization, name=name)
+    names = [row[1] for row in table_of(client, ServiceType)[1:]]
+    assert names == ["'=HYPERLINK(1)", "'+1", "'-1", "'@SUM", "'\tx", "'\rx", "plain", "''=x"]
+    book = openpyxl.load_workbook(io.BytesIO(exported(client, ServiceType, "xlsx").read()))
+    assert {cell.data_type for row in book.active.iter_rows() for cell in row if cell.value} == {"s"}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+def test_csv_has_no_formula_for_any_delimiter(
+    client: Client, organization: Organization, delimiter: str
+) -> None:
+    for text in AWKWARD:
+        ServiceTypeFactory(organization=organization, name=text, description=f"x;{text};\t{text}\n{text}\ny")
+    file = exported(client, ServiceType).read().decode("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(file, newline=""), delimiter=delimiter) for cell in row]
+    assert [cell for cell in cells if re.match(r"\s*[=+@-]", cell)] == []
+    assert len(re.findall('^"', file, re.MULTILINE)) >= len(AWKWARD)
+
+
+def test_export_has_rows_of_list(client: Client, organization: Organization) -> None:
+    archived_project = ProjectFactory(
+        organization=organization, name="Ä", archived_at=datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
+    )
+    kept = ProjectFactory(organization=organization, name="B", project_number="007")
+    assert table_of(client, Project) == [
+        ["ID", "Name", "Number", "Archived"],
+        # In the time zone of the organization, it was already the sixth.
+        [str(archived_project.pk), "Ä", "", "2026-01-06"],
+        [str(kept.pk), "B", "007", ""],
+    ]
+    assert [row[1] for row in table_of(client, Project, "&archived=no")] == ["Name", "B"]
+    assert [row[1] for row in table_of(client, Project, "&q=b")] == ["Name", "B"]
+    assert table_of(client, Project, "&q=nobody") == [["ID", "Name", "Number", "Archived"]]
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize(
+    "query", ["archived=x", "p=77", "q=%00", "created_at__gte=never", "organization__name=x", "x=y", "o=-9.x"]
+)
+def test_export_handles_invalid_query_like_list(client: Client, query: str) -> None:
+    pages = [url(Project, page) + f"?{query}" for page in ("changelist", "export")]
+    first, second = (client.get(page).status_code for page in pages)
+    assert (first, first in (200, 302, 400)) == (second, True)
+
+
+@pytest.mark.any_database
+def test_text_too_long_for_xlsx_is_rejected(client: Client, organization: Organization) -> None:
+    ServiceTypeFactory(organization=organization, description="x" * 40_000)
+    response = client.get(url(ServiceType, "export") + "?format=xlsx")
+    assert [str(message) for message in response.context["messages"]] == [
+        "A text is longer than the 32,767 characters of an XLSX cell. Export as CSV."
+    ]
+    assert plan_of(client, ServiceType, exported(client, ServiceType)) == [(2, "unchanged", [])]
+
+
+def test_rejected_export_closes_query(
+    client: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ServiceTypeFactory.create_batch(2, organization=organization, description="x" * 40_000)
+    exports, write_sheet = [], spreadsheets.write_sheet
+
+    def recorded_write_sheet(extension: str, headings: list[str], rows: Any) -> Any:
+        exports.append(rows)
+        return write_sheet(extension, headings, rows)
+
+    monkeypatch.setattr(spreadsheets, "write_sheet", recorded_write_sheet)
+    client.get(url(ServiceType, "export") + "?format=xlsx")
+    assert [getgeneratorstate(rows) for rows in exports] == [GEN_CLOSED]
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize("name", ["EQUALS SIGN", "PLUS SIGN", "HYPHEN-MINUS", "COMMERCIAL AT"])
+def test_full_width_signs_are_escaped(name: str) -> None:
+    text = unicodedata.lookup(f"FULLWIDTH {name}") + "1"
+    assert spreadsheets.escaped(text) == f"'{text}"
+    assert spreadsheets.unescaped(f"'{text}") == text
