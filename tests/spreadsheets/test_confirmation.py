@@ -17,18 +17,8 @@ from productive.admin.spreadsheets import uploads
 from productive.admin.spreadsheets.imports import Import
 from tests.support.admin import signed_in, staff, url
 from tests.support.bulk import hidden_fields
-from tests.support.factories import (
-    PersonFactory,
-    ServiceTypeFactory,
-    UserFactory,
-)
-from tests.support.spreadsheets import (
-    confirm,
-    csv_file,
-    preview,
-    rows_of,
-    waiting,
-)
+from tests.support.factories import PersonFactory, ServiceTypeFactory, UserFactory
+from tests.support.spreadsheets import confirm, csv_file, preview, rows_of, waiting
 
 pytestmark = pytest.mark.django_db
 

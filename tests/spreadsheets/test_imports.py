@@ -21,16 +21,7 @@ from tests.support.factories import (
     ServiceFactory,
     ServiceTypeFactory,
 )
-from tests.support.spreadsheets import (
-    confirm,
-    csv_file,
-    plan_of,
-    preview,
-    records,
-    rows_of,
-    run,
-    xlsx_file,
-)
+from tests.support.spreadsheets import confirm, csv_file, plan_of, preview, records, rows_of, run, xlsx_file
 
 pytestmark = pytest.mark.django_db
 
