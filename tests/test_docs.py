@@ -23,6 +23,7 @@ from tests.support.servers import ROOT
 pytestmark = pytest.mark.any_database
 
 TRACKING = (ROOT / "docs/tracking.md").read_text()
+APP_FOLDERS = ("productive/accounts", "catalog", "assignments")
 API = (ROOT / "docs/api.md").read_text()
 
 
@@ -66,6 +67,15 @@ def test_security_page_names_tests_that_exist() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text())
     assert len(named) > 10
     assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", ".github/CONTRIBUTING.md"])
+def test_modules_that_pages_name_exist(page: str) -> None:
+    """A path is relative to the project, to `productive` or an app, or to the API's package."""
+    folders = [ROOT, *(ROOT / name for name in ("productive", "productive/jsonapi", *APP_FOLDERS))]
+    named = re.findall(r"`([\w/]+\.py|[\w/]+/)`", (ROOT / page).read_text())
+    assert len(named) > 10
+    assert [path for path in named if not any((folder / path).exists() for folder in folders)] == []
 
 
 def test_links_between_pages_work() -> None:
