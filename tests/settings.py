@@ -20,6 +20,8 @@ from productive.settings import *  # noqa: F403
 
 # Each test client has its own middleware. Without this, each of them scans all static files.
 WHITENOISE_AUTOREFRESH = "pytest" in sys.modules
+# Has a faster `flush` command.
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.support"]  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405

@@ -25,7 +25,16 @@ from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.admin.columns import CountColumn
 from productive.admin.filters import RecordListFilter
-from tests.support.admin import FACTORIES, create_row, every_owned_model, listed, staff, superuser, url
+from tests.support.admin import (
+    FACTORIES,
+    create_row,
+    every_owned_model,
+    listed,
+    staff,
+    superuser,
+    unrendered,
+    url,
+)
 from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
@@ -215,7 +224,7 @@ every_record_filter = pytest.mark.parametrize(
 
 def filtered(client: Client, model: type[Model], query: str, name: str) -> tuple[set[Any], list[str]]:
     """Return the rows listed, and the choices in the form of the filter: the chosen record, if found."""
-    changelist = client.get(url(model, "changelist") + query).context["cl"]
+    changelist = unrendered(client, url(model, "changelist") + query).context_data["cl"]
     [form] = [
         form
         for spec in changelist.filter_specs
@@ -436,12 +445,9 @@ def fill(model: type[Model], organization: Organization) -> None:
             pairs(**of_row, **{name: row})
 
 
-@pytest.mark.no_cover
 @every_owned_model
 @pytest.mark.parametrize("actor", [superuser, staff])
-def test_list_with_full_columns_has_same_query_count_for_1_and_30_rows(
-    model: type[Model], actor: Any
-) -> None:
+def test_list_has_same_query_count_for_1_and_3_rows(model: type[Model], actor: Any) -> None:
     organization = OrganizationFactory()
     client = actor(*[organization] * (actor is staff))
     fill(model, organization)
@@ -453,7 +459,7 @@ def test_list_with_full_columns_has_same_query_count_for_1_and_30_rows(
 
     cost()
     at_one = cost()
-    for _ in range(29):
+    for _ in range(2):
         fill(model, organization)
     assert cost() == at_one
 
@@ -493,13 +499,13 @@ def test_no_field_lists_all_records(model: type[Model], actor: Any) -> None:
     row, client = create_row(model, organization), actor(*[organization] * (actor is staff))
     found = set()
     for address in (url(model, "add"), url(model, "change", row.pk)):
-        answer = client.get(address)
+        answer = unrendered(client, address)
         if answer.status_code == 403:
             continue
-        found |= drop_downs(answer.context["adminform"].form.fields)
-        for inline in answer.context["inline_admin_formsets"]:
+        found |= drop_downs(answer.context_data["adminform"].form.fields)
+        for inline in answer.context_data["inline_admin_formsets"]:
             found |= drop_downs(inline.formset.empty_form.fields)
-    changelist = client.get(url(model, "changelist")).context["cl"]
+    changelist = unrendered(client, url(model, "changelist")).context_data["cl"]
     for spec in changelist.filter_specs:
         for choice in spec.choices(changelist):
             fields = choice["form"].fields if "form" in choice else {}

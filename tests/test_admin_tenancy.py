@@ -21,6 +21,7 @@ from productive.accounts.models import Organization, Person, User
 from productive.database.history import change_set
 from tests.support.admin import FACTORIES, RELATIONS, create_row, request_by, signed_in, staff, url
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
+from tests.support.samples import sampled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover, pytest.mark.any_database]
 
@@ -147,7 +148,8 @@ def test_other_organization_sees_and_changes_nothing_at_any_url(method: str, oth
     before = values_of(other_rows)
 
     found = {}
-    for route, pattern in ADDRESSES.items():
+    share = 1 if method == "get" else 3
+    for route, pattern in sampled(ADDRESSES.items(), share=share):
         filled = {name: fill(route, name, other_rows) for name in pattern.pattern.regex.groupindex}
         model = next((m for m in theirs if f"/{m._meta.app_label}/{m._meta.model_name}/" in route), None)
         foreign, missing = (
@@ -163,7 +165,7 @@ def test_other_organization_sees_and_changes_nothing_at_any_url(method: str, oth
         is_like_nothing = equal_but_for_ids(foreign, missing, {*theirs.values()})
         shows_nothing = foreign[0] < 500 and MARK not in foreign[2]
         found[route] = (is_like_nothing and shows_nothing) or (foreign, missing)
-    assert found == dict.fromkeys(ADDRESSES, True)
+    assert found == dict.fromkeys(found, True)
     assert values_of(other_rows) == before
 
 
@@ -185,10 +187,9 @@ def test_actions_reject_rows_of_other_organization(other_rows: Rows) -> None:
     clients, before = two_sessions(staff(OrganizationFactory())), values_of(other_rows)
     theirs = [row.pk for row in other_rows.values()]
     found = {}
-    for model, row in other_rows.items():
-        for action, step in product(
-            admin.site._registry[model].get_actions(request_by(clients[0])), ("", "apply")
-        ):
+    for place, (model, row) in enumerate(other_rows.items()):
+        actions = admin.site._registry[model].get_actions(request_by(clients[0]))
+        for action, step in sampled(product(actions, ("", "apply")), place, share=3):
             sent = {"action": action, "index": 0, "post": "yes", **({"step": step} if step else {})}
             one, other = (
                 summarize(
@@ -204,7 +205,7 @@ def test_actions_reject_rows_of_other_organization(other_rows: Rows) -> None:
                 one,
                 other,
             )
-    assert len(found) > 40
+    assert len(found) > 15
     assert found == dict.fromkeys(found, True)
     assert values_of(other_rows) == before
 
@@ -219,14 +220,14 @@ def test_own_pages_show_and_delete_nothing_of_other_organization(other_rows: Row
     own, before = rows_called("Own"), values_of(other_rows)
     client = staff(own[Organization])
     statuses = []
-    for route, pattern in ADDRESSES.items():
+    for route, pattern in sampled(ADDRESSES.items(), share=2):
         is_list = (pattern.name or "").endswith("changelist")
         status, _, page = summarize(
             client.get(own_address(route, pattern, own) + ("?_facets=1" if is_list else ""))
         )
         assert (status < 500, MARK in page) == (True, False), route
         statuses.append(status)
-    assert statuses.count(200) > 60
+    assert statuses.count(200) > 30
     for model, row in own.items():
         with transaction.atomic():
             client.post(url(model, "delete", row.pk), {"post": "yes"})

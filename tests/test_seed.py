@@ -122,19 +122,18 @@ def test_every_row_passes_full_clean() -> None:
 
 @pytest.mark.no_cover
 @pytest.mark.any_database
-@pytest.mark.parametrize("kind", ["time", "expense"])
-@pytest.mark.parametrize("options", [{}, SMALLEST, SMALLEST | {"random_seed": 2}, {"random_seed": 3}])
-def test_every_reason_is_the_only_one_of_some_pair(options: dict[str, int], kind: str) -> None:
+@pytest.mark.parametrize("options", [{}, SMALLEST, SMALLEST | {"random_seed": 2}])
+def test_every_reason_is_the_only_one_of_some_pair(options: dict[str, int]) -> None:
     seed(**options)
     today = Organization.objects.get().today()
     pairs = list(product(Person.objects.all(), with_budget(Service.objects.all())))
-    alone = {
-        decision.reasons[0].code
-        for decision in decide_all(pairs, today, Kind(kind))
-        if len(decision.reasons) == 1
-    }
-    other = "expense" if kind == "time" else "time"
-    assert alone == {*REFUSALS, *ALLOWANCES} - {f"{other}_tracking_disabled"}
+    for kind, other in (("time", "expense"), ("expense", "time")):
+        alone = {
+            decision.reasons[0].code
+            for decision in decide_all(pairs, today, Kind(kind))
+            if len(decision.reasons) == 1
+        }
+        assert alone == {*REFUSALS, *ALLOWANCES} - {f"{other}_tracking_disabled"}
 
 
 def test_some_members_of_projects_may_track_nowhere() -> None:
@@ -241,7 +240,7 @@ def test_times_are_plausible() -> None:
 def test_same_options_give_the_same_agency() -> None:
     snapshots = []
     for number in (7, 7, 8):
-        seed(random_seed=number)
+        seed(**SMALLEST, random_seed=number)
         snapshots.append(snapshot())
         for model in reversed(MODELS):
             model.objects.all().delete()
@@ -253,7 +252,7 @@ def test_same_options_give_the_same_agency() -> None:
 @pytest.mark.no_cover
 @pytest.mark.any_database
 def test_second_run_changes_nothing() -> None:
-    seed()
+    seed(**SMALLEST)
     before, organization = snapshot(), Organization.objects.get()
     out = seed(people=30, random_seed=9)
     assert out == f"Studio Maestral already exists (organization {organization.pk}): nothing was changed.\n"

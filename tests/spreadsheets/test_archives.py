@@ -17,6 +17,7 @@ from defusedxml import EntitiesForbidden
 from django.test import Client
 
 from catalog.models import ServiceType
+from tests.support.samples import sampled
 from tests.support.spreadsheets import (
     NOT_XLSX,
     plan_of,
@@ -160,7 +161,7 @@ BOMBS: dict[str, tuple[dict[str, str], list[str]]] = {
 
 
 @pytest.mark.any_database
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("name", sampled(BOMBS, share=3))
 def test_small_file_does_not_take_much_memory_or_time(client: Client, name: str) -> None:
     parts, expected = BOMBS[name]
     file = workbook(**parts)
@@ -174,7 +175,7 @@ def test_small_file_does_not_take_much_memory_or_time(client: Client, name: str)
 def test_wrong_size_in_file_does_not_take_memory(client: Client, compression: int) -> None:
     data = io.BytesIO(workbook())
     with zipfile.ZipFile(data, "a", compression) as archive:
-        archive.writestr("xl/media/image1.png", bytes(300 * 1024 * 1024))
+        archive.writestr("xl/media/image1.png", bytes(60 * 1024 * 1024))
     # The last entry of the directory says that the content has a hundred bytes.
     file, entry = bytearray(data.getvalue()), data.getvalue().rfind(b"PK\x01\x02")
     file[entry + 16 : entry + 20] = struct.pack("<I", zlib.crc32(bytes(100)))

@@ -76,17 +76,24 @@ def url(model: type[Model], page: str, *args: Any) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
+def unrendered(client: Client, address: str) -> Any:
+    """Return the response of a page whose context is all that the test reads.
+
+    Rendering would take most of the time. `context_data` has the context.
+    """
+    with patch.object(TemplateResponse, "rendered_content", ""):
+        return client.get(address)
+
+
 def listed(client: Client, model: type[Model], query: str = "") -> set[Any]:
-    response = client.get(url(model, "changelist") + query)
+    response = unrendered(client, url(model, "changelist") + query)
     assert response.status_code == 200
-    return {row.pk for row in response.context["cl"].result_list}
+    return {row.pk for row in response.context_data["cl"].result_list}
 
 
 def form_data(client: Client, address: str) -> dict[str, Any]:
     """Return what a browser sends if the user saves the form without changes."""
-    # Only the context is needed, and rendering takes most of the time.
-    with patch.object(TemplateResponse, "rendered_content", ""):
-        context = client.get(address).context_data  # type: ignore[attr-defined]
+    context = unrendered(client, address).context_data
     data = {}
     for bound in context["adminform"].form:
         value = bound.value()

@@ -14,16 +14,13 @@ T = TypeVar("T")
 FUZZ = bool(os.environ.get("FUZZ"))
 
 
-SHARE = 4
-
-
-def sampled(values: Iterable[T], at: int = 0) -> list[T]:
-    """Return every fourth value, beginning with the one at `at`; in `make fuzz`, all of them.
+def sampled(values: Iterable[T], at: int = 0, *, share: int = 4) -> list[T]:
+    """Return every fourth value (or another share), from the one at `at`; in `make fuzz`, all of them.
 
     With a different `at` for each model, `make test` uses each value for some models.
     """
     values = list(values)
-    return values if FUZZ else values[at % SHARE :: SHARE]
+    return values if FUZZ else values[at % share :: share]
 
 
 def fuzz_settings(examples: int) -> settings:
