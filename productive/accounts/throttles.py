@@ -48,4 +48,4 @@ def throttle(*rates: tuple[str, Any], lockout: bool = False) -> None:
     limits = [Limit(key, rate, lockout) for key, rate in rates if rate is not None]
     exceeded = get_limiter().count(limits) if limits else None
     if exceeded is not None:
-        raise TooManyRequestsError(*exceeded.rate, exceeded.ends_at, exceeded.wait)
+        raise TooManyRequestsError(*exceeded.rate, exceeded.wait)

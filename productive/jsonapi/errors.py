@@ -121,14 +121,12 @@ class ParameterError(ApiError):
 
 
 class TooManyRequestsError(ApiError):
-    """More than `limit` requests in `period` seconds (429).
+    """More than `limit` requests in `period` seconds (429). The limit ends in `wait` seconds."""
 
-    The limit ends at the Unix timestamp `ends_at`, which is in `wait` seconds.
-    """
-
-    def __init__(self, limit: int, period: int, ends_at: float, wait: float) -> None:
+    def __init__(self, limit: int, period: int, wait: float) -> None:
         super().__init__(429, limit=limit, period=period)
-        self.headers = {"X-RateLimit-Reset": str(ceil(ends_at)), "Retry-After": str(max(1, ceil(wait)))}
+        seconds = str(max(1, ceil(wait)))
+        self.headers = {"X-RateLimit-Reset": seconds, "Retry-After": seconds}
 
 
 def error_object(status: int, *, source: Mapping[str, str] | None = None, **members: Any) -> dict[str, Any]:

@@ -142,7 +142,7 @@ class OrderingFilter(filters.OrderingFilter):
 
     def get_ordering(self, request: Request, queryset: AnyQuerySet, view: Any) -> list[OrderBy] | None:
         value = only_value(request.query_params, self.ordering_param, "unsupported_sort")
-        if value is None:
+        if not value:
             return None
         names = value.split(",")
         self.remove_invalid_fields(queryset, names, view, request)

@@ -154,7 +154,10 @@ class Pagination(JsonApiPageNumberPagination):
         size = self.get_page_size(request)
         cursor = only_value(params, self.cursor_query_param, "invalid_page")
         if cursor is None:
-            return Page(number_in(params, self.page_query_param, 1), size, self.max_page_size)
+            # Clients also count from 0.
+            is_zero = only_value(params, self.page_query_param, "invalid_page") == "0"
+            number = 1 if is_zero else number_in(params, self.page_query_param, 1)
+            return Page(number, size, self.max_page_size)
         if self.page_query_param in params:
             raise ParameterError("invalid_page", "", self.page_query_param, detail=NUMBER_OR_CURSOR)
         return CursorPage(cursor, size, self.max_page_size)
@@ -181,8 +184,9 @@ class Pagination(JsonApiPageNumberPagination):
 
 
 def number_in(params: QueryDict, name: str, default: int) -> int:
+    """Return the number, or the default if the parameter is absent or empty."""
     value = only_value(params, name, "invalid_page")
-    number = default if value is None else parse_id(value)
+    number = parse_id(value) if value else default
     if number is None:
         raise ParameterError("invalid_page", str(value), name)
     return number

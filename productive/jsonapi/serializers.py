@@ -71,7 +71,10 @@ class IdField(fields.IntegerField):
 
 
 class ModelSerializer(serializers.ModelSerializer):
-    """Validate with the model; the context must have `organization`."""
+    """Validate with the model; the context must have `organization`.
+
+    Members that the resource doesn't have are ignored, or rejected if `is_strict` in the context is true.
+    """
 
     instance: Any
     serializer_related_field = RelatedField
@@ -163,12 +166,13 @@ class ModelSerializer(serializers.ModelSerializer):
                 values[name] = value
             elif relation != name and is_foreign_key(self.fields.get(relation)):
                 values[relation] = self.identifier(relation, value)
-            else:
+            elif self.context.get("is_strict"):
                 errors[name] = [NOT_SUPPORTED]
         for name, linkage in data.relationships.items():
             field = self.fields.get(name)
             if field is None or not is_relationship(field):
-                errors[name] = [NOT_SUPPORTED]
+                if self.context.get("is_strict"):
+                    errors[name] = [NOT_SUPPORTED]
             elif linkage is ABSENT:
                 continue
             elif name in values and not is_same_record(values[name], linkage):
@@ -261,6 +265,23 @@ def error_messages(field_class: type[fields.Field]) -> dict[str, str]:
 def required_names(serializer_class: Any) -> frozenset[str]:
     fields = serializer_class(context={}).fields
     return frozenset(name for name, field in fields.items() if field.required)
+
+
+@cache
+def member_names(serializer_class: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that can be sent as attributes, and as relationships."""
+    fields = serializer_class(context={}).fields
+    relationships = {name for name, field in fields.items() if is_relationship(field)}
+    ids = {f"{name}_id" for name, field in fields.items() if is_foreign_key(field)}
+    return frozenset(ids.union(fields).difference(relationships)), frozenset(relationships)
+
+
+def unknown_members(serializer_class: type[ModelSerializer], resource: ResourceObject) -> list[str]:
+    """Return the names of the attributes and relationships that the resource doesn't have."""
+    attributes, relationships = member_names(cast(Any, serializer_class))
+    unknown = [name for name in resource.attributes if name not in attributes]
+    unknown += [name for name in resource.relationships if name not in relationships]
+    return list(dict.fromkeys(unknown))
 
 
 def is_relationship(field: fields.Field) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, cast
 
 import django_filters
+import orjson
 from django.conf import settings
 from django.db import models
 from rest_framework.decorators import action
@@ -29,12 +31,13 @@ from productive.jsonapi.plans import Plan, compile_plan
 from productive.jsonapi.records import by_id, find_record, owned, resource_type
 from productive.jsonapi.renderers import dump, represent
 from productive.jsonapi.schema.operations import AutoSchema
-from productive.jsonapi.serializers import ModelSerializer
+from productive.jsonapi.serializers import ModelSerializer, unknown_members
 from productive.jsonapi.transactions import in_transaction
 
 Rows = Sequence[Row]
 
 IF_MATCH = "If-Match"
+HANDLING_STRICT = re.compile(r'\s*handling\s*=\s*"?strict"?\s*(;|$)')
 
 
 class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
@@ -159,12 +162,14 @@ class ModelViewSet(ReadOnlyViewSet):
         if created.is_replayed:
             headers[REPLAYED] = "true"
         pk = created.location.rpartition("/")[2]
-        return self.written(plan, int(pk), created.body, status=201, headers=headers)
+        ignored = unknown_members(self.serializer_class, resource)
+        return self.written(plan, int(pk), created.body, ignored, status=201, headers=headers)
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         plan, pk, resource = self.plan(), self.pk(), self.resource_object()
         self.check_id(resource)
-        return self.change(plan, pk, lambda record: self.save(record, resource))
+        ignored = unknown_members(self.serializer_class, resource)
+        return self.change(plan, pk, lambda record: self.save(record, resource), ignored)
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         plan, pk = self.plan(), self.pk()
@@ -172,7 +177,9 @@ class ModelViewSet(ReadOnlyViewSet):
         in_transaction(lambda: self.locked(pk, state).delete())
         return Response(status=204)
 
-    def change(self, plan: Plan, pk: int, change: Callable[[models.Model], Any]) -> Response:
+    def change(
+        self, plan: Plan, pk: int, change: Callable[[models.Model], Any], ignored: Sequence[str] = ()
+    ) -> Response:
         """Call `change` with the locked record, and return the response."""
         state = self.matched_state(plan, pk)
 
@@ -180,7 +187,7 @@ class ModelViewSet(ReadOnlyViewSet):
             change(self.locked(pk, state))
             return self.record_document(pk)
 
-        return self.written(plan, pk, in_transaction(call))
+        return self.written(plan, pk, in_transaction(call), ignored)
 
     def record_document(self, pk: Any) -> bytes:
         """Return the document of the record alone: transactions must not wait for what is included."""
@@ -199,17 +206,22 @@ class ModelViewSet(ReadOnlyViewSet):
         if resource.id not in (None, self.kwargs["pk"]):
             raise ApiError(409, "The id of the resource is not the one in the address")
 
-    def written(self, plan: Plan, pk: Any, document: bytes, **kwargs: Any) -> Response:
+    def written(
+        self, plan: Plan, pk: Any, document: bytes, ignored: Sequence[str] = (), **kwargs: Any
+    ) -> Response:
         """Return the response to a write, with the ETag that a GET would have.
 
         Add included records after the transaction. If there are too many, or the record has been deleted by
-        then, leave them out: the change has been made.
+        then, leave them out: the change has been made. `meta` names the members that were ignored.
         """
         if plan is not self.plan_without_include():
             with suppress(ApiError):
                 document = dump(self.document(plan, pk))
+        etag = tags_of(document, self.organization.pk)[""]
+        if ignored:
+            document = dump({**orjson.loads(document), "meta": {"ignored": ignored}})
         response = Response(document, **kwargs)
-        response.headers["ETag"] = tags_of(document, self.organization.pk)[""]
+        response.headers["ETag"] = etag
         return response
 
     def matched_state(self, plan: Plan, pk: int) -> bytes | None:
@@ -244,10 +256,16 @@ class ModelViewSet(ReadOnlyViewSet):
             record,
             data=resource,
             partial=record is not None,
-            context={"organization": self.organization},
+            context={"organization": self.organization, "is_strict": is_strict(self.request)},
         )
         serializer.is_valid(raise_exception=True)
         return serializer.save().pk
+
+
+def is_strict(request: Request) -> bool:
+    """Return whether the client asks for errors where the server is lenient (RFC 7240, section 4.4)."""
+    preferences = request.headers.get("Prefer", "").lower().split(",")
+    return any(HANDLING_STRICT.match(preference) for preference in preferences)
 
 
 def model_action(name: str) -> Any:

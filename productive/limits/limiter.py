@@ -25,10 +25,9 @@ PURGE_SECONDS = 600
 
 
 class Exceeded(NamedTuple):
-    """The exceeded rate, the Unix timestamp of its end, the seconds to wait."""
+    """The exceeded rate, and the seconds to wait."""
 
     rate: Rate
-    ends_at: float
     wait: float
 
 
@@ -72,7 +71,7 @@ class Limiter:
         self.is_open = False
         for limit, window in zip(limits, windows, strict=False):
             if window.exceeds(limit):
-                return Exceeded(limit.rate, window.ends_at, window.ends_at - now)
+                return Exceeded(limit.rate, window.ends_at - now)
         return None
 
     def uncount(self, limit: Limit) -> None:

@@ -147,7 +147,9 @@ def document(kind: Any, attributes: Any = ABSENT, relationships: Any = ABSENT, *
 
 
 def invalid(name: str, method: str, path: str, at: str, detail: str, body: Any) -> Bad:
-    return Bad(name, method, path, 422, "invalid_attribute", at, re.escape(detail), body)
+    # Without this preference, unknown members are ignored.
+    headers = {"Prefer": "handling=strict"} if detail == NOT_SUPPORTED else {}
+    return Bad(name, method, path, 422, "invalid_attribute", at, re.escape(detail), body, headers)
 
 
 def malformed(name: str, body: Any, method: str = "POST", path: str = "service_types") -> Bad:
@@ -989,7 +991,7 @@ QUERIES = [
     *(
         query("unsupported_sort", "sort", text)
         for text in [
-            "sort", "sort=", "sort=,", "sort=-", "sort=?", "sort=--name", "sort=%2Bname", "sort=+name", "sort=name,", "sort=,name",
+            "sort=,", "sort=-", "sort=?", "sort=--name", "sort=%2Bname", "sort=+name", "sort=name,", "sort=,name",
             "sort=nothing", "sort=Name", "sort=pk", "sort=first_name", "sort=organization__name", "sort=service_types.name", "sort=name%00",
             "sort=password", "sort=name%20desc", "sort=name;email", "sort=random", "sort=name&sort=email", "sort=" + "x" * 5_000,
         ]
@@ -1048,10 +1050,11 @@ QUERIES = [
                 (f"page[{name}]", f"page[{name}]={value}")
                 for name in ("number", "size")
                 for value in (
-                    "", "0", "-1", "x", "1.5", "last", "%2B1", "+1", "01", "1e3", "1_0", "1%00", "1%0A", "%EF%BC%91", "9223372036854775808",
+                    "-1", "x", "1.5", "last", "%2B1", "+1", "01", "1e3", "1_0", "1%00", "1%0A", "%EF%BC%91", "9223372036854775808",
                     "9" * 5_000, "1,2",
                 )
             ),
+            ("page[size]", "page[size]=0"),
             ("page[number]", "page[number]=1&page[number]=1"),
             ("page[size]", "page[size]=1&page[size]=2"),
         ]
@@ -1281,6 +1284,9 @@ CARELESS = [
             ("projects", "page[number]=9223372036854775807&page[size]=9223372036854775807", []),
             ("projects", "page[number]=307445734561825860", []),
             ("projects", "page[number]=2", []),
+            ("projects", "page[number]=0", [PROJECT]),
+            ("projects", "page[number]=&page[size]=", [PROJECT]),
+            ("projects", "sort=", [PROJECT]),
             ("projects", "page%5Bnumber%5D=1&page%5Bsize%5D=1", [PROJECT]),
             ("projects", "include=", [PROJECT]),
             ("projects", "include=,", [PROJECT]),

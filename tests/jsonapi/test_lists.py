@@ -120,7 +120,7 @@ def test_member_filter_finds_a_record_once(
         ("filter[id]=x", "unsupported_filter_value", "Filter value 'x' is not supported on this endpoint", "filter[id]"),
         ("filter[status]=3", "unsupported_filter_value", "Filter value '3' is not supported on this endpoint", "filter[status]"),
         ("sort=name", "unsupported_sort", "Sort by 'name' is not supported on this endpoint", "sort"),
-        ("sort=", "unsupported_sort", "Sort by '' is not supported on this endpoint", "sort"),
+        ("sort=,", "unsupported_sort", "Sort by '' is not supported on this endpoint", "sort"),
         ("include=people", "unsupported_include", "Include 'people' is not supported on this endpoint", "include"),
         ("include=assignees.nobody", "unsupported_include", "Include 'assignees.nobody' is not supported on this endpoint", "include"),
         ("include[]=assignees", "unsupported_include", "Include 'include[]' is not supported on this endpoint", "include[]"),

@@ -43,6 +43,12 @@ HEADERS: Mapping[str, tuple[tuple[str, ...], Schema, str]] = {
         {"type": "string"},
         "The `ETag` of an earlier response with the record. If the record has changed, the status is 412.",
     ),
+    "Prefer": (
+        ("POST", "PATCH"),
+        {"type": "string", "enum": ["handling=strict", "handling=lenient"]},
+        "With `handling=strict`, attributes and relationships that the resource doesn't have are rejected"
+        " with 422. By default they are ignored, and `meta.ignored` of the response names them.",
+    ),
     "Idempotency-Key": (
         ("POST",),
         # HTTP removes spaces at either end of a header's value.
@@ -133,7 +139,9 @@ def sort_parameter(names: list[str]) -> Schema:
 def page_parameters() -> Iterator[Schema]:
     # Without a default, which Swagger UI would send even with page[after].
     yield query_parameter(
-        "page[number]", POSITIVE_INTEGER, "The page, from 1, which is the default. The response has a total"
+        "page[number]",
+        {**POSITIVE_INTEGER, "minimum": 0},
+        "The page, from 1, which is the default and also page 0. The response has a total",
     )
     yield query_parameter(
         "page[size]",

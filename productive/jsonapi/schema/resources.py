@@ -248,6 +248,13 @@ def response_schema(serializer_class: SerializerClass, meta: Schema) -> Schema:
     return object_schema(properties, required=["type", "id"])
 
 
+IDENTIFIER = object_schema({"type": {"type": "string"}, "id": {"type": "string"}}, required=["type", "id"])
+# A relationship that the resource doesn't have.
+UNKNOWN_RELATIONSHIP = object_schema(
+    {"data": {"anyOf": [{"type": "null"}, IDENTIFIER, {"type": "array", "items": IDENTIFIER}]}}
+)
+
+
 def request_schema(serializer_class: SerializerClass, *, new: bool) -> Schema:
     """Return the schema of a resource object in a request."""
     links = relationships(serializer_class)
@@ -260,8 +267,8 @@ def request_schema(serializer_class: SerializerClass, *, new: bool) -> Schema:
     properties: Schema = {"type": {"const": type_of(serializer_class)}}
     if not new:
         properties["id"] = nullable(id_schema(serializer_class))
-    properties["attributes"] = {**object_schema(values, required_values), "additionalProperties": False}
-    properties["relationships"] = {**object_schema(linkages), "additionalProperties": False}
+    properties["attributes"] = object_schema(values, required_values)
+    properties["relationships"] = {**object_schema(linkages), "additionalProperties": UNKNOWN_RELATIONSHIP}
     schema = object_schema(properties, required=["type", *(["attributes"] if required_values else [])])
     required_links = [required_foreign_key(name) for name in links if name in required]
     return {**schema, "allOf": required_links} if required_links else schema

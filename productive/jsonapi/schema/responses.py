@@ -49,7 +49,7 @@ ERROR_HEADERS: Mapping[int, Schema] = {
     401: {"WWW-Authenticate": header("The header to send the token in")},
     429: {
         "Retry-After": RETRY_AFTER,
-        "X-RateLimit-Reset": header("When the limit ends, in seconds since 1970", **COUNT),
+        "X-RateLimit-Reset": header("Seconds until the limit ends", **COUNT),
     },
     503: {"Retry-After": RETRY_AFTER},
 }
