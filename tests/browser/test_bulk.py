@@ -32,6 +32,39 @@ def test_service_type_is_archived_after_a_preview(page: Page, organization: Orga
     expect(page.get_by_role("row", name="Illustration")).to_contain_text("Active")
 
 
+def test_people_are_chosen_by_typing_and_by_pasting(page: Page, organization: Organization) -> None:
+    for first, last in (("Ana", "Kovač"), ("Iva", "Horvat"), ("Eva", "Babić"), ("Ivo", "Zorić")):
+        PersonFactory(organization=organization, first_name=first, last_name=last)
+    ServiceFactory(organization=organization, name="Design", deal__name="Spring")
+    page.goto("/admin/catalog/service/")
+    run_action(page, "Assign people…", "Design")
+    box = page.get_by_role("combobox", name="People").get_by_role("searchbox")
+    expect(box).to_be_focused()
+    for term, name in (("ana", "Ana Kovač"), ("iva", "Iva Horvat")):
+        page.keyboard.type(term)
+        expect(page.get_by_role("listbox").get_by_role("option")).to_have_text([name])
+        page.keyboard.press("Enter")
+        expect(box).to_have_value("")
+    box.evaluate(
+        """(field) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.setData("text", "Eva Babić, Ivo Zorić; Nina Nikad");
+          const options = { clipboardData, bubbles: true, cancelable: true };
+          field.dispatchEvent(new ClipboardEvent("paste", options));
+        }"""
+    )
+    expect(page.get_by_role("alert")).to_have_text(["Not found: Nina Nikad"])
+    expect(page.get_by_label("Or paste names")).to_have_value("Nina Nikad")
+    page.get_by_label("Or paste names").fill("")
+    page.get_by_role("button", name="Preview").click()
+    assert lines_under(page, "Will be created") == [
+        "Ana Kovač → Design · Spring",
+        "Eva Babić → Design · Spring",
+        "Iva Horvat → Design · Spring",
+        "Ivo Zorić → Design · Spring",
+    ]
+
+
 def test_people_are_assigned_to_services_after_a_preview(page: Page, organization: Organization) -> None:
     ana, iva = (PersonFactory(organization=organization, first_name=name) for name in ("Ana", "Iva"))
     design, audit = (

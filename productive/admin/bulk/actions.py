@@ -5,7 +5,7 @@ The user may choose other records for them, sees a preview, and applies it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -19,6 +19,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from productive.admin.bulk.pasted import MAX_PASTED, Matches, match_pasted
 from productive.admin.forms import RecordsField, label_with_status
 from productive.admin.preview import BusyError, Operation, Preview, Watch, carry_out, respond
 
@@ -26,14 +27,15 @@ from productive.admin.preview import BusyError, Operation, Preview, Watch, carry
 MAX_BULK_ROWS = 20_000
 # Records to choose in one form, which also has hidden fields for a page of selected rows.
 MAX_CHOSEN = 200
-# On the page of the choice: search results, and names of selected rows.
-MAX_FOUND, MAX_NAMES = 50, 5
+# On the page of the choice: search results, names of selected rows, and unmatched entries in a message.
+MAX_FOUND, MAX_NAMES, MAX_UNMATCHED = 50, 5, 20
 
 
 class Step(StrEnum):
     """The button of a form. A request from the list has none."""
 
     FIND = "find"
+    MATCH = "match"
     CHOOSE = "choose"
     PREVIEW = "preview"
     APPLY = "apply"
@@ -71,6 +73,39 @@ class Selection:
         if isinstance(related, list | tuple):
             rows = rows.select_related(*related)
         return list(rows.order_by(*model_admin.get_ordering(self.request), "pk"))
+
+
+class ChoiceForm(forms.Form):
+    """The choice of records: from an autocomplete, or from pasted text."""
+
+    pasted = forms.CharField(required=False, max_length=MAX_PASTED, widget=forms.Textarea({"rows": 3}))
+
+    def __init__(self, *args: Any, matches: Matches, chosen: RecordsField, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields = {"chosen": chosen, **self.fields}
+        self.matches = matches
+
+    def clean_pasted(self) -> str:
+        """Reject entries that don't name one record; the field keeps them for correction."""
+        if self.matches.ambiguous:
+            self.add_error("pasted", f"Several have this name: {shorten(self.matches.ambiguous)}")
+        if self.matches.unknown:
+            self.add_error("pasted", f"Not found: {shorten(self.matches.unknown)}")
+        return ""
+
+    def candidates(self) -> dict[str, list[tuple[int, str]]]:
+        """Return the records that each ambiguous entry could mean, as choices."""
+        return {
+            entry: [(row.pk, label_with_status(row)) for row in rows[:MAX_FOUND]]
+            for entry, rows in self.matches.ambiguous.items()
+        }
+
+
+def shorten(entries: Iterable[str]) -> str:
+    """Return the entries as text, at most MAX_UNMATCHED of them."""
+    entries = list(entries)
+    more = len(entries) - MAX_UNMATCHED
+    return "; ".join(entries[:MAX_UNMATCHED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def quantity(model: Any, number: int) -> str:
@@ -142,23 +177,33 @@ class BulkAction:
         context["choose"] = "Choose again" if form is not None else ""
         return respond(request, result, success_url=context["back"], context=context)
 
-    def form(self, request: HttpRequest, relation: models.ForeignKey[Any, Any]) -> forms.Form:
+    def form(self, request: HttpRequest, relation: models.ForeignKey[Any, Any]) -> ChoiceForm:
+        """Return the form, with the records that a pasted text names among the chosen ones."""
         step = request.POST.get("step")
         ids = request.POST.getlist("chosen")
-        form = forms.Form(
-            {"chosen": ids} if step in (Step.PREVIEW, Step.APPLY) else None, initial={"chosen": ids}
+        model_admin = admin.site.get_model_admin(relation.related_model)
+        text = request.POST.get("pasted", "")
+        is_too_long = len(text) > MAX_PASTED
+        matches = match_pasted("" if is_too_long else text, model_admin, request)
+        matches.resolve(ids)
+        ids += [pk for row in matches.found if (pk := str(row.pk)) not in ids]
+        values = {"chosen": ids, "pasted": text if is_too_long else "\n".join(matches.unmatched)}
+        is_complete = step in (Step.PREVIEW, Step.APPLY)
+        return ChoiceForm(
+            values if is_complete or values["pasted"] else None,
+            initial=values,
+            matches=matches,
+            chosen=RecordsField(
+                model_admin.get_queryset(request),
+                relation=relation,
+                max_choices=MAX_CHOSEN,
+                label=str(model_admin.opts.verbose_name_plural).capitalize(),
+                help_text=self.help,
+                required=is_complete,
+            ),
         )
-        related: Any = relation.related_model
-        form.fields["chosen"] = RecordsField(
-            admin.site.get_model_admin(related).get_queryset(request),
-            relation=relation,
-            max_choices=MAX_CHOSEN,
-            label=str(related._meta.verbose_name_plural).capitalize(),
-            help_text=self.help,
-        )
-        return form
 
-    def choose(self, selection: Selection, form: forms.Form) -> HttpResponse:
+    def choose(self, selection: Selection, form: ChoiceForm) -> HttpResponse:
         """Show the form for the choice; its search works without JavaScript."""
         request, term = selection.request, selection.request.POST.get("find", "").strip()
         found: list[tuple[int, str]] = []
@@ -182,7 +227,7 @@ class BulkAction:
         }
         return TemplateResponse(request, "admin/bulk_choice.html", context)
 
-    def show_error(self, selection: Selection, form: forms.Form | None, message: str) -> HttpResponse | None:
+    def show_error(self, selection: Selection, form: ChoiceForm | None, message: str) -> HttpResponse | None:
         if form is None:
             selection.model_admin.message_user(selection.request, message, messages.WARNING)
             return None

@@ -97,6 +97,32 @@
     }
   }
 
+  // Clear the search text after each choice, so that the next name can be typed at once.
+  function clearSearch(event) {
+    const field = event.target.nextElementSibling?.querySelector(".select2-search__field");
+    if (event.target.multiple && field?.value) {
+      field.value = "";
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  }
+
+  // Match a pasted list of names by the form's text field, where the page has one.
+  function pasteList(event) {
+    const text = event.clipboardData.getData("text");
+    const list = event.target.closest("form")?.elements.pasted;
+    if (event.target.matches(".select2-search__field") && list && /[\n,;\t]/.test(text.trim())) {
+      event.preventDefault();
+      list.value = `${list.value}\n${text}`.trim();
+      list.form.querySelector("button[name=step][value=match]").click();
+    }
+  }
+
+  document.addEventListener("paste", pasteList);
+  document.addEventListener("DOMContentLoaded", () => {
+    // Select2 triggers its events with jQuery.
+    window.django?.jQuery?.(document).on("select2:select", clearSearch);
+  });
+
   new MutationObserver(() => {
     once(CLICKED, makeButton);
     once(".material-symbols-outlined:not([x-on\\:click])", (icon) => icon.setAttribute("aria-hidden", "true"));
@@ -111,6 +137,7 @@
     once(".simplebar-content-wrapper[role=region]", (box) => box.setAttribute("role", "group"));
     once(`td[data-label] :is(${FIELDS})`, nameField);
     once("select + .select2-container", nameBox);
+    once("form:has([name=pasted]) .select2-search__field", (field) => field.focus());
     once(".select2-dropdown [role=searchbox]", (field) => field.setAttribute("aria-label", "Search"));
     // Select2 sets aria-owns, as ARIA 1.0 did for a combobox; current ARIA uses aria-controls.
     once("[role=combobox][aria-owns]", (box) => box.setAttribute("aria-controls", box.getAttribute("aria-owns")));
