@@ -1,0 +1,246 @@
+"""Who can track today: the states of services and people.
+
+A state is one expression that the database computes from the conditions of `tracking`. The columns, filters,
+inlines and the overview of the admin all use it, so they agree. A condition that stops at the first member
+is a scalar subquery, not EXISTS, for which PostgreSQL would read all assignments.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from datetime import date
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import IsNull
+from django.utils import timezone
+
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.tracking import budget_conditions, restriction_conditions, trackable_membership
+from catalog.models import Service
+from productive.accounts.models import Organization, Person
+
+
+class ServiceState(StrEnum):
+    """Who can track time or expenses on a service today, or why nobody can.
+
+    If several reasons apply, the state is the first one.
+    """
+
+    OPEN = "open"
+    # The budget is restricted by person. That is ignored because the service has no assignees.
+    OPEN_NOBODY_ASSIGNED = "open_nobody_assigned"
+    RESTRICTED = "restricted"
+    # Nobody can track, because:
+    PROJECT_ARCHIVED = "project_archived"
+    BUDGET_CLOSED = "budget_closed"
+    BUDGET_NOT_STARTED = "budget_not_started"
+    BUDGET_ENDED = "budget_ended"
+    TRACKING_DISABLED = "tracking_disabled"
+    NO_MEMBERS = "no_members"
+    ASSIGNEES_ARCHIVED = "assignees_archived"
+    ASSIGNEES_NOT_MEMBERS = "assignees_not_members"
+    TYPE_NOT_HELD = "type_not_held"
+
+
+TRACKABLE = frozenset({ServiceState.OPEN, ServiceState.OPEN_NOBODY_ASSIGNED, ServiceState.RESTRICTED})
+# Somebody has closed the budget or archived the project, so nobody is expected to track.
+NOT_IN_USE = frozenset({ServiceState.PROJECT_ARCHIVED, ServiceState.BUDGET_CLOSED})
+TRACKABLE_BY_NOBODY = frozenset(ServiceState) - TRACKABLE - NOT_IN_USE
+
+
+class PersonState(StrEnum):
+    """Whether an active person can track anywhere today, or why not.
+
+    If several reasons apply, the state is the first one.
+    """
+
+    CAN_TRACK = "somewhere"
+    NO_PROJECT = "no_project"
+    PROJECTS_ARCHIVED = "projects_archived"
+    # No budget of the projects is open today with a service that takes time or expenses.
+    NOTHING_OPEN = "nothing_open"
+    NOT_ALLOWED = "not_allowed"
+
+
+TRACKS_NOWHERE = frozenset(PersonState) - {PersonState.CAN_TRACK}
+
+
+class StateOfService(NamedTuple):
+    """The state of a service, and the number of people who can track on it."""
+
+    state: ServiceState
+    people: int
+
+
+# --- services -------------------------------------------------------------------------------------
+
+
+def with_service_state(services: QuerySet[Service]) -> Any:
+    """Annotate the services with `state`. It takes a query for the dates."""
+    return services.annotate(state=by_date(services, service_state))
+
+
+def in_service_states(services: QuerySet[Service], states: Collection[ServiceState]) -> QuerySet[Service]:
+    """Filter the services with one of these states."""
+    found: QuerySet[Service] = services.alias(state=by_date(services, service_state)).filter(state__in=states)
+    return found
+
+
+def count_service_states(services: QuerySet[Service]) -> dict[ServiceState, int]:
+    """Return the number of services in each state, with one query and one for the dates."""
+    return {ServiceState(state): count for state, count in count_states(with_service_state(services))}
+
+
+def states_of_services(ids: Collection[int]) -> dict[int, StateOfService]:
+    """Return the states of these services, by id, with one query and one for the dates."""
+    if not ids:
+        return {}
+    counts = memberships_that_track().order_by().values("project__deals__services").annotate(n=Count("pk"))
+    services = with_service_state(Service.objects.filter(pk__in=ids).order_by())
+    rows = services.annotate(
+        people=Case(
+            When(state__in=TRACKABLE, then=Coalesce(Subquery(counts.values("n")), 0)),
+            default=0,
+            output_field=IntegerField(),
+        )
+    )
+    return {
+        pk: StateOfService(ServiceState(state), people)
+        for pk, state, people in rows.values_list("pk", "state", "people")
+    }
+
+
+def service_state(today: date) -> Case:
+    """Return the state of the service as an expression."""
+    by_person = Q(deal__person_restricted_tracking=True)
+    by_type = Q(deal__service_type_restricted_tracking=True)
+    assigned = ServiceAssignment.objects.filter(service=OuterRef("pk"))
+    active = assigned.filter(person__archived_at=None)
+    on_project = active.filter(person__project_assignments__project=OuterRef("deal__project"))
+    members = ProjectAssignment.objects.filter(project=OuterRef("deal__project"), person__archived_at=None)
+    somebody = Case(
+        When(~by_person & ~by_type, then=Value(ServiceState.OPEN)),
+        When(by_person & ~by_type & ~any_row(assigned), then=Value(ServiceState.OPEN_NOBODY_ASSIGNED)),
+        default=Value(ServiceState.RESTRICTED),
+    )
+    nobody = Case(
+        When(~any_row(members), then=Value(ServiceState.NO_MEMBERS)),
+        When(~by_person | ~any_row(assigned), then=Value(ServiceState.TYPE_NOT_HELD)),
+        When(~any_row(active), then=Value(ServiceState.ASSIGNEES_ARCHIVED)),
+        When(~any_row(on_project), then=Value(ServiceState.ASSIGNEES_NOT_MEMBERS)),
+        default=Value(ServiceState.TYPE_NOT_HELD),
+    )
+    return Case(
+        When(deal__project__archived_at__isnull=False, then=Value(ServiceState.PROJECT_ARCHIVED)),
+        When(deal__closed_at__isnull=False, then=Value(ServiceState.BUDGET_CLOSED)),
+        When(deal__date__gt=today, then=Value(ServiceState.BUDGET_NOT_STARTED)),
+        When(deal__end_date__lt=today, then=Value(ServiceState.BUDGET_ENDED)),
+        When(
+            time_tracking_enabled=False,
+            expense_tracking_enabled=False,
+            then=Value(ServiceState.TRACKING_DISABLED),
+        ),
+        When(any_row(memberships_that_track()), then=somebody),
+        default=nobody,
+        output_field=CharField(),
+    )
+
+
+def memberships_that_track() -> QuerySet[ProjectAssignment]:
+    """Return the active members whom the restrictions let track on the outer service."""
+    assigned = ServiceAssignment.objects.filter(service=OuterRef(OuterRef("pk")))
+    holders = ServiceTypeAssignment.objects.filter(
+        service_type=OuterRef(OuterRef("service_type")), person=OuterRef("person")
+    )
+    return ProjectAssignment.objects.filter(
+        *restriction_conditions(
+            "project__deals__", assigned, assigned.filter(person=OuterRef("person")), holders
+        ),
+        project__deals__services=OuterRef("pk"),
+        person__archived_at=None,
+    )
+
+
+# --- people ---------------------------------------------------------------------------------------
+
+
+def with_person_state(people: QuerySet[Person]) -> Any:
+    """Annotate active people with `state`. It takes a query for the dates."""
+    return people.annotate(state=by_date(people, person_state))
+
+
+def in_person_states(people: QuerySet[Person], states: Collection[PersonState]) -> QuerySet[Person]:
+    """Filter the active people with one of these states."""
+    found: QuerySet[Person] = people.filter(archived_at=None).alias(state=by_date(people, person_state))
+    return found.filter(state__in=states)
+
+
+def count_person_states(people: QuerySet[Person]) -> dict[PersonState, int]:
+    """Return the number of active people in each state, with one query and one for the dates."""
+    active = people.filter(archived_at=None)
+    return {PersonState(state): count for state, count in count_states(with_person_state(active))}
+
+
+def person_state(today: date) -> Case:
+    """Return the state of the active person as an expression."""
+    memberships = ProjectAssignment.objects.filter(person=OuterRef("pk"))
+    on_active = memberships.filter(project__archived_at=None)
+    deal, service = "project__deals__", "project__deals__services"
+    with_open_service = on_active.filter(
+        *budget_conditions(today, deal),
+        Q((f"{service}__time_tracking_enabled", True)) | Q((f"{service}__expense_tracking_enabled", True)),
+    )
+    return Case(
+        When(IsNull(trackable_membership(today), False), then=Value(PersonState.CAN_TRACK)),
+        When(~any_row(memberships), then=Value(PersonState.NO_PROJECT)),
+        When(~any_row(on_active), then=Value(PersonState.PROJECTS_ARCHIVED)),
+        When(~any_row(with_open_service), then=Value(PersonState.NOTHING_OPEN)),
+        default=Value(PersonState.NOT_ALLOWED),
+        output_field=CharField(),
+    )
+
+
+# --- both -----------------------------------------------------------------------------------------
+
+
+def any_row(rows: QuerySet[Any]) -> Q:
+    """Return the condition that a correlated subquery has a row."""
+    return Q(IsNull(Subquery(rows.order_by().values("pk")[:1]), False))
+
+
+def count_states(rows: Any) -> Any:
+    return rows.order_by().values("state").annotate(number=Count("pk")).values_list("state", "number")
+
+
+def by_date(rows: QuerySet[Any], expression: Callable[[date], Case]) -> Case:
+    """Return the expression for each row's current date.
+
+    Today depends on the organization's time zone, so there are at most three dates at a time.
+    """
+    # Without rows, any date will do.
+    (today, _), *others = [*organizations_by_date(rows).items()] or [(timezone.localdate(), [])]
+    cases = [When(organization__in=ids, then=expression(date)) for date, ids in others]
+    return Case(*cases, default=expression(today), output_field=CharField()) if cases else expression(today)
+
+
+def organizations_by_date(rows: QuerySet[Any]) -> dict[date, list[int]]:
+    """Return the ids of the rows' organizations by their current date."""
+    found: dict[date, list[int]] = defaultdict(list)
+    for organization in Organization.objects.filter(pk__in=rows.order_by().values("organization")):
+        found[organization.today()].append(organization.pk)
+    return found
