@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from django import forms
@@ -9,9 +10,12 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.state_badges import state_badge
+from assignments.tracking_today import StateOfService, states_of_services
 from catalog.models import Deal, Service
 from productive.accounts.models import Archivable, Person
 from productive.admin.columns import LINK
@@ -19,6 +23,8 @@ from productive.admin.forms import RecordsField, is_id
 from productive.admin.inlines import MAX_FIELDS, LineForm, LineInline, PairInline, set_chosen
 from productive.admin.urls import admin_url
 
+# Services of a budget on the project's page.
+MAX_SERVICES = 20
 BY_NAME: list[Any] = ["person__first_name", "person__last_name", "id"]
 
 
@@ -104,12 +110,12 @@ class ServiceTypesOfPerson(StatusInline):
 
 
 class BudgetsOfProject(LineInline):
-    """Show the budgets of a project, as links; read-only."""
+    """Show the budgets of a project and who can track on their services; read-only."""
 
     model = Deal
-    fields = ["link", "date", "end_date", "state"]
-    readonly_fields = ["link", "date", "end_date", "state"]
+    readonly_fields = ["link", "date", "end_date", "state", "services"]
     fields_per_line = 2
+    found: dict[int, list[tuple[Service, str]]] | None = None
     ordering = ["name", "id"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -117,12 +123,46 @@ class BudgetsOfProject(LineInline):
 
     has_change_permission = has_delete_permission = has_add_permission
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        may_view = admin.site.get_model_admin(Service).has_view_permission(request)
+        return [name for name in self.readonly_fields if may_view or name != "services"]
+
     @admin.display(description="Budget")
     def link(self, deal: Deal) -> str:
         return format_html(LINK, admin_url(Deal, "change", deal.pk), deal)
 
     def state(self, deal: Deal) -> str:
         return deal.moment.word(deal).capitalize()
+
+    @admin.display(description="Services")
+    def services(self, deal: Deal) -> str:
+        services = self.services_by_deal(deal.project_id).get(deal.pk, [])
+        shown = services[:MAX_SERVICES]
+        return render_to_string(
+            "admin/service_states.html",
+            {
+                "rows": [
+                    (service, admin_url(Service, "change", service.pk), badge) for service, badge in shown
+                ],
+                "more": len(services) - len(shown),
+                "list_url": f"{admin_url(Service, 'changelist')}?deal={deal.pk}",
+            },
+        )
+
+    def services_by_deal(self, project_id: int) -> dict[int, list[tuple[Service, str]]]:
+        """Return the services of the project's budgets, with their badges.
+
+        They are read once, and if at least one budget is shown. The inline exists for one request.
+        """
+        if self.found is None:
+            self.found = defaultdict(list)
+            services = Service.objects.filter(deal__project=project_id).select_related("deal")
+            services = services.order_by("name", "id")
+            states = states_of_services([service.pk for service in services])
+            for service in services:
+                badge = state_badge(service, states.get(service.pk))
+                self.found[service.deal_id].append((service, badge))
+        return self.found
 
 
 def assignees_field(people: Any) -> RecordsField:
@@ -193,10 +233,13 @@ class ServicesOfBudget(LineInline):
 
     model = Service
     form = ServiceLineForm
-    fields = ["name", "service_type", "time_tracking_enabled", "expense_tracking_enabled"]
+    fields = ["name", "service_type", "time_tracking_enabled", "expense_tracking_enabled", "open_to"]
+    readonly_fields = ["open_to"]
     autocomplete_fields = ["service_type"]
     ordering = ["name", "id"]
     can_delete = False
+    # Read when the first badge is shown. The inline exists for one request.
+    states: dict[int, StateOfService] | None = None
     fields_per_line = 8
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -205,6 +248,13 @@ class ServicesOfBudget(LineInline):
             return [*fields]
         # Users open the page mostly for the assignees, so these come early.
         return [*fields[:2], "assignees", *fields[2:], "shown"]
+
+    def open_to(self, service: Service) -> str:
+        if service.pk is None:
+            return ""
+        if self.states is None:
+            self.states = states_of_services([*self.lines_of(service.deal).values_list("pk", flat=True)])
+        return state_badge(service, self.states.get(service.pk))
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
@@ -224,7 +274,7 @@ class ServicesOfBudget(LineInline):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         assignments = ServiceAssignment.objects.select_related("person").order_by(*BY_NAME)
-        lines = super().get_queryset(request).select_related("service_type")
+        lines = super().get_queryset(request).select_related("service_type", "deal")
         return lines.prefetch_related(Prefetch("service_assignments", assignments))
 
     def count_fields(self, lines: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from assignments.access_check import can_check_access, visible_rows
-from assignments.attention import (
-    archived_types_in_use,
-    people_who_cannot_track,
-    services_open_to_all,
-    services_restricted_to_nobody,
-)
+from assignments.attention import archived_types_in_use, ended_deals
 from assignments.models import ProjectAssignment, ServiceAssignment
+from assignments.state_badges import PERSON_STATES, SERVICE_STATES
+from assignments.tracking_today import (
+    TRACKABLE_BY_NOBODY,
+    ServiceState,
+    count_person_states,
+    count_service_states,
+)
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Person
 from productive.admin.changes.change_sets import change_sets, recorded_admins
@@ -41,22 +43,79 @@ class ListCount:
     filter_rows: Callable[[Any], models.QuerySet[Any]]
     why: str = ""
 
+    def count(self, rows: Any, counted: dict[Any, Any]) -> dict[str, Any]:
+        """Return the number of rows, and the numbers by reason."""
+        return {"number": self.filter_rows(rows).count(), "reasons": []}
+
+
+@dataclass(frozen=True)
+class StateCount:
+    """The number of rows in some states of today, also by state.
+
+    `query` and `reason_query` are the query strings of the lists of all these states and of one of them.
+    """
+
+    model: type[models.Model]
+    title: str
+    query: str
+    count_states: Callable[[Any], Mapping[Any, int]]
+    # State → the reason. A single state needs none.
+    reasons: Mapping[Any, str]
+    reason_query: str
+    why: str
+
+    def count(self, rows: Any, counted: dict[Any, Any]) -> dict[str, Any]:
+        """Return the number of rows, and the numbers by reason.
+
+        `counted` has the numbers by state that were counted for others.
+        """
+        if self.count_states not in counted:
+            counted[self.count_states] = self.count_states(rows)
+        numbers = counted[self.count_states]
+        found = {state: numbers.get(state, 0) for state in self.reasons}
+        reasons = [
+            {"text": text, "number": found[state], "url": list_url(self.model, self.reason_query + state)}
+            for state, text in self.reasons.items()
+            if found[state] and len(self.reasons) > 1
+        ]
+        return {"number": sum(found.values()), "reasons": reasons}
+
 
 # These counts should be 0.
-ATTENTION = [
-    ListCount(
+ATTENTION: list[ListCount | StateCount] = [
+    StateCount(
+        Service,
+        "Services that nobody can track on today",
+        "access=nobody",
+        count_service_states,
+        {state: text for state, text in SERVICE_STATES.items() if state in TRACKABLE_BY_NOBODY},
+        "access=",
+        "Their budgets are open, but nobody can track time or expenses.",
+    ),
+    StateCount(
         Service,
         "Services open to their whole project",
         "access=open_nobody_assigned",
-        services_open_to_all,
+        count_service_states,
+        {ServiceState.OPEN_NOBODY_ASSIGNED: SERVICE_STATES[ServiceState.OPEN_NOBODY_ASSIGNED]},
+        "access=",
         "Their budget is restricted by person, but they have no assignees: the whole project may track.",
     ),
+    StateCount(
+        Person,
+        "People who can't track anywhere today",
+        "trackable=nowhere",
+        count_person_states,
+        PERSON_STATES,
+        "trackable=",
+        "They are active, but there is no service that they can track on today.",
+    ),
     ListCount(
-        Service,
-        "Services that no one can track on",
-        "access=restricted_to_nobody",
-        services_restricted_to_nobody,
-        "The restrictions leave no active person: assign one, or lift the restriction.",
+        Deal,
+        "Budgets that have ended but are still open",
+        "ended=yes",
+        ended_deals,
+        "Nobody can track on them. Close them, or move their end dates.",
     ),
     ListCount(
         ServiceType,
@@ -66,13 +125,6 @@ ATTENTION = [
         "Open budgets have services of these types, but new services cannot use them.",
     ),
     ListCount(
-        Person,
-        "People on projects who cannot track anywhere",
-        "trackable=nowhere",
-        people_who_cannot_track,
-        "They are on active projects, but there is no service that they can track on today.",
-    ),
-    ListCount(
         ApiToken,
         "API tokens about to expire",
         "state=expiring",
@@ -80,7 +132,7 @@ ATTENTION = [
         "Integrations that use them stop working within two weeks, unless the tokens are replaced.",
     ),
 ]
-COUNTS = [
+COUNTS: list[ListCount | StateCount] = [
     ListCount(Person, "Active people", "archived=no", lambda people: people.active()),
     ListCount(Project, "Active projects", "archived=no", lambda projects: projects.active()),
     ListCount(Deal, "Open budgets", "closed=no", lambda deals: deals.open()),
@@ -106,18 +158,23 @@ def overview(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def linked_counts(request: HttpRequest, counts: list[ListCount]) -> list[dict[str, Any]]:
+def linked_counts(request: HttpRequest, counts: list[ListCount | StateCount]) -> list[dict[str, Any]]:
+    counted: dict[Any, Any] = {}
     return [
         {
             "title": count.title,
             "why": count.why,
             "icon": admin_of(count.model).icon,
-            "number": count.filter_rows(visible_rows(request, count.model)).count(),
-            "url": f"{admin_url(count.model, 'changelist')}?{count.query}".removesuffix("?"),
+            "url": list_url(count.model, count.query),
+            **count.count(visible_rows(request, count.model), counted),
         }
         for count in counts
         if admin_of(count.model).has_view_permission(request)
     ]
+
+
+def list_url(model: type[models.Model], query: str) -> str:
+    return f"{admin_url(model, 'changelist')}?{query}".removesuffix("?")
 
 
 def admin_of(model: type[models.Model]) -> Any:

@@ -126,39 +126,54 @@ def states_of_services(ids: Collection[int]) -> dict[int, StateOfService]:
 
 
 def service_state(today: date) -> Case:
-    """Return the state of the service as an expression."""
-    by_person = Q(deal__person_restricted_tracking=True)
-    by_type = Q(deal__service_type_restricted_tracking=True)
+    """Return the state of the service as an expression.
+
+    It begins with the cheapest conditions. Of assignees, members and holders of the type, the subqueries
+    begin with the fewest.
+    """
+    unrestricted = restrictions(by_person=False, by_type=False)
+    by_person = restrictions(by_person=True, by_type=False)
+    by_type = restrictions(by_person=False, by_type=True)
+    by_both = restrictions(by_person=True, by_type=True)
+    on_project = {"person__project_assignments__project": OuterRef("deal__project")}
+    with_type = {"person__service_type_assignments__service_type": OuterRef("service_type")}
     assigned = ServiceAssignment.objects.filter(service=OuterRef("pk"))
     active = assigned.filter(person__archived_at=None)
-    on_project = active.filter(person__project_assignments__project=OuterRef("deal__project"))
     members = ProjectAssignment.objects.filter(project=OuterRef("deal__project"), person__archived_at=None)
-    somebody = Case(
-        When(~by_person & ~by_type, then=Value(ServiceState.OPEN)),
-        When(by_person & ~by_type & ~any_row(assigned), then=Value(ServiceState.OPEN_NOBODY_ASSIGNED)),
-        default=Value(ServiceState.RESTRICTED),
+    holders = ServiceTypeAssignment.objects.filter(
+        service_type=OuterRef("service_type"), person__archived_at=None
     )
-    nobody = Case(
-        When(~any_row(members), then=Value(ServiceState.NO_MEMBERS)),
-        When(~by_person | ~any_row(assigned), then=Value(ServiceState.TYPE_NOT_HELD)),
-        When(~any_row(active), then=Value(ServiceState.ASSIGNEES_ARCHIVED)),
-        When(~any_row(on_project), then=Value(ServiceState.ASSIGNEES_NOT_MEMBERS)),
-        default=Value(ServiceState.TYPE_NOT_HELD),
-    )
+    is_assigned, has_members = any_row(assigned), any_row(members)
+    is_held = any_row(holders.filter(**on_project))
     return Case(
-        When(deal__project__archived_at__isnull=False, then=Value(ServiceState.PROJECT_ARCHIVED)),
-        When(deal__closed_at__isnull=False, then=Value(ServiceState.BUDGET_CLOSED)),
-        When(deal__date__gt=today, then=Value(ServiceState.BUDGET_NOT_STARTED)),
-        When(deal__end_date__lt=today, then=Value(ServiceState.BUDGET_ENDED)),
-        When(
-            time_tracking_enabled=False,
-            expense_tracking_enabled=False,
-            then=Value(ServiceState.TRACKING_DISABLED),
+        *states(
+            (~Q(deal__project__archived_at=None), ServiceState.PROJECT_ARCHIVED),
+            (~Q(deal__closed_at=None), ServiceState.BUDGET_CLOSED),
+            (Q(deal__date__gt=today), ServiceState.BUDGET_NOT_STARTED),
+            (Q(deal__end_date__lt=today), ServiceState.BUDGET_ENDED),
+            (
+                Q(time_tracking_enabled=False, expense_tracking_enabled=False),
+                ServiceState.TRACKING_DISABLED,
+            ),
+            (~has_members, ServiceState.NO_MEMBERS),
+            (unrestricted, ServiceState.OPEN),
+            (by_type & is_held, ServiceState.RESTRICTED),
+            (by_type, ServiceState.TYPE_NOT_HELD),
+            (by_person & any_row(active.filter(**on_project)), ServiceState.RESTRICTED),
+            (by_both & any_row(active.filter(**on_project, **with_type)), ServiceState.RESTRICTED),
+            (by_person & ~is_assigned, ServiceState.OPEN_NOBODY_ASSIGNED),
+            (by_both & ~is_assigned & is_held, ServiceState.RESTRICTED),
+            (by_both & ~is_assigned, ServiceState.TYPE_NOT_HELD),
+            (~any_row(active), ServiceState.ASSIGNEES_ARCHIVED),
+            (by_both & any_row(active.filter(**on_project)), ServiceState.TYPE_NOT_HELD),
         ),
-        When(any_row(memberships_that_track()), then=somebody),
-        default=nobody,
+        default=Value(ServiceState.ASSIGNEES_NOT_MEMBERS),
         output_field=CharField(),
     )
+
+
+def restrictions(*, by_person: bool, by_type: bool) -> Q:
+    return Q(deal__person_restricted_tracking=by_person, deal__service_type_restricted_tracking=by_type)
 
 
 def memberships_that_track() -> QuerySet[ProjectAssignment]:
@@ -185,9 +200,9 @@ def with_person_state(people: QuerySet[Person]) -> Any:
 
 
 def in_person_states(people: QuerySet[Person], states: Collection[PersonState]) -> QuerySet[Person]:
-    """Filter the active people with one of these states."""
-    found: QuerySet[Person] = people.filter(archived_at=None).alias(state=by_date(people, person_state))
-    return found.filter(state__in=states)
+    """Filter the active people with one of these states, and annotate them with `state`."""
+    found: QuerySet[Person] = with_person_state(people.filter(archived_at=None)).filter(state__in=states)
+    return found
 
 
 def count_person_states(people: QuerySet[Person]) -> dict[PersonState, int]:
@@ -206,16 +221,23 @@ def person_state(today: date) -> Case:
         Q((f"{service}__time_tracking_enabled", True)) | Q((f"{service}__expense_tracking_enabled", True)),
     )
     return Case(
-        When(IsNull(trackable_membership(today), False), then=Value(PersonState.CAN_TRACK)),
-        When(~any_row(memberships), then=Value(PersonState.NO_PROJECT)),
-        When(~any_row(on_active), then=Value(PersonState.PROJECTS_ARCHIVED)),
-        When(~any_row(with_open_service), then=Value(PersonState.NOTHING_OPEN)),
+        *states(
+            (Q(IsNull(trackable_membership(today), False)), PersonState.CAN_TRACK),
+            (~any_row(memberships), PersonState.NO_PROJECT),
+            (~any_row(on_active), PersonState.PROJECTS_ARCHIVED),
+            (~any_row(with_open_service), PersonState.NOTHING_OPEN),
+        ),
         default=Value(PersonState.NOT_ALLOWED),
         output_field=CharField(),
     )
 
 
 # --- both -----------------------------------------------------------------------------------------
+
+
+def states(*cases: tuple[Q, StrEnum]) -> list[When]:
+    """Return the cases of an expression; the first that matches decides."""
+    return [When(condition, then=Value(state)) for condition, state in cases]
 
 
 def any_row(rows: QuerySet[Any]) -> Q:

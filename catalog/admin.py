@@ -10,13 +10,14 @@ from django.http import HttpRequest
 from assignments import admin_inlines, bulk
 from assignments.attention import in_use
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.state_badges import state_badge
+from assignments.tracking_today import states_of_services
 from catalog.admin_filters import (
-    ACCESS_COLORS,
-    AccessListFilter,
     ClosedFilter,
+    EndedFilter,
+    OpenToFilter,
     ServiceInUseFilter,
     TypeInUseFilter,
-    set_access,
 )
 from catalog.models import Deal, Project, Service, ServiceType
 from catalog.spreadsheets import ProjectTable, ServiceTypeTable
@@ -92,6 +93,7 @@ class DealAdmin(OrganizationOwnedAdmin):
     ]
     list_filter = [
         ClosedFilter,
+        EndedFilter,
         by_record(Deal.project),
         "person_restricted_tracking",
         "service_type_restricted_tracking",
@@ -136,7 +138,7 @@ class ServiceAdmin(OrganizationOwnedAdmin):
         CountColumn("assignees", ServiceAssignment.service),
     ]
     list_filter = [
-        AccessListFilter,
+        OpenToFilter,
         ServiceInUseFilter,
         by_record(ServiceAssignment.person, "service_assignments__person"),
         by_record(Deal.project, "deal__project"),
@@ -173,8 +175,24 @@ class ServiceAdmin(OrganizationOwnedAdmin):
         return f"{service} · {service.deal}"
 
     def prepare_rows(self, rows: list[Service]) -> None:
-        set_access(rows)
+        states = states_of_services([service.pk for service in rows])
+        for service in rows:
+            service.state_of_service = states.get(service.pk)  # type: ignore[attr-defined]
 
-    @display(description="Open to", label=ACCESS_COLORS)
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*super().get_readonly_fields(request, obj), *(["access"] if obj is not None else [])]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show who can track below the tracking switches."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is not None:
+            own, record = fieldsets[-2][1], fieldsets[-1][1]
+            own["fields"] = [*own["fields"], "access"]
+            record["fields"] = [name for name in record["fields"] if name != "access"]
+        return fieldsets
+
+    @admin.display(description="Open to")
     def access(self, service: Service) -> str:
-        return service.access  # type: ignore[attr-defined]
+        if hasattr(service, "state_of_service"):
+            return state_badge(service, service.state_of_service)
+        return state_badge(service, states_of_services([service.pk]).get(service.pk))

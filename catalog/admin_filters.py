@@ -6,30 +6,19 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from assignments.access import Access, access_of, in_state
-from assignments.attention import in_use, services_open_to_all, services_restricted_to_nobody, types_in_use
-from catalog.models import Deal, Service
+from assignments.attention import ended_deals, in_use, types_in_use
+from assignments.state_badges import SERVICE_STATES
+from assignments.tracking_today import (
+    NOT_IN_USE,
+    TRACKABLE,
+    TRACKABLE_BY_NOBODY,
+    ServiceState,
+    in_service_states,
+)
+from catalog.models import Deal
 from productive.admin.filters import ChoiceListFilter, MomentListFilter
 
-CLOSED = "closed"
-# State → label and color of the theme.
-ACCESS: dict[str, tuple[str, str]] = {
-    Access.OPEN: ("Everyone on the project", "success"),
-    Access.OPEN_NOBODY_ASSIGNED: ("Everyone, without assignees", "warning"),
-    Access.RESTRICTED: ("Restricted", "info"),
-    Access.RESTRICTED_TO_NOBODY: ("No one", "danger"),
-    CLOSED: ("Closed", "default"),
-}
-ACCESS_COLORS = dict(ACCESS.values())
-
-
-def set_access(services: list[Service]) -> None:
-    """Set `access`, a label, on each service, with one query."""
-    states = access_of([service.pk for service in services])
-    for service in services:
-        is_in_use = service.deal.closed_at is None and service.deal.project.archived_at is None
-        state = states[service.pk]["access"] if is_in_use and service.pk in states else CLOSED
-        service.access = ACCESS[state][0]  # type: ignore[attr-defined]
+NOBODY, CLOSED = "nobody", "closed"
 
 
 class ClosedFilter(MomentListFilter):
@@ -37,23 +26,48 @@ class ClosedFilter(MomentListFilter):
     title = parameter_name = moment.done
 
 
-class AccessListFilter(ChoiceListFilter):
-    """Filter by the label in the list. A service that isn't in use is closed."""
-
-    title, parameter_name = "open to", "access"
+class EndedFilter(ChoiceListFilter):
+    title, parameter_name = "ended", "ended"
+    list_titles = {"yes": "Budgets that have ended but are still open"}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(state), label) for state, (label, _) in ACCESS.items()]
+        return [("yes", "Ended but still open")]
 
     def conditions(self, rows: Any) -> dict[str, Any]:
-        used = in_use(rows)
-        return {
-            Access.OPEN: in_state(used, {Access.OPEN}),
-            Access.OPEN_NOBODY_ASSIGNED: services_open_to_all(rows),
-            Access.RESTRICTED: in_state(used, {Access.RESTRICTED}),
-            Access.RESTRICTED_TO_NOBODY: services_restricted_to_nobody(rows),
-            CLOSED: rows.exclude(pk__in=used.order_by().values("pk")),
-        }
+        return {"yes": ended_deals(rows)}
+
+
+class OpenToFilter(ChoiceListFilter):
+    """Filter services by who can track today: by state, or by group of states."""
+
+    title, parameter_name = "open to", "access"
+    list_titles = {
+        ServiceState.OPEN_NOBODY_ASSIGNED: "Services open to their whole project, because nobody is assigned",
+        NOBODY: "Services that nobody can track on today",
+        **{
+            state: f"Services that nobody can track on today: {SERVICE_STATES[state]}"
+            for state in TRACKABLE_BY_NOBODY
+        },
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            *((state, SERVICE_STATES[state]) for state in SERVICE_STATES if state in TRACKABLE),
+            (NOBODY, "Nobody"),
+            *(
+                (state, f"Nobody: {SERVICE_STATES[state]}")
+                for state in SERVICE_STATES
+                if state in TRACKABLE_BY_NOBODY
+            ),
+            (CLOSED, "Nobody: closed or archived"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        if not value:
+            return queryset
+        groups = {NOBODY: TRACKABLE_BY_NOBODY, CLOSED: NOT_IN_USE}
+        return in_service_states(queryset, groups.get(value, frozenset({value}) & {*ServiceState}))
 
 
 class ServiceInUseFilter(ChoiceListFilter):

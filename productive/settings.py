@@ -157,11 +157,13 @@ for _alias, _database in DATABASES.items():
             _options.setdefault("pool", _pool)
         if not PGBOUNCER:
             _options.setdefault("prepare_threshold", 5)
+            # PostgreSQL overestimates subqueries that stop at the first row, so it compiles quick queries. It
+            # counted the states of 4,300 services in 0.2 s, after it had compiled for 2.2 s.
             _options.setdefault(
                 "options",
                 f"-c statement_timeout={env.int('STATEMENT_TIMEOUT_MS', default=15_000)}"
                 f" -c lock_timeout={env.int('LOCK_TIMEOUT_MS', default=3_000)}"
-                " -c idle_in_transaction_session_timeout=30000",
+                " -c idle_in_transaction_session_timeout=30000 -c jit=off",
             )
     else:
         raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgres://")

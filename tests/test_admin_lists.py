@@ -17,10 +17,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from assignments.access import Access
-from assignments.attention import people_who_cannot_track
+from assignments.admin_inlines import MAX_SERVICES
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from assignments.tracking import Kind, decide
+from assignments.tracking import format_day
+from assignments.tracking_today import ServiceState as State
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.admin.columns import CountColumn
@@ -48,6 +48,7 @@ from tests.support.factories import (
     ServiceTypeFactory,
 )
 from tests.support.samples import sampled
+from tests.support.states import create_service_of_each_state
 
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover, pytest.mark.any_database]
 
@@ -178,35 +179,79 @@ def test_states_are_text(organization: Organization, client: Client) -> None:
     assert listed(client, ApiToken, "?state=live") == {token.pk}
 
 
-def test_access_column_and_filter_have_same_labels(organization: Organization, client: Client) -> None:
-    def service(**deal: Any) -> Service:
-        return ServiceFactory(organization=organization, deal=DealFactory(organization=organization, **deal))
+def test_column_filter_and_pages_show_who_can_track(organization: Organization, client: Client) -> None:
+    services = create_service_of_each_state(organization)
+    ended, later = (services[state].deal for state in (State.BUDGET_ENDED, State.BUDGET_NOT_STARTED))
+    Service.objects.filter(pk=services[State.RESTRICTED].pk).update(expense_tracking_enabled=False)
+    Service.objects.filter(pk=services[State.OPEN].pk).update(time_tracking_enabled=False)
+    texts = {
+        State.OPEN: "Everybody on the project expenses only",
+        State.OPEN_NOBODY_ASSIGNED: "Everybody on the project nobody is assigned",
+        State.RESTRICTED: "1 person time only",
+        State.PROJECT_ARCHIVED: "Nobody the project is archived",
+        State.BUDGET_CLOSED: "Nobody the budget is closed",
+        State.BUDGET_NOT_STARTED: f"Nobody the budget starts on {format_day(later.date)}",
+        State.BUDGET_ENDED: f"Nobody the budget ended on {format_day(ended.end_date)}",
+        State.TRACKING_DISABLED: "Nobody time and expense tracking are off",
+        State.NO_MEMBERS: "Nobody nobody active is on the project",
+        State.ASSIGNEES_ARCHIVED: "Nobody all assignees are archived",
+        State.ASSIGNEES_NOT_MEMBERS: "Nobody no active assignee is on the project",
+        State.TYPE_NOT_HELD: "Nobody nobody left holds the service type",
+    }
+    columns = {row["name"]: row["access"] for row in shown(client, Service)}
+    assert columns == {services[state].name: text for state, text in texts.items()}
+    for state in (State.OPEN_NOBODY_ASSIGNED, State.BUDGET_ENDED):
+        service = services[state]
+        for record in (service, service.deal, service.deal.project):
+            page = client.get(url(type(record), "change", record.pk)).content.decode()
+            assert texts[state] in " ".join(re.sub("<[^>]*>", " ", page).split())
 
-    by_person = {"person_restricted_tracking": True}
-    unrestricted, nobody_assigned, restricted = service(), service(**by_person), service(**by_person)
-    restricted_to_nobody, closed = service(service_type_restricted_tracking=True), service(**by_person)
-    closed.deal.close()
-    put_away = service()
-    put_away.deal.project.archive()
-    ServiceAssignmentFactory(organization=organization, service=restricted)
-    assert {row["name"]: row["access"] for row in shown(client, Service)} == {
-        unrestricted.name: "Everyone on the project",
-        nobody_assigned.name: "Everyone, without assignees",
-        restricted.name: "Restricted",
-        restricted_to_nobody.name: "No one",
-        closed.name: "Closed",
-        put_away.name: "Closed",
+    found = {state: listed(client, Service, f"?access={state}") for state in [*State, "no such state"]}
+    closed = {State.PROJECT_ARCHIVED, State.BUDGET_CLOSED}
+    assert found == {**{state: {service.pk} for state, service in services.items()}, "no such state": set()}
+    assert listed(client, Service, "?access=closed") == {services[state].pk for state in closed}
+    assert listed(client, Service, "?access=nobody") == {
+        service.pk for state, service in services.items() if "Nobody" in texts[state] and state not in closed
     }
-    states = [*Access, "closed", "no such state"]
-    assert {state: listed(client, Service, f"?access={state}") for state in states} == {
-        "open": {unrestricted.pk},
-        "open_nobody_assigned": {nobody_assigned.pk},
-        "restricted": {restricted.pk},
-        "restricted_to_nobody": {restricted_to_nobody.pk},
-        "closed": {closed.pk, put_away.pk},
-        "no such state": set(),
-    }
-    assert listed(client, Service, "?in_use=no") == {closed.pk, put_away.pk}
+    assert listed(client, Service, "?in_use=no") == {services[state].pk for state in closed}
+
+
+def test_budgets_are_filtered_by_end(organization: Organization, client: Client) -> None:
+    services = create_service_of_each_state(organization)
+    ended = services[State.BUDGET_ENDED].deal
+    archived = services[State.PROJECT_ARCHIVED].deal
+    Deal.objects.filter(pk=archived.pk).update(end_date=ended.end_date)
+    assert listed(client, Deal, "?ended=yes") == {ended.pk}
+    assert listed(superuser(), Deal, "?ended=yes") == {ended.pk}
+
+
+def test_project_page_lists_some_services_of_a_budget(organization: Organization, client: Client) -> None:
+    deal = DealFactory(organization=organization)
+    ServiceFactory.create_batch(MAX_SERVICES + 1, organization=organization, deal=deal)
+    address = url(Project, "change", deal.project_id)
+    page = client.get(address).content.decode()
+    assert page.count("nobody active is on the project") == MAX_SERVICES
+    assert f'href="{url(Service, "changelist")}?deal={deal.pk}">and 1 more</a>' in page
+    viewer = staff(organization, "view_project", "view_deal")
+    page = viewer.get(address).content.decode()
+    assert deal.name in page
+    assert "nobody active is on the project" not in page
+
+
+@pytest.mark.parametrize("model", [Deal, Project])
+def test_states_on_a_page_take_the_same_queries_for_any_number(
+    model: type[Model], organization: Organization, client: Client
+) -> None:
+    deal = DealFactory(organization=organization, end_date=date(2020, 1, 1))
+    counts = []
+    address = url(model, "change", deal.pk if model is Deal else deal.project_id)
+    client.get(address)
+    for number in (1, 2):
+        ServiceFactory.create_batch(number, organization=organization, deal=deal)
+        with CaptureQueriesContext(connection) as captured:
+            client.get(address)
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
 
 
 # --- Filters --------------------------------------------------------------------------------------
@@ -369,60 +414,6 @@ def test_filter_finds_archived_types_used_by_open_budgets(organization: Organiza
     assert listed(client, ServiceType, "?in_use=no") == {unused.pk, of_closed.pk}
 
 
-def test_people_who_can_track_nowhere_agree_with_decide() -> None:
-    """Compare with `decide()` for every pair of data with every reason."""
-    organization = OrganizationFactory(time_zone="Pacific/Kiritimati")
-    today = organization.today()
-    own = {"organization": organization}
-    later = {"date": today + timedelta(days=1)}
-    for options in (
-        {},
-        later,
-        {"person_restricted_tracking": True},
-        {"service_type_restricted_tracking": True},
-    ):
-        for expense_only in (False, True):
-            deal = DealFactory(**own, **options)
-            service = ServiceFactory(**own, deal=deal, time_tracking_enabled=not expense_only)
-            ServiceAssignmentFactory(**own, service=service)
-            ProjectAssignmentFactory(**own, project=deal.project)
-            of_it = ProjectAssignmentFactory(**own, project=deal.project).person
-            ServiceAssignmentFactory(**own, service=service, person=of_it)
-            ServiceTypeAssignmentFactory(**own, service_type=service.service_type, person=of_it)
-    for put_away in ("archive", "close"):
-        member = ProjectAssignmentFactory(**own)
-        service = ServiceFactory(**own, deal=DealFactory(**own, project=member.project))
-        (member.project.archive if put_away == "archive" else service.deal.close)()
-    ProjectAssignmentFactory(**own).person.archive()
-
-    services = Service.objects.select_related("deal__project", "service_type")
-    stuck = {
-        person.pk
-        for person in Person.objects.filter(archived_at=None)
-        if person.project_assignments.filter(project__archived_at=None).exists()
-        and not any(decide(person, service, today, kind).allowed for service in services for kind in Kind)
-    }
-    assert 3 < len(stuck) < Person.objects.count()
-    assert set(people_who_cannot_track(Person.objects.all()).values_list("pk", flat=True)) == stuck
-    assert listed(superuser(), Person, "?trackable=nowhere") == stuck
-
-
-def test_people_who_can_track_nowhere_use_today_of_each_organization(django_assert_num_queries: Any) -> None:
-    people = []
-    for zone in ("Pacific/Kiritimati", "Pacific/Niue"):  # 25 hours apart: never the same day
-        own = {"organization": OrganizationFactory(time_zone=zone)}
-        member = ProjectAssignmentFactory(**own)
-        today = own["organization"].today()
-        deal = DealFactory(**own, project=member.project, date=today, end_date=today)
-        ServiceFactory(**own, deal=deal)
-        people.append(member.person)
-    # The organizations, the people.
-    with django_assert_num_queries(2):
-        assert list(people_who_cannot_track(Person.objects.all())) == []
-    Deal.objects.filter(organization=people[0].organization).update(date=today, end_date=today)
-    assert list(people_who_cannot_track(Person.objects.all())) == [people[0]]
-
-
 # --- Cost -----------------------------------------------------------------------------------------
 
 
@@ -511,7 +502,7 @@ def test_no_field_lists_all_records(model: type[Model], actor: Any) -> None:
             fields = choice["form"].fields if "form" in choice else {}
             found |= drop_downs(fields)
             offered = [field for field in fields.values() if isinstance(getattr(field, "choices", 0), list)]
-            assert all(len(field.choices) < 10 for field in offered)
+            assert all(len(field.choices) < 15 for field in offered)
     assert found == set()
 
 

@@ -55,22 +55,30 @@ def concerns(organization: Organization) -> None:
 
     # Open: 1. Not counted: one on a closed budget.
     service()
+    member = ProjectAssignmentFactory(organization=organization, project=restricted.project).person
     closed = DealFactory(organization=organization, person_restricted_tracking=True, closed_at=timezone.now())
     service(deal=closed)
-    # Restricted to nobody: 2. Not counted: one with an active assignee.
+    # Services that nobody can track on: 2 with an archived assignee, and 1 on a budget that has ended, which
+    # is counted, too. Not counted: one with an active assignee.
     for archived in (True, True, False):
-        person = PersonFactory(organization=organization)
+        person = PersonFactory(organization=organization) if archived else member
         ServiceAssignmentFactory(organization=organization, service=service(), person=person)
         if archived:
             person.archive()
-    # Archived types in use: 3. Not counted: one that only the closed budget uses, and an unused one.
+    yesterday = organization.today() - timedelta(days=1)
+    dates = {"project": restricted.project, "end_date": yesterday}
+    service(deal=DealFactory(organization=organization, **dates))
+    DealFactory(organization=organization, **dates, closed_at=timezone.now())
+    DealFactory(organization=organization, project=restricted.project, end_date=yesterday + timedelta(days=1))
+    # Archived types in use: 3, on projects without members. Not counted: one that only the closed budget
+    # uses, and an unused one.
     for number in range(4):
         used = ServiceTypeFactory(organization=organization)
         free = DealFactory(organization=organization, project=ProjectFactory(organization=organization))
         service(service_type=used, deal=free if number else closed)
         used.archive()
     ServiceTypeFactory(organization=organization).archive()
-    # On a project and trackable nowhere: 2. Not counted: an archived person, and one who can track.
+    # People who can't track anywhere: 2. Not counted: an archived person, and one who can track.
     empty = ProjectFactory(organization=organization)
     for _ in range(3):
         person = PersonFactory(organization=organization)
@@ -91,20 +99,38 @@ def concerns(organization: Organization) -> None:
 
 
 NEEDED = {
+    "Services that nobody can track on today": 6,
     "Services open to their whole project": 1,
-    "Services that no one can track on": 2,
+    "People who can't track anywhere today": 2,
+    "Budgets that have ended but are still open": 1,
     "Archived service types still in use": 3,
-    "People on projects who cannot track anywhere": 2,
     "API tokens about to expire": 1,
 }
+PEOPLE = "People who can't track anywhere today"
 
 
 @pytest.mark.no_cover
 def test_dashboard_counts_what_needs_attention(organization: Organization) -> None:
+    """The user is a person on no project, too."""
     concerns(organization)
     concerns(OrganizationFactory())
-    assert numbers(staff(organization), "attention") == NEEDED
-    assert numbers(superuser(), "attention") == {title: 2 * number for title, number in NEEDED.items()}
+    client = staff(organization)
+    assert numbers(client, "attention") == {**NEEDED, PEOPLE: 2 + 1}
+    twice = {title: 2 * number for title, number in NEEDED.items()}
+    assert numbers(superuser(), "attention") == {**twice, PEOPLE: 2 * 2 + 1}
+    reasons = {
+        one["title"]: {reason["text"]: reason["number"] for reason in one["reasons"]}
+        for one in client.get(INDEX).context["attention"]
+        if one["reasons"]
+    }
+    assert reasons == {
+        "Services that nobody can track on today": {
+            "the budget has ended": 1,
+            "nobody active is on the project": 3,
+            "all assignees are archived": 2,
+        },
+        PEOPLE: {"on no project": 1, "nothing is open today on their projects": 2},
+    }
 
 
 @pytest.mark.no_cover
@@ -114,24 +140,44 @@ def test_every_number_links_to_list_with_as_many_rows(organization: Organization
     concerns(OrganizationFactory())
     for client in (staff(organization), superuser()):
         shown = client.get(INDEX).context[card]
-        assert len(shown) == 5
-        lists = {one["title"]: client.get(one["url"]) for one in shown}
-        assert {title: page.status_code for title, page in lists.items()} == dict.fromkeys(lists, 200)
-        rows = {title: page.context["cl"].result_count for title, page in lists.items()}
-        assert rows == {one["title"]: one["number"] for one in shown}
+        assert len(shown) == {"attention": 6, "counts": 5}[card]
+        linked = [*shown, *(reason for one in shown for reason in one["reasons"])]
+        lists = {one["url"]: client.get(one["url"]) for one in linked}
+        assert {address: page.status_code for address, page in lists.items()} == dict.fromkeys(lists, 200)
+        rows = {address: page.context["cl"].result_count for address, page in lists.items()}
+        assert rows == {one["url"]: one["number"] for one in linked}
 
 
-def test_linked_lists_show_counted_records(organization: Organization) -> None:
+def test_lists_of_concerns_have_titles_and_reasons(organization: Organization) -> None:
     concerns(organization)
     client = staff(organization)
-    for concern, one in zip(ATTENTION, client.get(INDEX).context["attention"], strict=True):
-        listed = client.get(one["url"]).context["cl"].result_list
-        own_rows = concern.model._default_manager.filter(organization=organization)
-        assert {row.pk for row in listed} == {row.pk for row in concern.filter_rows(own_rows)}
+    titles = {
+        one["title"]: client.get(one["url"]).context["cl"].title
+        for one in client.get(INDEX).context["attention"]
+    }
+    nobody_assigned = "Services open to their whole project, because nobody is assigned"
+    assert titles == {
+        **{title: title for title in NEEDED},
+        "Services open to their whole project": nobody_assigned,
+        "Archived service types still in use": "Service types",
+        "API tokens about to expire": "API tokens",
+    }
+    page = " ".join(client.get("/admin/catalog/service/?access=nobody").content.decode().split())
+    assert page.count("> Nobody <") == 6
+    assert page.count("all assignees are archived</span>") == 2
+    page = client.get("/admin/accounts/person/?trackable=nowhere").content.decode()
+    assert [
+        page.count(text) for text in ("On no project</td>", "Nothing is open today on their projects</td>")
+    ]
 
 
 def test_dashboard_without_concerns_says_so(organization: Organization) -> None:
     client = staff(organization)
+    ProjectAssignmentFactory(
+        organization=organization,
+        person=Person.objects.get(organization=organization),
+        project=ServiceFactory(organization=organization).deal.project,
+    )
     assert numbers(client, "attention") == dict.fromkeys(NEEDED, 0)
     page = client.get(INDEX).content.decode()
     assert page.count(">none<") == len(NEEDED)
@@ -148,7 +194,7 @@ def test_staff_see_only_what_they_may_view(organization: Organization) -> None:
     concerns(organization)
     client = staff(organization, "view_person", "add_person")
     page = client.get(INDEX)
-    assert numbers(client, "attention") == {"People on projects who cannot track anywhere": 2}
+    assert numbers(client, "attention") == {PEOPLE: 2 + 1}
     assert list(numbers(client, "counts")) == ["Active people"]
     assert [action["title"] for action in page.context["quick"]] == ["Add a person"]
     assert {entry.kind for change in page.context["changes"] for entry in change.entries} == {"person"}
@@ -216,14 +262,18 @@ def test_query_count_does_not_depend_on_number_of_records(
 
 
 @pytest.mark.no_cover
-def test_each_number_takes_one_query(organization: Organization, django_assert_num_queries: Any) -> None:
-    """Except the people who can track nowhere, which first fetches today's date of each organization."""
+def test_numbers_take_few_queries(organization: Organization, django_assert_num_queries: Any) -> None:
+    """One for each number of rows; for states of services and people, and ended budgets, one for the dates.
+
+    The two numbers of states of services share theirs.
+    """
     from assignments import dashboard
 
+    concerns(organization)
     request = staff(organization).get(INDEX).wsgi_request
     request.state.organizations = [organization]
     request.user.get_all_permissions()
-    with django_assert_num_queries(len(ATTENTION) + 1):
+    with django_assert_num_queries(5 + 3):
         dashboard.linked_counts(request, ATTENTION)
     with django_assert_num_queries(len(COUNTS)):
         dashboard.linked_counts(request, COUNTS)

@@ -10,9 +10,11 @@ from django.db.models import Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from assignments import admin_inlines, bulk
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.state_badges import PERSON_STATES
 from productive.accounts.admin_filters import TokenStateFilter, TrackableFilter
 from productive.accounts.models import ApiToken, Organization, Person, User
 from productive.accounts.owned_admin import (
@@ -85,6 +87,15 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
     @admin.display(description="Name", ordering=Concat("first_name", Value(" "), "last_name"))
     def name(self, person: Person) -> str:
         return str(person)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Show why people can't track, in a list that is filtered by that."""
+        columns = super().get_list_display(request)
+        return [*columns, "why_nowhere"] if request.GET.get(TrackableFilter.parameter_name) else columns
+
+    @admin.display(description="Can't track because")
+    def why_nowhere(self, person: Any) -> str:
+        return capfirst(PERSON_STATES[person.state])
 
     # The user determines what a person can see, so it is read-only for staff.
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

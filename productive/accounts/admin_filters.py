@@ -7,19 +7,36 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from assignments.attention import people_who_cannot_track
+from assignments.state_badges import PERSON_STATES
+from assignments.tracking_today import TRACKS_NOWHERE, in_person_states
 from productive.accounts.tokens import ApiTokenQuerySet
 from productive.admin.filters import ChoiceListFilter
 
 
 class TrackableFilter(ChoiceListFilter):
+    """Filter the active people who can't track anywhere today, by reason.
+
+    It annotates the people with `state`.
+    """
+
     title, parameter_name = "can track", "trackable"
+    list_titles = {
+        "nowhere": "People who can't track anywhere today",
+        **{state: f"People who can't track anywhere today: {text}" for state, text in PERSON_STATES.items()},
+    }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("nowhere", "On a project, but can't track anywhere")]
+        return [
+            ("nowhere", "Nowhere today"),
+            *((state, f"Nowhere: {text}") for state, text in PERSON_STATES.items()),
+        ]
 
-    def conditions(self, rows: Any) -> dict[str, Any]:
-        return {"nowhere": people_who_cannot_track(rows)}
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        if not value:
+            return queryset
+        states = TRACKS_NOWHERE if value == "nowhere" else TRACKS_NOWHERE & {value}
+        return in_person_states(queryset, states)
 
 
 class TokenStateFilter(ChoiceListFilter):

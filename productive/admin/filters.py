@@ -5,7 +5,7 @@ An invalid value matches no rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
@@ -26,6 +26,13 @@ FIRST_DAY, LAST_DAY = date(1, 1, 3), date(9999, 12, 28)
 
 class ChoiceListFilter(DropdownFilter):
     """Filter by one of several choices, each of which is a queryset."""
+
+    # Titles of the filtered list, by choice.
+    list_titles: Mapping[str, str] = {}
+
+    @property
+    def list_title(self) -> str:
+        return self.list_titles.get(self.value() or "", "")
 
     def conditions(self, rows: Any) -> dict[str, Any]:
         """Return the queryset of each choice, by its value."""

@@ -164,7 +164,9 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             # A datetime out of range, in the database or when converted to another time zone.
             raise IncorrectLookupParameters from error
         if not changelist.is_popup:
-            changelist.title = self.menu_title or capfirst(str(self.opts.verbose_name_plural))
+            titles = [getattr(spec, "list_title", "") for spec in changelist.filter_specs]
+            own = self.menu_title or capfirst(str(self.opts.verbose_name_plural))
+            changelist.title = next(filter(None, titles), own)
         return changelist
 
     def get_actions(self, request: HttpRequest) -> Any:
