@@ -75,15 +75,13 @@ class ServiceAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
         by_record(Service.service_type, "service__service_type"),
         by_days("created_at", "day added"),
     ]
-    list_select_related = ["person", "service__deal"]
+    list_select_related = ["person", "service__deal__project"]
     autocomplete_fields = ["organization", "person", "service"]
     fields = ["person", "service"]
 
     @staticmethod
     def label(assignment: ServiceAssignment) -> str:
-        """Add the budget: many budgets have a service of the same name."""
-        service: Any = assignment.service
-        return f"{assignment.person} on {label_of(service) if isinstance(service, Service) else service}"
+        return f"{label_of(assignment.person)} on {label_of(assignment.service)}"
 
 
 @admin.register(ProjectAssignment)
@@ -125,6 +123,10 @@ class ProjectAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
         ),
     ]
 
+    @staticmethod
+    def label(assignment: ProjectAssignment) -> str:
+        return f"{label_of(assignment.person)} on {label_of(assignment.project)}"
+
 
 @admin.register(ServiceTypeAssignment)
 class ServiceTypeAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
@@ -145,6 +147,10 @@ class ServiceTypeAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
     list_select_related = ["person", "service_type"]
     autocomplete_fields = ["organization", "person", "service_type"]
     fields = ["person", "service_type"]
+
+    @staticmethod
+    def label(assignment: ServiceTypeAssignment) -> str:
+        return f"{label_of(assignment.person)}: {label_of(assignment.service_type)}"
 
 
 @admin.register(Filter)

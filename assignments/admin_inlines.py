@@ -19,7 +19,7 @@ from assignments.tracking_today import StateOfService, states_of_services
 from catalog.models import Deal, Service
 from productive.accounts.models import Archivable, Person
 from productive.admin.columns import LINK
-from productive.admin.forms import RecordsField, is_id
+from productive.admin.forms import RecordsField, is_id, label_of
 from productive.admin.inlines import MAX_FIELDS, LineForm, LineInline, PairInline, set_chosen
 from productive.admin.urls import admin_url
 
@@ -48,9 +48,13 @@ class PersonInline(StatusInline):
     """Assign people to a service, project or service type."""
 
     other = "person"
-    fields = ["person", "status"]
+    fields = ["person", "email", "status"]
+    readonly_fields = ["email", "status"]
     autocomplete_fields = ["person"]
     ordering = BY_NAME
+
+    def email(self, line: Any) -> str:
+        return (line.person.email or "") if line.person_id else ""
 
 
 class AssigneesOfService(PersonInline):
@@ -66,7 +70,7 @@ class AssigneesOfServiceType(PersonInline):
 class MembersOfProject(PersonInline):
     model = ProjectAssignment
     verbose_name = "member"
-    fields = ["person", "status", "watched"]
+    fields = ["person", "email", "status", "watched"]
     fields_per_line = 4
 
 
@@ -74,9 +78,13 @@ class ProjectsOfPerson(StatusInline):
     model = ProjectAssignment
     other = "project"
     verbose_name = "project"
-    fields = ["project", "status"]
+    fields = ["project", "number", "status"]
+    readonly_fields = ["number", "status"]
     autocomplete_fields = ["project"]
     ordering = ["project__name", "id"]
+
+    def number(self, line: Any) -> str:
+        return (line.project.project_number or "") if line.project_id else ""
 
 
 class ServicesOfPerson(PairInline):
@@ -97,7 +105,7 @@ class ServicesOfPerson(PairInline):
         return f"{deal} (closed)" if deal.closed_at else str(deal)
 
     def project(self, line: ServiceAssignment) -> str:
-        return str(line.service.deal.project) if line.service_id else ""
+        return label_of(line.service.deal.project) if line.service_id else ""
 
 
 class ServiceTypesOfPerson(StatusInline):
@@ -210,7 +218,7 @@ class ServiceLineForm(LineForm):
             try:
                 self.assignment_of(person).validate_constraints()
             except ValidationError as error:
-                self.add_error("assignees", [f"{person}: {message}" for message in error.messages])
+                self.add_error("assignees", [f"{label_of(person)}: {message}" for message in error.messages])
 
     def assignment_of(self, person: Person) -> ServiceAssignment:
         organization = self.instance.organization_id

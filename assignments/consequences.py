@@ -128,7 +128,7 @@ def describe_changes(
     }
     affected = without_access.union(*lost.values(), *gained.values())
     people = Person.objects.filter(pk__in=affected).order_by("first_name", "last_name", "pk")
-    names = {person.pk: str(person) for person in people}
+    names = {person.pk: label_of(person) for person in people}
     lines = []
     for pk, label in labels.items():
         notes = [

@@ -56,7 +56,7 @@ class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
     table_class = ProjectTable
     menu, icon, in_palette = "Catalog", "folder_open", True
     palette_order = 3
-    hints = ["project_number"]
+    label_fields = ["project_number"]
     list_display = [
         "name",
         "project_number",
@@ -79,7 +79,7 @@ class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
 class DealAdmin(OrganizationOwnedAdmin):
     menu, icon, in_palette = "Catalog", "account_balance_wallet", True
     palette_order = 2
-    hints, inactive = ["project"], (Deal.moment.field, Deal.moment.done)
+    label_fields, inactive = ["project"], (Deal.moment.field, Deal.moment.done)
     list_display = [
         "name",
         RecordColumn(Deal.project),
@@ -102,7 +102,6 @@ class DealAdmin(OrganizationOwnedAdmin):
         by_days("closed_at", "day closed"),
         by_days("created_at", "day added"),
     ]
-    list_select_related = ["project"]
     search_fields = ["name", "project__name", "project__project_number"]
     autocomplete_fields = ["organization", "project"]
     ordering = ["name", "id"]
@@ -118,6 +117,10 @@ class DealAdmin(OrganizationOwnedAdmin):
     actions = bulk.ON_DEALS
     inlines = [admin_inlines.ServicesOfBudget]
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Select the related records that the list and the labels show."""
+        return super().get_queryset(request).select_related("project", "organization")
+
     @display(description="State", ordering="closed_at", label={"Open": "success", "Closed": "warning"})
     def state(self, deal: Deal) -> str:
         return deal.moment.word(deal).capitalize()
@@ -127,7 +130,7 @@ class DealAdmin(OrganizationOwnedAdmin):
 class ServiceAdmin(OrganizationOwnedAdmin):
     menu, icon, in_palette = "Catalog", "design_services", True
     palette_order = 1
-    inactive = ("deal__closed_at", "budget closed")
+    label_fields, inactive = ["deal"], ("deal__closed_at", "budget closed")
     list_display = [
         "name",
         RecordColumn(Service.deal),
@@ -162,17 +165,12 @@ class ServiceAdmin(OrganizationOwnedAdmin):
     inlines = [admin_inlines.AssigneesOfService]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Select the related records that the list and `label()` show.
+        """Select the related records that the list and the labels show.
 
         `list_select_related` has no effect on a queryset with `select_related()`.
         """
         rows = super().get_queryset(request)
         return rows.select_related("deal__project", "service_type", "organization")
-
-    @staticmethod
-    def label(service: Service) -> str:
-        """Add the budget: many budgets have a service of the same name."""
-        return f"{service} · {service.deal}"
 
     def prepare_rows(self, rows: list[Service]) -> None:
         states = states_of_services([service.pk for service in rows])

@@ -141,8 +141,8 @@ def test_related_records_are_links_with_view_permission(organization: Organizati
     service = assignment.service
     page = client.get(url(ServiceAssignment, "changelist")).content.decode()
     for record, label in (
-        (assignment.person, str(assignment.person)),
-        (service, f"{service} · {service.deal}"),
+        (assignment.person, f"{assignment.person} · {assignment.person.email}"),
+        (service, f"{service} · {service.deal} · {service.deal.project}"),
     ):
         assert f'href="{url(type(record), "change", record.pk)}">{label}</a>' in page
     assert f'href="{url(ServiceAssignment, "change", assignment.pk)}"' in page
@@ -152,7 +152,7 @@ def test_related_records_are_links_with_view_permission(organization: Organizati
         .get(url(ServiceAssignment, "changelist"))
         .content.decode()
     )
-    assert f"{service} · {service.deal}" in page
+    assert f"{service} · {service.deal} · {service.deal.project}" in page
     assert url(Service, "change", service.pk) not in page
 
 

@@ -45,7 +45,7 @@ class Agency:
         self.organization = OrganizationFactory()
         own = {"organization": self.organization}
         self.ana, self.bo, self.cy = (
-            PersonFactory(first_name=first, last_name="Z", **own) for first in ("Ana", "Bo", "Cy")
+            PersonFactory(first_name=first, last_name="Z", email=None, **own) for first in ("Ana", "Bo", "Cy")
         )
         self.cy.archive()
         self.project = ProjectFactory(name="Portal", **own)
@@ -89,13 +89,13 @@ def test_people_are_assigned_to_services(agency: Agency) -> None:
     page = preview(client, "assign_to_services", people, [agency.qa, agency.design])
     assert shown(page) == {
         "Will be created": [
-            "Ana Z → Design · Budget",
-            "Ana Z → QA · Budget",
-            "Bo Z → Design · Budget",
-            "Cy Z (archived) → Design · Budget",
-            "Cy Z (archived) → QA · Budget",
+            "Ana Z → Design · Budget · Portal",
+            "Ana Z → QA · Budget · Portal",
+            "Bo Z → Design · Budget · Portal",
+            "Cy Z (archived) → Design · Budget · Portal",
+            "Cy Z (archived) → QA · Budget · Portal",
         ],
-        "Already exist, skipped": ["Bo Z → QA · Budget"],
+        "Already exist, skipped": ["Bo Z → QA · Budget · Portal"],
     }
     assert ServiceAssignment.objects.count() == 1
     assert apply(client, page) == [
@@ -131,7 +131,7 @@ def test_people_are_assigned_to_services(agency: Agency) -> None:
             "assign_people",
             ["qa", "design"],
             ["ana"],
-            ["Ana Z → Design · Budget", "Ana Z → QA · Budget"],
+            ["Ana Z → Design · Budget · Portal", "Ana Z → QA · Budget · Portal"],
             "Assigned 1 person to 2 services: 2 new service assignments.",
         ),
         (
@@ -169,8 +169,8 @@ def test_assignments_of_another_service_are_copied_except_archived_people(agency
     client = agency.staff()
     page = preview(client, "copy_assignments", [agency.design], [agency.qa])
     assert shown(page) == {
-        "Will be created": ["Ana Z → Design · Budget"],
-        "Already exist, skipped": ["Bo Z → Design · Budget"],
+        "Will be created": ["Ana Z → Design · Budget · Portal"],
+        "Already exist, skipped": ["Bo Z → Design · Budget · Portal"],
     }
     done = "Assigned 1 person to 1 service: 1 new service assignment, 1 already existed."
     assert apply(client, page) == [done]
@@ -192,8 +192,8 @@ def test_members_of_another_project_are_copied(agency: Agency) -> None:
             "unassign_people",
             "qa",
             ["ana", "bo"],
-            "Ana Z → QA · Budget",
-            "Bo Z → QA · Budget",
+            "Ana Z → QA · Budget · Portal",
+            "Bo Z → QA · Budget · Portal",
             "Unassigned 1 person from 1 service: 1 service assignment removed.",
         ),
         (
@@ -231,12 +231,12 @@ def test_people_are_removed(
 
 
 def test_superuser_can_not_create_pair_across_organizations(agency: Agency) -> None:
-    foreign_person = PersonFactory(first_name="Eve", last_name="Z")
+    foreign_person = PersonFactory(first_name="Eve", last_name="Z", email=None)
     client = superuser()
     page = preview(client, "assign_to_services", [agency.ana, foreign_person], [agency.qa])
     assert shown(page) == {
-        "Will be created": ["Ana Z → QA · Budget"],
-        "Can't be done": ["Eve Z → QA · Budget: service belongs to another organization"],
+        "Will be created": ["Ana Z → QA · Budget · Portal"],
+        "Can't be done": ["Eve Z → QA · Budget · Portal: service belongs to another organization"],
     }
     done = "Assigned 1 person to 1 service: 1 new service assignment, 1 could not be created."
     assert apply(client, page) == [done]
@@ -247,11 +247,11 @@ def test_removal_of_assignments_shows_its_consequences(agency: Agency) -> None:
     agency.assign(agency.qa, agency.ana)
     client = agency.staff()
     page = preview(client, "delete_selected", ServiceAssignment.objects.all())
-    assert shown(page) == {"Will be deleted": ["Ana Z → QA · Budget"]}
+    assert shown(page) == {"Will be deleted": ["Ana Z → QA · Budget · Portal"]}
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
         [
-            "QA · Budget: Opens to everyone on the project, because it has no assignees anymore."
+            "QA · Budget · Portal: Opens to everyone on the project, because it has no assignees anymore."
             " Bo Z gains access."
         ],
     )
@@ -305,8 +305,8 @@ def test_first_assignment_restricts_a_service_that_was_open_to_all(agency: Agenc
     assert consequences(page) == (
         ["1 person loses access to 1 service."],
         [
-            "QA · Budget: Is restricted to its assignees: it had none, so everyone on the project could"
-            " track. Bo Z loses access."
+            "QA · Budget · Portal: Is restricted to its assignees: it had none, so everyone on the project"
+            " could track. Bo Z loses access."
         ],
     )
 
@@ -319,16 +319,16 @@ def test_archiving_last_assignee_restricts_service_to_nobody(agency: Agency) -> 
     assert consequences(page) == (
         ["1 person loses access to 2 services."],
         [
-            "Design · Budget: Ana Z loses access.",
-            "QA · Budget: No longer has an active person who may track. Ana Z loses access.",
+            "Design · Budget · Portal: Ana Z loses access.",
+            "QA · Budget · Portal: No longer has an active person who may track. Ana Z loses access.",
         ],
     )
     assert apply(client, page) == ["1 person archived."]
     assert consequences(preview(client, "restore", [agency.ana])) == (
         ["1 person gains access to 2 services."],
         [
-            "Design · Budget: Ana Z gains access.",
-            "QA · Budget: Has an active person who may track again. Ana Z gains access.",
+            "Design · Budget · Portal: Ana Z gains access.",
+            "QA · Budget · Portal: Has an active person who may track again. Ana Z gains access.",
         ],
     )
 
@@ -343,8 +343,8 @@ def test_archiving_project_or_closing_budget_shows_who_loses_access(
     assert consequences(page) == (
         ["13 people lose access to 2 services."],
         [
-            f"Design · Budget: 13 people lose access: {names}.",
-            f"QA · Budget: 13 people lose access: {names}.",
+            f"Design · Budget · Portal: 13 people lose access: {names}.",
+            f"QA · Budget · Portal: 13 people lose access: {names}.",
         ],
     )
 
@@ -355,7 +355,7 @@ def test_assigning_type_opens_services_restricted_by_type(agency: Agency) -> Non
     page = preview(agency.staff(), "give_to_people", [agency.testing], [agency.ana, agency.bo])
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
-        ["QA · Budget: Has an active person who may track again. Ana Z gains access."],
+        ["QA · Budget · Portal: Has an active person who may track again. Ana Z gains access."],
     )
 
 
@@ -366,7 +366,7 @@ def test_change_without_effect_on_access_says_so(agency: Agency) -> None:
         *NO_CHANGE,
         "Cy Z still can't track on some of the services assigned here. The Access check says why.",
     ]
-    assert lines == ["QA · Budget: No longer has an active person who may track."]
+    assert lines == ["QA · Budget · Portal: No longer has an active person who may track."]
     assert consequences(preview(agency.staff(), "add_to_projects", [agency.cy], [agency.project])) == (
         NO_CHANGE,
         [],
@@ -428,8 +428,8 @@ def test_outdated_preview_is_shown_again_and_not_applied(agency: Agency) -> None
     again = press(client, page, "apply")
     assert b"The records have changed since the preview, so nothing was done." in again.content
     assert shown(again) == {
-        "Will be created": ["Ana Z → QA · Budget"],
-        "Already exist, skipped": ["Bo Z → QA · Budget"],
+        "Will be created": ["Ana Z → QA · Budget · Portal"],
+        "Already exist, skipped": ["Bo Z → QA · Budget · Portal"],
     }
     assert ServiceAssignment.objects.count() == 1
     assert apply(client, again) == [
@@ -502,8 +502,8 @@ def test_pair_created_concurrently_exists_already(agency: Agency, step: str, wor
         again = press(client, page, step)
     assert happened == [None]
     assert shown(again) == {
-        "Will be created": ["Ana Z → QA · Budget"],
-        "Already exist, skipped": ["Bo Z → QA · Budget"],
+        "Will be created": ["Ana Z → QA · Budget · Portal"],
+        "Already exist, skipped": ["Bo Z → QA · Budget · Portal"],
     }
     assert ServiceAssignment.objects.count() == 1
 
@@ -703,9 +703,9 @@ def test_new_row_of_filtered_list_is_shown_before_apply(agency: Agency) -> None:
     client = agency.staff()
     address = url(Person, "changelist") + "?q=Newcomer"
     data = {"action": "archive", "index": 0, "select_across": 1, "_selected_action": agency.ana.pk}
-    PersonFactory(first_name="Newcomer", last_name="A", organization=agency.organization)
+    PersonFactory(first_name="Newcomer", last_name="A", email=None, organization=agency.organization)
     page = client.post(address, data)
-    PersonFactory(first_name="Newcomer", last_name="B", organization=agency.organization)
+    PersonFactory(first_name="Newcomer", last_name="B", email=None, organization=agency.organization)
     again = press(client, page, "apply")
     assert shown(again) == {"Will be archived": ["Newcomer A", "Newcomer B"]}
     assert apply(client, again) == ["2 people archived."]
@@ -715,11 +715,11 @@ def test_records_are_found_without_javascript_and_preserved_when_choosing_again(
     client = agency.staff()
     foreign = ServiceFactory(name="QA of others")
     page = press(client, start(client, "assign_to_services", [agency.ana]), "find", find="QA")
-    assert page.context["found"] == [(agency.qa.pk, "QA · Budget")]
+    assert page.context["found"] == [(agency.qa.pk, "QA · Budget · Portal")]
     assert foreign.name not in page.content.decode()
     shown = press(client, page, "preview", chosen=[agency.qa.pk])
     back = press(client, shown, "choose")
-    assert f'<option value="{agency.qa.pk}" selected>QA · Budget</option>' in back.content.decode()
+    assert f'<option value="{agency.qa.pk}" selected>QA · Budget · Portal</option>' in back.content.decode()
 
 
 def test_get_changes_nothing(agency: Agency) -> None:

@@ -16,6 +16,7 @@ from django.urls import reverse
 from assignments.models import ServiceAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person, User
+from productive.admin.forms import label_of
 from productive.database.history import change_set
 from tests.support.admin import form_data, staff, superuser, url
 from tests.support.api import Api
@@ -140,7 +141,7 @@ def test_archiving_and_closing_have_labels(client: Client, organization: Organiz
 
 @pytest.mark.no_cover
 def test_deleted_records_keep_their_names(client: Client, organization: Organization) -> None:
-    person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
+    person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat", email="ana@x.y")
     service = ServiceFactory(organization=organization, name="QA")
     assignment = ServiceAssignmentFactory(organization=organization, person=person, service=service)
     remove(client, person)
@@ -148,7 +149,7 @@ def test_deleted_records_keep_their_names(client: Client, organization: Organiza
     labels = {
         label for _, created in changes(client, model="assignments.serviceassignment") for label, _ in created
     }
-    assert labels == {"Ana Horvat on QA"}
+    assert labels == {f"Ana Horvat · ana@x.y on QA · budget {service.deal_id}"}
     history = client.get(url(ServiceAssignment, "history", assignment.pk))
     assert [entry.verb for entry in history.context["entries"]] == ["deleted", "added"]
 
@@ -331,7 +332,7 @@ def test_addition_change_and_deletion_are_undone_together(client: Client, organi
         project.save()
         created = ServiceTypeFactory(organization=organization, name="New")
     assert undo(client, str(pk)) == {
-        "Will be created": [(f"Ana Horvat on QA · {service.deal}",)],
+        "Will be created": [(f"{label_of(person)} on {label_of(service)}",)],
         "Will be changed": [("Web shop",)],
         "Will be deleted": [("New",)],
     }
@@ -412,7 +413,7 @@ def test_undo_skips_pair_that_exists_again(client: Client, organization: Organiz
     assert shown == {
         "Can't be done": [
             (
-                f"{person} on {service} · {service.deal}",
+                f"{label_of(person)} on {label_of(service)}",
                 "service: only one assignment per service, per person is allowed",
             )
         ]
@@ -485,8 +486,8 @@ def test_undo_can_not_grant_login_or_permissions(organization: Organization, cli
         person.user = None
         person.save()
     shown = undo(client, str(pk))
-    assert shown == {"Can't be done": [(str(person), "only a superuser may change: user")]}
-    assert undo(superuser(), str(pk)) == {"Will be changed": [(str(person),)]}
+    assert shown == {"Can't be done": [(label_of(person), "only a superuser may change: user")]}
+    assert undo(superuser(), str(pk)) == {"Will be changed": [(label_of(person),)]}
 
 
 @pytest.mark.parametrize("actor", [superuser, None], ids=["superuser", "staff"])
@@ -563,7 +564,12 @@ def test_undo_skips_lost_race_and_undoes_the_rest(client: Client, organization: 
     with connection.execute_wrapper(fail_late_insert):
         shown = undo(client, str(pk))
     assert shown == {
-        "Will be created": [(f"{lucky} on {service} · {service.deal}",)],
-        "Can't be done": [(f"{late} on {service} · {service.deal}", "another user has just changed it")],
+        "Will be created": [(f"{label_of(lucky)} on {label_of(service)}",)],
+        "Can't be done": [
+            (
+                f"{label_of(late)} on {label_of(service)}",
+                "another user has just changed it",
+            )
+        ],
     }
     assert [one.person for one in ServiceAssignment.objects.all()] == [lucky]

@@ -56,7 +56,7 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
     table_class = PersonTable
     superuser_fields = ["user"]
     menu, icon, in_palette = "People", "person", True
-    hints = ["email"]
+    label_fields = ["email"]
     list_display = [
         "name",
         "email",

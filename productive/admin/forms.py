@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.functional import SimpleLazyObject
 
 from productive.database.validators import validate_portable_json
 
@@ -40,10 +41,29 @@ class AutocompleteMultiple(AutocompleteSelectMultiple):
         return super().optgroups(name, [selected for selected in value if is_id(selected)], attr)
 
 
-def label_of(record: models.Model) -> str:
-    """Return the `label` of the record's admin, by default str()."""
-    label = getattr(admin.site.get_model_admin(type(record)), "label", str)
-    return label(record)
+def label_of(record: models.Model | str) -> str:
+    """Return the text that tells the record apart from others of the same name.
+
+    It is str(), followed by the `label_fields` of the record's admin that are set. A text is returned as it
+    is: earlier states have texts instead of deleted records.
+    """
+    if isinstance(record, str):
+        return record
+    model_admin = admin.site.get_model_admin(type(record))
+    if (label := getattr(model_admin, "label", None)) is not None:
+        return str(label(record))
+    values = [getattr(record, name) for name in getattr(model_admin, "label_fields", ())]
+    return " · ".join([str(record), *(label_of(value) for value in values if value)])
+
+
+class LabeledRecord(SimpleLazyObject):
+    """A record whose str() is its label, for Django's messages."""
+
+    def __init__(self, record: models.Model) -> None:
+        super().__init__(lambda: record)
+
+    def __str__(self) -> str:
+        return label_of(self.__dict__["_setupfunc"]())
 
 
 def label_with_status(record: models.Model) -> str:

@@ -23,7 +23,14 @@ from productive.admin.bulk.actions import BulkAction
 from productive.admin.changes.change_sets import object_history
 from productive.admin.columns import ListColumn, PagedChangeList, Paginator
 from productive.admin.filters import get_parameter_names
-from productive.admin.forms import Autocomplete, IdMultipleChoiceField, PortableDecoder, RecordField, is_id
+from productive.admin.forms import (
+    Autocomplete,
+    IdMultipleChoiceField,
+    LabeledRecord,
+    PortableDecoder,
+    RecordField,
+    is_id,
+)
 from productive.admin.theme import ModelAdmin
 from productive.database.history import history_of, is_recorded
 
@@ -62,6 +69,8 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
     in_palette = False
     palette_order = 0
     hints: ClassVar[list[str]] = []
+    # The fields that `label_of()` adds to the name. `get_queryset()` must join those of other models.
+    label_fields: ClassVar[list[str]] = []
     # Whether changes can be undone, and the fields that only superusers may restore.
     can_undo = True
     superuser_fields: Sequence[str] = ()
@@ -184,6 +193,12 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             message = "This action doesn't exist, or you don't have permission for it. Nothing was changed."
             self.message_user(request, message, messages.WARNING)
         return super().changelist_view(request, extra_context)
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        return super().response_add(request, LabeledRecord(obj), *args, **kwargs)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        return super().response_change(request, LabeledRecord(obj))
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
         if all(map(is_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):

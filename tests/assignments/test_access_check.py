@@ -103,12 +103,15 @@ def test_page_lists_services_of_a_person_and_people_of_a_service(ana: Person, se
     what = client.get(PAGE, {"person": ana.pk}).context
     assert (what["list_title"], what["number"]) == ("What Ana Horvat can track time on", 1)
     assert what["rows"] == [
-        {"label": "Design · Acme 2026", "url": f"{PAGE}?person={ana.pk}&service={service.pk}"}
+        {"label": "Design · Acme 2026 · Acme", "url": f"{PAGE}?person={ana.pk}&service={service.pk}"}
     ]
     who = client.get(PAGE, {"service": service.pk, "kind": "expense", "on": ON}).context
-    assert (who["list_title"], who["number"]) == ("Who can log expenses on Design · Acme 2026", 1)
+    assert (who["list_title"], who["number"]) == ("Who can log expenses on Design · Acme 2026 · Acme", 1)
     assert who["rows"] == [
-        {"label": "Ana Horvat", "url": f"{PAGE}?service={service.pk}&person={ana.pk}&on={ON}&kind=expense"}
+        {
+            "label": f"Ana Horvat · {ana.email}",
+            "url": f"{PAGE}?service={service.pk}&person={ana.pk}&on={ON}&kind=expense",
+        }
     ]
     assert client.get(who["rows"][0]["url"]).context["decision"].allowed is True
 
@@ -122,14 +125,14 @@ def test_pages_of_person_and_service_have_the_list_and_a_link(ana: Person, servi
         rf'href="{re.escape(PAGE)}\?person={ana.pk}"[^<]*<span[^<]*</span> What can Ana track on\?', person
     )
     assert "What Ana Horvat can track time on: 1" in person
-    assert f'href="{PAGE}?{pair}">Design · Acme 2026</a>' in person
+    assert f'href="{PAGE}?{pair}">Design · Acme 2026 · Acme</a>' in person
     pair = f"service={service.pk}&amp;person={ana.pk}"
     page = words(client, f"/admin/catalog/service/{service.pk}/change/")
     assert re.search(
         rf'href="{re.escape(PAGE)}\?service={service.pk}"[^<]*<span[^<]*</span> Who can track here\?', page
     )
-    assert "Who can track time on Design · Acme 2026: 1" in page
-    assert f'href="{PAGE}?{pair}">Ana Horvat</a>' in page
+    assert "Who can track time on Design · Acme 2026 · Acme: 1" in page
+    assert f'href="{PAGE}?{pair}">Ana Horvat · {ana.email}</a>' in page
     assert f'href="{PAGE}"' in words(client, "/admin/")
 
 

@@ -356,8 +356,8 @@ def test_assigned_person_is_rejected_at_the_field(service: Service, client: Clie
     sent = form_data(client, address)
     ServiceAssignmentFactory(organization=service.organization, service=service, person=ana)
     response = client.post(address, sent | {"services-0-assignees": [ana.pk]})
-    assert line_errors(response) == [{"assignees": [f"Ana Horvat: {SERVICE_TWICE}"]}]
-    assert f"Ana Horvat: {SERVICE_TWICE}" in response.content.decode()
+    assert line_errors(response) == [{"assignees": [f"Ana Horvat · {ana.email}: {SERVICE_TWICE}"]}]
+    assert f"Ana Horvat · {ana.email}: {SERVICE_TWICE}" in response.content.decode()
 
 
 @pytest.mark.no_cover
@@ -378,7 +378,9 @@ def test_invalid_values_on_a_line_of_a_budget_are_rejected(
     across = superuser().post(
         address, form_data(superuser(), address) | {"services-0-assignees": [foreign.pk]}
     )
-    assert line_errors(across) == [{"assignees": [f"{foreign}: belongs to another organization"]}]
+    assert line_errors(across) == [
+        {"assignees": [f"{foreign} · {foreign.email}: belongs to another organization"]}
+    ]
     assert assigned(service) == set()
 
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from catalog.models import Deal
 from productive.accounts.models import Person, User
+from productive.admin.forms import label_of
 from tests.browser.steps import choose, lines_under, run_action
 from tests.support.servers import ROOT
 
@@ -56,7 +57,7 @@ def test_pictures_are_taken(page: Page) -> None:
     run_action(page, "Assign to services…", *names)
     box = page.get_by_role("combobox", name="Services").get_by_role("searchbox")
     for service in deal.services.order_by("name")[:2]:
-        choose(page, box, f"{service.name} {deal.name}", f"{service.name} · {deal.name}")
+        choose(page, box, f"{service.name} {deal.name}", label_of(service))
     page.get_by_role("button", name="Preview").click()
     lines_under(page, "Will be created")
     take(page, "bulk-preview")

@@ -21,6 +21,7 @@ def assignment(organization: Organization) -> ServiceAssignment:
         person__last_name="Kovač",
         service__name="Design",
         service__deal__name="Spring",
+        service__deal__project__name="Relaunch",
         service__deal__person_restricted_tracking=True,
     )
 
@@ -66,7 +67,10 @@ def test_bulk_action_has_no_barriers(
     page.goto("/admin/accounts/person/")
     run_action(page, "Assign to services…", "Ana", "Iva")
     choose(
-        page, page.get_by_role("combobox", name="Services").get_by_role("searchbox"), "des", "Design · Spring"
+        page,
+        page.get_by_role("combobox", name="Services").get_by_role("searchbox"),
+        "des",
+        "Design · Spring · Relaunch",
     )
     assert barriers(page) == []
     page.get_by_role("button", name="Preview").click()

@@ -9,7 +9,9 @@ from tests.support.factories import PersonFactory, ServiceAssignmentFactory, Ser
 
 
 def test_assignees_are_changed_on_the_page_of_the_budget(page: Page, organization: Organization) -> None:
-    ana, iva = (PersonFactory(organization=organization, first_name=name) for name in ("Ana", "Iva"))
+    ana, iva = (
+        PersonFactory(organization=organization, first_name=name, email=None) for name in ("Ana", "Iva")
+    )
     service = ServiceFactory(organization=organization, name="Design")
     ServiceAssignmentFactory(organization=organization, person=iva, service=service)
     page.goto(f"/admin/catalog/deal/{service.deal_id}/change/")

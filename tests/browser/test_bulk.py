@@ -66,24 +66,28 @@ def test_people_are_chosen_by_typing_and_by_pasting(page: Page, organization: Or
 
 
 def test_people_are_assigned_to_services_after_a_preview(page: Page, organization: Organization) -> None:
-    ana, iva = (PersonFactory(organization=organization, first_name=name) for name in ("Ana", "Iva"))
+    ana, iva = (
+        PersonFactory(organization=organization, first_name=name, email=None) for name in ("Ana", "Iva")
+    )
     design, audit = (
-        ServiceFactory(organization=organization, name=name, deal__name="Spring")
+        ServiceFactory(
+            organization=organization, name=name, deal__name="Spring", deal__project__name="Relaunch"
+        )
         for name in ("Design", "Audit")
     )
     ServiceAssignmentFactory(organization=organization, person=iva, service=audit)
     page.goto("/admin/accounts/person/")
     run_action(page, "Assign to services…", "Ana", "Iva")
     services = page.get_by_role("combobox", name="Services")
-    choose(page, services.get_by_role("searchbox"), "des", "Design · Spring")
-    choose(page, services.get_by_role("searchbox"), "aud", "Audit · Spring")
+    choose(page, services.get_by_role("searchbox"), "des", "Design · Spring · Relaunch")
+    choose(page, services.get_by_role("searchbox"), "aud", "Audit · Spring · Relaunch")
     page.get_by_role("button", name="Preview").click()
     assert lines_under(page, "Will be created") == [
-        f"{ana} → Audit · Spring",
-        f"{ana} → Design · Spring",
-        f"{iva} → Design · Spring",
+        f"{ana} → Audit · Spring · Relaunch",
+        f"{ana} → Design · Spring · Relaunch",
+        f"{iva} → Design · Spring · Relaunch",
     ]
-    assert lines_under(page, "Already exist, skipped") == [f"{iva} → Audit · Spring"]
+    assert lines_under(page, "Already exist, skipped") == [f"{iva} → Audit · Spring · Relaunch"]
     assert ServiceAssignment.objects.count() == 1
 
     page.get_by_role("button", name="Create 3 service assignments").click()

@@ -108,7 +108,7 @@ def test_service_type_in_use_is_not_deleted() -> None:
     among_others = preview(client, "delete_selected", [service_type])
     assert shown(among_others) == {
         "Nothing can be deleted, because these records need the selected ones": [
-            f"Service {service} · {service.deal}",
+            f"Service {service} · {service.deal} · {service.deal.project}",
         ]
     }
     assert ServiceType.objects.filter(pk=service_type.pk).exists()

@@ -114,11 +114,11 @@ def rows_or_names(request: HttpRequest, model: Any, pks: set[int]) -> dict[int, 
 
 
 def recorded_name(record: Any) -> str:
-    """Return str() of the object, with related objects as ids.
+    """Return the label of the object, with related objects as ids.
 
     These may be deleted as well.
     """
     state = recorded_state(record)
     for column, pk in relations(state):
         column.set_cached_value(state, f"{column.related_model._meta.verbose_name} {pk}")
-    return str(state)
+    return label_of(state)

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 
-from productive.admin.forms import is_id
+from productive.admin.forms import is_id, label_of
 from productive.admin.preview import Difference, Line, Operation, Preview, RecordOutcome, group_lines, summary
 from productive.admin.spreadsheets.cells import Column, ReadOnly, Reference, id_list, quoted
 from productive.admin.spreadsheets.files import Sheet
@@ -36,7 +36,7 @@ class ImportedRow:
 
     @property
     def line(self) -> Line:
-        label = "" if self.record is None else str(self.record)
+        label = "" if self.record is None else label_of(self.record)
         return Line(label, self.errors, f"Row {self.number}", self.differences)
 
 
