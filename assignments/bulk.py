@@ -7,7 +7,8 @@ from typing import Any
 
 from assignments import consequences
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.models import Deal
+from assignments.related_bulk import AssigneesToProjects, RelatedPairing, RelatedStamp, SwitchOn
+from catalog.models import Deal, Project, ServiceType
 from productive.accounts.owned_admin import ARCHIVE, RESTORE
 from productive.admin.bulk.pairs import Pairing, Unpairing
 from productive.admin.bulk.rows import DELETE, Stamp
@@ -82,6 +83,38 @@ UNASSIGN_PEOPLE = Unpairing(
     watch=watch_service_assignments,
 )
 
+ADD_PEOPLE_TO_PROJECTS = RelatedPairing(
+    name="add_people_to_projects",
+    title="Add people to the projects",
+    path="deal__project",
+    target=Project,
+    model=ProjectAssignment,
+    selected="project",
+    other="person",
+    message="Added {other} to {selected}",
+    watch=watch_project_assignments,
+)
+ADD_ASSIGNEES_TO_PROJECTS = AssigneesToProjects(
+    name="add_assignees_to_projects",
+    title="Add the assignees to the projects",
+    model=ProjectAssignment,
+    selected="project",
+    other="person",
+    message="Added {other} to {selected}",
+    watch=watch_project_assignments,
+)
+GIVE_TYPES_TO_PEOPLE = RelatedPairing(
+    name="give_types_to_people",
+    title="Give the service types to people",
+    path="service_type",
+    target=ServiceType,
+    model=ServiceTypeAssignment,
+    selected="service_type",
+    other="person",
+    message="Gave {other} {selected}",
+    watch=watch_service_type_assignments,
+)
+
 # --- on projects ----------------------------------------------------------------------------------
 
 ADD_PEOPLE = Pairing(
@@ -149,6 +182,27 @@ CLOSE_DEALS = Stamp(name="close", title="Close", moment=Deal.moment, watch=watch
 OPEN_DEALS = Stamp(
     name="open", method="reopen", title="Reopen", moment=Deal.moment, clears=True, watch=watch_deals
 )
+CLOSE_DEALS_OF_SERVICES = RelatedStamp(
+    name="close_budgets",
+    method="close",
+    title="Close the budgets",
+    path="deal",
+    target=Deal,
+    moment=Deal.moment,
+    watch=watch_deals,
+)
+SWITCH_ON_TIME = SwitchOn(
+    name="switch_on_time",
+    title="Switch on time tracking",
+    field_name="time_tracking_enabled",
+    watch=consequences.watch_access(consequences.services_themselves),
+)
+SWITCH_ON_EXPENSES = SwitchOn(
+    name="switch_on_expenses",
+    title="Switch on expense tracking",
+    field_name="expense_tracking_enabled",
+    watch=consequences.watch_access(consequences.services_themselves),
+)
 ARCHIVE_SERVICE_TYPES = replace(
     ARCHIVE,
     note="Services of these types keep them, and access doesn't change. No other service can use them.",
@@ -186,5 +240,15 @@ ON_PEOPLE: list[Any] = [
 ]
 ON_PROJECTS: list[Any] = [ADD_PEOPLE, COPY_MEMBERS, REMOVE_PEOPLE, ARCHIVE_PROJECTS, RESTORE_PROJECTS]
 ON_DEALS: list[Any] = [CLOSE_DEALS, OPEN_DEALS]
-ON_SERVICES: list[Any] = [ASSIGN_PEOPLE, COPY_ASSIGNMENTS, UNASSIGN_PEOPLE]
+ON_SERVICES: list[Any] = [
+    ASSIGN_PEOPLE,
+    COPY_ASSIGNMENTS,
+    UNASSIGN_PEOPLE,
+    ADD_PEOPLE_TO_PROJECTS,
+    ADD_ASSIGNEES_TO_PROJECTS,
+    GIVE_TYPES_TO_PEOPLE,
+    SWITCH_ON_TIME,
+    SWITCH_ON_EXPENSES,
+    CLOSE_DEALS_OF_SERVICES,
+]
 ON_SERVICE_TYPES: list[Any] = [GIVE_TO_PEOPLE, REMOVE_FROM_PEOPLE, ARCHIVE_SERVICE_TYPES, RESTORE]

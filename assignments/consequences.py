@@ -219,3 +219,7 @@ def services_of_projects(rows: Sequence[Project]) -> QuerySet[Service]:
 
 def services_of_deals(rows: Sequence[Deal]) -> QuerySet[Service]:
     return Service.objects.filter(deal__in=[row.pk for row in rows])
+
+
+def services_themselves(rows: Sequence[Service]) -> QuerySet[Service]:
+    return on_open_budgets().filter(pk__in=[row.pk for row in rows])
