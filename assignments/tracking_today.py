@@ -11,12 +11,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.db.models import (
     Case,
     CharField,
     Count,
+    DateField,
     IntegerField,
     OuterRef,
     Q,
@@ -25,7 +27,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import IsNull
 from django.utils import timezone
 
@@ -33,6 +35,7 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from assignments.tracking import budget_conditions, restriction_conditions, trackable_membership
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
+from productive.database.query_cache import CompiledQuery, padded
 
 
 class ServiceState(StrEnum):
@@ -56,6 +59,9 @@ class ServiceState(StrEnum):
     ASSIGNEES_NOT_MEMBERS = "assignees_not_members"
     TYPE_NOT_HELD = "type_not_held"
 
+
+# More services than a page of the admin has.
+MAX_COMPILED = 1024
 
 TRACKABLE = frozenset({ServiceState.OPEN, ServiceState.OPEN_NOBODY_ASSIGNED, ServiceState.RESTRICTED})
 # Somebody has closed the budget or archived the project, so nobody is expected to track.
@@ -107,26 +113,48 @@ def count_service_states(services: QuerySet[Service]) -> dict[ServiceState, int]
 
 
 def states_of_services(ids: Collection[int]) -> dict[int, StateOfService]:
-    """Return the states of these services, by id, with one query and one for the dates."""
-    if not ids:
-        return {}
+    """Return the states of these services, by id.
+
+    It takes one query for the dates, and one for each of them, which the ORM takes 15 ms to compile.
+    """
+    by_day: dict[date, list[int]] = defaultdict(list)
+    zones = Service.objects.filter(pk__in=ids).order_by().values_list("pk", "organization__time_zone")
+    for pk, zone in zones if ids else ():
+        by_day[Organization(time_zone=zone).today()].append(pk)
+    found: dict[int, StateOfService] = {}
+    for today, services in by_day.items():
+        if len(services) > MAX_COMPILED:
+            rows = state_rows(today.isoformat(), *services)
+        else:
+            repeated = padded(services)
+            rows = state_query(len(repeated)).rows(today.isoformat(), *repeated)
+        found |= {pk: StateOfService(ServiceState(state), people) for pk, state, people in rows}
+    return found
+
+
+@cache
+def state_query(count: int) -> CompiledQuery:
+    """Return the query of `state_rows()` for as many services."""
+    return CompiledQuery(Service, state_rows, "", *range(count))
+
+
+def state_rows(today: str, *ids: int) -> Any:
+    """Return the id, the state and the number of people of each service."""
     counts = memberships_that_track().order_by().values("project__deals__services").annotate(n=Count("pk"))
-    services = with_service_state(Service.objects.filter(pk__in=ids).order_by())
+    services: Any = Service.objects.filter(pk__in=ids).order_by()
     rows = services.annotate(
+        state=service_state(Cast(Value(today), DateField())),
         people=Case(
             When(state__in=TRACKABLE, then=Coalesce(Subquery(counts.values("n")), 0)),
             default=0,
             output_field=IntegerField(),
-        )
+        ),
     )
-    return {
-        pk: StateOfService(ServiceState(state), people)
-        for pk, state, people in rows.values_list("pk", "state", "people")
-    }
+    return rows.values_list("pk", "state", "people")
 
 
-def service_state(today: date) -> Case:
-    """Return the state of the service as an expression.
+def service_state(today: Any) -> Case:
+    """Return the state of the service on a day, a date or an expression of one.
 
     It begins with the cheapest conditions. Of assignees, members and holders of the type, the subqueries
     begin with the fewest.

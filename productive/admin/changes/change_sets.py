@@ -118,6 +118,7 @@ def change_sets(
     admins: Sequence[Any],
     cursor: tuple[datetime, UUID] | None = None,
     page_size: int = SETS_PER_PAGE,
+    rounds: int = ROUNDS,
 ) -> tuple[list[ChangeSet], tuple[datetime, UUID] | None]:
     """Return a page of change sets, newest first, and the next cursor.
 
@@ -125,7 +126,7 @@ def change_sets(
     """
     querysets = [narrow(each, visible_records(each, request)).order_by(*NEWEST_FIRST) for each in admins]
     found: dict[UUID, list[Any]] = {}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         streams = [list(before_cursor(queryset, cursor)[:RECORDS]) for queryset in querysets]
         page = list(islice(merge(*streams, key=newest_first), RECORDS))
         for pk, group in groupby(page, key=lambda record: record.change_set):
