@@ -241,7 +241,7 @@ class ServicesOfBudget(LineInline):
 
     model = Service
     form = ServiceLineForm
-    fields = ["name", "service_type", "time_tracking_enabled", "expense_tracking_enabled", "open_to"]
+    fields = ["name", "open_to", "service_type", "time_tracking_enabled", "expense_tracking_enabled"]
     readonly_fields = ["open_to"]
     autocomplete_fields = ["service_type"]
     ordering = ["name", "id"]
@@ -255,7 +255,7 @@ class ServicesOfBudget(LineInline):
         if not admin.site.get_model_admin(ServiceAssignment).has_view_permission(request):
             return [*fields]
         # Users open the page mostly for the assignees, so these come early.
-        return [*fields[:2], "assignees", *fields[2:], "shown"]
+        return [*fields[:3], "assignees", *fields[3:], "shown"]
 
     def open_to(self, service: Service) -> str:
         if service.pk is None:
@@ -272,7 +272,7 @@ class ServicesOfBudget(LineInline):
         # These columns have the longest values.
         field.widget.attrs["style"] = "min-width: 18rem"
         if "name" in formset.form.base_fields:
-            formset.form.base_fields["name"].widget.attrs["style"] = "min-width: 12rem"
+            formset.form.base_fields["name"].widget.attrs["style"] = "min-width: 10rem"
             formset.form.base_fields["time_tracking_enabled"].label = "Time"
             formset.form.base_fields["expense_tracking_enabled"].label = "Expenses"
         field.disabled = not (

@@ -133,11 +133,10 @@ class ServiceAdmin(OrganizationOwnedAdmin):
     label_fields, inactive = ["deal"], ("deal__closed_at", "budget closed")
     list_display = [
         "name",
+        # It names a kind of tracking that is off, which saves two wide columns.
+        "access",
         RecordColumn(Service.deal),
         RecordColumn(Service.service_type),
-        "time_tracking_enabled",
-        "expense_tracking_enabled",
-        "access",
         CountColumn("assignees", ServiceAssignment.service),
     ]
     list_filter = [

@@ -163,6 +163,7 @@ def test_lists_of_concerns_have_titles_and_reasons(organization: Organization) -
         "API tokens about to expire": "API tokens",
     }
     page = " ".join(client.get("/admin/catalog/service/?access=nobody").content.decode().split())
+    assert ">Services that nobody can track on today</h2>" in page
     assert page.count("> Nobody <") == 6
     assert page.count("all assignees are archived</span>") == 2
     page = client.get("/admin/accounts/person/?trackable=nowhere").content.decode()

@@ -84,6 +84,7 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
     show_facets = ShowFacets.NEVER
     list_filter_submit = True
     list_fullwidth = True
+    list_before_template = "admin/list_title.html"
     formfield_overrides: ClassVar[dict[Any, Any]] = {models.JSONField: {"decoder": PortableDecoder}}
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -174,8 +175,10 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             raise IncorrectLookupParameters from error
         if not changelist.is_popup:
             titles = [getattr(spec, "list_title", "") for spec in changelist.filter_specs]
+            # For `list_title.html`: the theme shows only the name of the model.
+            changelist.list_title = next(filter(None, titles), "")  # type: ignore[attr-defined]
             own = self.menu_title or capfirst(str(self.opts.verbose_name_plural))
-            changelist.title = next(filter(None, titles), own)
+            changelist.title = changelist.list_title or own  # type: ignore[attr-defined]
         return changelist
 
     def get_actions(self, request: HttpRequest) -> Any:
