@@ -7,12 +7,15 @@ is 0.06 ms and 0.04 ms, and the whole request takes about 1 ms.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
 from django.db import connections, models, router
 
 ValuesQuerySet = models.QuerySet[Any, tuple[Any, ...]]
+# Takes a value of the database, its expression and the connection, as Django's do.
+Converter = Callable[[Any, Any, Any], Any]
 
 # Placeholders for values while the SQL is compiled. No other parameter of a query has these values.
 NUMBER_PLACEHOLDER, TEXT_PLACEHOLDER = 2**62, "placeholder of value {}"
@@ -21,15 +24,15 @@ NUMBER_PLACEHOLDER, TEXT_PLACEHOLDER = 2**62, "placeholder of value {}"
 class Statement(NamedTuple):
     """Compiled SQL, and the positions of its values.
 
-    It has no reference to a connection, so the converters of a connection are looked up for each execution.
+    It has no reference to a connection, because the connection ends with its thread.
     """
 
     sql: str
     params: Sequence[Any]
     # Index in `params` → index of the value to put there.
     values: Mapping[int, int]
-    # Index of a column → its expression, and the converters of the expression's field.
-    converters: Mapping[int, tuple[Any, Sequence[Callable[..., Any]]]]
+    # Index of a column → its expression and its converter. A column can have several.
+    converters: Sequence[tuple[int, Any, Converter]]
 
 
 class CompiledQuery:
@@ -85,11 +88,14 @@ class CompiledQuery:
         }
         if set(values.values()) != set(range(len(self.placeholders))):
             raise ValueError("The query doesn't use each of its values unchanged")
-        converters = {}
-        for place, (expression, *_) in enumerate(compiler.select[: compiler.col_count]):
-            functions = expression.get_db_converters(connection)
-            if functions or connection.ops.get_db_converters(expression):
-                converters[place] = expression, functions
+        converters = [
+            (place, expression, without_connection(converter, connection))
+            for place, (expression, *_) in enumerate(compiler.select[: compiler.col_count])
+            for converter in (
+                *connection.ops.get_db_converters(expression),
+                *expression.get_db_converters(connection),
+            )
+        ]
         return Statement(sql, params, values, converters)
 
 
@@ -101,17 +107,34 @@ def padded(ids: Collection[int]) -> list[int]:
 
 def converted(rows: Sequence[Sequence[Any]], statement: Statement, connection: Any) -> list[Sequence[Any]]:
     """Return the rows with their values converted to Python, as the ORM does."""
-    converters = [
-        (place, (*connection.ops.get_db_converters(expression), *functions), expression)
-        for place, (expression, functions) in statement.converters.items()
-    ]
-    results: list[Sequence[Any]] = []
-    for row in map(list, rows):
-        for place, functions, expression in converters:
-            for function in functions:
-                row[place] = function(row[place], expression, connection)
-        results.append(row)
-    return results
+    results = [*map(list, rows)]
+    for place, expression, converter in statement.converters:
+        for row in results:
+            row[place] = converter(row[place], expression, connection)
+    return [*results]
+
+
+def without_connection(converter: Converter, connection: Any) -> Converter:
+    """Return a converter that has no reference to the connection.
+
+    Django's can be methods of the connection's operations.
+    """
+    if getattr(converter, "__self__", None) is not connection.ops:
+        return converter
+    method: Any = getattr(type(connection.ops), converter.__name__)
+    if converter.__name__ == "convert_datetimefield_value":
+        return as_utc
+    return lambda value, expression, connection: method(connection.ops, value, expression, connection)
+
+
+def as_utc(value: Any, expression: Any, connection: Any) -> Any:
+    """Convert a datetime of SQLite, which is naive.
+
+    Django's converter looks up settings for each value, which costs 6 % of an average read of the API.
+    """
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value and connection.ops.convert_datetimefield_value(value, expression, connection)
 
 
 def insert(row: models.Model) -> None:

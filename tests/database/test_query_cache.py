@@ -9,8 +9,8 @@ from weakref import ref
 
 import pytest
 from django.db import connections, models
-from django.db.models import Value
-from django.db.models.functions import Concat
+from django.db.models import ExpressionWrapper, Q, Value
+from django.db.models.functions import Coalesce, Concat, TruncDate
 
 from assignments.models import ProjectAssignment
 from productive.accounts.models import Person
@@ -47,6 +47,20 @@ def test_datetimes_and_json_are_converted() -> None:
     ((moment, preferences, watched),) = CompiledQuery(ProjectAssignment, one, 1).rows(row.pk)
     row.refresh_from_db()
     assert (moment, preferences, watched) == (row.created_at, {"a": [1, None]}, True)
+
+
+def test_values_of_expressions_are_converted_as_by_the_orm() -> None:
+    """SQLite returns the values of expressions as text and numbers."""
+    person = PersonFactory(archived_at="2026-01-01T00:00Z")
+
+    def one(pk: int) -> models.QuerySet[Person, Any]:
+        first = Coalesce("archived_at", "created_at")
+        is_archived = ExpressionWrapper(Q(archived_at__isnull=False), models.BooleanField())
+        return Person.objects.filter(pk=pk).values_list(first, TruncDate("created_at"), is_archived)
+
+    (row,) = CompiledQuery(Person, one, 1).rows(person.pk)
+    (expected,) = one(person.pk)
+    assert [*map(repr, row)] == [*map(repr, expected)]
 
 
 def test_query_that_changes_a_value_is_rejected() -> None:
