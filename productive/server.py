@@ -9,7 +9,8 @@ import os
 from productive.web.logs import logging_config
 
 worker_class = "productive.worker.Worker"
-threads = 8
+# Sign-ins wait in up to ten of them (`accounts.sign_in`).
+threads = 16
 # Enough for a filter with some thousand ids. gunicorn itself rejects a longer request line (414).
 limit_request_line = 8190
 graceful_timeout = 30

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
@@ -125,7 +126,8 @@ if env.str("REPLICA_URL", default=""):
 # Behind PgBouncer, each transaction can run on another server connection, so no state can outlast it. It
 # accepts no start-up options, so the timeouts must be set for the database role.
 PGBOUNCER = env.bool("PGBOUNCER", default=False)
-_pool_size = env.int("DATABASE_POOL_SIZE", default=10)
+# One for each thread of a process.
+_pool_size = env.int("DATABASE_POOL_SIZE", default=16)
 for _alias, _database in DATABASES.items():
     _options = _database.setdefault("OPTIONS", {})
     if _database["ENGINE"] == "django.db.backends.sqlite3":
@@ -183,6 +185,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
+]
+PASSWORD_HASHERS = [
+    "productive.accounts.hashers.NicePasswordHasher",
+    # Django's other hashers, which only check passwords that they have hashed.
+    *global_settings.PASSWORD_HASHERS[1:],
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"

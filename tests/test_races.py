@@ -35,7 +35,7 @@ from tests.support.servers import Server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.no_cover]
 
-# A process has eight threads, and each write to SQLite waits for the disk.
+# Each write to SQLite waits for the disk.
 THREADS, ROUNDS = 8, 10 if connection.vendor == "postgresql" else 3
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from random import randrange
+from subprocess import CalledProcessError
 from typing import Any
 
 import pytest
@@ -17,11 +21,14 @@ from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
+from productive import settings as production
 from productive.accounts import sign_in as sign_in_module
+from productive.accounts.hashers import NicePasswordHasher
 from productive.accounts.models import User
 from productive.limits.limiter import Limiter
 from productive.limits.rates import Rate
 from productive.limits.stores import FileStore, PostgreSQLStore, Store
+from tests.support.servers import wait_until
 from tests.support.sign_in import PASSWORD, make_user, sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -211,16 +218,98 @@ def test_concurrent_sign_ins_do_not_exceed_the_limit(limit: None, hashed: list[s
     assert len(hashed) == RATE.limit
 
 
-def test_only_some_threads_of_a_process_wait_for_a_password(ana: User, hashed: list[str]) -> None:
-    places = [sign_in_module.places.acquire(blocking=False) for _ in range(4)]
-    try:
-        rejected = sign_in()
+@pytest.fixture
+def take_turn() -> Iterator[Callable[[], None]]:
+    """Return a function that ends a hash which another sign-in seems to compute."""
+    sign_in_module.hashing.acquire()
+    with ExitStack() as stack:
+        stack.callback(sign_in_module.hashing.release)
+        yield lambda: stack.pop_all().close()
+
+
+def is_full() -> bool:
+    if not sign_in_module.places.acquire(blocking=False):
+        return True
+    sign_in_module.places.release()
+    return False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_office_that_signs_in_at_once_waits_for_its_turn(
+    limit: None, settings: Any, take_turn: Callable[[], None]
+) -> None:
+    """One more, who finds no place, is rejected at once."""
+    settings.RATE_LIMIT_SIGN_IN = Rate(10, 600)
+    names = [make_user(f"user{n}").username for n in range(10)]
+    address = f"10.{randrange(256)}.{randrange(256)}.{randrange(256)}"
+
+    def attempt(name: str) -> int:
+        try:
+            return sign_in(name, REMOTE_ADDR=address).status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(10) as pool:
+        signed_in = [pool.submit(attempt, name) for name in names]
+        wait_until(is_full)
+        rejected = sign_in("another", REMOTE_ADDR=address)
+        wait_until(lambda: connections_in_use() <= 1)
+        take_turn()
+        assert [future.result() for future in signed_in] == [302] * 10
+    assert (rejected.status_code, rejected.headers["Retry-After"]) == (429, "1")
+    assert TOO_MANY.format("a moment") in rejected.content.decode()
+    # Neither is counted.
+    settings.RATE_LIMIT_SIGN_IN = Rate(1, 600)
+    assert spray(2, REMOTE_ADDR=address) == [200, 429]
+
+
+def connections_in_use() -> int:
+    """Return the number of the pool's connections that threads of this process use."""
+    pool = getattr(connection, "pool", None)
+    return 0 if pool is None else pool.get_stats()["pool_size"] - pool.get_stats()["pool_available"]
+
+
+@pytest.mark.usefixtures("take_turn")
+def test_sign_in_is_rejected_after_the_longest_wait(
+    ana: User, limit: None, hashed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in_module, "MAX_WAIT_SECONDS", 0.001)
+    for _ in range(RATE.limit + 1):
+        rejected = sign_in(password="wrong")
         assert (rejected.status_code, rejected.headers["Retry-After"], hashed) == (429, "1", [])
-        assert TOO_MANY.format("a moment") in rejected.content.decode()
-    finally:
-        for _ in filter(None, places):
-            sign_in_module.places.release()
-    assert (places, sign_in().status_code) == ([True, True, True, False], 302)
+    assert not AccessAttempt.objects.exists()
+    assert not is_full()
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "", "pässword 😀", "x" * 10_000])
+def test_passwords_are_hashed_as_by_django(password: str) -> None:
+    hasher, stock = NicePasswordHasher(), hashers.PBKDF2PasswordHasher()
+    encoded = hasher.encode(password, "salt" * 6, 100)
+    assert encoded == stock.encode(password, "salt" * 6, 100)
+    assert (hasher.algorithm, hasher.iterations) == (stock.algorithm, stock.iterations)
+    assert (hasher.verify(password, encoded), hasher.verify("wrong", encoded)) == (True, False)
+
+
+def test_passwords_are_hashed_in_a_process_of_low_priority() -> None:
+    assert production.PASSWORD_HASHERS[0].endswith(".NicePasswordHasher")
+    with ThreadPoolExecutor(1) as pool:
+        encoded = pool.submit(NicePasswordHasher().encode, PASSWORD, "salt" * 6, 2**31 - 1)
+        wait_until(lambda: [nice for _, nice in children()] == [10])
+        [(pid, _)] = children()
+        # The password is not in the list of processes.
+        assert PASSWORD.encode().hex() not in Path(f"/proc/{pid}/cmdline").read_text()
+        os.kill(pid, signal.SIGKILL)
+        assert isinstance(encoded.exception(), CalledProcessError)
+
+
+def children() -> list[tuple[int, int]]:
+    """Return the ids and nice values of the child processes that hash."""
+    found = []
+    for thread in Path("/proc/self/task").iterdir():
+        for pid in map(int, (thread / "children").read_text().split()):
+            if b"pbkdf2" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append((pid, os.getpriority(os.PRIO_PROCESS, pid)))
+    return found
 
 
 def test_connection_without_an_address_is_counted(ana: User) -> None:

@@ -73,7 +73,7 @@ def seconds_until_back(ground: Ground, server: Server) -> float:
 
 def overloaded(ground: Ground, seconds: float, *, name: str) -> Findings:
     """Send three times as many requests at once as there are threads: 503 is allowed, 500 isn't."""
-    workers, threads = 2, 8
+    workers, threads = 2, 16
     connections = 3 * workers * threads
     findings = Findings(f"{name}: {connections} at once for {seconds:g} s, {workers * threads} threads")
     statuses, times, faults = Counter[int](), list[float](), list[str]()
