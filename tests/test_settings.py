@@ -104,7 +104,7 @@ def test_replica_has_shorter_timeouts_than_primary() -> None:
     )
     primary, replica = both["default"], both["replica"]
     assert primary == one["default"]
-    pool = {"min_size": 0, "max_size": 10, "connection_class": str(PooledConnection)}
+    pool = {"min_size": 0, "max_size": 16, "connection_class": str(PooledConnection)}
     assert [primary["OPTIONS"]["pool"], replica["OPTIONS"].pop("pool")] == [
         {**pool, "timeout": 4, "reconnect_timeout": 4},
         {**pool, "timeout": 1, "reconnect_timeout": 1},
