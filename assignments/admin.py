@@ -11,6 +11,7 @@ from django.utils.text import smart_split
 
 from assignments import bulk
 from assignments.access_check import can_check_access
+from assignments.admin_consequences import AccessWatch
 from assignments.dashboard import overview
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.spreadsheets import (
@@ -27,6 +28,7 @@ from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 
 admin.site.add_page("Assignments", "Access check", "fact_check", "access_check", can_check_access)  # type: ignore[attr-defined]
 admin.site.overview = overview  # type: ignore[attr-defined]
+admin.site.watch = AccessWatch()  # type: ignore[attr-defined]
 
 
 class PairAdmin(OrganizationOwnedAdmin):

@@ -1,11 +1,10 @@
-"""The bulk actions of the admin, with their consequences for access."""
+"""The bulk actions of the admin."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from assignments import consequences
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.related_bulk import AssigneesToProjects, RelatedPairing, RelatedStamp, SwitchOn
 from catalog.models import Deal, Project, ServiceType
@@ -13,13 +12,6 @@ from productive.accounts.owned_admin import ARCHIVE, RESTORE
 from productive.admin.bulk.pairs import Pairing, Unpairing
 from productive.admin.bulk.rows import DELETE, Stamp
 from productive.admin.forms import label_of
-
-watch_new_service_assignments = consequences.watch_access(
-    consequences.services_of_service_assignments, assigns=True
-)
-watch_service_assignments = consequences.watch_access(consequences.services_of_service_assignments)
-watch_project_assignments = consequences.watch_access(consequences.services_of_project_assignments)
-watch_service_type_assignments = consequences.watch_access(consequences.services_of_service_type_assignments)
 
 # --- on people ------------------------------------------------------------------------------------
 
@@ -30,7 +22,6 @@ ASSIGN_TO_SERVICES = Pairing(
     selected="person",
     other="service",
     message="Assigned {selected} to {other}",
-    watch=watch_new_service_assignments,
 )
 ADD_TO_PROJECTS = Pairing(
     name="add_to_projects",
@@ -39,7 +30,6 @@ ADD_TO_PROJECTS = Pairing(
     selected="person",
     other="project",
     message="Added {selected} to {other}",
-    watch=watch_project_assignments,
 )
 GIVE_SERVICE_TYPES = Pairing(
     name="give_service_types",
@@ -48,7 +38,6 @@ GIVE_SERVICE_TYPES = Pairing(
     selected="person",
     other="service_type",
     message="Gave {selected} {other}",
-    watch=watch_service_type_assignments,
 )
 
 # --- on services ----------------------------------------------------------------------------------
@@ -60,7 +49,6 @@ ASSIGN_PEOPLE = Pairing(
     selected="service",
     other="person",
     message="Assigned {other} to {selected}",
-    watch=watch_new_service_assignments,
 )
 COPY_ASSIGNMENTS = Pairing(
     name="copy_assignments",
@@ -71,7 +59,6 @@ COPY_ASSIGNMENTS = Pairing(
     other="person",
     copies=True,
     message="Assigned {other} to {selected}",
-    watch=watch_new_service_assignments,
 )
 UNASSIGN_PEOPLE = Unpairing(
     name="unassign_people",
@@ -80,7 +67,6 @@ UNASSIGN_PEOPLE = Unpairing(
     selected="service",
     other="person",
     message="Unassigned {other} from {selected}",
-    watch=watch_service_assignments,
 )
 
 ADD_PEOPLE_TO_PROJECTS = RelatedPairing(
@@ -92,7 +78,6 @@ ADD_PEOPLE_TO_PROJECTS = RelatedPairing(
     selected="project",
     other="person",
     message="Added {other} to {selected}",
-    watch=watch_project_assignments,
 )
 ADD_ASSIGNEES_TO_PROJECTS = AssigneesToProjects(
     name="add_assignees_to_projects",
@@ -101,7 +86,6 @@ ADD_ASSIGNEES_TO_PROJECTS = AssigneesToProjects(
     selected="project",
     other="person",
     message="Added {other} to {selected}",
-    watch=watch_project_assignments,
 )
 GIVE_TYPES_TO_PEOPLE = RelatedPairing(
     name="give_types_to_people",
@@ -112,7 +96,6 @@ GIVE_TYPES_TO_PEOPLE = RelatedPairing(
     selected="service_type",
     other="person",
     message="Gave {other} {selected}",
-    watch=watch_service_type_assignments,
 )
 
 # --- on projects ----------------------------------------------------------------------------------
@@ -124,7 +107,6 @@ ADD_PEOPLE = Pairing(
     selected="project",
     other="person",
     message="Added {other} to {selected}",
-    watch=watch_project_assignments,
 )
 COPY_MEMBERS = Pairing(
     name="copy_members",
@@ -135,7 +117,6 @@ COPY_MEMBERS = Pairing(
     other="person",
     copies=True,
     message="Added {other} to {selected}",
-    watch=watch_project_assignments,
 )
 REMOVE_PEOPLE = Unpairing(
     name="remove_people",
@@ -144,7 +125,6 @@ REMOVE_PEOPLE = Unpairing(
     selected="project",
     other="person",
     message="Removed {other} from {selected}",
-    watch=watch_project_assignments,
 )
 
 # --- on service types -----------------------------------------------------------------------------
@@ -156,7 +136,6 @@ GIVE_TO_PEOPLE = Pairing(
     selected="service_type",
     other="person",
     message="Gave {other} {selected}",
-    watch=watch_service_type_assignments,
 )
 REMOVE_FROM_PEOPLE = Unpairing(
     name="remove_from_people",
@@ -165,23 +144,12 @@ REMOVE_FROM_PEOPLE = Unpairing(
     selected="service_type",
     other="person",
     message="Removed {selected} from {other}",
-    watch=watch_service_type_assignments,
 )
 
 # --- archive, close, delete -----------------------------------------------------------------------
 
-watch_people = consequences.watch_access(consequences.services_of_people)
-watch_projects = consequences.watch_access(consequences.services_of_projects)
-watch_deals = consequences.watch_access(consequences.services_of_deals)
-
-ARCHIVE_PEOPLE = replace(ARCHIVE, watch=watch_people)
-RESTORE_PEOPLE = replace(RESTORE, watch=watch_people)
-ARCHIVE_PROJECTS = replace(ARCHIVE, watch=watch_projects)
-RESTORE_PROJECTS = replace(RESTORE, watch=watch_projects)
-CLOSE_DEALS = Stamp(name="close", title="Close", moment=Deal.moment, watch=watch_deals)
-OPEN_DEALS = Stamp(
-    name="open", method="reopen", title="Reopen", moment=Deal.moment, clears=True, watch=watch_deals
-)
+CLOSE_DEALS = Stamp(name="close", title="Close", moment=Deal.moment)
+OPEN_DEALS = Stamp(name="open", method="reopen", title="Reopen", moment=Deal.moment, clears=True)
 CLOSE_DEALS_OF_SERVICES = RelatedStamp(
     name="close_budgets",
     method="close",
@@ -189,43 +157,32 @@ CLOSE_DEALS_OF_SERVICES = RelatedStamp(
     path="deal",
     target=Deal,
     moment=Deal.moment,
-    watch=watch_deals,
 )
 SWITCH_ON_TIME = SwitchOn(
-    name="switch_on_time",
-    title="Switch on time tracking",
-    field_name="time_tracking_enabled",
-    watch=consequences.watch_access(consequences.services_themselves),
+    name="switch_on_time", title="Switch on time tracking", field_name="time_tracking_enabled"
 )
 SWITCH_ON_EXPENSES = SwitchOn(
-    name="switch_on_expenses",
-    title="Switch on expense tracking",
-    field_name="expense_tracking_enabled",
-    watch=consequences.watch_access(consequences.services_themselves),
+    name="switch_on_expenses", title="Switch on expense tracking", field_name="expense_tracking_enabled"
 )
 ARCHIVE_SERVICE_TYPES = replace(
     ARCHIVE,
     note="Services of these types keep them, and access doesn't change. No other service can use them.",
 )
-DELETE_PEOPLE = replace(DELETE, watch=watch_people)
 
 REMOVE_SERVICE_ASSIGNMENTS = replace(
     DELETE,
     title="Remove",
     line=lambda row: f"{label_of(row.person)} → {label_of(row.service)}",
-    watch=watch_service_assignments,
 )
 REMOVE_PROJECT_ASSIGNMENTS = replace(
     DELETE,
     title="Remove",
     line=lambda row: f"{label_of(row.person)} → {label_of(row.project)}",
-    watch=watch_project_assignments,
 )
 REMOVE_SERVICE_TYPE_ASSIGNMENTS = replace(
     DELETE,
     title="Remove",
     line=lambda row: f"{label_of(row.person)} → {label_of(row.service_type)}",
-    watch=watch_service_type_assignments,
 )
 
 # --- the actions of each list ---------------------------------------------------------------------
@@ -234,11 +191,10 @@ ON_PEOPLE: list[Any] = [
     ASSIGN_TO_SERVICES,
     ADD_TO_PROJECTS,
     GIVE_SERVICE_TYPES,
-    ARCHIVE_PEOPLE,
-    RESTORE_PEOPLE,
-    DELETE_PEOPLE,
+    ARCHIVE,
+    RESTORE,
 ]
-ON_PROJECTS: list[Any] = [ADD_PEOPLE, COPY_MEMBERS, REMOVE_PEOPLE, ARCHIVE_PROJECTS, RESTORE_PROJECTS]
+ON_PROJECTS: list[Any] = [ADD_PEOPLE, COPY_MEMBERS, REMOVE_PEOPLE, ARCHIVE, RESTORE]
 ON_DEALS: list[Any] = [CLOSE_DEALS, OPEN_DEALS]
 ON_SERVICES: list[Any] = [
     ASSIGN_PEOPLE,

@@ -1,225 +1,339 @@
-"""Compare who may track before and after a change of records.
+"""Compare who may track before and after a change, whichever records it writes.
 
-Bulk actions show the differences in their previews.
+    comparison = AccessComparison(written)  # before the change
+    difference = comparison.difference(written)  # after it
+
+`written` are the rows that the change writes. If these aren't known before it, write, roll back and write
+again, as `productive.admin.preview` does.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from django.db.models import F, OuterRef, QuerySet
-from django.http import HttpRequest
+from django.db.models import F, OuterRef, Q, QuerySet
 
 from assignments.access import Access, access_of
-from assignments.access_check import can_check_access
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from assignments.tracking import Kind, trackable_by
+from assignments.tracking import Decision, Kind, decide_all, trackable_by, with_budget
 from catalog.models import Deal, Project, Service
-from productive.accounts.models import Person
-from productive.admin.forms import label_of
-from productive.admin.preview import Consequences, Group, Line, RecordOutcome, Watch
+from productive.accounts.models import Organization, Person
+from productive.database.written_rows import WrittenRows
 
 # Access isn't compared for more services.
-MAX_SERVICES = 500
-# A sentence names at most this many people.
-MAX_NAMES = 10
+MAX_SERVICES = 5_000
+# Reasons aren't computed for more assignments.
+MAX_EXPLAINED = 300
 
-SelectServices = Callable[[Sequence[Any]], QuerySet[Service]]
-
-NOT_ALLOWED = "Only users who may view people and services see who gains or loses access."
-UNCHANGED = "No one gains or loses access today."
-TOO_MANY = (
-    f"This affects more than {MAX_SERVICES} services, too many to show who gains or loses access."
-    " Select fewer to see it."
-)
-
-STILL_NO_ACCESS = "still can't track on some of the services assigned here"
-
-# The text for the new state of a service.
-NEW_STATES = {
-    Access.OPEN: "is open to everyone on the project",
-    Access.OPEN_NOBODY_ASSIGNED: "opens to everyone on the project, because it has no assignees anymore",
-    Access.RESTRICTED: "is restricted to its assignees",
-    Access.RESTRICTED_TO_NOBODY: "no longer has an active person who may track",
+# The columns that the tracking rule reads. Other changes of these models, and other models, don't matter.
+TRACKING_COLUMNS: dict[type[Any], frozenset[str]] = {
+    # The time zone, because the rule is applied to the current date.
+    Organization: frozenset({"time_zone"}),
+    Person: frozenset({"archived_at"}),
+    Project: frozenset({"archived_at"}),
+    Deal: frozenset(
+        {
+            "project_id",
+            "date",
+            "end_date",
+            "closed_at",
+            "person_restricted_tracking",
+            "service_type_restricted_tracking",
+        }
+    ),
+    Service: frozenset({"deal_id", "service_type_id", "time_tracking_enabled", "expense_tracking_enabled"}),
+    ServiceAssignment: frozenset({"person_id", "service_id"}),
+    ProjectAssignment: frozenset({"person_id", "project_id"}),
+    ServiceTypeAssignment: frozenset({"person_id", "service_type_id"}),
 }
-FIRST_ASSIGNEES = "is restricted to its assignees: it had none, so everyone on the project could track"
-ACTIVE_AGAIN = "has an active person who may track again"
+# The models whose new and deleted rows matter. A new person, for example, has no assignments yet, and a
+# deletion of a person deletes the assignments too.
+LINKING_MODELS = (Service, ServiceAssignment, ProjectAssignment, ServiceTypeAssignment)
+OPEN_STATES = (Access.OPEN, Access.OPEN_NOBODY_ASSIGNED)
+
+
+class TooManyServicesError(Exception):
+    """The change affects more than MAX_SERVICES services."""
+
+
+class Permit(NamedTuple):
+    """The fact that a person may track time or log expenses on a service today."""
+
+    person_id: int
+    service_id: int
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
 class AccessSnapshot:
-    """The state of services, and the people who may track on each today."""
+    """Who may track on some services today.
 
+    `states` leaves out services of closed or ended budgets and of archived projects: whatever their
+    restrictions are, no one may track on them.
+    """
+
+    services: dict[int, Service]
     states: dict[int, Access]
-    people: dict[int, set[int]]
+    permits: frozenset[Permit]
 
     @classmethod
     def take(cls, ids: Collection[int]) -> AccessSnapshot:
-        states = {pk: values["access"] for pk, values in access_of(ids).items()}
-        return cls(states, people_by_service(ids))
+        """Read the state of the services with these ids.
+
+        It takes one query for the services, one for their states, and two per date: today depends on the
+        time zone.
+        """
+        rows = Service.objects.filter(pk__in=ids).select_related("deal__project", "organization")
+        services = {service.pk: service for service in rows.order_by("deal__name", "name", "pk")}
+        by_date: dict[date, list[int]] = defaultdict(list)
+        for service in services.values():
+            by_date[service.organization.today()].append(service.pk)
+        permits = frozenset(permit for today, pks in by_date.items() for permit in find_permits(pks, today))
+        usable = [pk for today, pks in by_date.items() for pk in pks if is_usable(services[pk], today)]
+        states = {pk: values["access"] for pk, values in access_of(usable).items()}
+        return cls(services, states, permits)
 
 
-def people_by_service(ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the ids of the people who may track time or log expenses today.
-
-    It takes one query for the services, and two per date: today depends on the time zone.
-    """
-    services_by_date: dict[Any, list[int]] = defaultdict(list)
-    for service in Service.objects.filter(pk__in=ids).select_related("organization"):
-        services_by_date[service.organization.today()].append(service.pk)
-    found: dict[int, set[int]] = defaultdict(set)
-    for today, services in services_by_date.items():
-        members: Any = Service.objects.filter(pk__in=services).annotate(
-            member=F("deal__project__project_assignments__person")
-        )
-        for kind in Kind:
-            trackable: Any = trackable_by(members, OuterRef("member"), today, kind).order_by()
-            for service_id, person_id in trackable.values_list("pk", "member"):
-                found[service_id].add(person_id)
-    return found
+def is_usable(service: Service, today: date) -> bool:
+    deal = service.deal
+    is_over = deal.closed_at is not None or (deal.end_date is not None and deal.end_date < today)
+    return not is_over and deal.project.archived_at is None
 
 
-def watch_access(select_services: SelectServices, *, assigns: bool = False) -> Watch:
-    """Return a function that compares access before and after a change.
-
-    `select_services` returns the services that a change of rows may affect. With `assigns`, the rows are
-    service assignments, and the comparison names the people who can't track although they are assigned.
-    """
-
-    def watch(request: HttpRequest, rows: Sequence[Any]) -> Callable[[], Consequences]:
-        if not can_check_access(request):
-            return lambda: Consequences([NOT_ALLOWED])
-        services = select_services(rows).order_by().values_list("pk", flat=True).distinct()
-        ids = list(services[: MAX_SERVICES + 1])
-        if len(ids) > MAX_SERVICES:
-            return lambda: Consequences([TOO_MANY])
-        if not ids:
-            return lambda: Consequences([UNCHANGED])
-        before, labels = AccessSnapshot.take(ids), labels_of(ids)
-        return lambda: describe_changes(before, AccessSnapshot.take(ids), labels, rows if assigns else ())
-
-    return watch
-
-
-def labels_of(ids: Collection[int]) -> dict[int, str]:
-    services = (
-        Service.objects.filter(pk__in=ids)
-        .select_related("deal__project")
-        .order_by("deal__name", "name", "pk")
+def find_permits(services: Collection[int], today: date) -> Iterator[Permit]:
+    """Yield who may track on the services on that day; one query for each kind."""
+    members: Any = Service.objects.filter(pk__in=services).annotate(
+        member=F("deal__project__project_assignments__person")
     )
-    return {service.pk: label_of(service) for service in services}
+    for kind in Kind:
+        trackable: Any = trackable_by(members, OuterRef("member"), today, kind).order_by()
+        for service_id, person_id in trackable.values_list("pk", "member"):
+            yield Permit(person_id, service_id, kind)
 
 
-def describe_changes(
-    before: AccessSnapshot,
-    after: AccessSnapshot,
-    labels: dict[int, str],
-    assigned: Sequence[ServiceAssignment],
-) -> Consequences:
-    lost = {pk: before.people.get(pk, set()) - after.people.get(pk, set()) for pk in labels}
-    gained = {pk: after.people.get(pk, set()) - before.people.get(pk, set()) for pk in labels}
-    without_access = {
-        row.person_id
-        for row in assigned
-        if row.service_id in labels and row.person_id not in after.people.get(row.service_id, ())
-    }
-    affected = without_access.union(*lost.values(), *gained.values())
-    people = Person.objects.filter(pk__in=affected).order_by("first_name", "last_name", "pk")
-    names = {person.pk: label_of(person) for person in people}
-    lines = []
-    for pk, label in labels.items():
-        notes = [
-            describe_state(before.states.get(pk), after.states.get(pk)),
-            list_people("loses access", "lose access", lost[pk], names),
-            list_people("gains access", "gain access", gained[pk], names),
+@dataclass(frozen=True)
+class AccessDifference:
+    """The difference between two snapshots of the same services.
+
+    A service that was deleted is only in `before`, one that was created only in `after`.
+    """
+
+    before: AccessSnapshot
+    after: AccessSnapshot
+    written: Sequence[WrittenRows] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.lost or self.gained or self.changed_states)
+
+    @cached_property
+    def lost(self) -> frozenset[Permit]:
+        return self.before.permits - self.after.permits
+
+    @cached_property
+    def gained(self) -> frozenset[Permit]:
+        return self.after.permits - self.before.permits
+
+    @cached_property
+    def services(self) -> dict[int, Service]:
+        """All services, those with new values first."""
+        return {**self.after.services, **self.before.services, **self.after.services}
+
+    @cached_property
+    def people(self) -> dict[int, Person]:
+        """The people who lose or gain access, by name; also deleted ones."""
+        ids = {permit.person_id for permit in self.lost | self.gained}
+        rows = Person.objects.filter(pk__in=ids).order_by("first_name", "last_name", "pk")
+        people = {person.pk: person for person in rows}
+        for each in self.written:
+            if each.model is Person and each.history_type == "-":
+                people |= {
+                    row.id: Person(pk=row.id, first_name=row.first_name, last_name=row.last_name)
+                    for row in each.rows
+                    if row.id in ids
+                }
+        return people
+
+    @cached_property
+    def changed_states(self) -> dict[int, tuple[Access, Access]]:
+        """The state before and after, of services whose state changes."""
+        return {
+            pk: (before, self.after.states[pk])
+            for pk, before in self.before.states.items()
+            if before != self.after.states.get(pk, before)
+        }
+
+    @cached_property
+    def closed(self) -> list[int]:
+        """The services that no one may track on anymore."""
+        had, has = ({permit.service_id for permit in each.permits} for each in (self.before, self.after))
+        return [
+            pk
+            for pk in self.before.services
+            if pk in self.after.services
+            and pk not in has
+            and (pk in had or self.turns_to(pk, Access.RESTRICTED_TO_NOBODY))
         ]
-        if any(notes):
-            lines.append(Line(label, [". ".join(note for note in notes if note) + "."]))
-    totals = (
-        count_people("loses access to", "lose access to", lost),
-        count_people("gains access to", "gain access to", gained),
-    )
-    sentences = [sentence for sentence in totals if sentence] or [UNCHANGED]
-    if without_access:
-        sentences.append(
-            list_people(STILL_NO_ACCESS, STILL_NO_ACCESS, without_access, names)
-            + ". The Access check says why."
-        )
-    return Consequences(sentences, [Group("Services that change", RecordOutcome.AFFECTED, lines)])
+
+    @cached_property
+    def reopened(self) -> list[int]:
+        """The services that someone may track on again."""
+        had, has = ({permit.service_id for permit in each.permits} for each in (self.before, self.after))
+        return [pk for pk in self.before.services if pk in has - had]
+
+    @cached_property
+    def opened(self) -> list[int]:
+        """The services that open to everyone on the project."""
+        return [
+            pk
+            for pk, (before, after) in self.changed_states.items()
+            if after in OPEN_STATES and before not in OPEN_STATES
+        ]
+
+    @cached_property
+    def ignored(self) -> list[int]:
+        """The services whose new restriction is ignored: they have no assignees."""
+        return [
+            pk
+            for pk, states in self.changed_states.items()
+            if states == (Access.OPEN, Access.OPEN_NOBODY_ASSIGNED)
+        ]
+
+    @cached_property
+    def restricted(self) -> list[int]:
+        """The services that were open to everyone on the project."""
+        return [
+            pk
+            for pk, (before, after) in self.changed_states.items()
+            if after is Access.RESTRICTED and before in OPEN_STATES
+        ]
+
+    @cached_property
+    def unused_assignments(self) -> list[tuple[int, int]]:
+        """The person and service of new service assignments that have no effect."""
+        allowed = {permit[:2] for permit in self.after.permits}
+        pairs = {
+            (row.person_id, row.service_id)
+            for each in self.written
+            if each.model is ServiceAssignment and each.history_type != "-"
+            for row in each.rows
+        }
+        return sorted(pairs - allowed)
+
+    def explain_unused_assignments(self) -> list[Decision]:
+        """Return why these people still can't track, for up to MAX_EXPLAINED.
+
+        Of both kinds, choose the one for which less is missing.
+        """
+        pairs = self.unused_assignments[:MAX_EXPLAINED]
+        people = Person.objects.in_bulk({person for person, _ in pairs})
+        rows = Service.objects.filter(pk__in={service for _, service in pairs})
+        services = with_budget(rows).select_related("organization").in_bulk()
+        by_date: dict[date, list[tuple[Person, Service]]] = defaultdict(list)
+        for person, service in pairs:
+            by_date[services[service].organization.today()].append((people[person], services[service]))
+        return [
+            min(decisions, key=lambda decision: len(decision.reasons))
+            for today, found in by_date.items()
+            for decisions in zip(*(decide_all(found, today, kind) for kind in Kind), strict=True)
+        ]
+
+    def turns_to(self, pk: int, state: Access) -> bool:
+        return self.changed_states.get(pk, (None, None))[1] is state
 
 
-def describe_state(before: Access | None, after: Access | None) -> str:
-    if before == after or before is None or after is None:
-        return ""
-    if after is Access.RESTRICTED and before is Access.OPEN_NOBODY_ASSIGNED:
-        text = FIRST_ASSIGNEES
-    elif after is Access.RESTRICTED and before is Access.RESTRICTED_TO_NOBODY:
-        text = ACTIVE_AGAIN
-    else:
-        text = NEW_STATES[after]
-    return text[0].upper() + text[1:]
+class AccessComparison:
+    """Compare access before and after a change; create it before the change."""
 
+    def __init__(self, written: Sequence[WrittenRows]) -> None:
+        self.before = AccessSnapshot.take(affected_services(written))
 
-def list_people(singular: str, plural: str, ids: set[int], names: dict[int, str]) -> str:
-    """Return "3 people lose access: Ana, Bo, Cid", with MAX_NAMES at most."""
-    if not ids:
-        return ""
-    # People who have been deleted are not in `names`.
-    known = [name for pk, name in names.items() if pk in ids]
-    if len(ids) == 1:
-        return f"{known[0] if known else 'One person'} {singular}"
-    more = len(ids) - len(known[:MAX_NAMES])
-    listed = ", ".join(known[:MAX_NAMES]) + (f" and {more:,} more" if more else "")
-    return f"{len(ids):,} people {plural}: {listed}"
+    def difference(self, written: Sequence[WrittenRows]) -> AccessDifference:
+        """Return the difference to the current state, after the change.
 
-
-def count_people(singular: str, plural: str, changes: dict[int, set[int]]) -> str:
-    """Return a sentence, such as "1 person loses access to 2 services."."""
-    services = [pk for pk, people in changes.items() if people]
-    if not services:
-        return ""
-    people = set().union(*(changes[pk] for pk in services))
-    who = f"1 person {singular}" if len(people) == 1 else f"{len(people):,} people {plural}"
-    return f"{who} {'1 service' if len(services) == 1 else f'{len(services):,} services'}."
+        The rows may have other ids than those that the constructor got, but only if they are new.
+        """
+        created = {
+            row.id
+            for each in written
+            if each.model is Service and each.history_type == "+"
+            for row in each.rows
+        }
+        after = AccessSnapshot.take(self.before.services.keys() | created)
+        return AccessDifference(self.before, after, written)
 
 
 # --- services whose access a change may affect ----------------------------------------------------
 
 
-def on_open_budgets() -> QuerySet[Service]:
-    """Return the services of open budgets. On others, no one may track."""
-    return Service.objects.filter(deal__closed_at=None)
+def matters(written: WrittenRows) -> bool:
+    """Return whether the tracking rule reads what was written."""
+    columns = TRACKING_COLUMNS.get(written.model)
+    if columns is None:
+        return False
+    if written.history_type != "~":
+        return written.model in LINKING_MODELS
+    return written.columns is None or not columns.isdisjoint(written.columns)
 
 
-def services_of_service_assignments(rows: Sequence[ServiceAssignment]) -> QuerySet[Service]:
-    services = {row.service_id for row in rows}
-    return on_open_budgets().filter(pk__in=services, deal__person_restricted_tracking=True)
+def affected_services(written: Iterable[WrittenRows]) -> set[int]:
+    """Return the ids of services whose access the rows may affect.
+
+    Raise TooManyServicesError if there are more than MAX_SERVICES.
+    """
+    found: set[int] = set()
+    for each in filter(matters, written):
+        for services in services_of(each):
+            found.update(services.order_by().values_list("pk", flat=True)[: MAX_SERVICES + 1])
+            if len(found) > MAX_SERVICES:
+                raise TooManyServicesError
+    return found
 
 
-def services_of_project_assignments(rows: Sequence[ProjectAssignment]) -> QuerySet[Service]:
-    return on_open_budgets().filter(deal__project__in={row.project_id for row in rows})
+def services_of(written: WrittenRows) -> Iterator[QuerySet[Service]]:
+    """Yield querysets of the affected services.
+
+    The condition is for the values before, which are in the database, and after, which are in the rows.
+    """
+    services, ids = Service.objects.all(), {row.id for row in written.rows}
+    # No one may track on services of closed budgets.
+    on_open_budgets = services.filter(deal__closed_at=None)
+    on_budgets_by_type = on_open_budgets.filter(deal__service_type_restricted_tracking=True)
+    model = written.model
+    if model is Organization:
+        yield on_open_budgets.filter(organization__in=ids)
+    elif model is Person:
+        memberships = ProjectAssignment.objects.filter(person__in=ids)
+        yield on_open_budgets.filter(deal__project__in=memberships.values("project"))
+        assignments = ServiceAssignment.objects.filter(person__in=ids)
+        yield on_open_budgets.filter(pk__in=assignments.values("service"))
+        types = ServiceTypeAssignment.objects.filter(person__in=ids)
+        yield on_budgets_by_type.filter(service_type__in=types.values("service_type"))
+    elif model is Project:
+        yield on_open_budgets.filter(deal__project__in=ids)
+    elif model is Deal:
+        yield services.filter(deal__in=ids)
+    elif model is Service:
+        yield services.filter(pk__in=ids)
+    elif model is ServiceAssignment:
+        yield on_open_budgets.filter(related("pk", "service", written))
+    elif model is ProjectAssignment:
+        yield on_open_budgets.filter(related("deal__project", "project", written))
+    else:
+        yield on_budgets_by_type.filter(related("service_type", "service_type", written))
 
 
-def services_of_service_type_assignments(rows: Sequence[ServiceTypeAssignment]) -> QuerySet[Service]:
-    types = {row.service_type_id for row in rows}
-    return on_open_budgets().filter(service_type__in=types, deal__service_type_restricted_tracking=True)
+def related(lookup: str, name: str, written: WrittenRows) -> Q:
+    """Return the condition that an assignment joins, or joined, the service.
 
-
-def services_of_people(rows: Sequence[Person]) -> QuerySet[Service]:
-    memberships = ProjectAssignment.objects.filter(person__in=[row.pk for row in rows])
-    return on_open_budgets().filter(deal__project__in=memberships.values("project"))
-
-
-def services_of_projects(rows: Sequence[Project]) -> QuerySet[Service]:
-    return on_open_budgets().filter(deal__project__in=[row.pk for row in rows])
-
-
-def services_of_deals(rows: Sequence[Deal]) -> QuerySet[Service]:
-    return Service.objects.filter(deal__in=[row.pk for row in rows])
-
-
-def services_themselves(rows: Sequence[Service]) -> QuerySet[Service]:
-    return on_open_budgets().filter(pk__in=[row.pk for row in rows])
+    `lookup` is the path from a service to the assignment's other record, `name` the relation to it.
+    """
+    condition = Q((f"{lookup}__in", {getattr(row, f"{name}_id") for row in written.rows}))
+    if written.history_type == "~":
+        before = written.model.objects.filter(pk__in=[row.id for row in written.rows])
+        condition |= Q((f"{lookup}__in", before.values(name)))
+    return condition

@@ -20,6 +20,7 @@ from tests.support.admin import (
     MODELS,
     autocomplete,
     create_row,
+    delete,
     every_model,
     every_owned_model,
     every_relation,
@@ -91,7 +92,7 @@ def test_superuser_saves_and_deletes_every_model(model: type[Model]) -> None:
     assert (saved.status_code, saved["Location"]) == (302, url(model, "changelist"))
     assert client.get(url(model, "history", row.pk)).status_code == 200
 
-    deleted = client.post(url(model, "delete", row.pk), {"post": "yes"})
+    deleted = delete(client, row)
     assert (deleted.status_code, model._default_manager.filter(pk=row.pk).exists()) == (302, False)
 
 

@@ -27,8 +27,8 @@ from productive.admin.bulk.pairs import PairAction, Unpairing
 from productive.admin.bulk.rows import Stamp
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.database.history import history_of, is_recorded
-from tests.support.admin import FACTORIES, create_row, staff, superuser, url
-from tests.support.bulk import hidden_fields, messages_of, press, preview
+from tests.support.admin import FACTORIES, create_row, hidden_fields, press, staff, superuser, url
+from tests.support.bulk import messages_of, preview
 from tests.support.factories import OrganizationFactory
 from tests.support.samples import sampled
 

@@ -17,8 +17,8 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from assignments.tracking import Kind, decide
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Person
-from tests.support.admin import staff, superuser, url
-from tests.support.bulk import apply, consequences, press, preview, shown, start
+from tests.support.admin import press, staff, superuser, url
+from tests.support.bulk import apply, consequences, preview, shown, start
 from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
@@ -250,10 +250,7 @@ def test_removal_of_assignments_shows_its_consequences(agency: Agency) -> None:
     assert shown(page) == {"Will be deleted": ["Ana Z → QA · Budget · Portal"]}
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
-        [
-            "QA · Budget · Portal: Opens to everyone on the project, because it has no assignees anymore."
-            " Bo Z gains access."
-        ],
+        ["Services that open to everyone on the project: QA · Budget", "Gain access: Bo Z: QA · Budget"],
     )
     assert apply(client, page) == ["1 service assignment deleted."]
     assert ServiceAssignment.objects.count() == 0
@@ -305,8 +302,8 @@ def test_first_assignment_restricts_a_service_that_was_open_to_all(agency: Agenc
     assert consequences(page) == (
         ["1 person loses access to 1 service."],
         [
-            "QA · Budget · Portal: Is restricted to its assignees: it had none, so everyone on the project"
-            " could track. Bo Z loses access."
+            "Lose access: Bo Z: QA · Budget",
+            "Services that are no longer open to everyone: QA · Budget",
         ],
     )
 
@@ -319,16 +316,16 @@ def test_archiving_last_assignee_restricts_service_to_nobody(agency: Agency) -> 
     assert consequences(page) == (
         ["1 person loses access to 2 services."],
         [
-            "Design · Budget · Portal: Ana Z loses access.",
-            "QA · Budget · Portal: No longer has an active person who may track. Ana Z loses access.",
+            "Lose access: Ana Z: Design · Budget, QA · Budget",
+            "Services that no one can track on anymore: QA · Budget",
         ],
     )
     assert apply(client, page) == ["1 person archived."]
     assert consequences(preview(client, "restore", [agency.ana])) == (
         ["1 person gains access to 2 services."],
         [
-            "Design · Budget · Portal: Ana Z gains access.",
-            "QA · Budget · Portal: Has an active person who may track again. Ana Z gains access.",
+            "Gain access: Ana Z: Design · Budget, QA · Budget",
+            "Services that someone can track on again: QA · Budget",
         ],
     )
 
@@ -339,12 +336,13 @@ def test_archiving_project_or_closing_budget_shows_who_loses_access(
 ) -> None:
     agency.join(agency.ana, *agency.people(12))
     page = preview(agency.staff(), action, [getattr(agency, row)])
-    names = "Ana Z, " + ", ".join(f"P{n:05} Z" for n in range(9)) + " and 3 more"
+    names = ["Ana Z", *(f"P{n:05} Z" for n in range(12))]
     assert consequences(page) == (
         ["13 people lose access to 2 services."],
         [
-            f"Design · Budget · Portal: 13 people lose access: {names}.",
-            f"QA · Budget · Portal: 13 people lose access: {names}.",
+            *(f"Lose access: {name}: Design · Budget, QA · Budget" for name in names),
+            "Services that no one can track on anymore: Design · Budget",
+            "Services that no one can track on anymore: QA · Budget",
         ],
     )
 
@@ -355,18 +353,22 @@ def test_assigning_type_opens_services_restricted_by_type(agency: Agency) -> Non
     page = preview(agency.staff(), "give_to_people", [agency.testing], [agency.ana, agency.bo])
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
-        ["QA · Budget · Portal: Has an active person who may track again. Ana Z gains access."],
+        [
+            "Gain access: Ana Z: QA · Budget",
+            "Services that someone can track on again: QA · Budget",
+        ],
     )
 
 
 def test_change_without_effect_on_access_says_so(agency: Agency) -> None:
     page = preview(agency.staff(), "assign_to_services", [agency.cy], [agency.qa])
     sentences, lines = consequences(page)
-    assert sentences == [
-        *NO_CHANGE,
-        "Cy Z still can't track on some of the services assigned here. The Access check says why.",
+    assert sentences == [*NO_CHANGE, "1 new assignment has no effect today."]
+    assert lines == [
+        "Services that no one can track on anymore: QA · Budget",
+        "New assignments without effect today: Cy Z → QA · Budget: Cy Z is archived; Cy Z is not on the"
+        " project Portal.",
     ]
-    assert lines == ["QA · Budget · Portal: No longer has an active person who may track."]
     assert consequences(preview(agency.staff(), "add_to_projects", [agency.cy], [agency.project])) == (
         NO_CHANGE,
         [],
@@ -392,7 +394,7 @@ def test_consequences_agree_with_the_rule_for_every_pair(agency: Agency) -> None
     assert consequences(page)[0] == [
         "1 person loses access to 1 service.",
         "1 person gains access to 1 service.",
-        "Cy Z still can't track on some of the services assigned here. The Access check says why.",
+        "2 new assignments have no effect today.",
     ]
     apply(client, page)
     assert before - allowed() == {("Design", "Ana")}
@@ -405,7 +407,7 @@ def test_consequences_are_not_computed_for_too_many_services(
     monkeypatch.setattr("assignments.consequences.MAX_SERVICES", 1)
     page = preview(agency.staff(), "close", [agency.deal])
     [sentence] = consequences(page)[0]
-    assert sentence.endswith("too many to show who gains or loses access. Select fewer to see it.")
+    assert sentence.endswith("too many to show who gains or loses access.")
 
 
 # --- Between preview and apply --------------------------------------------------------------------
@@ -445,7 +447,7 @@ def test_consequences_are_part_of_the_digest(agency: Agency) -> None:
     assert b"The records have changed since the preview" in again.content
     assert consequences(again)[0] == [
         "1 person loses access to 1 service.",
-        "Ana Z still can't track on some of the services assigned here. The Access check says why.",
+        "1 new assignment has no effect today.",
     ]
     assert ServiceAssignment.objects.count() == 0
 
@@ -454,7 +456,7 @@ def test_second_click_changes_nothing(agency: Agency) -> None:
     client = agency.staff()
     page = preview(client, "assign_to_services", [agency.ana], [agency.qa])
     apply(client, page)
-    assert apply(client, page) == ["There was nothing left to do."]
+    assert apply(client, page) == ["This has been done already."]
     assert ServiceAssignment.objects.count() == 1
 
 

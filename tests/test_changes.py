@@ -18,7 +18,7 @@ from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person, User
 from productive.admin.forms import label_of
 from productive.database.history import change_set
-from tests.support.admin import form_data, staff, superuser, url
+from tests.support.admin import delete, form_data, save, staff, superuser, url
 from tests.support.api import Api
 from tests.support.bulk import messages_of
 from tests.support.factories import (
@@ -76,11 +76,11 @@ def undo(client: Client, pk: str) -> dict[str, list[tuple[str, ...]]]:
 
 def edit(client: Client, record: Any, **fields: Any) -> None:
     address = url(type(record), "change", record.pk)
-    assert client.post(address, {**form_data(client, address), **fields}).status_code == 302
+    assert save(client, address, {**form_data(client, address), **fields}).status_code == 302
 
 
 def remove(client: Client, record: Any) -> None:
-    assert client.post(url(type(record), "delete", record.pk), {"post": "yes"}).status_code == 302
+    assert delete(client, record).status_code == 302
 
 
 # --- Reading --------------------------------------------------------------------------------------

@@ -6,18 +6,17 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, OperationalError
+from django.test import RequestFactory
 
 from productive.accounts.models import Organization
+from productive.admin.operations import BusyError, Operation, Result, carry_out
 from productive.admin.preview import (
-    BusyError,
     Consequences,
     Difference,
     Group,
     Line,
-    Operation,
     Preview,
     RecordOutcome,
-    carry_out,
     group_lines,
     summary,
 )
@@ -29,7 +28,7 @@ class Rename(Operation):
     """Rename all organizations; each attempt fails with the next of `errors` after its write."""
 
     def __init__(self, name: str, *errors: Exception) -> None:
-        self.name, self.errors, self.attempts, self.recorded = name, [*errors], 0, 0
+        self.name, self.errors, self.attempts = name, [*errors], 0
 
     def attempt(self, *, apply: bool) -> Preview:
         self.attempts += 1
@@ -40,8 +39,10 @@ class Rename(Operation):
         lines = [Line(name, differences=[Difference("Name", name, self.name)]) for name in names]
         return Preview([Group("Will be changed", RecordOutcome.CHANGED, lines)])
 
-    def record(self) -> None:
-        self.recorded += 1
+
+def outcome(operation: Operation, digest: str = "") -> Result:
+    """Preview the operation, or apply it if the digest is right."""
+    return carry_out(RequestFactory().post("/", {"digest": digest}), operation)
 
 
 def names() -> set[str]:
@@ -55,24 +56,24 @@ def organization() -> Organization:
 
 def test_preview_writes_nothing_and_its_digest_applies_it(organization: Organization) -> None:
     operation = Rename("New")
-    result = carry_out(operation)
-    assert (result.is_applied, result.is_stale, names(), operation.recorded) == (False, False, {"Old"}, 0)
-    result = carry_out(operation, result.preview.digest)
-    assert (result.is_applied, result.is_stale, names(), operation.recorded) == (True, False, {"New"}, 1)
+    result = outcome(operation)
+    assert (result.is_applied, result.is_stale, names()) == (False, False, {"Old"})
+    result = outcome(operation, result.preview.digest)
+    assert (result.is_applied, result.is_stale, names()) == (True, False, {"New"})
 
 
 def test_digest_of_another_state_applies_nothing(organization: Organization) -> None:
-    digest = carry_out(Rename("New")).preview.digest
+    digest = outcome(Rename("New")).preview.digest
     Organization.objects.update(name="Other")
-    result = carry_out(Rename("New"), digest)
+    result = outcome(Rename("New"), digest)
     assert (result.is_applied, result.is_stale, names()) == (False, True, {"Other"})
 
 
 def test_lost_race_is_retried(organization: Organization) -> None:
     operation = Rename("New")
-    digest = carry_out(operation).preview.digest
+    digest = outcome(operation).preview.digest
     again = Rename("New", IntegrityError())
-    assert (carry_out(again, digest).is_applied, again.attempts) == (True, 2)
+    assert (outcome(again, digest).is_applied, again.attempts) == (True, 2)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_operation_is_rejected_after_repeated_lost_races(
     organization: Organization, errors: list[Any]
 ) -> None:
     with pytest.raises(BusyError):
-        carry_out(Rename("New", *errors))
+        outcome(Rename("New", *errors))
     assert names() == {"Old"}
 
 
@@ -102,6 +103,8 @@ OTHERS = [
     Preview([Group("Will be changed", RecordOutcome.CHANGED, [Line("Ana", ["because"], "Row 1")])]),
     Preview([GROUP], consequences=Consequences(["1 person gains access."])),
     Preview([GROUP], consequences=Consequences(["1 person gains access."], [GROUP])),
+    Preview([GROUP], consequences=Consequences([], warnings=["1 person gains access."])),
+    Preview([GROUP], consequences=Consequences([], fingerprint="1")),
 ]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import BaseModelAdmin, IncorrectLookupParameters
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, models, transaction
@@ -31,6 +33,8 @@ from productive.admin.forms import (
     RecordField,
     is_id,
 )
+from productive.admin.operations import Step
+from productive.admin.saving import UnsavedForm, delete_record, save_form
 from productive.admin.theme import ModelAdmin
 from productive.database.history import history_of, is_recorded
 
@@ -218,9 +222,28 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         relations = {field.name for field in self.opts.fields if isinstance(field, ForeignKey)}
         return {name: initial[name] for name in relations & initial.keys() if is_id(initial[name])}
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        if request.POST.get("step") == Step.CHOOSE:
+            return type(form)(form.__name__, (UnsavedForm, form), {})
+        return form
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Save the form, after a preview if this has consequences."""
+        view = partial(super().changeform_view, request, *args, **kwargs)
+        if request.method != "POST" or request.POST.get("step") == Step.CHOOSE:
+            return view()
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            return save_form(self, request, view)
         except IntegrityError:
             # Another request was faster. Validate again, which now finds its row.
-            return super().changeform_view(request, *args, **kwargs)
+            return save_form(self, request, view)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Delete the object, after a preview."""
+        record = self.get_object(request, unquote(object_id))
+        if not self.has_delete_permission(request, record):
+            raise PermissionDenied
+        if record is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+        return delete_record(self, request, record)

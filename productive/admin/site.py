@@ -29,6 +29,7 @@ from productive.admin.bulk.rows import DELETE
 from productive.admin.changes import views as change_views
 from productive.admin.changes.change_sets import recorded_admins
 from productive.admin.forms import label_of, label_with_status
+from productive.admin.operations import Watch
 from productive.admin.theme import AdminSite
 from productive.admin.urls import admin_url
 from productive.limits.limiter import TooManySignInsError
@@ -93,8 +94,10 @@ class Site(AdminSite):
         self.add_action(DELETE, DELETE.name)
         self.pages: list[tuple[str, MenuItem, Callable[[HttpRequest], object]]] = []
         self.add_page("Administration", "Changes", "history", "admin:changes", recorded_admins)
-        # Returns the context of the index page. An app sets it, because this package imports no app.
+        # An app sets these, because this package imports no app: a function that returns the context of the
+        # index page, and what finds the consequences of every write.
         self.overview: Callable[[HttpRequest], dict[str, Any]] = lambda request: {}
+        self.watch = Watch()
 
     def get_urls(self) -> list[Any]:
         return [*change_views.urls(self), *super().get_urls()]

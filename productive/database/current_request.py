@@ -18,6 +18,8 @@ class RequestState:
     change_set: UUID | None = None
     # Organizations of the signed-in user; None until they are read.
     organizations: list[Any] | None = None
+    # The rows written in the context of `collect_written_rows()`; None outside of one.
+    written_rows: list[Any] | None = None
 
 
 _current: ContextVar[RequestState] = ContextVar("request_state")

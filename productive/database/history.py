@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from getpass import getuser
@@ -25,6 +25,7 @@ from simple_history.utils import get_change_reason_from_object
 from productive.database.current_request import current_state
 from productive.database.query_cache import CompiledQuery, insert
 from productive.database.signals import changed
+from productive.database.written_rows import collect
 
 MAX_VIA_LENGTH = 300
 ENTRIES_PER_INSERT = 1000
@@ -150,8 +151,10 @@ class History(HistoricalRecords):
     def post_save(
         self, instance: Any, created: bool, using: Any = None, update_fields: Any = None, **kwargs: Any
     ) -> None:
-        if created or is_changed(instance, self.fields_included(instance), update_fields):
+        if created:
             super().post_save(instance, created, using=using, **kwargs)
+        elif changed_names := changed_fields(instance, self.fields_included(instance), update_fields):
+            record(type(instance), [instance], "~", changed_names)
 
     def create_historical_record(self, instance: Any, history_type: str, using: Any = None) -> None:
         record(type(instance), [instance], history_type)
@@ -188,22 +191,23 @@ def history_of(model: Any) -> Any:
     return vars(model)["history"].model
 
 
-def is_changed(instance: Any, fields: Iterable[Any], update_fields: frozenset[str] | None) -> bool:
-    """Return whether the fields that were saved differ from the latest entry."""
+def changed_fields(instance: Any, fields: Iterable[Any], update_fields: frozenset[str] | None) -> list[str]:
+    """Return the saved fields that differ from the latest entry, or all."""
     saved = [
         field
         for field in fields
         if update_fields is None or not update_fields.isdisjoint((field.name, field.attname))
     ]
     if not saved:
-        return False
+        return []
     names = tuple(field.attname for field in saved)
     for latest in latest_entry(history_of(type(instance)), names).rows(instance.pk, part=slice(0, 1)):
-        return any(
-            comparable(field, getattr(instance, field.attname)) != comparable(field, value)
+        return [
+            field.name
             for field, value in zip(saved, latest, strict=True)
-        )
-    return True
+            if comparable(field, getattr(instance, field.attname)) != comparable(field, value)
+        ]
+    return [field.name for field in saved]
 
 
 @lru_cache(maxsize=512)
@@ -238,7 +242,7 @@ class Deletion:
         self.rows.clear()
 
 
-def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
+def record(model: Any, rows: Iterable[Any], history_type: str, fields: Collection[str] | None = None) -> None:
     """Record rows in memory as created ("+"), changed ("~") or deleted ("-")."""
     history = history_of(model)
     now, names = timezone.now(), [field.attname for field in history.tracked_fields]
@@ -256,6 +260,7 @@ def record(model: Any, rows: Iterable[Any], history_type: str) -> None:
         insert(entries[0])
     else:
         history._default_manager.bulk_create(entries, batch_size=ENTRIES_PER_INSERT)
+    collect(model, history_type, entries, fields)
     if model.owner:
         owner = model._meta.get_field(model.owner).attname
         changed.send(model, organizations={getattr(entry, owner) for entry in entries})

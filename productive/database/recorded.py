@@ -8,6 +8,7 @@ from django.db import models, router, transaction
 from django.utils import timezone
 
 from productive.database.history import Deletion, current_change_set, history_of, record_rows
+from productive.database.written_rows import collect, is_collecting
 
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
@@ -37,6 +38,8 @@ class RecordedQuerySet(models.QuerySet[M_co]):
             record_rows(self.select_for_update(of=("self",)), "~", date=now, **values)
             # Update the recorded rows, because other rows may match the conditions now.
             entries = history._default_manager.filter(change_set=current_change_set(), history_date=now)
+            if is_collecting():
+                collect(self.model, "~", list(entries), values)
             return self.model._default_manager.filter(pk__in=entries.values("id")).update(**values)
 
     update_recorded.alters_data = True  # type: ignore[attr-defined]

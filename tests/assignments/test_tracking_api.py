@@ -14,6 +14,7 @@ from assignments.models import ServiceAssignment
 from catalog.models import Deal, Service
 from catalog.views import ServiceViewSet
 from productive.accounts.models import Organization, Person
+from tests.support.admin import delete
 from tests.support.api import Api
 from tests.support.factories import (
     ApiTokenFactory,
@@ -384,14 +385,12 @@ def delete_person_over_api(api: Api, assignment: ServiceAssignment) -> str | Non
 
 
 def delete_in_the_admin(api: Api, assignment: ServiceAssignment) -> str | None:
-    path = f"/admin/assignments/serviceassignment/{assignment.pk}/delete/"
-    assert staff(assignment.organization).post(path, {"post": "yes"}).status_code == 302
+    assert delete(staff(assignment.organization), assignment).status_code == 302
     return str(assignment.service_id)
 
 
 def delete_person_in_the_admin(api: Api, assignment: ServiceAssignment) -> str | None:
-    path = f"/admin/accounts/person/{assignment.person_id}/delete/"
-    assert staff(assignment.organization).post(path, {"post": "yes"}).status_code == 302
+    assert delete(staff(assignment.organization), assignment.person).status_code == 302
     return str(assignment.service_id)
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from assignments.models import ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Person
-from tests.support.admin import FACTORIES, form_data, listed, rows_of_user, staff, superuser, url
+from tests.support.admin import FACTORIES, delete, form_data, listed, rows_of_user, staff, superuser, url
 from tests.support.bulk import apply, preview, shown
 from tests.support.factories import (
     DealFactory,
@@ -102,9 +102,11 @@ def test_actions_need_permission_to_change() -> None:
 def test_service_type_in_use_is_not_deleted() -> None:
     service = ServiceFactory()
     service_type, client = service.service_type, staff(service.organization)
-    alone = client.post(url(ServiceType, "delete", service_type.pk), {"post": "yes"})
-    assert (alone.status_code, alone.context["title"]) == (200, "Cannot delete service type")
-    assert len(alone.context["protected"]) == 1
+    alone = delete(client, service_type)
+    assert (alone.status_code, alone.context["preview"].blocked) == (
+        200,
+        "Service types in use can't be deleted. You can archive them instead.",
+    )
     among_others = preview(client, "delete_selected", [service_type])
     assert shown(among_others) == {
         "Nothing can be deleted, because these records need the selected ones": [
@@ -248,5 +250,6 @@ def test_too_many_assignees_are_replaced_by_a_link_to_the_list() -> None:
 def test_page_shows_the_number_of_services_of_a_type_in_use() -> None:
     service = ServiceFactory()
     ServiceFactory(organization=service.organization, service_type=service.service_type)
-    page = superuser().get(f"/admin/catalog/servicetype/{service.service_type_id}/delete/")
-    assert f"{service.service_type} is used by 2 services; archive it instead." in page.content.decode()
+    page = superuser().get(f"/admin/catalog/servicetype/{service.service_type_id}/delete/").content.decode()
+    assert "because these records need the selected ones: 2" in page
+    assert "You can archive them instead" in page

@@ -7,7 +7,7 @@ from http.cookiejar import CookieJar
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
-from tests.support.bulk import HIDDEN
+from tests.support.admin import HIDDEN
 
 
 class Visitor:

@@ -12,7 +12,7 @@ from assignments.models import ServiceAssignment
 from catalog.models import Project
 from productive.accounts.models import ApiToken, Organization, Person, User
 from tests.support import factories
-from tests.support.admin import create_row, form_data, superuser, url
+from tests.support.admin import create_row, delete, form_data, superuser, url
 from tests.support.factories import (
     OrganizationFactory,
     PersonFactory,
@@ -77,7 +77,7 @@ def test_deletion_of_user_is_recorded_for_its_person(records: Records) -> None:
     person.save()
     login, client = person.user_id, superuser()
     records()
-    assert client.post(url(User, "delete", login), {"post": "yes"}).status_code == 302
+    assert delete(client, User.objects.get(pk=login)).status_code == 302
     by = (user_of(client), "admin")
     assert [record for record in records() if record[:2] == (Person, person.pk)] == [
         (Person, person.pk, "~", *by)
@@ -93,7 +93,7 @@ def test_deletion_of_own_user_clears_author_in_history() -> None:
     change = url(Project, "change", project.pk)
     assert client.post(change, {**form_data(client, change), "name": "New name"}).status_code == 302
     assert project.history.first().history_user_id == own
-    assert client.post(url(User, "delete", own), {"post": "yes"}).status_code == 302
+    assert delete(client, User.objects.get(pk=own)).status_code == 302
     latest = project.history.select_related("history_user").first()
     assert (latest.history_user, latest.via, latest.name) == (None, "admin", "New name")
     deleted = User.history.select_related("history_user").filter(id=own).first()

@@ -15,8 +15,7 @@ from catalog.models import Project, ServiceType
 from productive.accounts.models import Organization, Person, User
 from productive.admin.spreadsheets import uploads
 from productive.admin.spreadsheets.imports import Import
-from tests.support.admin import signed_in, staff, url
-from tests.support.bulk import hidden_fields
+from tests.support.admin import hidden_fields, signed_in, staff, url
 from tests.support.factories import PersonFactory, ServiceTypeFactory, UserFactory
 from tests.support.spreadsheets import confirm, csv_file, preview, rows_of, waiting
 

@@ -20,8 +20,7 @@ from catalog.models import Project, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets import files as spreadsheets
-from tests.support.admin import staff, url
-from tests.support.bulk import hidden_fields
+from tests.support.admin import hidden_fields, staff, url
 from tests.support.factories import (
     DealFactory,
     OrganizationFactory,

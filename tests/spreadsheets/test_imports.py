@@ -13,7 +13,7 @@ from catalog.models import Project, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.admin.preview import RecordOutcome
 from productive.database.functions import ascii_upper
-from tests.support.bulk import hidden_fields
+from tests.support.admin import hidden_fields
 from tests.support.factories import (
     DealFactory,
     PersonFactory,

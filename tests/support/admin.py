@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
@@ -107,6 +109,39 @@ def form_data(client: Client, address: str) -> dict[str, Any]:
             values = {bound.html_name: bound.value() for bound in form}
             data |= {name: value for name, value in values.items() if value not in (None, False)}
     return data
+
+
+HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
+
+
+def hidden_fields(page: Any) -> dict[str, list[str]]:
+    """Return the hidden fields of the page's form."""
+    fields: dict[str, list[str]] = {}
+    for name, value in HIDDEN.findall(page.content.decode()):
+        fields.setdefault(name, []).append(html.unescape(value))
+    return fields
+
+
+def press(client: Client, page: Any, step: str, **data: Any) -> Any:
+    """Press a button of a preview, or of the page where an action's records are chosen."""
+    address = page.context.get("action") or page.wsgi_request.get_full_path()
+    return client.post(address, {**hidden_fields(page), "step": step, **data})
+
+
+def save(client: Client, address: str, data: dict[str, Any]) -> Any:
+    """Save a form, and confirm its preview if there is one."""
+    response = client.post(address, data)
+    return press(client, response, "apply") if is_preview(response) else response
+
+
+def is_preview(response: Any) -> bool:
+    return response.status_code == 200 and "preview" in response.context
+
+
+def delete(client: Client, row: Any) -> Any:
+    """Delete a row on its page."""
+    page = client.get(url(type(row), "delete", row.pk))
+    return press(client, page, "apply") if is_preview(page) else page
 
 
 def autocomplete(client: Client, field: Any, term: str = "", **extra: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -11,9 +10,7 @@ from django.contrib.messages import get_messages
 from django.db.models import Model
 from django.test import Client
 
-from tests.support.admin import url
-
-HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
+from tests.support.admin import press, url
 
 
 def start(
@@ -24,20 +21,6 @@ def start(
     ids = [getattr(row, "pk", row) for row in rows]
     address = url(model or type(rows[0]), "changelist")
     return client.post(address, {"action": action, "index": 0, "_selected_action": ids, **data})
-
-
-def hidden_fields(page: Any) -> dict[str, list[str]]:
-    """Return the hidden fields of the page's form."""
-    fields: dict[str, list[str]] = {}
-    for name, value in HIDDEN.findall(page.content.decode()):
-        fields.setdefault(name, []).append(html.unescape(value))
-    return fields
-
-
-def press(client: Client, page: Any, step: str, **data: Any) -> Any:
-    """Press a button of the page."""
-    request = page.wsgi_request
-    return client.post(request.get_full_path(), {**hidden_fields(page), "step": step, **data})
 
 
 def preview(client: Client, action: str, rows: Iterable[Any], chosen: Iterable[Any] = (), **data: Any) -> Any:
@@ -60,8 +43,12 @@ def shown(page: Any) -> dict[str, list[str]]:
 def consequences(page: Any) -> tuple[list[str], list[str]]:
     """Return the sentences and lines of a preview about access."""
     found = page.context["preview"].consequences
-    lines = [": ".join([line.text, *line.notes]) for group in found.groups for line in group.lines]
-    return list(found.sentences), lines
+    lines = [
+        f"{group.title}: " + ": ".join([line.text, *line.notes])
+        for group in found.groups
+        for line in group.lines
+    ]
+    return [*found.warnings, *found.sentences], lines
 
 
 def messages_of(response: Any) -> list[str]:

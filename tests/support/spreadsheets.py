@@ -18,8 +18,8 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from catalog.models import Project, ServiceType
 from productive.accounts.models import Person
 from productive.admin.spreadsheets import files as spreadsheets
-from tests.support.admin import url
-from tests.support.bulk import hidden_fields, messages_of
+from tests.support.admin import hidden_fields, url
+from tests.support.bulk import messages_of
 from tests.support.factories import (
     PersonFactory,
     ProjectAssignmentFactory,

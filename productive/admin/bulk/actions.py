@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any, ClassVar
 
 from django import forms
@@ -21,7 +20,8 @@ from django.template.response import TemplateResponse
 
 from productive.admin.bulk.pasted import MAX_PASTED, Matches, match_pasted
 from productive.admin.forms import RecordsField, label_with_status
-from productive.admin.preview import BusyError, Operation, Preview, Watch, carry_out, respond
+from productive.admin.operations import BusyError, Operation, Step, carry_out, respond
+from productive.admin.preview import Preview
 
 # Rows or pairs of one action.
 MAX_BULK_ROWS = 20_000
@@ -29,16 +29,6 @@ MAX_BULK_ROWS = 20_000
 MAX_CHOSEN = 200
 # On the page of the choice: search results, names of selected rows, and unmatched entries in a message.
 MAX_FOUND, MAX_NAMES, MAX_UNMATCHED = 50, 5, 20
-
-
-class Step(StrEnum):
-    """The button of a form. A request from the list has none."""
-
-    FIND = "find"
-    MATCH = "match"
-    CHOOSE = "choose"
-    PREVIEW = "preview"
-    APPLY = "apply"
 
 
 class TooManyError(Exception):
@@ -123,8 +113,6 @@ class BulkAction:
     name: str
     title: str
     help: str = ""
-    # Finds the consequences; None for an action that has none.
-    watch: Watch | None = None
     # The relation to the records to choose from; None for an action without a choice.
     choice: models.ForeignKey[Any, Any] | None = field(default=None, init=False)
 
@@ -144,11 +132,8 @@ class BulkAction:
         raise NotImplementedError
 
     def write(self, rows: list[Any]) -> None:
-        """Write the planned rows."""
+        """Write the planned rows, and their historical records."""
         raise NotImplementedError
-
-    def record(self, rows: list[Any]) -> None:
-        """Create the historical records that `write` doesn't create."""
 
     # --- Requests ---
 
@@ -167,9 +152,8 @@ class BulkAction:
             if step not in (Step.PREVIEW, Step.APPLY) or not form.is_valid():
                 return self.choose(selection, form)
             selection = replace(selection, chosen=[row.pk for row in form.cleaned_data["chosen"]])
-        digest = request.POST.get("digest", "") if step == Step.APPLY else ""
         try:
-            result = carry_out(BulkOperation(self, selection), digest)
+            result = carry_out(request, BulkOperation(self, selection))
         except (TooManyError, BusyError) as error:
             return self.show_error(selection, form, str(error))
         context = self.context(selection)
@@ -258,21 +242,12 @@ class BulkOperation(Operation):
 
     def __init__(self, action: BulkAction, selection: Selection) -> None:
         self.action, self.selection = action, selection
-        self.writes_to_preview = action.watch is not None
-        self.rows: list[Any] = []
 
     def attempt(self, *, apply: bool) -> Preview:
-        action = self.action
-        self.rows, preview = action.plan(replace(self.selection, locks=apply))
-        if not self.rows:
-            return preview
-        if action.watch is None:
-            if apply:
-                action.write(self.rows)
-            return preview
-        compare = action.watch(self.selection.request, self.rows)
-        action.write(self.rows)
-        return replace(preview, consequences=compare())
+        rows, preview = self.action.plan(replace(self.selection, locks=apply))
+        if rows:
+            self.write(rows)
+        return preview
 
-    def record(self) -> None:
-        self.action.record(self.rows)
+    def write(self, rows: list[Any]) -> None:
+        self.action.write(rows)

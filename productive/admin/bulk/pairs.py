@@ -164,8 +164,6 @@ class Pairing(PairAction):
 
     def write(self, rows: list[Any]) -> None:
         self.model._default_manager.bulk_create(rows)
-
-    def record(self, rows: list[Any]) -> None:
         record(self.model, rows, "+")
 
 

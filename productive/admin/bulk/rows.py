@@ -14,7 +14,7 @@ from django.db.models.deletion import Collector, ProtectedError, RestrictedError
 from productive.admin.bulk.actions import BulkAction, Selection, quantity
 from productive.admin.forms import label_of
 from productive.admin.preview import Consequences, Group, Line, Preview, RecordOutcome
-from productive.database.moments import Moment
+from productive.database.moments import Moment, moment_of
 
 
 def lines(texts: Iterable[str]) -> list[Line]:
@@ -77,7 +77,11 @@ class Delete(BulkAction):
                 Group(needed, RecordOutcome.REJECTED, blocked),
                 Group(not_allowed, RecordOutcome.REJECTED, forbidden),
             ]
-            return [], Preview(groups)
+            moment, name = moment_of(model), str(model._meta.verbose_name_plural)
+            hint = ""
+            if blocked and moment is not None:
+                hint = f"{name.capitalize()} in use can't be deleted. You can {moment.verbs[0]} them instead."
+            return [], Preview(groups, blocked=hint)
         related = [Line(quantity(other, count)) for other, count in counts.items() if other is not model]
         groups = [
             Group("Will be deleted", RecordOutcome.DELETED, lines(map(self.line, rows))),

@@ -12,7 +12,8 @@ from django.http import HttpRequest
 
 from productive.admin.changes.reversals import Reversal, Target, needed_by_others, related_rows, reversal_of
 from productive.admin.changes.states import fill_relations, recorded_state, records_before
-from productive.admin.preview import WRITTEN_OUTCOMES, Operation, Preview, RecordOutcome, group_lines, summary
+from productive.admin.operations import Operation
+from productive.admin.preview import WRITTEN_OUTCOMES, Preview, RecordOutcome, group_lines, summary
 from productive.database.history import ENTRIES_PER_INSERT, record
 
 
@@ -28,7 +29,6 @@ class Undo(Operation):
         self.request, self.targets, self.button, self.done = request, targets, button, done
 
     def attempt(self, *, apply: bool) -> Preview:
-        """Always write: whether one row can be written depends on the other rows."""
         reversals = undo(self.request, self.targets)
         groups = group_lines((reversal.outcome, reversal.line) for reversal in reversals)
         return Preview(groups, self.button, f"{self.done}: {summary(groups)}.")
@@ -136,4 +136,4 @@ def write_rows(model: Any, rows: list[Any], outcome: RecordOutcome, fields: tupl
         record(model, rows, "+")
     else:
         model._default_manager.bulk_update(rows, fields, batch_size=ENTRIES_PER_INSERT)
-        record(model, rows, "~")
+        record(model, rows, "~", fields)

@@ -30,7 +30,8 @@ from productive.admin.changes.change_sets import (
 from productive.admin.changes.undo import Undo, target_of_record, targets_of_set
 from productive.admin.filters import within_days
 from productive.admin.forms import is_id
-from productive.admin.preview import BusyError, Preview, Result, carry_out, respond
+from productive.admin.operations import BusyError, Result, carry_out, respond
+from productive.admin.preview import Preview
 from productive.admin.theme import Select, TextInput
 from productive.admin.urls import admin_url
 
@@ -168,7 +169,7 @@ def restore_view(request: HttpRequest, model: str, pk: int) -> HttpResponse:
 
 def confirm(request: HttpRequest, operation: Undo, success_url: str, context: dict[str, Any]) -> HttpResponse:
     try:
-        result = carry_out(operation, request.POST.get("digest", ""))
+        result = carry_out(request, operation)
     except BusyError as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(context["back"])

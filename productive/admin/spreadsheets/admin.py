@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 
-from productive.admin.preview import BusyError, carry_out, respond
+from productive.admin.operations import BusyError, carry_out, respond
 from productive.admin.spreadsheets import files
 from productive.admin.spreadsheets.archives import MEGABYTE
 from productive.admin.spreadsheets.imports import Import
@@ -105,7 +105,7 @@ class SpreadsheetAdmin(ModelAdmin):
             self.message_user(request, message, messages.WARNING)
             return HttpResponseRedirect(self.get_url("import"))
         try:
-            return self.carry_out_import(request, name, data, request.POST.get("digest", ""))
+            return self.carry_out_import(request, name, data)
         except ValidationError as error:  # for example, the user has lost access to an organization
             message = " ".join(error.messages)
         except BusyError:
@@ -115,10 +115,8 @@ class SpreadsheetAdmin(ModelAdmin):
         )
         return HttpResponseRedirect(self.get_url("import"))
 
-    def carry_out_import(
-        self, request: HttpRequest, name: str, data: bytes, digest: str = ""
-    ) -> HttpResponse:
-        result = carry_out(Import(self.table(request), files.read_sheet(name, data)), digest)
+    def carry_out_import(self, request: HttpRequest, name: str, data: bytes) -> HttpResponse:
+        result = carry_out(request, Import(self.table(request), files.read_sheet(name, data)))
         can_confirm = result.preview.can_apply and not result.is_applied
         context = {
             "title": f"Import {self.opts.verbose_name_plural}",

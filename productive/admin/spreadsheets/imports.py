@@ -11,7 +11,8 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 
 from productive.admin.forms import is_id, label_of
-from productive.admin.preview import Difference, Line, Operation, Preview, RecordOutcome, group_lines, summary
+from productive.admin.operations import Operation
+from productive.admin.preview import Difference, Line, Preview, RecordOutcome, group_lines, summary
 from productive.admin.spreadsheets.cells import Column, ReadOnly, Reference, id_list, quoted
 from productive.admin.spreadsheets.files import Sheet
 from productive.admin.spreadsheets.tables import MAX_BATCH, Table
@@ -43,8 +44,6 @@ class ImportedRow:
 class Import(Operation):
     """Import all rows of a sheet or, if one has an error, none."""
 
-    writes_to_preview = False
-
     def __init__(self, table: Table, sheet: Sheet) -> None:
         self.table, self.sheet = table, sheet
         self.attributes = [column.attribute for column in match_columns(table, sheet.headings)]
@@ -57,7 +56,7 @@ class Import(Operation):
         has_errors = any(row.outcome is RecordOutcome.REJECTED for row in rows)
         blocked = BLOCKED if has_errors else ""
         preview = Preview(groups, "Import", f"Imported: {summary(groups)}.", blocked=blocked)
-        if apply and preview.can_apply:
+        if preview.can_apply:
             self.write(rows)
         return preview
 
@@ -129,7 +128,11 @@ class Import(Operation):
             fields = [column.attribute for column in self.columns if not isinstance(column, ReadOnly)]
             model._default_manager.bulk_update(changed, fields, batch_size=MAX_BATCH)
         record_history(model, new, "+")
-        record_history(model, changed, "~")
+        # Only the columns whose text differs, so that unchanged ones have no consequences.
+        differing = [row.differences for row in rows if row.outcome is RecordOutcome.CHANGED]
+        headings = {difference.field for differences in differing for difference in differences}
+        names = [column.attribute for column in self.columns if column.heading in headings]
+        record_history(model, changed, "~", names)
 
 
 def match_columns(table: Table, headings: Sequence[str]) -> list[Column]:

@@ -1,0 +1,195 @@
+"""Show in the admin's previews who gains or loses access.
+
+The comparison is in `consequences`; this module has its texts. `admin.site.watch` applies it to everything
+that the admin writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
+
+from assignments.access_check import can_check_access
+from assignments.consequences import (
+    MAX_SERVICES,
+    AccessComparison,
+    AccessDifference,
+    Permit,
+    TooManyServicesError,
+    matters,
+)
+from assignments.tracking import Kind
+from productive.admin.forms import label_of
+from productive.admin.operations import Watch
+from productive.admin.preview import Consequences, Group, Line, RecordOutcome
+from productive.database.written_rows import WrittenRows
+
+NOT_ALLOWED = "Only users who may view people and services see who gains or loses access."
+UNCHANGED = "No one gains or loses access today."
+TOO_MANY = f"This affects more than {MAX_SERVICES:,} services, too many to show who gains or loses access."
+
+# Assignments that a message names.
+MAX_NOTICES = 3
+
+# What someone loses or gains on a service: all access, or one kind while they have the other.
+ALL = "all"
+LOSSES = {
+    ALL: ("Lose access", "{who} {loses} access to {services}."),
+    Kind.TIME: ("Can no longer track time", "{who} can no longer track time on {services}."),
+    Kind.EXPENSE: ("Can no longer log expenses", "{who} can no longer log expenses on {services}."),
+}
+GAINS = {
+    ALL: ("Gain access", "{who} {gains} access to {services}."),
+    Kind.TIME: ("Can now track time", "{who} can now track time on {services}."),
+    Kind.EXPENSE: ("Can now log expenses", "{who} can now log expenses on {services}."),
+}
+
+# Who → the services, in the order of both.
+ByPerson = dict[int, list[int]]
+
+
+class AccessWatch(Watch):
+    """Compares who may track today.
+
+    Users who may not view people and services don't see it, and save their forms without a confirmation: a
+    preview without names would only be one more click.
+    """
+
+    def concerns(self, written: Sequence[WrittenRows]) -> bool:
+        return any(map(matters, written))
+
+    def read(
+        self, request: HttpRequest, written: Sequence[WrittenRows]
+    ) -> Callable[[Sequence[WrittenRows]], Consequences]:
+        if not can_check_access(request):
+            return lambda written: Consequences([NOT_ALLOWED])
+        try:
+            comparison = AccessComparison(written)
+        except TooManyServicesError:
+            return lambda written: Consequences([TOO_MANY], need_confirmation=True)
+        return lambda written: describe_difference(comparison.difference(written))
+
+
+def describe_difference(difference: AccessDifference) -> Consequences:
+    """Return sentences and groups, losses first."""
+    unused = unused_group(difference)
+    count = len(difference.unused_assignments)
+    notes = [f"{count:,} new assignment{pluralize(count, ' has,s have')} no effect today."] if count else []
+    if not difference:
+        lines = [f"{line.text}: {line.notes[0]}" for line in unused.lines[:MAX_NOTICES]]
+        notice = " ".join([*notes, *lines, *(["…"] if count > MAX_NOTICES else [])])
+        return Consequences([UNCHANGED, *notes], [unused], notice=notice)
+    order = {pk: number for number, pk in enumerate(difference.services)}
+    losses = split_by_kind(difference.lost, difference.after.permits, order)
+    gains = split_by_kind(difference.gained, difference.before.permits, order)
+    labels = {pk: label_of(service) for pk, service in difference.services.items()}
+    warnings, sentences = list(sentences_of(LOSSES, losses)), list(sentences_of(GAINS, gains))
+    if not warnings and not sentences:
+        sentences = [UNCHANGED]
+    groups = [
+        *people_groups(LOSSES, losses, difference, labels),
+        services_group("Services that no one can track on anymore", difference.closed, labels, is_loss=True),
+        services_group("Services that open to everyone on the project", difference.opened, labels),
+        services_group(
+            "Services that stay open to everyone on the project, because they have no assignees",
+            difference.ignored,
+            labels,
+        ),
+        *people_groups(GAINS, gains, difference, labels),
+        services_group("Services that are no longer open to everyone", difference.restricted, labels),
+        services_group("Services that someone can track on again", difference.reopened, labels),
+        unused,
+    ]
+    return Consequences(
+        [*sentences, *notes],
+        [group for group in groups if group.lines],
+        warnings,
+        need_confirmation=True,
+        fingerprint=fingerprint(difference, labels),
+    )
+
+
+def split_by_kind(
+    permits: Iterable[Permit], others: Collection[Permit], order: Mapping[int, int]
+) -> dict[str, ByPerson]:
+    """Split lost permits by what is left, or gained ones by what there was.
+
+    `others` are the permits after the loss, or before the gain; `order` is that of the services.
+    """
+    has_other = {permit[:2] for permit in others}
+    found: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for permit in permits:
+        name = permit.kind if permit[:2] in has_other else ALL
+        found[name][permit.person_id].add(permit.service_id)
+    return {
+        name: {person: sorted(services, key=order.__getitem__) for person, services in people.items()}
+        for name, people in found.items()
+    }
+
+
+def sentences_of(texts: Mapping[str, tuple[str, str]], found: Mapping[str, ByPerson]) -> Iterator[str]:
+    """Yield sentences, such as "1 person loses access to 2 services."."""
+    for name, (_, text) in texts.items():
+        if by_person := found.get(name):
+            people, services = len(by_person), len(set().union(*by_person.values()))
+            yield text.format(
+                who="1 person" if people == 1 else f"{people:,} people",
+                loses="loses" if people == 1 else "lose",
+                gains="gains" if people == 1 else "gain",
+                services="1 service" if services == 1 else f"{services:,} services",
+            )
+
+
+def people_groups(
+    texts: Mapping[str, tuple[str, str]],
+    found: Mapping[str, ByPerson],
+    difference: AccessDifference,
+    labels: dict[int, str],
+) -> Iterator[Group]:
+    """Yield groups with a line for each person, which names the services."""
+    for name, (title, _) in texts.items():
+        if by_person := found.get(name):
+            lines = [
+                Line(label_of(person), [", ".join(labels[pk] for pk in by_person[person_id])])
+                for person_id, person in difference.people.items()
+                if person_id in by_person
+            ]
+            yield Group(title, RecordOutcome.LOST if texts is LOSSES else RecordOutcome.AFFECTED, lines)
+
+
+def services_group(
+    title: str, services: Collection[int], labels: dict[int, str], *, is_loss: bool = False
+) -> Group:
+    lines = [Line(labels[pk]) for pk in services]
+    return Group(title, RecordOutcome.LOST if is_loss else RecordOutcome.AFFECTED, lines)
+
+
+def unused_group(difference: AccessDifference) -> Group:
+    """Return the new service assignments that have no effect, with the reasons."""
+    decisions = difference.explain_unused_assignments() if difference.unused_assignments else []
+    lines = [
+        Line(
+            f"{label_of(decision.person)} → {label_of(decision.service)}",
+            ["; ".join(reason.message for reason in decision.reasons) + "."],
+        )
+        for decision in decisions
+    ]
+    return Group("New assignments without effect today", RecordOutcome.AFFECTED, lines)
+
+
+def fingerprint(difference: AccessDifference, labels: dict[int, str]) -> str:
+    """Return what identifies the difference; new services have no lasting id."""
+
+    def keys(permits: Iterable[Permit]) -> list[Any]:
+        known = difference.before.services
+        return sorted(
+            [p.person_id, p.kind, str(p.service_id) if p.service_id in known else labels[p.service_id]]
+            for p in permits
+        )
+
+    return json.dumps([keys(difference.lost), keys(difference.gained)])

@@ -1,0 +1,201 @@
+"""Preview operations on records, and apply them once confirmed.
+
+All pages of the admin that write records use it: forms, deletions, bulk actions, imports and undo. A preview
+attempts the operation, describes the result, and rolls back. Once the user confirms the digest of the
+preview, a second attempt is committed if its digest is the same. The applied changes are one change set,
+which can be undone.
+
+What an operation changes beyond its own rows is found by `admin.site.watch`, for every operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, OperationalError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+
+from productive.admin.preview import Consequences, Preview
+from productive.database.current_request import current_state
+from productive.database.history import current_change_set, history_of, is_recorded
+from productive.database.written_rows import WrittenRows, collect_written_rows
+
+
+class Step(StrEnum):
+    """The button of a form. A request from a list or a record's page has none."""
+
+    FIND = "find"
+    MATCH = "match"
+    CHOOSE = "choose"
+    PREVIEW = "preview"
+    APPLY = "apply"
+
+
+class BusyError(Exception):
+    """Other requests are writing the same records."""
+
+    def __str__(self) -> str:
+        return "Other users are changing the same records right now. Nothing was changed: try again."
+
+
+class Watch:
+    """Finds the consequences of written rows. An app sets `admin.site.watch`."""
+
+    def concerns(self, written: Sequence[WrittenRows]) -> bool:
+        """Return whether the rows may have consequences; called for every write."""
+        return False
+
+    def read(
+        self, request: HttpRequest, written: Sequence[WrittenRows]
+    ) -> Callable[[Sequence[WrittenRows]], Consequences]:
+        """Read the state before the rows are written.
+
+        Return a function that compares it with the state after, and gets the rows too: the ids of new rows
+        are different ones.
+        """
+        raise NotImplementedError
+
+
+class Operation:
+    """Base class of operations that the user confirms before they are applied."""
+
+    def attempt(self, *, apply: bool) -> Preview:
+        """Write the rows, and return the preview without consequences.
+
+        It can be called several times; each earlier attempt was rolled back. With `apply`, lock the rows
+        before reading them.
+        """
+        raise NotImplementedError
+
+    def needs_confirmation(self, preview: Preview) -> bool:
+        """Return whether the user must confirm this preview."""
+        return True
+
+    def describe(self, preview: Preview) -> Preview:
+        """Add to a preview that needs confirmation; the rows are written."""
+        return preview
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of `carry_out`."""
+
+    preview: Preview
+    is_applied: bool = False
+    # Whether the user confirmed a preview that is out of date.
+    is_stale: bool = False
+    # Whether this confirmation was sent before, and applied.
+    is_repeated: bool = False
+    # Whether the history has the change, so that it can be viewed.
+    is_recorded: bool = True
+
+
+def carry_out(request: HttpRequest, operation: Operation) -> Result:
+    """Apply the operation if the request confirms it; otherwise preview it.
+
+    Raise BusyError if other requests lock the rows for too long, or write conflicting rows twice.
+    """
+    try:
+        try:
+            return attempt(request, operation)
+        except IntegrityError:
+            # Another request was faster. The second attempt sees what it wrote.
+            return attempt(request, operation)
+    except (IntegrityError, OperationalError) as error:
+        raise BusyError from error
+
+
+def attempt(request: HttpRequest, operation: Operation) -> Result:
+    """Attempt the operation; roll back unless it is confirmed or needn't be."""
+    digest = posted_digest(request)
+    with transaction.atomic():
+        if digest and is_repeated(request):
+            return Result(Preview([]), is_repeated=True)
+        with collect_written_rows() as written:
+            preview = attempt_with_consequences(request, operation, apply=bool(digest))
+        needs_confirmation = operation.needs_confirmation(preview)
+        if needs_confirmation:
+            preview = operation.describe(preview)
+        is_applied = not needs_confirmation or (preview.can_apply and preview.digest == digest)
+        if not is_applied:
+            transaction.set_rollback(True)
+    is_stale = bool(digest) and not is_applied
+    return Result(preview, is_applied, is_stale, is_recorded=bool(written))
+
+
+def posted_digest(request: HttpRequest) -> str:
+    """Return the digest of the preview that the request confirms, or ""."""
+    return request.POST.get("digest", "") if request.POST.get("step", Step.APPLY) == Step.APPLY else ""
+
+
+def attempt_with_consequences(request: HttpRequest, operation: Operation, *, apply: bool) -> Preview:
+    """Attempt the operation, and find its consequences.
+
+    Which rows it writes is known only once they are written. If the rows have consequences, roll back, read
+    the state before, and write them again.
+    """
+    watch: Watch = admin.site.watch  # type: ignore[attr-defined]
+    with transaction.atomic(), collect_written_rows() as written:
+        preview = operation.attempt(apply=apply)
+        if not watch.concerns(written):
+            return preview
+        transaction.set_rollback(True)
+    compare = watch.read(request, written)
+    with collect_written_rows() as written:
+        preview = operation.attempt(apply=apply)
+    return replace(preview, consequences=compare(written))
+
+
+def is_repeated(request: HttpRequest) -> bool:
+    """Return whether the preview that the request confirms was applied before.
+
+    The page of each preview has its own `key`, from which the id of the change set follows. The user is
+    part of it, so that no one can add to the change set of somebody else.
+    """
+    if not request.POST.get("key"):
+        return False
+    # A second click waits until the first request has committed.
+    list(get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=request.user.pk))
+    pk = current_state().change_set = uuid5(NAMESPACE_URL, f"{request.user.pk} {request.POST['key']!a}")
+    return any(
+        history_of(model)._default_manager.filter(change_set=pk).exists()
+        for model in admin.site._registry
+        if is_recorded(model)
+    )
+
+
+def respond(
+    request: HttpRequest, result: Result, *, success_url: str, context: Mapping[str, Any]
+) -> HttpResponse:
+    """Show the preview, or redirect to `success_url` if nothing is left to do.
+
+    `context` has the other variables of the template: `title` and `intro`; optionally `opts`, `back` (a URL),
+    `back_label`, `action` (the form's URL), `fields` (its hidden fields) and `choose` (the label of a button
+    to change the choice).
+    """
+    preview = result.preview
+    if result.is_applied or result.is_repeated:
+        message = "This has been done already." if result.is_repeated else preview.message
+        messages.success(request, with_undo_link(message) if result.is_recorded else message)
+        return HttpResponseRedirect(success_url)
+    if result.is_stale and preview.is_done:
+        # For example, after a second click on the button of a page without a key.
+        messages.info(request, "There was nothing left to do.")
+        return HttpResponseRedirect(success_url)
+    shared = {**admin.site.each_context(request), "preview": preview, "is_stale": result.is_stale}
+    return TemplateResponse(request, "admin/preview.html", {**shared, "key": str(uuid4()), **context})
+
+
+def with_undo_link(message: str) -> str:
+    """Return the message with a link to the change set of the request."""
+    url = reverse("admin:change_set", args=[current_change_set()])
+    return format_html('{} <a class="font-semibold underline" href="{}">View or undo</a>', message, url)

@@ -1,0 +1,152 @@
+"""Save or delete one record on its page, after a preview if this has consequences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.http import HttpRequest, HttpResponse
+
+from productive.admin.bulk.actions import BulkOperation, Selection
+from productive.admin.bulk.rows import DELETE, Delete
+from productive.admin.changes.change_sets import build_entries, visible_records
+from productive.admin.operations import Operation, attempt, respond, with_undo_link
+from productive.admin.preview import Line, Preview, RecordOutcome, group_lines
+from productive.admin.urls import admin_url
+from productive.database.history import current_change_set
+from productive.database.written_rows import WrittenRows, collect_written_rows
+
+OUTCOMES = {"+": RecordOutcome.CREATED, "~": RecordOutcome.CHANGED, "-": RecordOutcome.DELETED}
+# The fields of a preview's form that don't belong to the form that it previews.
+PREVIEW_FIELDS = {"csrfmiddlewaretoken", "digest", "key", "step"}
+
+
+class UnsavedForm:
+    """A mixin for a form that is shown again as it was filled in."""
+
+    def is_valid(self) -> bool:
+        """Validate the form, but never save it."""
+        super().is_valid()  # type: ignore[misc]
+        return False
+
+
+class FormSave(Operation):
+    """Save a form with its inlines, as Django's view does.
+
+    It needs a confirmation only if it has consequences. Otherwise, or if the form has errors, the response is
+    Django's.
+    """
+
+    response: HttpResponse
+    written: Sequence[WrittenRows]
+
+    def __init__(self, request: HttpRequest, save: Callable[[], HttpResponse]) -> None:
+        self.request, self.save = request, save
+        self.message_count = len(queued_messages(request))
+
+    def attempt(self, *, apply: bool) -> Preview:
+        self.discard_messages()
+        with collect_written_rows() as self.written:
+            self.response = self.save()
+        return Preview([], button="Save")
+
+    def messages(self) -> list[Any]:
+        """Return the messages of the last attempt."""
+        return queued_messages(self.request)[self.message_count :]
+
+    def discard_messages(self) -> None:
+        """Discard the messages of an attempt that was rolled back."""
+        del queued_messages(self.request)[self.message_count :]
+
+    def needs_confirmation(self, preview: Preview) -> bool:
+        return preview.consequences is not None and preview.consequences.need_confirmation
+
+    def describe(self, preview: Preview) -> Preview:
+        """Add the records that are written."""
+        records = [
+            record
+            for model in dict.fromkeys(each.model for each in self.written)
+            if admin.site.is_registered(model)
+            for record in visible_records(admin.site.get_model_admin(model), self.request)
+            .filter(change_set=current_change_set())
+            .order_by("history_id")
+        ]
+        lines = []
+        for entry in build_entries(self.request, records):
+            # A verb such as "archived" describes the change already, and its time isn't known yet.
+            differences = entry.differences if entry.verb == "changed" else ()
+            notes = [] if entry.verb in ("added", "changed", "deleted") else [entry.verb]
+            line = Line(entry.label, notes, entry.kind.capitalize(), differences)
+            lines.append((OUTCOMES[entry.record.history_type], line))
+        return replace(preview, groups=group_lines(lines))
+
+
+def queued_messages(request: HttpRequest) -> list[Any]:
+    """Return the messages that were added in this request."""
+    # Django has no public way to take a message back.
+    storage: Any = messages.get_messages(request)
+    queued: list[Any] = storage._queued_messages
+    return queued
+
+
+class RecordDeletion(BulkOperation):
+    """Delete one record on its page, with an entry in Django's log."""
+
+    def write(self, rows: list[Any]) -> None:
+        model_admin: Any = self.selection.model_admin
+        model_admin.log_deletions(self.selection.request, rows)
+        super().write(rows)
+
+
+def save_form(model_admin: Any, request: HttpRequest, save: Callable[[], HttpResponse]) -> HttpResponse:
+    """Return the response of `save`, or the preview if it must be confirmed."""
+    operation = FormSave(request, save)
+    result = attempt(request, operation)
+    if result.is_applied:
+        consequences = result.preview.consequences
+        if consequences is not None and consequences.notice:
+            messages.warning(request, consequences.notice)
+        if operation.needs_confirmation(result.preview):
+            for message in operation.messages():
+                message.message = with_undo_link(message.message)
+        return operation.response
+    operation.discard_messages()
+    context = {
+        "title": "Save",
+        "intro": "Saving this changes who has access.",
+        "opts": model_admin.opts,
+        "fields": posted_fields(request),
+        "choose": "Back to the form",
+    }
+    return respond(request, result, success_url=admin_url(model_admin.model, "changelist"), context=context)
+
+
+def delete_record(model_admin: Any, request: HttpRequest, record: Any) -> HttpResponse:
+    """Preview the deletion of the record, or delete it."""
+    action = next((one for one in model_admin.actions or () if isinstance(one, Delete)), DELETE)
+    operation = RecordDeletion(action, Selection(model_admin, request, [record.pk]))
+    name, pk = str(record), record.pk
+    result = attempt(request, operation)
+    if result.is_applied and IS_POPUP_VAR in request.POST:
+        return model_admin.response_delete(request, name, pk)
+    context = {
+        "title": action.title,
+        "intro": "",
+        "opts": model_admin.opts,
+        "fields": [(IS_POPUP_VAR, 1)] if IS_POPUP_VAR in request.GET else [],
+        "back": admin_url(model_admin.model, "change", pk),
+    }
+    return respond(request, result, success_url=admin_url(model_admin.model, "changelist"), context=context)
+
+
+def posted_fields(request: HttpRequest) -> list[tuple[str, Any]]:
+    """Return the fields of the form that a preview sends again."""
+    return [
+        (name, value)
+        for name, values in request.POST.lists()
+        if name not in PREVIEW_FIELDS
+        for value in values
+    ]

@@ -1,0 +1,301 @@
+"""Test that every page of the admin shows whose access a change affects, before it is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Deal, Project, Service
+from productive.accounts.models import Organization, Person
+from tests.support.admin import delete, form_data, is_preview, press, save, staff, url
+from tests.support.bulk import consequences, messages_of, shown
+from tests.support.factories import (
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeFactory,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return OrganizationFactory()
+
+
+@pytest.fixture
+def client(organization: Organization) -> Client:
+    return staff(organization)
+
+
+@pytest.fixture
+def people(organization: Organization) -> list[Person]:
+    """Ana and Bo, who are on the project."""
+    return [
+        PersonFactory(first_name=name, last_name="Z", organization=organization) for name in ("Ana", "Bo")
+    ]
+
+
+@pytest.fixture
+def service(organization: Organization, people: list[Person]) -> Service:
+    """Return QA, to which Ana is assigned, of the unrestricted Budget."""
+    own = {"organization": organization}
+    project = ProjectFactory(name="Portal", **own)
+    for person in people:
+        ProjectAssignmentFactory(person=person, project=project, **own)
+    deal = DealFactory(name="Budget", project=project, **own)
+    service_type = ServiceTypeFactory(name="Testing", **own)
+    service = ServiceFactory(name="QA", deal=deal, service_type=service_type, **own)
+    ServiceAssignmentFactory(service=service, person=people[0], **own)
+    return service
+
+
+def posted(client: Client, record: Any, **fields: Any) -> Any:
+    """Save the form of the record with these changes."""
+    address = url(type(record), "change", record.pk)
+    return client.post(address, {**form_data(client, address), **fields})
+
+
+def test_restricting_a_budget_shows_who_loses_access_and_is_saved_once_confirmed(
+    client: Client, service: Service
+) -> None:
+    page = posted(client, service.deal, person_restricted_tracking="on")
+    assert consequences(page) == (
+        ["1 person loses access to 1 service."],
+        ["Lose access: Bo Z: QA · Budget", "Services that are no longer open to everyone: QA · Budget"],
+    )
+    assert shown(page) == {"Will be changed": ["Budget"]}
+    assert not Deal.objects.get().person_restricted_tracking
+
+    response = press(client, page, "apply")
+    assert (response.status_code, response["Location"]) == (302, url(Deal, "changelist"))
+    [message] = messages_of(response)
+    assert "was changed successfully" in message
+    assert Deal.objects.get().person_restricted_tracking
+    assert "View or undo" in client.get(response["Location"]).content.decode()
+
+
+def test_form_is_shown_again_as_it_was_filled_in(client: Client, service: Service) -> None:
+    page = posted(client, service.deal, person_restricted_tracking="on", name="Renamed")
+    back = press(client, page, "choose")
+    form = back.context["adminform"].form
+    assert (form["name"].value(), form["person_restricted_tracking"].value()) == ("Renamed", True)
+    assert form.errors == {}
+    assert not Deal.objects.filter(name="Renamed").exists()
+
+
+def test_change_without_effect_on_access_is_saved_at_once(
+    client: Client, service: Service, people: list[Person]
+) -> None:
+    assert posted(client, service.deal, name="Renamed").status_code == 302
+    assert posted(client, people[0], title="Boss").status_code == 302
+    # The budget isn't restricted by person.
+    assignment = ServiceAssignment.objects.get()
+    assert delete(client, assignment).status_code == 302
+    assert Deal.objects.get().name == "Renamed"
+
+
+def test_change_that_the_rule_does_not_read_takes_no_further_queries(
+    client: Client, service: Service, people: list[Person]
+) -> None:
+    """The preview adds a savepoint, which is two statements."""
+    address = url(Person, "change", people[0].pk)
+    data = form_data(client, address)
+
+    def statements(**fields: Any) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.post(address, {**data, **fields}).status_code == 302
+        return sum("SAVEPOINT" not in query["sql"] for query in queries)
+
+    unchanged = statements()
+    # The change is recorded.
+    assert statements(title="Boss") == unchanged + 1
+
+
+@pytest.mark.parametrize(
+    ("others", "sentence"),
+    [(0, "1 person gains access to 1 service."), (2, "3 people gain access to 1 service.")],
+)
+def test_last_assignee_is_not_removed_unnoticed(
+    client: Client, service: Service, others: int, sentence: str
+) -> None:
+    """On the page of the assignment, of the service and of the budget."""
+    Deal.objects.update(person_restricted_tracking=True)
+    for _ in range(others):
+        ProjectAssignmentFactory(project=service.deal.project, organization=service.organization)
+    assignment = ServiceAssignment.objects.get()
+    pages = [
+        client.get(url(ServiceAssignment, "delete", assignment.pk)),
+        posted(client, service, **{"service_assignments-0-DELETE": "on"}),
+        posted(client, service.deal, **{"services-0-assignees": []}),
+    ]
+    for page in pages:
+        sentences, lines = consequences(page)
+        assert sentences == [sentence]
+        assert "Services that open to everyone on the project: QA · Budget" in lines
+    assert ServiceAssignment.objects.exists()
+
+
+def test_member_removed_on_the_page_of_the_project_loses_access(
+    client: Client, service: Service, people: list[Person]
+) -> None:
+    page = posted(client, service.deal.project, **{"project_assignments-0-DELETE": "on"})
+    assert consequences(page)[1] == ["Lose access: Ana Z: QA · Budget"]
+    press(client, page, "apply")
+    assert list(ProjectAssignment.objects.values_list("person", flat=True)) == [people[1].pk]
+
+
+def test_switched_off_kind_is_named(client: Client, service: Service) -> None:
+    address = url(Service, "change", service.pk)
+    data = form_data(client, address)
+    del data["time_tracking_enabled"]
+    page = client.post(address, data)
+    assert consequences(page) == (
+        ["2 people can no longer track time on 1 service."],
+        ["Can no longer track time: Ana Z: QA · Budget", "Can no longer track time: Bo Z: QA · Budget"],
+    )
+
+
+def test_deletion_of_person_names_services(client: Client, service: Service, people: list[Person]) -> None:
+    Deal.objects.update(person_restricted_tracking=True)
+    page = client.get(url(Person, "delete", people[0].pk))
+    assert consequences(page) == (
+        ["1 person loses access to 1 service.", "1 person gains access to 1 service."],
+        [
+            "Lose access: Ana Z: QA · Budget",
+            "Services that open to everyone on the project: QA · Budget",
+            "Gain access: Bo Z: QA · Budget",
+        ],
+    )
+    assert press(client, page, "apply").status_code == 302
+    assert not Person.objects.filter(pk=people[0].pk).exists()
+
+
+def test_deletion_of_project_names_who_loses_access(client: Client, service: Service) -> None:
+    page = client.get(url(Project, "delete", service.deal.project_id))
+    assert consequences(page)[1] == ["Lose access: Ana Z: QA · Budget", "Lose access: Bo Z: QA · Budget"]
+
+
+def test_new_service_is_created_once(client: Client, service: Service) -> None:
+    data = {"deal": service.deal_id, "service_type": service.service_type_id, "name": "Audit"}
+    data |= {"time_tracking_enabled": "on", "service_assignments-TOTAL_FORMS": 0}
+    data |= {"service_assignments-INITIAL_FORMS": 0}
+    page = client.post(url(Service, "add"), data)
+    assert consequences(page) == (
+        ["2 people gain access to 1 service."],
+        ["Gain access: Ana Z: Audit · Budget", "Gain access: Bo Z: Audit · Budget"],
+    )
+    assert press(client, page, "apply").status_code == 302
+    again = press(client, page, "apply")
+    assert (again.status_code, messages_of(again)[-1]) == (302, "This has been done already.")
+    assert Service.objects.filter(name="Audit").count() == 1
+
+
+def test_outdated_preview_of_a_form_is_shown_again(
+    client: Client, service: Service, organization: Organization
+) -> None:
+    page = posted(client, service.deal, person_restricted_tracking="on")
+    cy = PersonFactory(first_name="Cy", last_name="Z", organization=organization)
+    ProjectAssignmentFactory(person=cy, project=service.deal.project, organization=organization)
+    again = press(client, page, "apply")
+    assert b"The records have changed since the preview" in again.content
+    assert consequences(again)[0] == ["2 people lose access to 1 service."]
+    assert not Deal.objects.get().person_restricted_tracking
+    assert press(client, again, "apply").status_code == 302
+
+
+def test_preview_distinguishes_people_of_the_same_name(
+    client: Client, service: Service, organization: Organization
+) -> None:
+    page = posted(client, service.deal, person_restricted_tracking="on")
+    twin = PersonFactory(first_name="Bo", last_name="Z", organization=organization)
+    ProjectAssignment.objects.filter(person__first_name="Bo").update(person=twin)
+    assert is_preview(press(client, page, "apply"))
+
+
+def test_import_shows_consequences(client: Client, service: Service) -> None:
+    Deal.objects.update(person_restricted_tracking=True)
+    bo = Person.objects.get(first_name="Bo")
+    assignment = ServiceAssignment.objects.get()
+    text = f"ID,Person,Service\n{assignment.pk},{bo.email},#{service.pk}\n"
+    upload = SimpleUploadedFile("sheet.csv", text.encode())
+    page = client.post(url(ServiceAssignment, "import"), {"file": upload})
+    assert consequences(page) == (
+        ["1 person loses access to 1 service.", "1 person gains access to 1 service."],
+        ["Lose access: Ana Z: QA · Budget", "Gain access: Bo Z: QA · Budget"],
+    )
+    assert ServiceAssignment.objects.get().person_id != bo.pk
+    press(client, page, "apply")
+    assert ServiceAssignment.objects.get().person_id == bo.pk
+
+
+def test_undo_shows_consequences(client: Client, service: Service) -> None:
+    save(
+        client,
+        url(Deal, "change", service.deal_id),
+        {
+            **form_data(client, url(Deal, "change", service.deal_id)),
+            "person_restricted_tracking": "on",
+        },
+    )
+    record = Deal.history.first()  # type: ignore[attr-defined]
+    page = client.get(reverse("admin:undo", args=[record.change_set]))
+    assert consequences(page) == (
+        ["1 person gains access to 1 service."],
+        ["Services that open to everyone on the project: QA · Budget", "Gain access: Bo Z: QA · Budget"],
+    )
+
+
+def test_assignment_without_effect_is_saved_with_a_message(
+    client: Client, service: Service, organization: Organization
+) -> None:
+    cy = PersonFactory(first_name="Cy", last_name="Z", organization=organization)
+    response = client.post(url(ServiceAssignment, "add"), {"person": cy.pk, "service": service.pk})
+    assert response.status_code == 302
+    assert messages_of(response)[-1] == (
+        "1 new assignment has no effect today. Cy Z → QA · Budget: Cy Z is not on the project Portal."
+    )
+
+
+def test_users_who_may_not_see_people_save_without_preview(
+    organization: Organization, service: Service
+) -> None:
+    client = staff(organization, "view_deal", "change_deal", "view_project", "view_service")
+    assert posted(client, service.deal, person_restricted_tracking="on").status_code == 302
+    assert Deal.objects.get().person_restricted_tracking
+
+
+def test_preview_has_same_query_count_for_any_number_of_people(
+    client: Client, service: Service, organization: Organization
+) -> None:
+    address = url(Deal, "change", service.deal_id)
+    data = {**form_data(client, address), "person_restricted_tracking": "on"}
+    counts = []
+    for number in (0, 3, 30):
+        for person in PersonFactory.create_batch(number, organization=organization):
+            ProjectAssignmentFactory(person=person, project=service.deal.project, organization=organization)
+        with CaptureQueriesContext(connection) as queries:
+            assert is_preview(client.post(address, data))
+        counts.append(len(queries))
+    assert counts[0] == counts[1] == counts[2]
+
+
+@pytest.mark.parametrize("model", [Deal, Service, Project, ServiceTypeAssignment])
+def test_form_of_other_organization_does_not_exist(client: Client, service: Service, model: Any) -> None:
+    stranger = staff(OrganizationFactory())
+    pk = model.objects.values_list("pk", flat=True).first() or 1
+    for page in ("change", "delete"):
+        assert stranger.get(url(model, page, pk)).status_code == 302
+        assert stranger.post(url(model, page, pk), {"digest": "x", "step": "apply"}).status_code == 302
