@@ -225,7 +225,7 @@ def test_function_and_querysets_agree_on_every_pair() -> None:
     @given(st.data())
     def agree(data: Any) -> None:
         with rolled_back():
-            people, services = build(data.draw, organization)
+            people, services = build(data.draw, organization, TODAY)
             loaded = list(with_budget(Service.objects.filter(pk__in=[s.pk for s in services])))
             somewhere: set[int] = set()
             for kind in Kind:

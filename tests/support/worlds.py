@@ -1,4 +1,4 @@
-"""Create random worlds: records for all fields and assignments of the tracking rule."""
+"""Generate the records of an organization for tests of the tracking rule."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def rolled_back() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Service]]:
-    """Create random records for all fields and assignments of the rule."""
+def build(draw: Any, organization: Organization, today: date = TODAY) -> tuple[list[Person], list[Service]]:
+    """Create random records for all fields and assignments of the rule, with different names."""
     now = timezone.now()
 
     def create(model: Any, rows: list[Any]) -> list[Any]:
@@ -40,20 +40,25 @@ def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Ser
         return list(model.objects.bulk_create(rows))
 
     def day(offset: int | None) -> date | None:
-        return None if offset is None else TODAY + timedelta(days=offset)
+        return None if offset is None else today + timedelta(days=offset)
 
     people = create(
         Person,
         [
-            Person(first_name="P", last_name=str(n), archived_at=now if draw(rarely) else None)
+            Person(
+                first_name="P",
+                last_name=str(n),
+                email=f"p{n}@x.example",
+                archived_at=now if draw(rarely) else None,
+            )
             for n in range(3)
         ],
     )
     types = create(
-        ServiceType, [ServiceType(name="T", archived_at=now if draw(rarely) else None) for _ in range(2)]
+        ServiceType, [ServiceType(name=f"T{n}", archived_at=now if draw(rarely) else None) for n in range(2)]
     )
     projects = create(
-        Project, [Project(name="P", archived_at=now if draw(rarely) else None) for _ in range(2)]
+        Project, [Project(name=f"J{n}", archived_at=now if draw(rarely) else None) for n in range(2)]
     )
     deals = []
     for project in projects:
@@ -64,7 +69,7 @@ def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Ser
             deals.append(
                 Deal(
                     project=project,
-                    name="D",
+                    name=f"D{len(deals)}",
                     date=day(start),
                     end_date=day(end),
                     closed_at=now if draw(rarely) else None,
@@ -79,12 +84,12 @@ def build(draw: Any, organization: Organization) -> tuple[list[Person], list[Ser
             Service(
                 deal=deal,
                 service_type=draw(st.sampled_from(types)),
-                name="S",
+                name=f"S{n}",
                 time_tracking_enabled=draw(often),
                 expense_tracking_enabled=draw(often),
             )
             for deal in deals
-            for _ in range(2)
+            for n in range(2)
         ],
     )
     member, holder, assigned = draw(st.tuples(*[st.sampled_from([often, st.booleans(), rarely])] * 3))
