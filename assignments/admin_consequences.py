@@ -9,21 +9,18 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 
 from assignments.access_check import can_check_access
-from assignments.consequences import (
-    MAX_SERVICES,
-    AccessComparison,
-    AccessDifference,
-    Permit,
-    TooManyServicesError,
-    matters,
-)
+from assignments.affected_services import MAX_SERVICES, TooManyServicesError, matters
+from assignments.consequences import AccessComparison, AccessDifference, Permit
 from assignments.tracking import Kind
+from catalog.models import Service
 from productive.admin.forms import label_of
 from productive.admin.operations import Watch
 from productive.admin.preview import Consequences, Group, Line, RecordOutcome
@@ -92,15 +89,20 @@ def describe_difference(difference: AccessDifference) -> Consequences:
     if not warnings and not sentences:
         sentences = [UNCHANGED]
     groups = [
-        *people_groups(LOSSES, losses, difference, labels),
-        services_group("Services that no one can track on anymore", difference.closed, labels, is_loss=True),
-        services_group("Services that open to everyone on the project", difference.opened, labels),
+        *people_groups(LOSSES, RecordOutcome.LOST, losses, difference),
+        services_group(
+            "Services that no one can track on anymore", difference.closed, labels, RecordOutcome.LOST
+        ),
+        services_group(
+            "Services that open to everyone on the project", difference.opened, labels, RecordOutcome.OPENED
+        ),
         services_group(
             "Services that stay open to everyone on the project, because they have no assignees",
             difference.ignored,
             labels,
+            RecordOutcome.OPENED,
         ),
-        *people_groups(GAINS, gains, difference, labels),
+        *people_groups(GAINS, RecordOutcome.AFFECTED, gains, difference),
         services_group("Services that are no longer open to everyone", difference.restricted, labels),
         services_group("Services that someone can track on again", difference.reopened, labels),
         unused,
@@ -147,26 +149,39 @@ def sentences_of(texts: Mapping[str, tuple[str, str]], found: Mapping[str, ByPer
 
 def people_groups(
     texts: Mapping[str, tuple[str, str]],
+    outcome: RecordOutcome,
     found: Mapping[str, ByPerson],
     difference: AccessDifference,
-    labels: dict[int, str],
 ) -> Iterator[Group]:
     """Yield groups with a line for each person, which names the services."""
     for name, (title, _) in texts.items():
         if by_person := found.get(name):
             lines = [
-                Line(label_of(person), [", ".join(labels[pk] for pk in by_person[person_id])])
+                Line(
+                    label_of(person),
+                    [names_by_budget(difference.services[pk] for pk in by_person[person_id])],
+                )
                 for person_id, person in difference.people.items()
                 if person_id in by_person
             ]
-            yield Group(title, RecordOutcome.LOST if texts is LOSSES else RecordOutcome.AFFECTED, lines)
+            yield Group(title, outcome, lines)
+
+
+def names_by_budget(services: Iterable[Service]) -> str:
+    """Return "Design, QA · Website; Audit · Support", for services in the order of budgets."""
+    return "; ".join(
+        f"{', '.join(map(str, group))} · {label_of(deal)}"
+        for deal, group in groupby(services, key=attrgetter("deal"))
+    )
 
 
 def services_group(
-    title: str, services: Collection[int], labels: dict[int, str], *, is_loss: bool = False
+    title: str,
+    services: Collection[int],
+    labels: dict[int, str],
+    outcome: RecordOutcome = RecordOutcome.AFFECTED,
 ) -> Group:
-    lines = [Line(labels[pk]) for pk in services]
-    return Group(title, RecordOutcome.LOST if is_loss else RecordOutcome.AFFECTED, lines)
+    return Group(title, outcome, [Line(labels[pk]) for pk in services])
 
 
 def unused_group(difference: AccessDifference) -> Group:

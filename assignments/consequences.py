@@ -4,61 +4,34 @@
     difference = comparison.difference(written)  # after it
 
 `written` are the rows that the change writes. If these aren't known before it, write, roll back and write
-again, as `productive.admin.preview` does.
+again, as `productive.admin.operations` does.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.db.models import F, OuterRef, Q, QuerySet
+from django.db.models import F, OuterRef
 
-from assignments.access import Access, access_of
-from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.access import MAX_COMPILED, Access, access_of
+from assignments.affected_services import affected_services
+from assignments.models import ServiceAssignment
 from assignments.tracking import Decision, Kind, decide_all, trackable_by, with_budget
-from catalog.models import Deal, Project, Service
-from productive.accounts.models import Organization, Person
+from catalog.models import Service
+from productive.accounts.models import Person
 from productive.database.written_rows import WrittenRows
 
-# Access isn't compared for more services.
-MAX_SERVICES = 5_000
 # Reasons aren't computed for more assignments.
 MAX_EXPLAINED = 300
+# Services of one query. One query for 3,000 services takes five times as long as three for 1,000.
+PERMITS_PER_QUERY = 1_000
 
-# The columns that the tracking rule reads. Other changes of these models, and other models, don't matter.
-TRACKING_COLUMNS: dict[type[Any], frozenset[str]] = {
-    # The time zone, because the rule is applied to the current date.
-    Organization: frozenset({"time_zone"}),
-    Person: frozenset({"archived_at"}),
-    Project: frozenset({"archived_at"}),
-    Deal: frozenset(
-        {
-            "project_id",
-            "date",
-            "end_date",
-            "closed_at",
-            "person_restricted_tracking",
-            "service_type_restricted_tracking",
-        }
-    ),
-    Service: frozenset({"deal_id", "service_type_id", "time_tracking_enabled", "expense_tracking_enabled"}),
-    ServiceAssignment: frozenset({"person_id", "service_id"}),
-    ProjectAssignment: frozenset({"person_id", "project_id"}),
-    ServiceTypeAssignment: frozenset({"person_id", "service_type_id"}),
-}
-# The models whose new and deleted rows matter. A new person, for example, has no assignments yet, and a
-# deletion of a person deletes the assignments too.
-LINKING_MODELS = (Service, ServiceAssignment, ProjectAssignment, ServiceTypeAssignment)
 OPEN_STATES = (Access.OPEN, Access.OPEN_NOBODY_ASSIGNED)
-
-
-class TooManyServicesError(Exception):
-    """The change affects more than MAX_SERVICES services."""
 
 
 class Permit(NamedTuple):
@@ -86,17 +59,30 @@ class AccessSnapshot:
         """Read the state of the services with these ids.
 
         It takes one query for the services, one for their states, and two per date: today depends on the
-        time zone.
+        time zone. Of many services, the states and permits are read in parts.
         """
         rows = Service.objects.filter(pk__in=ids).select_related("deal__project", "organization")
         services = {service.pk: service for service in rows.order_by("deal__name", "name", "pk")}
         by_date: dict[date, list[int]] = defaultdict(list)
         for service in services.values():
             by_date[service.organization.today()].append(service.pk)
-        permits = frozenset(permit for today, pks in by_date.items() for permit in find_permits(pks, today))
+        permits = frozenset(
+            permit
+            for today, pks in by_date.items()
+            for part in parts(pks, PERMITS_PER_QUERY)
+            for permit in find_permits(part, today)
+        )
         usable = [pk for today, pks in by_date.items() for pk in pks if is_usable(services[pk], today)]
-        states = {pk: values["access"] for pk, values in access_of(usable).items()}
+        states = {
+            pk: values["access"]
+            for part in parts(usable, MAX_COMPILED)
+            for pk, values in access_of(part).items()
+        }
         return cls(services, states, permits)
+
+
+def parts(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
 def is_usable(service: Service, today: date) -> bool:
@@ -161,10 +147,11 @@ class AccessDifference:
     @cached_property
     def changed_states(self) -> dict[int, tuple[Access, Access]]:
         """The state before and after, of services whose state changes."""
+        before, after = self.before.states, self.after.states
         return {
-            pk: (before, self.after.states[pk])
-            for pk, before in self.before.states.items()
-            if before != self.after.states.get(pk, before)
+            pk: (before[pk], after[pk])
+            for pk in self.services
+            if pk in before and pk in after and before[pk] != after[pk]
         }
 
     @cached_property
@@ -265,75 +252,3 @@ class AccessComparison:
         }
         after = AccessSnapshot.take(self.before.services.keys() | created)
         return AccessDifference(self.before, after, written)
-
-
-# --- services whose access a change may affect ----------------------------------------------------
-
-
-def matters(written: WrittenRows) -> bool:
-    """Return whether the tracking rule reads what was written."""
-    columns = TRACKING_COLUMNS.get(written.model)
-    if columns is None:
-        return False
-    if written.history_type != "~":
-        return written.model in LINKING_MODELS
-    return written.columns is None or not columns.isdisjoint(written.columns)
-
-
-def affected_services(written: Iterable[WrittenRows]) -> set[int]:
-    """Return the ids of services whose access the rows may affect.
-
-    Raise TooManyServicesError if there are more than MAX_SERVICES.
-    """
-    found: set[int] = set()
-    for each in filter(matters, written):
-        for services in services_of(each):
-            found.update(services.order_by().values_list("pk", flat=True)[: MAX_SERVICES + 1])
-            if len(found) > MAX_SERVICES:
-                raise TooManyServicesError
-    return found
-
-
-def services_of(written: WrittenRows) -> Iterator[QuerySet[Service]]:
-    """Yield querysets of the affected services.
-
-    The condition is for the values before, which are in the database, and after, which are in the rows.
-    """
-    services, ids = Service.objects.all(), {row.id for row in written.rows}
-    # No one may track on services of closed budgets.
-    on_open_budgets = services.filter(deal__closed_at=None)
-    on_budgets_by_type = on_open_budgets.filter(deal__service_type_restricted_tracking=True)
-    model = written.model
-    if model is Organization:
-        yield on_open_budgets.filter(organization__in=ids)
-    elif model is Person:
-        memberships = ProjectAssignment.objects.filter(person__in=ids)
-        yield on_open_budgets.filter(deal__project__in=memberships.values("project"))
-        assignments = ServiceAssignment.objects.filter(person__in=ids)
-        yield on_open_budgets.filter(pk__in=assignments.values("service"))
-        types = ServiceTypeAssignment.objects.filter(person__in=ids)
-        yield on_budgets_by_type.filter(service_type__in=types.values("service_type"))
-    elif model is Project:
-        yield on_open_budgets.filter(deal__project__in=ids)
-    elif model is Deal:
-        yield services.filter(deal__in=ids)
-    elif model is Service:
-        yield services.filter(pk__in=ids)
-    elif model is ServiceAssignment:
-        yield on_open_budgets.filter(related("pk", "service", written))
-    elif model is ProjectAssignment:
-        yield on_open_budgets.filter(related("deal__project", "project", written))
-    else:
-        yield on_budgets_by_type.filter(related("service_type", "service_type", written))
-
-
-def related(lookup: str, name: str, written: WrittenRows) -> Q:
-    """Return the condition that an assignment joins, or joined, the service.
-
-    `lookup` is the path from a service to the assignment's other record, `name` the relation to it.
-    """
-    condition = Q((f"{lookup}__in", {getattr(row, f"{name}_id") for row in written.rows}))
-    if written.history_type == "~":
-        before = written.model.objects.filter(pk__in=[row.id for row in written.rows])
-        condition |= Q((f"{lookup}__in", before.values(name)))
-    return condition

@@ -316,7 +316,7 @@ def test_archiving_last_assignee_restricts_service_to_nobody(agency: Agency) -> 
     assert consequences(page) == (
         ["1 person loses access to 2 services."],
         [
-            "Lose access: Ana Z: Design · Budget, QA · Budget",
+            "Lose access: Ana Z: Design, QA · Budget",
             "Services that no one can track on anymore: QA · Budget",
         ],
     )
@@ -324,7 +324,7 @@ def test_archiving_last_assignee_restricts_service_to_nobody(agency: Agency) -> 
     assert consequences(preview(client, "restore", [agency.ana])) == (
         ["1 person gains access to 2 services."],
         [
-            "Gain access: Ana Z: Design · Budget, QA · Budget",
+            "Gain access: Ana Z: Design, QA · Budget",
             "Services that someone can track on again: QA · Budget",
         ],
     )
@@ -340,7 +340,7 @@ def test_archiving_project_or_closing_budget_shows_who_loses_access(
     assert consequences(page) == (
         ["13 people lose access to 2 services."],
         [
-            *(f"Lose access: {name}: Design · Budget, QA · Budget" for name in names),
+            *(f"Lose access: {name}: Design, QA · Budget" for name in names),
             "Services that no one can track on anymore: Design · Budget",
             "Services that no one can track on anymore: QA · Budget",
         ],
@@ -404,7 +404,7 @@ def test_consequences_agree_with_the_rule_for_every_pair(agency: Agency) -> None
 def test_consequences_are_not_computed_for_too_many_services(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assignments.consequences.MAX_SERVICES", 1)
+    monkeypatch.setattr("assignments.affected_services.MAX_SERVICES", 1)
     page = preview(agency.staff(), "close", [agency.deal])
     [sentence] = consequences(page)[0]
     assert sentence.endswith("too many to show who gains or loses access.")

@@ -158,14 +158,14 @@ def attempt_with_consequences(request: HttpRequest, operation: Operation, *, app
 def is_repeated(request: HttpRequest) -> bool:
     """Return whether the preview that the request confirms was applied before.
 
-    The page of each preview has its own `key`, from which the id of the change set follows. The user is
-    part of it, so that no one can add to the change set of somebody else.
+    The page of each preview has an id, from which that of the change set follows. The user is part of it, so
+    that no one can add to the change set of somebody else.
     """
-    if not request.POST.get("key"):
+    if not request.POST.get("_preview"):
         return False
     # A second click waits until the first request has committed.
     list(get_user_model()._default_manager.select_for_update(no_key=True).filter(pk=request.user.pk))
-    pk = current_state().change_set = uuid5(NAMESPACE_URL, f"{request.user.pk} {request.POST['key']!a}")
+    pk = current_state().change_set = uuid5(NAMESPACE_URL, f"{request.user.pk} {request.POST['_preview']!a}")
     return any(
         history_of(model)._default_manager.filter(change_set=pk).exists()
         for model in admin.site._registry
@@ -188,11 +188,11 @@ def respond(
         messages.success(request, with_undo_link(message) if result.is_recorded else message)
         return HttpResponseRedirect(success_url)
     if result.is_stale and preview.is_done:
-        # For example, after a second click on the button of a page without a key.
+        # For example, if another user has done the same.
         messages.info(request, "There was nothing left to do.")
         return HttpResponseRedirect(success_url)
     shared = {**admin.site.each_context(request), "preview": preview, "is_stale": result.is_stale}
-    return TemplateResponse(request, "admin/preview.html", {**shared, "key": str(uuid4()), **context})
+    return TemplateResponse(request, "admin/preview.html", {**shared, "preview_id": str(uuid4()), **context})
 
 
 def with_undo_link(message: str) -> str:

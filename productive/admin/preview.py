@@ -25,9 +25,10 @@ class RecordOutcome(StrEnum):
     CHANGED = "changed"
     DELETED = "deleted"
     UNCHANGED = "unchanged"
-    # Not written, but affected by what is written; for the worse.
+    # Not written, but affected by what is written: in general, or by losing access or opening to everyone.
     AFFECTED = "affected"
     LOST = "lost"
+    OPENED = "opened"
 
 
 WRITTEN_OUTCOMES = {RecordOutcome.CREATED, RecordOutcome.CHANGED, RecordOutcome.DELETED}

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from productive.admin.bulk.actions import BulkOperation, Selection
 from productive.admin.bulk.rows import DELETE, Delete
 from productive.admin.changes.change_sets import build_entries, visible_records
+from productive.admin.forms import label_of
 from productive.admin.operations import Operation, attempt, respond, with_undo_link
 from productive.admin.preview import Line, Preview, RecordOutcome, group_lines
 from productive.admin.urls import admin_url
@@ -21,7 +22,7 @@ from productive.database.written_rows import WrittenRows, collect_written_rows
 
 OUTCOMES = {"+": RecordOutcome.CREATED, "~": RecordOutcome.CHANGED, "-": RecordOutcome.DELETED}
 # The fields of a preview's form that don't belong to the form that it previews.
-PREVIEW_FIELDS = {"csrfmiddlewaretoken", "digest", "key", "step"}
+PREVIEW_FIELDS = {"csrfmiddlewaretoken", "digest", "step", "_preview"}
 
 
 class UnsavedForm:
@@ -115,7 +116,7 @@ def save_form(model_admin: Any, request: HttpRequest, save: Callable[[], HttpRes
         return operation.response
     operation.discard_messages()
     context = {
-        "title": "Save",
+        "title": f"Save {model_admin.opts.verbose_name}",
         "intro": "Saving this changes who has access.",
         "opts": model_admin.opts,
         "fields": posted_fields(request),
@@ -128,13 +129,13 @@ def delete_record(model_admin: Any, request: HttpRequest, record: Any) -> HttpRe
     """Preview the deletion of the record, or delete it."""
     action = next((one for one in model_admin.actions or () if isinstance(one, Delete)), DELETE)
     operation = RecordDeletion(action, Selection(model_admin, request, [record.pk]))
-    name, pk = str(record), record.pk
+    label, pk = label_of(record), record.pk
     result = attempt(request, operation)
     if result.is_applied and IS_POPUP_VAR in request.POST:
-        return model_admin.response_delete(request, name, pk)
+        return model_admin.response_delete(request, label, pk)
     context = {
-        "title": action.title,
-        "intro": "",
+        "title": f"{action.title} {model_admin.opts.verbose_name}",
+        "intro": f"This deletes {label}.",
         "opts": model_admin.opts,
         "fields": [(IS_POPUP_VAR, 1)] if IS_POPUP_VAR in request.GET else [],
         "back": admin_url(model_admin.model, "change", pk),

@@ -39,8 +39,8 @@ PAIRS: dict[Any, tuple[Any, str]] = {
 }
 pairs = st.sampled_from([*PAIRS])
 
-# A person and a service → the kinds that are allowed. The names are those on the page.
-Allowed = dict[tuple[str, str], set[Kind]]
+# The name of a person and the id of a service → the kinds that are allowed.
+Allowed = dict[tuple[str, int], set[Kind]]
 TITLES = {
     "Lose access": (-1, None),
     "Can no longer track time": (-1, Kind.TIME),
@@ -57,6 +57,8 @@ class World:
     def __init__(self, client: Client, organization: Organization, data: st.DataObject) -> None:
         self.client, self.organization, self.data = client, organization, data
         self.today = organization.today()
+        # The labels of services, also of deleted ones.
+        self.labels: dict[int, str] = {}
         build(data.draw, organization, self.today)
 
     def draw(self, strategy: Any) -> Any:
@@ -75,13 +77,14 @@ class World:
 
     def allowed(self) -> Allowed:
         services = list(with_budget(Service.objects.filter(organization=self.organization)))
+        self.labels |= {service.pk: label_of(service) for service in services}
         people = list(Person.objects.filter(organization=self.organization))
         found: Allowed = {}
         for kind in Kind:
             decisions = decide_all([*product(people, services)], self.today, kind)
             for decision in decisions:
                 if decision.allowed:
-                    pair = str(decision.person), label_of(decision.service)
+                    pair = str(decision.person), decision.service.pk
                     found.setdefault(pair, set()).add(kind)
         return found
 
@@ -249,7 +252,8 @@ def import_assignments(world: World) -> Any:
 def undo(world: World) -> Any:
     models = [Person, Project, Deal, Service, *PAIRS]
     history = world.draw(st.sampled_from(models)).history
-    record = history.filter(organization=world.organization).order_by("-history_id").first()
+    # The staff's own person was not created by the admin.
+    record = history.filter(organization=world.organization, via="admin").order_by("-history_id").first()
     return record and world.client.get(reverse("admin:undo", args=[record.change_set]))
 
 
@@ -279,18 +283,19 @@ def shown_effects(page: Any) -> set[tuple[Any, ...]]:
         if group.title in TITLES
         for line in group.lines
         for note in line.notes
-        for service in note.split(", ")
+        for names, budget in (each.rsplit(" · ", 1) for each in note.split("; "))
+        for service in (f"{name} · {budget}" for name in names.split(", "))
     }
 
 
-def effects(before: Allowed, after: Allowed) -> set[tuple[Any, ...]]:
+def effects(before: Allowed, after: Allowed, labels: dict[int, str]) -> set[tuple[Any, ...]]:
     """Return what the preview must show."""
     found = set()
     for sign, old, new in ((-1, before, after), (1, after, before)):
-        for pair, kinds in old.items():
-            left = new.get(pair, set())
+        for (person, service), kinds in old.items():
+            left = new.get((person, service), set())
             for kind in kinds - left:
-                found.add((sign, kind if left else None, *pair))
+                found.add((sign, kind if left else None, person, labels[service]))
     return found
 
 
@@ -325,7 +330,7 @@ def test_preview_shows_exactly_the_effects_of_every_change() -> None:
                 after = world.allowed()
                 if organization.today() != world.today:
                     return  # it was midnight
-                assert effects(before, after) == shown, change
+                assert effects(before, after, world.labels) == shown, change
                 before = after
                 counts["effects"] += len(shown)
 

@@ -75,6 +75,17 @@ def test_double_click_saves_once(page: Page, service: Service) -> None:
     assert Service.objects.filter(name="Audit").count() == 1
 
 
+def test_long_preview_is_shown_from_its_beginning(page: Page, service: Service) -> None:
+    organization = service.organization
+    for person in PersonFactory.create_batch(60, organization=organization):
+        ProjectAssignmentFactory(organization=organization, person=person, project=service.deal.project)
+    page.goto(f"/admin/catalog/service/{service.pk}/delete/")
+    button = page.get_by_role("button", name="Delete 1 service")
+    expect(button).to_be_focused()
+    expect(button).to_be_in_viewport()
+    expect(page.get_by_text("62 people lose access to 1 service.")).to_be_in_viewport()
+
+
 def test_deletion_names_who_loses_access(page: Page, service: Service) -> None:
     page.goto(f"/admin/catalog/service/{service.pk}/delete/")
     assert lines_under(page, "Lose access") == lines("Design", "Ana Z", "Bo Z")

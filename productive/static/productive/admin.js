@@ -87,6 +87,13 @@
     }
   });
 
+  // The browser ignores `autofocus` if the theme hasn't shown the element yet.
+  window.addEventListener("load", () => {
+    if (document.activeElement === document.body) {
+      document.querySelector("button[autofocus]")?.focus({ preventScroll: true });
+    }
+  });
+
   // Call the function once for each element that matches, including elements added later.
   function once(selector, callback) {
     for (const element of document.querySelectorAll(selector)) {
