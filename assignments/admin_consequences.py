@@ -22,7 +22,7 @@ from assignments.consequences import AccessComparison, AccessDifference, Permit
 from assignments.tracking import Kind
 from catalog.models import Service
 from productive.admin.forms import label_of
-from productive.admin.operations import Watch
+from productive.admin.operations import Comparison, Watch
 from productive.admin.preview import Consequences, Group, Line, RecordOutcome
 from productive.database.written_rows import WrittenRows
 
@@ -60,22 +60,44 @@ class AccessWatch(Watch):
     def concerns(self, written: Sequence[WrittenRows]) -> bool:
         return any(map(matters, written))
 
-    def read(
-        self, request: HttpRequest, written: Sequence[WrittenRows]
-    ) -> Callable[[Sequence[WrittenRows]], Consequences]:
-        if not can_check_access(request):
-            return lambda written: Consequences([NOT_ALLOWED])
-        try:
-            comparison = AccessComparison(written)
-        except TooManyServicesError:
-            return lambda written: Consequences([TOO_MANY], need_confirmation=True)
-        return lambda written: describe_difference(comparison.difference(written))
+    def compare(self, request: HttpRequest) -> Comparison:
+        return DescribedComparison(request)
+
+
+class DescribedComparison(Comparison):
+    """Describes the difference, or why it can't be shown."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        self.access = AccessComparison()
+        self.problem: Consequences | None = None
+
+    def read_before(self, written: Sequence[WrittenRows]) -> None:
+        self.read(self.access.read_before, written)
+
+    def read_after(self, written: Sequence[WrittenRows]) -> None:
+        self.read(self.access.read_after, written)
+
+    def read(self, read: Callable[[Sequence[WrittenRows]], None], written: Sequence[WrittenRows]) -> None:
+        if not can_check_access(self.request):
+            self.problem = Consequences([NOT_ALLOWED])
+        if self.problem is None:
+            try:
+                read(written)
+            except TooManyServicesError:
+                self.problem = Consequences([TOO_MANY], need_confirmation=True)
+
+    def is_complete(self) -> bool:
+        return self.problem is not None or self.access.is_complete()
+
+    def consequences(self) -> Consequences:
+        return self.problem or describe_difference(self.access.difference())
 
 
 def describe_difference(difference: AccessDifference) -> Consequences:
     """Return sentences and groups, losses first."""
     unused = unused_group(difference)
-    count = len(difference.unused_assignments)
+    count = difference.unused.total
     notes = [f"{count:,} new assignment{pluralize(count, ' has,s have')} no effect today."] if count else []
     if not difference:
         lines = [f"{line.text}: {line.notes[0]}" for line in unused.lines[:MAX_NOTICES]]
@@ -186,13 +208,12 @@ def services_group(
 
 def unused_group(difference: AccessDifference) -> Group:
     """Return the new service assignments that have no effect, with the reasons."""
-    decisions = difference.explain_unused_assignments() if difference.unused_assignments else []
     lines = [
         Line(
             f"{label_of(decision.person)} → {label_of(decision.service)}",
             ["; ".join(reason.message for reason in decision.reasons) + "."],
         )
-        for decision in decisions
+        for decision in difference.unused.decisions
     ]
     return Group("New assignments without effect today", RecordOutcome.AFFECTED, lines)
 

@@ -1,10 +1,13 @@
 """Compare who may track before and after a change, whichever records it writes.
 
-    comparison = AccessComparison(written)  # before the change
-    difference = comparison.difference(written)  # after it
+    comparison = AccessComparison()
+    comparison.read_before(written)
+    …  # write
+    comparison.read_after(written)
+    difference = comparison.difference()
 
-`written` are the rows that the change writes. If these aren't known before it, write, roll back and write
-again, as `productive.admin.operations` does.
+`written` are the rows that the change writes. If these aren't known before it, write first and roll back, as
+`productive.admin.operations` does.
 """
 
 from __future__ import annotations
@@ -102,6 +105,36 @@ def find_permits(services: Collection[int], today: date) -> Iterator[Permit]:
             yield Permit(person_id, service_id, kind)
 
 
+class UnusedAssignments(NamedTuple):
+    """New service assignments that have no effect: their number, and why of up to MAX_EXPLAINED."""
+
+    total: int
+    decisions: Sequence[Decision]
+
+    @classmethod
+    def find(cls, written: Sequence[WrittenRows], permits: Collection[Permit]) -> UnusedAssignments:
+        """Find them while they are written; `permits` are those of their services.
+
+        Of time and expenses, explain the kind for which less is missing.
+        """
+        allowed = {permit[:2] for permit in permits}
+        new = [each.rows for each in written if each.model is ServiceAssignment and each.history_type != "-"]
+        pairs = sorted({(row.person_id, row.service_id) for rows in new for row in rows} - allowed)
+        explained = pairs[:MAX_EXPLAINED]
+        people = Person.objects.in_bulk({person for person, _ in explained})
+        rows = Service.objects.filter(pk__in={service for _, service in explained})
+        services = with_budget(rows).select_related("organization").in_bulk()
+        by_date: dict[date, list[tuple[Person, Service]]] = defaultdict(list)
+        for person, service in explained:
+            by_date[services[service].organization.today()].append((people[person], services[service]))
+        decisions = [
+            min(of_kinds, key=lambda decision: len(decision.reasons))
+            for today, found in by_date.items()
+            for of_kinds in zip(*(decide_all(found, today, kind) for kind in Kind), strict=True)
+        ]
+        return cls(len(pairs), decisions)
+
+
 @dataclass(frozen=True)
 class AccessDifference:
     """The difference between two snapshots of the same services.
@@ -111,7 +144,8 @@ class AccessDifference:
 
     before: AccessSnapshot
     after: AccessSnapshot
-    written: Sequence[WrittenRows] = ()
+    written: Sequence[WrittenRows]
+    unused: UnusedAssignments
 
     def __bool__(self) -> bool:
         return bool(self.lost or self.gained or self.changed_states)
@@ -131,18 +165,16 @@ class AccessDifference:
 
     @cached_property
     def people(self) -> dict[int, Person]:
-        """The people who lose or gain access, by name; also deleted ones."""
+        """The people who lose or gain access, by name; also new and deleted ones."""
         ids = {permit.person_id for permit in self.lost | self.gained}
-        rows = Person.objects.filter(pk__in=ids).order_by("first_name", "last_name", "pk")
-        people = {person.pk: person for person in rows}
+        people = Person.objects.in_bulk(ids)
         for each in self.written:
-            if each.model is Person and each.history_type == "-":
-                people |= {
-                    row.id: Person(pk=row.id, first_name=row.first_name, last_name=row.last_name)
-                    for row in each.rows
-                    if row.id in ids
-                }
-        return people
+            for row in each.rows if each.model is Person else ():
+                if row.id in ids - people.keys():
+                    people[row.id] = Person(pk=row.id, first_name=row.first_name, last_name=row.last_name)
+        # Sorted here, so that the order is the same before and after a deletion.
+        ordered = sorted(people.values(), key=lambda person: (person.first_name, person.last_name, person.pk))
+        return {person.pk: person for person in ordered}
 
     @cached_property
     def changed_states(self) -> dict[int, tuple[Access, Access]]:
@@ -199,56 +231,45 @@ class AccessDifference:
             if after is Access.RESTRICTED and before in OPEN_STATES
         ]
 
-    @cached_property
-    def unused_assignments(self) -> list[tuple[int, int]]:
-        """The person and service of new service assignments that have no effect."""
-        allowed = {permit[:2] for permit in self.after.permits}
-        pairs = {
-            (row.person_id, row.service_id)
-            for each in self.written
-            if each.model is ServiceAssignment and each.history_type != "-"
-            for row in each.rows
-        }
-        return sorted(pairs - allowed)
-
-    def explain_unused_assignments(self) -> list[Decision]:
-        """Return why these people still can't track, for up to MAX_EXPLAINED.
-
-        Of both kinds, choose the one for which less is missing.
-        """
-        pairs = self.unused_assignments[:MAX_EXPLAINED]
-        people = Person.objects.in_bulk({person for person, _ in pairs})
-        rows = Service.objects.filter(pk__in={service for _, service in pairs})
-        services = with_budget(rows).select_related("organization").in_bulk()
-        by_date: dict[date, list[tuple[Person, Service]]] = defaultdict(list)
-        for person, service in pairs:
-            by_date[services[service].organization.today()].append((people[person], services[service]))
-        return [
-            min(decisions, key=lambda decision: len(decision.reasons))
-            for today, found in by_date.items()
-            for decisions in zip(*(decide_all(found, today, kind) for kind in Kind), strict=True)
-        ]
-
     def turns_to(self, pk: int, state: Access) -> bool:
         return self.changed_states.get(pk, (None, None))[1] is state
 
 
 class AccessComparison:
-    """Compare access before and after a change; create it before the change."""
+    """Compare access before and after a change, read in any order."""
 
-    def __init__(self, written: Sequence[WrittenRows]) -> None:
-        self.before = AccessSnapshot.take(affected_services(written))
+    def __init__(self) -> None:
+        self.before = self.after = AccessSnapshot({}, {}, frozenset())
+        self.written: Sequence[WrittenRows] = ()
+        self.unused = UnusedAssignments(0, ())
 
-    def difference(self, written: Sequence[WrittenRows]) -> AccessDifference:
-        """Return the difference to the current state, after the change.
+    def read_before(self, written: Sequence[WrittenRows]) -> None:
+        """Read access while the change isn't written."""
+        self.before = AccessSnapshot.take(affected_services(written) | self.after.services.keys())
 
-        The rows may have other ids than those that the constructor got, but only if they are new.
+    def read_after(self, written: Sequence[WrittenRows]) -> None:
+        """Read access while the change is written.
+
+        New rows can have other ids than for `read_before`.
         """
-        created = {
-            row.id
-            for each in written
-            if each.model is Service and each.history_type == "+"
-            for row in each.rows
-        }
-        after = AccessSnapshot.take(self.before.services.keys() | created)
-        return AccessDifference(self.before, after, written)
+        self.written = written
+        ids = service_ids(written, "+") | self.before.services.keys()
+        self.after = AccessSnapshot.take(ids if self.before.services else ids | affected_services(written))
+        self.unused = UnusedAssignments.find(written, self.after.permits)
+
+    def is_complete(self) -> bool:
+        """Return whether all remaining services were read after the change, too.
+
+        If the change moves an assignment, the service from which it was moved is known only before.
+        """
+        deleted = service_ids(self.written, "-")
+        return self.before.services.keys() - deleted <= self.after.services.keys()
+
+    def difference(self) -> AccessDifference:
+        return AccessDifference(self.before, self.after, self.written, self.unused)
+
+
+def service_ids(written: Sequence[WrittenRows], history_type: str) -> set[int]:
+    """Return the ids of the services that were created ("+") or deleted ("-")."""
+    found = [each.rows for each in written if each.model is Service and each.history_type == history_type]
+    return {row.id for rows in found for row in rows}

@@ -777,7 +777,8 @@ def test_1000_pairs_take_as_many_queries_as_10(agency: Agency) -> None:
     assert numbers[1] == numbers[2]
     assert ServiceAssignment.objects.count() == 1020
     if connection.vendor == "postgresql":
-        assert done[1] <= 3
+        # The pairs, written a second time to compare access, and their history.
+        assert done[1] == 3
 
 
 @pytest.mark.no_cover

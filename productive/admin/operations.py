@@ -10,7 +10,7 @@ What an operation changes beyond its own rows is found by `admin.site.watch`, fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -47,6 +47,25 @@ class BusyError(Exception):
         return "Other users are changing the same records right now. Nothing was changed: try again."
 
 
+class Comparison:
+    """Compares a state before and after rows are written; the reads can be in any order."""
+
+    def read_before(self, written: Sequence[WrittenRows]) -> None:
+        """Read the state while the rows are not written."""
+        raise NotImplementedError
+
+    def read_after(self, written: Sequence[WrittenRows]) -> None:
+        """Read the state while the rows are written; new rows can have other ids than before."""
+        raise NotImplementedError
+
+    def is_complete(self) -> bool:
+        """Return whether both states have been read of everything that is affected."""
+        raise NotImplementedError
+
+    def consequences(self) -> Consequences:
+        raise NotImplementedError
+
+
 class Watch:
     """Finds the consequences of written rows. An app sets `admin.site.watch`."""
 
@@ -54,19 +73,15 @@ class Watch:
         """Return whether the rows may have consequences; called for every write."""
         return False
 
-    def read(
-        self, request: HttpRequest, written: Sequence[WrittenRows]
-    ) -> Callable[[Sequence[WrittenRows]], Consequences]:
-        """Read the state before the rows are written.
-
-        Return a function that compares it with the state after, and gets the rows too: the ids of new rows
-        are different ones.
-        """
-        raise NotImplementedError
+    def compare(self, request: HttpRequest) -> Comparison:
+        return Comparison()
 
 
 class Operation:
     """Base class of operations that the user confirms before they are applied."""
+
+    # Whether each preview must be confirmed, or only one with consequences that need it.
+    always_confirmed = True
 
     def attempt(self, *, apply: bool) -> Preview:
         """Write the rows, and return the preview without consequences.
@@ -77,8 +92,8 @@ class Operation:
         raise NotImplementedError
 
     def needs_confirmation(self, preview: Preview) -> bool:
-        """Return whether the user must confirm this preview."""
-        return True
+        consequences = preview.consequences
+        return self.always_confirmed or (consequences is not None and consequences.need_confirmation)
 
     def describe(self, preview: Preview) -> Preview:
         """Add to a preview that needs confirmation; the rows are written."""
@@ -140,19 +155,28 @@ def posted_digest(request: HttpRequest) -> str:
 def attempt_with_consequences(request: HttpRequest, operation: Operation, *, apply: bool) -> Preview:
     """Attempt the operation, and find its consequences.
 
-    Which rows it writes is known only once they are written. If the rows have consequences, roll back, read
-    the state before, and write them again.
+    Which rows it writes is known only once they are written. If the rows have consequences, roll back to read
+    the state before. Then write them again, unless this is only a preview.
     """
     watch: Watch = admin.site.watch  # type: ignore[attr-defined]
-    with transaction.atomic(), collect_written_rows() as written:
+    comparison = watch.compare(request)
+    stays_written = apply or not operation.always_confirmed
+    with transaction.atomic(), collect_written_rows(is_trial=operation.always_confirmed) as written:
         preview = operation.attempt(apply=apply)
-        if not watch.concerns(written):
+        is_concerned = watch.concerns(written)
+        if not is_concerned and not (apply and operation.always_confirmed):
             return preview
+        if is_concerned and not stays_written:
+            comparison.read_after(written)
         transaction.set_rollback(True)
-    compare = watch.read(request, written)
-    with collect_written_rows() as written:
-        preview = operation.attempt(apply=apply)
-    return replace(preview, consequences=compare(written))
+    if is_concerned:
+        comparison.read_before(written)
+    if stays_written or not comparison.is_complete():
+        with collect_written_rows() as written:
+            preview = operation.attempt(apply=apply)
+        if is_concerned:
+            comparison.read_after(written)
+    return replace(preview, consequences=comparison.consequences()) if is_concerned else preview
 
 
 def is_repeated(request: HttpRequest) -> bool:

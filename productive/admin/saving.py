@@ -41,6 +41,7 @@ class FormSave(Operation):
     Django's.
     """
 
+    always_confirmed = False
     response: HttpResponse
     written: Sequence[WrittenRows]
 
@@ -61,9 +62,6 @@ class FormSave(Operation):
     def discard_messages(self) -> None:
         """Discard the messages of an attempt that was rolled back."""
         del queued_messages(self.request)[self.message_count :]
-
-    def needs_confirmation(self, preview: Preview) -> bool:
-        return preview.consequences is not None and preview.consequences.need_confirmation
 
     def describe(self, preview: Preview) -> Preview:
         """Add the records that are written."""

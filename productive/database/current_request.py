@@ -20,6 +20,8 @@ class RequestState:
     organizations: list[Any] | None = None
     # The rows written in the context of `collect_written_rows()`; None outside of one.
     written_rows: list[Any] | None = None
+    # Whether these rows are rolled back, and not recorded.
+    is_trial: bool = False
 
 
 _current: ContextVar[RequestState] = ContextVar("request_state")

@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import cache, lru_cache
 from getpass import getuser
 from typing import Any, ClassVar
@@ -25,7 +26,7 @@ from simple_history.utils import get_change_reason_from_object
 from productive.database.current_request import current_state
 from productive.database.query_cache import CompiledQuery, insert
 from productive.database.signals import changed
-from productive.database.written_rows import collect
+from productive.database.written_rows import collect, is_trial
 
 MAX_VIA_LENGTH = 300
 ENTRIES_PER_INSERT = 1000
@@ -244,6 +245,9 @@ class Deletion:
 
 def record(model: Any, rows: Iterable[Any], history_type: str, fields: Collection[str] | None = None) -> None:
     """Record rows in memory as created ("+"), changed ("~") or deleted ("-")."""
+    if is_trial():  # Copies, because Django clears the ids of deleted rows.
+        collect(model, history_type, [copy(row) for row in rows], fields)
+        return
     history = history_of(model)
     now, names = timezone.now(), [field.attname for field in history.tracked_fields]
     entries = [

@@ -17,8 +17,9 @@ from productive.database.current_request import current_state
 class WrittenRows:
     """Rows of one model that were created ("+"), changed ("~") or deleted ("-").
 
-    `rows` are historical records: `id` is that of the row, the other columns have the values after the write
-    or before the deletion. `columns` are the names of the changed columns; None if they are unknown.
+    `rows` are these rows or their historical records: in both, `id` is that of the row, and the other columns
+    have the values after the write or before the deletion. `columns` are the names of the changed columns;
+    None if they are unknown.
     """
 
     model: type[Any]
@@ -28,22 +29,29 @@ class WrittenRows:
 
 
 @contextmanager
-def collect_written_rows() -> Iterator[list[WrittenRows]]:
-    """Yield a list that gets all rows written in this context."""
+def collect_written_rows(*, is_trial: bool = False) -> Iterator[list[WrittenRows]]:
+    """Yield a list that gets all rows written in this context.
+
+    A trial is rolled back, so it needs no historical records. To write them takes longer than the rows.
+    """
     state = current_state()
-    outer = state.written_rows
+    outer, outer_trial = state.written_rows, state.is_trial
     written: list[WrittenRows] = []
-    state.written_rows = written
+    state.written_rows, state.is_trial = written, is_trial
     try:
         yield written
     finally:
-        state.written_rows = outer
+        state.written_rows, state.is_trial = outer, outer_trial
         if outer is not None:
             outer += written
 
 
 def is_collecting() -> bool:
     return current_state().written_rows is not None
+
+
+def is_trial() -> bool:
+    return current_state().is_trial
 
 
 def collect(

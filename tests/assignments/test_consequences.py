@@ -11,11 +11,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from assignments.affected_services import affected_services
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Project, Service
 from productive.accounts.models import Organization, Person
+from productive.database.written_rows import WrittenRows
 from tests.support.admin import delete, form_data, is_preview, press, save, staff, url
 from tests.support.bulk import consequences, messages_of, shown
+from tests.support.concurrency import at_once
 from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
@@ -299,3 +302,64 @@ def test_form_of_other_organization_does_not_exist(client: Client, service: Serv
     for page in ("change", "delete"):
         assert stranger.get(url(model, page, pk)).status_code == 302
         assert stranger.post(url(model, page, pk), {"digest": "x", "step": "apply"}).status_code == 302
+
+
+def test_time_zone_changes_the_current_date(client: Client, service: Service) -> None:
+    """Which day it is somewhere depends on the clock; budgets without dates are open on every day."""
+    organization = service.organization
+    assert posted(client, organization, time_zone="Pacific/Kiritimati").status_code == 302
+    changed = WrittenRows(Organization, "~", [organization], frozenset({"time_zone"}))
+    assert affected_services([changed]) == {service.pk}
+
+
+def test_restriction_without_assignees_is_shown_as_ignored(client: Client, service: Service) -> None:
+    ServiceAssignment.objects.all().delete()
+    page = posted(client, service.deal, person_restricted_tracking="on")
+    title = "Services that stay open to everyone on the project, because they have no assignees"
+    assert consequences(page) == (["No one gains or loses access today."], [f"{title}: QA · Budget"])
+
+
+def test_restriction_of_a_closed_budget_is_saved_at_once(client: Client, service: Service) -> None:
+    service.deal.close()
+    assert posted(client, service.deal, person_restricted_tracking="on").status_code == 302
+
+
+def test_message_names_only_some_assignments_without_effect(
+    client: Client, service: Service, organization: Organization
+) -> None:
+    people = PersonFactory.create_batch(4, organization=organization)
+    ids = [Person.objects.get(first_name="Ana").pk, *(person.pk for person in people)]
+    response = posted(client, service.deal, **{"services-0-assignees": ids})
+    assert response.status_code == 302
+    message = messages_of(response)[-1]
+    assert message.startswith("4 new assignments have no effect today. ")
+    assert (message.count(" is not on the project Portal."), message[-1]) == (3, "…")
+
+
+def test_popup_is_closed_after_a_deletion(client: Client, service: Service) -> None:
+    page = client.get(url(ServiceAssignment, "delete", ServiceAssignment.objects.get().pk) + "?_popup=1")
+    response = press(client, page, "apply")
+    assert response.templates[0].name == "admin/popup_response.html"
+    assert not ServiceAssignment.objects.exists()
+
+
+def test_deletion_is_not_confirmed_without_the_digest(client: Client, service: Service) -> None:
+    address = url(Service, "delete", service.pk)
+    for data in ({"post": "yes"}, {"step": "apply"}, {"step": "apply", "digest": "x", "_preview": "\x00"}):
+        assert is_preview(client.post(address, data))
+    assert Service.objects.exists()
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_at_once_save_once(client: Client, service: Service) -> None:
+    data = {"deal": service.deal_id, "service_type": service.service_type_id, "name": "Audit"}
+    data |= {"time_tracking_enabled": "on", "service_assignments-TOTAL_FORMS": 0}
+    data |= {"service_assignments-INITIAL_FORMS": 0}
+    page = client.post(url(Service, "add"), data)
+
+    def click() -> Any:
+        return press(client, page, "apply")
+
+    assert [response.status_code for response in at_once(click, click)] == [302, 302]
+    assert Service.objects.filter(name="Audit").count() == 1
