@@ -17,7 +17,8 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from assignments.state_badges import state_badge
 from assignments.tracking_today import StateOfService, states_of_services
 from catalog.models import Deal, Service
-from productive.accounts.models import Archivable, Person
+from productive.accounts.models import Person
+from productive.accounts.owned import Archivable
 from productive.admin.columns import LINK
 from productive.admin.forms import RecordsField, is_id, label_of
 from productive.admin.inlines import MAX_FIELDS, LineForm, LineInline, PairInline, set_chosen

@@ -22,7 +22,7 @@ from productive.database.functions import AsciiUpper
 from productive.database.history import History
 from productive.database.recorded import Recorded, RecordedQuerySet
 
-__all__ = ["ApiToken", "Archivable", "Organization", "Person", "User"]
+__all__ = ["ApiToken", "Organization", "Person", "User"]
 
 
 def validate_time_zone(value: str) -> None:
