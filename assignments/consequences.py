@@ -171,7 +171,8 @@ class AccessDifference:
         for each in self.written:
             for row in each.rows if each.model is Person else ():
                 if row.id in ids - people.keys():
-                    people[row.id] = Person(pk=row.id, first_name=row.first_name, last_name=row.last_name)
+                    names = {name: getattr(row, name) for name in ("first_name", "last_name", "email")}
+                    people[row.id] = Person(pk=row.id, **names)
         # Sorted here, so that the order is the same before and after a deletion.
         ordered = sorted(people.values(), key=lambda person: (person.first_name, person.last_name, person.pk))
         return {person.pk: person for person in ordered}

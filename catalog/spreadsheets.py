@@ -33,7 +33,8 @@ class Services(Directory):
     """
 
     model = Service
-    fields = ["name", "deal__name", "deal__project__name"]
+    # The last one is in the label of a service.
+    fields = ["name", "deal__name", "deal__project__name", "deal__project__project_number"]
 
     def rows(self, organization: Any) -> QuerySet[Any]:
         return super().rows(organization).select_related("deal__project")

@@ -250,7 +250,10 @@ def test_removal_of_assignments_shows_its_consequences(agency: Agency) -> None:
     assert shown(page) == {"Will be deleted": ["Ana Z → QA · Budget · Portal"]}
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
-        ["Services that open to everyone on the project: QA · Budget", "Gain access: Bo Z: QA · Budget"],
+        [
+            "Services that open to everyone on the project: QA · Budget · Portal",
+            "Gain access: Bo Z: QA · Budget · Portal",
+        ],
     )
     assert apply(client, page) == ["1 service assignment deleted."]
     assert ServiceAssignment.objects.count() == 0
@@ -302,8 +305,8 @@ def test_first_assignment_restricts_a_service_that_was_open_to_all(agency: Agenc
     assert consequences(page) == (
         ["1 person loses access to 1 service."],
         [
-            "Lose access: Bo Z: QA · Budget",
-            "Services that are no longer open to everyone: QA · Budget",
+            "Lose access: Bo Z: QA · Budget · Portal",
+            "Services that are no longer open to everyone: QA · Budget · Portal",
         ],
     )
 
@@ -316,16 +319,16 @@ def test_archiving_last_assignee_restricts_service_to_nobody(agency: Agency) -> 
     assert consequences(page) == (
         ["1 person loses access to 2 services."],
         [
-            "Lose access: Ana Z: Design, QA · Budget",
-            "Services that no one can track on anymore: QA · Budget",
+            "Lose access: Ana Z: Design, QA · Budget · Portal",
+            "Services that no one can track on anymore: QA · Budget · Portal",
         ],
     )
     assert apply(client, page) == ["1 person archived."]
     assert consequences(preview(client, "restore", [agency.ana])) == (
         ["1 person gains access to 2 services."],
         [
-            "Gain access: Ana Z: Design, QA · Budget",
-            "Services that someone can track on again: QA · Budget",
+            "Gain access: Ana Z: Design, QA · Budget · Portal",
+            "Services that someone can track on again: QA · Budget · Portal",
         ],
     )
 
@@ -340,9 +343,9 @@ def test_archiving_project_or_closing_budget_shows_who_loses_access(
     assert consequences(page) == (
         ["13 people lose access to 2 services."],
         [
-            *(f"Lose access: {name}: Design, QA · Budget" for name in names),
-            "Services that no one can track on anymore: Design · Budget",
-            "Services that no one can track on anymore: QA · Budget",
+            *(f"Lose access: {name}: Design, QA · Budget · Portal" for name in names),
+            "Services that no one can track on anymore: Design · Budget · Portal",
+            "Services that no one can track on anymore: QA · Budget · Portal",
         ],
     )
 
@@ -354,8 +357,8 @@ def test_assigning_type_opens_services_restricted_by_type(agency: Agency) -> Non
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
         [
-            "Gain access: Ana Z: QA · Budget",
-            "Services that someone can track on again: QA · Budget",
+            "Gain access: Ana Z: QA · Budget · Portal",
+            "Services that someone can track on again: QA · Budget · Portal",
         ],
     )
 
@@ -365,9 +368,9 @@ def test_change_without_effect_on_access_says_so(agency: Agency) -> None:
     sentences, lines = consequences(page)
     assert sentences == [*NO_CHANGE, "1 new assignment has no effect today."]
     assert lines == [
-        "Services that no one can track on anymore: QA · Budget",
-        "New assignments without effect today: Cy Z → QA · Budget: Cy Z is archived; Cy Z is not on the"
-        " project Portal.",
+        "Services that no one can track on anymore: QA · Budget · Portal",
+        "New assignments without effect today: Cy Z → QA · Budget · Portal: Cy Z is archived; Cy Z is not on"
+        " the project Portal.",
     ]
     assert consequences(preview(agency.staff(), "add_to_projects", [agency.cy], [agency.project])) == (
         NO_CHANGE,
@@ -568,7 +571,21 @@ def actions_of(client: Any, model: type[Model]) -> list[str]:
                 "delete_selected",
             ],
         ),
-        (Service, ["assign_people", "copy_assignments", "unassign_people", "delete_selected"]),
+        (
+            Service,
+            [
+                "add_assignees_to_projects",
+                "add_people_to_projects",
+                "assign_people",
+                "close_budgets",
+                "copy_assignments",
+                "delete_selected",
+                "give_types_to_people",
+                "switch_on_expenses",
+                "switch_on_time",
+                "unassign_people",
+            ],
+        ),
         (Project, ["add_people", "copy_members", "remove_people", "archive", "restore", "delete_selected"]),
         (ServiceType, ["give_to_people", "remove_from_people", "archive", "restore", "delete_selected"]),
         (Deal, ["close", "open", "delete_selected"]),

@@ -68,7 +68,9 @@ def test_entries_name_people(service: Service, client: Client, text: str) -> Non
 def test_pasted_names_are_previewed_at_once(service: Service, client: Client) -> None:
     ana, ivo = person(service, "Ana", "Horvat"), person(service, "Ivo", "Kovač")
     page = paste(client, service, "Ana Horvat", "preview", chosen=[ivo.pk])
-    assert shown(page) == {"Will be created": ["Ana Horvat → QA · Spring", "Ivo Kovač → QA · Spring"]}
+    assert shown(page) == {
+        "Will be created": ["Ana Horvat → QA · Spring · Portal", "Ivo Kovač → QA · Spring · Portal"]
+    }
     assert press(client, page, "apply").status_code == 302
     assert {*ServiceAssignment.objects.values_list("person", flat=True)} == {ana.pk, ivo.pk}
 

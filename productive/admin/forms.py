@@ -41,6 +41,10 @@ class AutocompleteMultiple(AutocompleteSelectMultiple):
         return super().optgroups(name, [selected for selected in value if is_id(selected)], attr)
 
 
+# Between the parts of a label.
+SEPARATOR = " · "
+
+
 def label_of(record: models.Model | str) -> str:
     """Return the text that tells the record apart from others of the same name.
 
@@ -53,7 +57,7 @@ def label_of(record: models.Model | str) -> str:
     if (label := getattr(model_admin, "label", None)) is not None:
         return str(label(record))
     values = [getattr(record, name) for name in getattr(model_admin, "label_fields", ())]
-    return " · ".join([str(record), *(label_of(value) for value in values if value)])
+    return SEPARATOR.join([str(record), *(label_of(value) for value in values if value)])
 
 
 class LabeledRecord(SimpleLazyObject):

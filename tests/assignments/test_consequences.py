@@ -47,7 +47,8 @@ def client(organization: Organization) -> Client:
 def people(organization: Organization) -> list[Person]:
     """Ana and Bo, who are on the project."""
     return [
-        PersonFactory(first_name=name, last_name="Z", organization=organization) for name in ("Ana", "Bo")
+        PersonFactory(first_name=name, last_name="Z", email=None, organization=organization)
+        for name in ("Ana", "Bo")
     ]
 
 
@@ -77,9 +78,12 @@ def test_restricting_a_budget_shows_who_loses_access_and_is_saved_once_confirmed
     page = posted(client, service.deal, person_restricted_tracking="on")
     assert consequences(page) == (
         ["1 person loses access to 1 service."],
-        ["Lose access: Bo Z: QA · Budget", "Services that are no longer open to everyone: QA · Budget"],
+        [
+            "Lose access: Bo Z: QA · Budget · Portal",
+            "Services that are no longer open to everyone: QA · Budget · Portal",
+        ],
     )
-    assert shown(page) == {"Will be changed": ["Budget"]}
+    assert shown(page) == {"Will be changed": ["Budget · Portal"]}
     assert not Deal.objects.get().person_restricted_tracking
 
     response = press(client, page, "apply")
@@ -147,7 +151,7 @@ def test_last_assignee_is_not_removed_unnoticed(
     for page in pages:
         sentences, lines = consequences(page)
         assert sentences == [sentence]
-        assert "Services that open to everyone on the project: QA · Budget" in lines
+        assert "Services that open to everyone on the project: QA · Budget · Portal" in lines
     assert ServiceAssignment.objects.exists()
 
 
@@ -155,7 +159,7 @@ def test_member_removed_on_the_page_of_the_project_loses_access(
     client: Client, service: Service, people: list[Person]
 ) -> None:
     page = posted(client, service.deal.project, **{"project_assignments-0-DELETE": "on"})
-    assert consequences(page)[1] == ["Lose access: Ana Z: QA · Budget"]
+    assert consequences(page)[1] == ["Lose access: Ana Z: QA · Budget · Portal"]
     press(client, page, "apply")
     assert list(ProjectAssignment.objects.values_list("person", flat=True)) == [people[1].pk]
 
@@ -167,7 +171,10 @@ def test_switched_off_kind_is_named(client: Client, service: Service) -> None:
     page = client.post(address, data)
     assert consequences(page) == (
         ["2 people can no longer track time on 1 service."],
-        ["Can no longer track time: Ana Z: QA · Budget", "Can no longer track time: Bo Z: QA · Budget"],
+        [
+            "Can no longer track time: Ana Z: QA · Budget · Portal",
+            "Can no longer track time: Bo Z: QA · Budget · Portal",
+        ],
     )
 
 
@@ -177,9 +184,9 @@ def test_deletion_of_person_names_services(client: Client, service: Service, peo
     assert consequences(page) == (
         ["1 person loses access to 1 service.", "1 person gains access to 1 service."],
         [
-            "Lose access: Ana Z: QA · Budget",
-            "Services that open to everyone on the project: QA · Budget",
-            "Gain access: Bo Z: QA · Budget",
+            "Lose access: Ana Z: QA · Budget · Portal",
+            "Services that open to everyone on the project: QA · Budget · Portal",
+            "Gain access: Bo Z: QA · Budget · Portal",
         ],
     )
     assert press(client, page, "apply").status_code == 302
@@ -188,7 +195,10 @@ def test_deletion_of_person_names_services(client: Client, service: Service, peo
 
 def test_deletion_of_project_names_who_loses_access(client: Client, service: Service) -> None:
     page = client.get(url(Project, "delete", service.deal.project_id))
-    assert consequences(page)[1] == ["Lose access: Ana Z: QA · Budget", "Lose access: Bo Z: QA · Budget"]
+    assert consequences(page)[1] == [
+        "Lose access: Ana Z: QA · Budget · Portal",
+        "Lose access: Bo Z: QA · Budget · Portal",
+    ]
 
 
 def test_new_service_is_created_once(client: Client, service: Service) -> None:
@@ -198,7 +208,7 @@ def test_new_service_is_created_once(client: Client, service: Service) -> None:
     page = client.post(url(Service, "add"), data)
     assert consequences(page) == (
         ["2 people gain access to 1 service."],
-        ["Gain access: Ana Z: Audit · Budget", "Gain access: Bo Z: Audit · Budget"],
+        ["Gain access: Ana Z: Audit · Budget · Portal", "Gain access: Bo Z: Audit · Budget · Portal"],
     )
     assert press(client, page, "apply").status_code == 302
     again = press(client, page, "apply")
@@ -210,7 +220,7 @@ def test_outdated_preview_of_a_form_is_shown_again(
     client: Client, service: Service, organization: Organization
 ) -> None:
     page = posted(client, service.deal, person_restricted_tracking="on")
-    cy = PersonFactory(first_name="Cy", last_name="Z", organization=organization)
+    cy = PersonFactory(first_name="Cy", last_name="Z", email=None, organization=organization)
     ProjectAssignmentFactory(person=cy, project=service.deal.project, organization=organization)
     again = press(client, page, "apply")
     assert b"The records have changed since the preview" in again.content
@@ -223,7 +233,7 @@ def test_preview_distinguishes_people_of_the_same_name(
     client: Client, service: Service, organization: Organization
 ) -> None:
     page = posted(client, service.deal, person_restricted_tracking="on")
-    twin = PersonFactory(first_name="Bo", last_name="Z", organization=organization)
+    twin = PersonFactory(first_name="Bo", last_name="Z", email=None, organization=organization)
     ProjectAssignment.objects.filter(person__first_name="Bo").update(person=twin)
     assert is_preview(press(client, page, "apply"))
 
@@ -232,12 +242,12 @@ def test_import_shows_consequences(client: Client, service: Service) -> None:
     Deal.objects.update(person_restricted_tracking=True)
     bo = Person.objects.get(first_name="Bo")
     assignment = ServiceAssignment.objects.get()
-    text = f"ID,Person,Service\n{assignment.pk},{bo.email},#{service.pk}\n"
+    text = f"ID,Person,Service\n{assignment.pk},#{bo.pk},#{service.pk}\n"
     upload = SimpleUploadedFile("sheet.csv", text.encode())
     page = client.post(url(ServiceAssignment, "import"), {"file": upload})
     assert consequences(page) == (
         ["1 person loses access to 1 service.", "1 person gains access to 1 service."],
-        ["Lose access: Ana Z: QA · Budget", "Gain access: Bo Z: QA · Budget"],
+        ["Lose access: Ana Z: QA · Budget · Portal", "Gain access: Bo Z: QA · Budget · Portal"],
     )
     assert ServiceAssignment.objects.get().person_id != bo.pk
     press(client, page, "apply")
@@ -257,18 +267,22 @@ def test_undo_shows_consequences(client: Client, service: Service) -> None:
     page = client.get(reverse("admin:undo", args=[record.change_set]))
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
-        ["Services that open to everyone on the project: QA · Budget", "Gain access: Bo Z: QA · Budget"],
+        [
+            "Services that open to everyone on the project: QA · Budget · Portal",
+            "Gain access: Bo Z: QA · Budget · Portal",
+        ],
     )
 
 
 def test_assignment_without_effect_is_saved_with_a_message(
     client: Client, service: Service, organization: Organization
 ) -> None:
-    cy = PersonFactory(first_name="Cy", last_name="Z", organization=organization)
+    cy = PersonFactory(first_name="Cy", last_name="Z", email=None, organization=organization)
     response = client.post(url(ServiceAssignment, "add"), {"person": cy.pk, "service": service.pk})
     assert response.status_code == 302
     assert messages_of(response)[-1] == (
-        "1 new assignment has no effect today. Cy Z → QA · Budget: Cy Z is not on the project Portal."
+        "1 new assignment has no effect today. Cy Z → QA · Budget · Portal: Cy Z is not on the project"
+        " Portal."
     )
 
 
@@ -316,7 +330,7 @@ def test_restriction_without_assignees_is_shown_as_ignored(client: Client, servi
     ServiceAssignment.objects.all().delete()
     page = posted(client, service.deal, person_restricted_tracking="on")
     title = "Services that stay open to everyone on the project, because they have no assignees"
-    assert consequences(page) == (["No one gains or loses access today."], [f"{title}: QA · Budget"])
+    assert consequences(page) == (["No one gains or loses access today."], [f"{title}: QA · Budget · Portal"])
 
 
 def test_restriction_of_a_closed_budget_is_saved_at_once(client: Client, service: Service) -> None:

@@ -84,7 +84,7 @@ class World:
             decisions = decide_all([*product(people, services)], self.today, kind)
             for decision in decisions:
                 if decision.allowed:
-                    pair = str(decision.person), decision.service.pk
+                    pair = label_of(decision.person), decision.service.pk
                     found.setdefault(pair, set()).add(kind)
         return found
 
@@ -283,7 +283,7 @@ def shown_effects(page: Any) -> set[tuple[Any, ...]]:
         if group.title in TITLES
         for line in group.lines
         for note in line.notes
-        for names, budget in (each.rsplit(" · ", 1) for each in note.split("; "))
+        for names, budget in (each.split(" · ", 1) for each in note.split("; "))
         for service in (f"{name} · {budget}" for name in names.split(", "))
     }
 

@@ -156,7 +156,7 @@ def test_tracking_filters_take_no_more_queries(
         ("tracking_decisions?filter[person_id]=1&sort=id", "unsupported_sort"),
         ("tracking_decisions?filter[person_id]=1&include=deal", "unsupported_include"),
         ("tracking_decisions?filter[person_id]=1&fields[tracking_decisions]=why", "unsupported_field"),
-        ("tracking_decisions?filter[person_id]=1&page[number]=0", "invalid_page"),
+        ("tracking_decisions?filter[person_id]=1&page[number]=-1", "invalid_page"),
     ],
 )
 def test_invalid_parameter_is_rejected(path: str, code: str, api: Api) -> None:

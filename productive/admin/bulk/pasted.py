@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Model
 from django.http import HttpRequest
 
-from productive.admin.forms import label_of, label_with_status
+from productive.admin.forms import SEPARATOR, label_of, label_with_status
 
 # Characters of pasted text, and its entries. Each entry takes a query; further ones stay unknown.
 MAX_PASTED = 20_000
@@ -92,8 +92,12 @@ def records_named(entry: str, model_admin: Any, request: HttpRequest) -> list[An
 
 
 def names_of(record: Model, model_admin: Any, request: HttpRequest) -> Iterator[str]:
-    """Yield the texts that name a record: label, text, and its own values that the list's search finds."""
-    yield label_of(record)
+    """Yield the texts that name a record: its label, without the last parts too, and its own values.
+
+    The values are those that the list's search finds.
+    """
+    parts = label_of(record).split(SEPARATOR)
+    yield from (SEPARATOR.join(parts[:number]) for number in range(len(parts), 0, -1))
     yield str(record)
     for name in model_admin.get_search_fields(request):
         if "__" not in name:
