@@ -157,8 +157,9 @@ class ModelSerializer(serializers.ModelSerializer):
         return self.resolve_soft_references(values)
 
     def merge(self, data: ResourceObject) -> tuple[dict[str, Any], dict[str, Any]]:
+        unknown = unknown_members(type(self), data) if self.context.get("is_strict") else []
         values: dict[str, Any] = {}
-        errors: dict[str, Any] = {}
+        errors: dict[str, Any] = {name: [NOT_SUPPORTED] for name in unknown}
         for name, value in data.attributes.items():
             field = self.fields.get(name)
             relation = name.removesuffix("_id")
@@ -166,16 +167,11 @@ class ModelSerializer(serializers.ModelSerializer):
                 values[name] = value
             elif relation != name and is_foreign_key(self.fields.get(relation)):
                 values[relation] = self.identifier(relation, value)
-            elif self.context.get("is_strict"):
-                errors[name] = [NOT_SUPPORTED]
         for name, linkage in data.relationships.items():
             field = self.fields.get(name)
-            if field is None or not is_relationship(field):
-                if self.context.get("is_strict"):
-                    errors[name] = [NOT_SUPPORTED]
-            elif linkage is ABSENT:
+            if field is None or not is_relationship(field) or linkage is ABSENT:
                 continue
-            elif name in values and not is_same_record(values[name], linkage):
+            if name in values and not is_same_record(values[name], linkage):
                 errors[name] = [INVALID]
             else:
                 values[name] = linkage
