@@ -20,6 +20,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from assignments.models import ServiceAssignment
+from assignments.related_bulk import AssigneesToProjects, OnRelated, SwitchOn
 from catalog.models import Project, ServiceType
 from productive.accounts.models import Organization, Person, User
 from productive.admin.bulk.actions import BulkAction
@@ -98,7 +100,11 @@ def previewed(model: Any, action: BulkAction) -> tuple[Client, Any, Any, Any]:
         row = OrganizationFactory()
     if isinstance(action, Stamp) and action.clears:
         model._default_manager.filter(pk=row.pk).update(**{action.moment.field: timezone.now()})
-    if isinstance(action, PairAction):
+    if isinstance(action, SwitchOn):
+        model._default_manager.filter(pk=row.pk).update(**{action.field_name: False})
+    if isinstance(action, AssigneesToProjects):
+        FACTORIES[ServiceAssignment](organization=organization, service=row)
+    elif isinstance(action, PairAction):
         other = create_row(action.side(action.other), organization)
         chosen = create_row(model, organization) if action.copies else other
         if action.copies or isinstance(action, Unpairing):
@@ -157,10 +163,19 @@ def test_action_without_permission_says_so(model: Any, action: BulkAction) -> No
     assert FORBIDDEN in refused(lambda: press(client, page, "apply"))
 
 
+def locked_by(action: BulkAction, row: Any) -> Any:
+    """Return the selected row, or the record that the action changes instead."""
+    if isinstance(action, AssigneesToProjects):
+        return row.deal.project
+    for name in action.path.split("__") if isinstance(action, OnRelated) else ():
+        row = getattr(row, name)
+    return row
+
+
 @some_actions(at=2)
 def test_action_on_locked_row_says_so(model: Any, action: BulkAction) -> None:
     client, page, row, _ = previewed(model, action)
-    with locked(row):
+    with locked(locked_by(action, row)):
         response = press(client, page, "apply")
     # While SQLite is locked, Django can't save the session, which has the message. Then it returns 400.
     expected = {200, 302} if connection.vendor == "postgresql" else {200, 302, 400}
