@@ -34,8 +34,8 @@ def test_service_type_is_archived_after_a_preview(page: Page, organization: Orga
 
 def test_people_are_chosen_by_typing_and_by_pasting(page: Page, organization: Organization) -> None:
     for first, last in (("Ana", "Kovač"), ("Iva", "Horvat"), ("Eva", "Babić"), ("Ivo", "Zorić")):
-        PersonFactory(organization=organization, first_name=first, last_name=last)
-    ServiceFactory(organization=organization, name="Design", deal__name="Spring")
+        PersonFactory(organization=organization, first_name=first, last_name=last, email=None)
+    ServiceFactory(organization=organization, name="Design", deal__name="Spring", deal__project__name="Shop")
     page.goto("/admin/catalog/service/")
     run_action(page, "Assign people…", "Design")
     box = page.get_by_role("combobox", name="People").get_by_role("searchbox")
@@ -58,10 +58,10 @@ def test_people_are_chosen_by_typing_and_by_pasting(page: Page, organization: Or
     page.get_by_label("Or paste names").fill("")
     page.get_by_role("button", name="Preview").click()
     assert lines_under(page, "Will be created") == [
-        "Ana Kovač → Design · Spring",
-        "Eva Babić → Design · Spring",
-        "Iva Horvat → Design · Spring",
-        "Ivo Zorić → Design · Spring",
+        "Ana Kovač → Design · Spring · Shop",
+        "Eva Babić → Design · Spring · Shop",
+        "Iva Horvat → Design · Spring · Shop",
+        "Ivo Zorić → Design · Spring · Shop",
     ]
 
 

@@ -19,9 +19,12 @@ from tests.support.factories import (
 @pytest.fixture
 def service(organization: Organization) -> Service:
     """Return Design, to which Ana is assigned. Bo is on the project, too."""
-    service = ServiceFactory(organization=organization, name="Design", deal__name="Spring")
+    service = ServiceFactory(
+        organization=organization, name="Design", deal__name="Spring", deal__project__name="Shop"
+    )
     people = [
-        PersonFactory(organization=organization, first_name=name, last_name="Z") for name in ("Ana", "Bo")
+        PersonFactory(organization=organization, first_name=name, last_name="Z", email=None)
+        for name in ("Ana", "Bo")
     ]
     for person in people:
         ProjectAssignmentFactory(organization=organization, person=person, project=service.deal.project)
@@ -30,7 +33,7 @@ def service(organization: Organization) -> Service:
 
 
 def lines(service: str, *people: str) -> list[str]:
-    return [f"{person} \N{EN DASH} {service} · Spring" for person in people]
+    return [f"{person} \N{EN DASH} {service} · Spring · Shop" for person in people]
 
 
 def restrict(page: Page, deal: Deal) -> None:
