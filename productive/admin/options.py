@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from productive.admin.bulk.actions import BulkAction
+from productive.admin.bulk.rows import Stamp
 from productive.admin.changes.change_sets import object_history
 from productive.admin.columns import ListColumn, PagedChangeList, Paginator
 from productive.admin.filters import get_parameter_names
@@ -37,6 +38,7 @@ from productive.admin.operations import Step
 from productive.admin.saving import UnsavedForm, delete_record, save_form
 from productive.admin.theme import ModelAdmin
 from productive.database.history import history_of, is_recorded
+from productive.database.moments import moment_of
 
 
 class RelatedChoicesMixin(BaseModelAdmin):
@@ -212,6 +214,24 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             return super().response_action(request, *args, **kwargs)
         self.message_user(request, "The selection can't be read. Nothing was changed.", messages.WARNING)
         return None
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        """Add buttons for actions on the record: archive, restore, close."""
+        actions = self.get_actions(request).values() if obj is not None else ()
+        context["stamps"] = [
+            action
+            for action, *_ in actions
+            if isinstance(action, Stamp) and action.moment is moment_of(self.model) and action.changes(obj)
+        ]
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Return initial values from the URL, of relations only.

@@ -96,3 +96,15 @@ def test_deletion_names_who_loses_access(page: Page, service: Service) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 service deleted.")).to_be_visible()
     assert not Service.objects.exists()
+
+
+def test_person_is_archived_from_their_page(page: Page, service: Service) -> None:
+    bo = service.deal.project.project_assignments.get(person__first_name="Bo").person
+    page.goto(f"/admin/accounts/person/{bo.pk}/change/")
+    page.get_by_role("button", name="Archive…").click()
+    assert lines_under(page, "Lose access") == lines("Design", "Bo Z")
+    page.get_by_role("button", name="Archive: 1 person").click()
+    expect(page.get_by_text("1 person archived.")).to_be_visible()
+    page.goto(f"/admin/accounts/person/{bo.pk}/change/")
+    expect(page.get_by_role("button", name="Restore…")).to_be_visible()
+    expect(page.get_by_role("button", name="Archive…")).to_have_count(0)

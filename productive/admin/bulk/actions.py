@@ -109,6 +109,8 @@ class BulkAction:
 
     # The permission that the action requires: "add", "change" or "delete".
     permission: ClassVar[str]
+    # A template would call an action, because it is callable.
+    do_not_call_in_templates: ClassVar[bool] = True
 
     name: str
     title: str

@@ -33,13 +33,16 @@ class Stamp(BulkAction):
     # A fixed text about the consequences.
     note: str = ""
 
+    def changes(self, row: Any) -> bool:
+        return (getattr(row, self.moment.field) is not None) == self.clears
+
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
-        rows, column = selection.rows(), self.moment.field
+        rows = selection.rows()
         done, already = self.moment.done, self.moment.done
         if self.clears:
             done, already = self.moment.undone, self.moment.unset
-        changed = [row for row in rows if (getattr(row, column) is not None) == self.clears]
-        skipped = [row for row in rows if (getattr(row, column) is not None) != self.clears]
+        changed = [row for row in rows if self.changes(row)]
+        skipped = [row for row in rows if not self.changes(row)]
         groups = [
             Group(f"Will be {done}", RecordOutcome.CHANGED, lines(map(label_of, changed))),
             Group(f"Are already {already}, skipped", RecordOutcome.UNCHANGED, lines(map(label_of, skipped))),
