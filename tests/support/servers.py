@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
@@ -26,7 +27,8 @@ WARNINGS = {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "text", "GUNICORN_CMD_ARGS": "
 PSS = re.compile(r"^Pss: +(\d+) kB$", re.MULTILINE)
 TICKS = os.sysconf("SC_CLK_TCK")
 
-_reserved: list[socket.socket] = []
+_reserved = ExitStack()
+atexit.register(_reserved.close)
 
 
 def free_port() -> int:
@@ -34,10 +36,9 @@ def free_port() -> int:
 
     The socket stays bound and doesn't listen. A server can still bind the port, as servers set SO_REUSEADDR.
     """
-    reserved = socket.socket()
+    reserved = _reserved.enter_context(socket.socket())
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reserved.bind(("127.0.0.1", 0))
-    _reserved.append(reserved)
     port: int = reserved.getsockname()[1]
     return port
 
