@@ -78,7 +78,8 @@ def locked(row: Model) -> Iterator[None]:
         other.execute(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", [row.pk])  # noqa: S608
         yield
         other.rollback()
-    connection.close()
+    # Closing the connection would return it to the pool with this setting.
+    connection.cursor().execute("RESET lock_timeout")
 
 
 def client_for(model: type[Model], organization: Organization) -> Client:
