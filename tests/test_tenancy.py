@@ -30,6 +30,7 @@ from productive.jsonapi.filters import NEGATIONS, IdFilter, TextFilter
 from productive.jsonapi.serializers import ModelSerializer, is_soft_reference, required_names
 from tests.support import factories
 from tests.support.api import Answer, Api
+from tests.support.databases import contents
 from tests.support.resources import (
     OWNED,
     RESOURCES,
@@ -137,9 +138,9 @@ def theirs(ours: World) -> World:
 @pytest.fixture
 def unchanged(ours: World, theirs: World) -> Iterator[None]:
     """Check that the test changes no record."""
-    before = everything()
+    before = contents()
     yield
-    assert everything() == before
+    assert contents() == before
 
 
 def everything() -> dict[str, Any]:

@@ -10,7 +10,6 @@ from threading import Event
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
@@ -18,6 +17,7 @@ from django.utils import timezone
 from productive.accounts.management.commands.issue_token import issue
 from productive.accounts.models import ApiToken, Organization, User
 from tests.support.api import Answer, Api, SocketApi
+from tests.support.databases import contents
 from tests.support.errors import DENIED, UNAUTHENTICATED
 from tests.support.factories import (
     ApiTokenFactory,
@@ -108,11 +108,6 @@ def requests_to(route: str, organization: Organization) -> dict[str, tuple[str, 
     return {method: (path, None if method in SAFE else body) for method, (path, body) in found.items()}
 
 
-def all_rows() -> dict[Any, Any]:
-    models = apps.get_models(include_auto_created=True)
-    return {model: [*model._base_manager.order_by("pk").values()] for model in models}
-
-
 def error_of(response: Answer, method: str) -> Any:
     return (response.status, None if method == "HEAD" else response.error)
 
@@ -127,7 +122,7 @@ def test_response_depends_on_the_client(
     ApiTokenFactory(organization=organization, name="reader", read_only=True)
     ApiTokenFactory(organization=organization, name="writer")
     ApiToken.objects.update(last_used_at=timezone.now() + timedelta(hours=1))
-    before = all_rows()
+    before = contents()
     for method, (path, body) in requests.items():
         responses = {who: api.request(method, path, json=body) for who, api in anonymous.items()}
         for who, response in responses.items():
@@ -145,7 +140,7 @@ def test_response_depends_on_the_client(
             assert response.status == (200 if method in OFFERED[route] else 405), method
         else:
             assert error_of(response, method) == (403, error), method
-    assert all_rows() == before
+    assert contents() == before
 
     for method, (path, body) in requests.items():
         done = {"POST": 201, "DELETE": 204}.get(method, 200) if method in OFFERED[route] else 405
@@ -176,7 +171,7 @@ def test_secret_is_not_stored(organization: Organization) -> None:
     assert Api(secret).get("organizations").status == 200
     assert Api(secret).post("projects", json=document_for("projects", name="Bridge")).status == 201
     call_command("rotate_token", token.prefix, grace=timedelta(days=1))
-    rows = str(all_rows())
+    rows = str(contents())
     assert token.digest in rows
     assert secret not in rows
     assert secret[4:] not in rows

@@ -24,6 +24,7 @@ from productive.accounts.models import Organization, Person
 from productive.database.history import Change
 from productive.database.row_counts import RowCount
 from tests.support.api import CONTENT_TYPE, MEDIA_TYPE, Answer, Api
+from tests.support.databases import Contents, contents
 from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
@@ -1358,6 +1359,13 @@ def rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[Rows]:
                 model._base_manager.all().delete()
 
 
+@pytest.fixture(scope="module")
+def stored(rows: Rows, django_db_blocker: Any) -> Contents:
+    """Return what the tables have before each test; that takes a third of the time of `rows`."""
+    with django_db_blocker.unblock():
+        return contents()
+
+
 @pytest.fixture
 def api(rows: Rows, db: None) -> Api:
     return Api(SECRET)
@@ -1464,7 +1472,7 @@ LATE = sampled(bad for bad in BAD if bad.status in (404, 409, 422))
     [bad if bad in LATE else pytest.param(bad, marks=pytest.mark.any_database) for bad in BAD],
     ids=name_of,
 )
-def test_bad_request_is_rejected_and_changes_nothing(bad: Bad, api: Api, rows: Rows) -> None:
+def test_bad_request_is_rejected_and_changes_nothing(bad: Bad, api: Api, stored: Contents) -> None:
     response = send(api, bad)
     assert response.status == bad.status
     assert response.headers["Content-Type"] == CONTENT_TYPE
@@ -1478,7 +1486,7 @@ def test_bad_request_is_rejected_and_changes_nothing(bad: Bad, api: Api, rows: R
         assert error["source"] == {"pointer": f"data/attributes/{bad.at}"}
     elif bad.at is not None:
         assert error["source"] == {"parameter": bad.at}
-    assert all_rows() == rows
+    assert contents() == stored
 
 
 @pytest.mark.parametrize("careless", CARELESS, ids=name_of)
