@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -20,9 +18,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
-from productive import settings as production
 from productive.accounts import sign_in as sign_in_module
-from productive.accounts.hashers import NicePasswordHasher
 from productive.accounts.models import User
 from productive.limits.limiter import Limiter
 from productive.limits.rates import Rate
@@ -278,39 +274,6 @@ def test_sign_in_is_rejected_after_the_longest_wait(
         assert (rejected.status_code, rejected.headers["Retry-After"], hashed) == (429, "1", [])
     assert not AccessAttempt.objects.exists()
     assert not is_full()
-
-
-@pytest.mark.parametrize("password", [PASSWORD, "", "pässword 😀", "x" * 10_000])
-def test_passwords_are_hashed_as_by_django(password: str) -> None:
-    hasher, stock = NicePasswordHasher(), hashers.PBKDF2PasswordHasher()
-    encoded = hasher.encode(password, "salt" * 6, 100)
-    assert encoded == stock.encode(password, "salt" * 6, 100)
-    assert (hasher.algorithm, hasher.iterations) == (stock.algorithm, stock.iterations)
-    assert (hasher.verify(password, encoded), hasher.verify("wrong", encoded)) == (True, False)
-
-
-def test_passwords_are_hashed_in_a_process_of_low_priority(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the process is killed, Django's hasher takes over."""
-    monkeypatch.setattr(hashers.PBKDF2PasswordHasher, "encode", lambda self, *args: "hashed by Django")
-    assert production.PASSWORD_HASHERS[0].endswith(".NicePasswordHasher")
-    with ThreadPoolExecutor(1) as pool:
-        encoded = pool.submit(NicePasswordHasher().encode, PASSWORD, "salt" * 6, 2**31 - 1)
-        wait_until(lambda: [nice for _, nice in children()] == [10])
-        [(pid, _)] = children()
-        # The password is not in the list of processes.
-        assert PASSWORD.encode().hex() not in Path(f"/proc/{pid}/cmdline").read_text()
-        os.kill(pid, signal.SIGKILL)
-        assert encoded.result() == "hashed by Django"
-
-
-def children() -> list[tuple[int, int]]:
-    """Return the ids and nice values of the child processes that hash."""
-    found = []
-    for thread in Path("/proc/self/task").iterdir():
-        for pid in map(int, (thread / "children").read_text().split()):
-            if b"pbkdf2" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append((pid, os.getpriority(os.PRIO_PROCESS, pid)))
-    return found
 
 
 def test_connection_without_an_address_is_counted(ana: User) -> None:
