@@ -42,9 +42,11 @@ bench: .venv/dev-$(STATE) ## Compare with a stock viewset and a hand-written vie
 size: .venv/dev-$(STATE) ## Measure the cost at 10 thousand, 1 million and 10 million assignments (needs 15 GB)
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.size
 
-load: .venv/dev-$(STATE) ## Put a real server under load, for a minute on SQLite and a minute on PostgreSQL
-	@env -u DATABASE_URL $(BIN)/python -m tests.benchmarks.load sqlite
-	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.load postgresql
+load: .venv/dev-$(STATE) ## Put a real server under load and hostile sign-ins, on SQLite and PostgreSQL (8 minutes)
+	@for database in sqlite postgresql; do for module in load sign_ins; do \
+		env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" \
+			$(BIN)/python -m tests.benchmarks.$$module $$database || exit 1; \
+	done; done
 
 chaos: .venv/dev-$(STATE) ## Kill workers, fill the disk and restart PostgreSQL, and check that no write is lost (6 minutes)
 	@env -u DATABASE_URL $(BIN)/python -m tests.chaos
