@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from django.test import Client, override_settings
 from django.urls import URLPattern, get_resolver
 
+from catalog.models import ServiceType
 from productive.accounts.models import ApiToken
+from tests.support.admin import staff, url
 from tests.support.api import Api, keep_connection
-from tests.support.factories import UserFactory
+from tests.support.factories import ServiceTypeFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -134,3 +137,14 @@ def test_headers_of_untrusted_proxy_are_ignored(header: str, api: Api) -> None:
     with override_settings(SECURE_SSL_REDIRECT=True):
         answer = api.get("people", headers={header: value})
     assert (answer.status, answer.error["code"]) == (403, "access_denied")
+
+
+def test_pages_of_the_admin_are_compressed() -> None:
+    client = staff(ServiceTypeFactory().organization)
+    path = url(ServiceType, "changelist")
+    plain, compressed = (client.get(path, headers={"Accept-Encoding": coding}) for coding in ("", "gzip"))
+    assert "Content-Encoding" not in plain.headers
+    assert compressed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in compressed.headers["Vary"]
+    assert len(compressed.content) < len(plain.content) / 3
+    assert b"</html>" in gzip.decompress(compressed.content)

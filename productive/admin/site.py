@@ -24,6 +24,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 
 from productive.admin.bulk.rows import DELETE
 from productive.admin.changes import views as change_views
@@ -103,8 +104,8 @@ class Site(AdminSite):
         return [*change_views.urls(self), *super().get_urls()]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """Show a page for unhandled database errors of concurrent requests."""
-        wrapped = super().admin_view(view, cacheable)
+        """Compress pages, and show one for unhandled database errors of concurrent requests."""
+        wrapped = gzip_page(super().admin_view(view, cacheable))
 
         @wraps(wrapped)
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
