@@ -54,6 +54,7 @@ def linkage(resource: dict[str, Any], name: str) -> list[str] | None:
 
 
 @pytest.mark.no_cover
+@pytest.mark.any_database
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("depth", range(1, 6))
 def test_chained_include_has_everything_within_reach(

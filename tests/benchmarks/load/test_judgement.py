@@ -15,6 +15,8 @@ from tests.benchmarks.load.figures import MOST_ERRORS, Memory, Row, Sample, Tall
 from tests.benchmarks.load.judgement import PARSED, PageJudge
 from tests.benchmarks.load.scratch import scratch_database
 
+pytestmark = pytest.mark.any_database
+
 OWNER = b'{"type":"organizations","id":"7"'
 ROW = b'{"data":[{"id":"1","organization":{"data":%s}}}]}'
 
