@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import merge
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery, Value
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -34,6 +35,8 @@ SETS_PER_PAGE, RECORDS, ROUNDS = 25, 60, 4
 # Entries of one set in the list; its own page has all of them.
 MAX_ENTRIES = 5
 NEWEST_FIRST = ("-history_date", "-change_set", "-history_id")
+# Of a historical record: its time, change set and id, and the place of its model in the list of admins.
+Key = tuple[datetime, UUID, int, int]
 
 
 @dataclass
@@ -122,17 +125,23 @@ def change_sets(
 ) -> tuple[list[ChangeSet], tuple[datetime, UUID] | None]:
     """Return a page of change sets, newest first, and the next cursor.
 
-    `narrow` filters the records of a model admin. The number of queries is constant.
+    `narrow` filters the records of a model admin. The number of queries is constant. Most of the records that
+    are compared aren't shown, so only their keys are read first.
     """
-    querysets = [narrow(each, visible_records(each, request)).order_by(*NEWEST_FIRST) for each in admins]
-    found: dict[UUID, list[Any]] = {}
+    keys = [
+        narrow(each, each.get_history(request))
+        .order_by(*NEWEST_FIRST)
+        .values_list("history_date", "change_set", "history_id", Value(place))
+        for place, each in enumerate(admins)
+    ]
+    found: dict[UUID, list[Key]] = {}
     for _ in range(rounds):
-        streams = [list(before_cursor(queryset, cursor)[:RECORDS]) for queryset in querysets]
+        streams = [list(before_cursor(queryset, cursor)[:RECORDS]) for queryset in keys]
         page = list(islice(merge(*streams, key=newest_first), RECORDS))
-        for pk, group in groupby(page, key=lambda record: record.change_set):
+        for pk, group in groupby(page, key=itemgetter(1)):
             found.setdefault(pk, []).extend(group)
             # A set may come up more than once: other requests write records while a command runs.
-            cursor = found[pk][-1].history_date, pk
+            cursor = found[pk][-1][0], pk
             if len(found) == page_size:
                 break
         if len(page) < RECORDS and len(found) < page_size:
@@ -141,17 +150,28 @@ def change_sets(
         if len(found) == page_size:
             break
     totals = count_records(request, found, narrow, admins)
-    shown = [record for group in found.values() for record in group[:MAX_ENTRIES]]
-    entries = iter(build_entries(request, shown))
+    groups = read_records(request, [group[:MAX_ENTRIES] for group in found.values()], admins)
+    entries = iter(build_entries(request, list(chain.from_iterable(groups))))
     return [
-        ChangeSet(pk, list(islice(entries, min(len(group), MAX_ENTRIES))), totals[pk])
-        for pk, group in found.items()
+        ChangeSet(pk, list(islice(entries, len(group))), totals[pk])
+        for pk, group in zip(found, groups, strict=True)
     ], cursor
 
 
-def newest_first(record: Any) -> tuple[float, int]:
+def newest_first(key: Key) -> tuple[float, int]:
     """Return the sort key for `merge`; each stream is sorted by it."""
-    return -record.history_date.timestamp(), -record.change_set.int
+    return -key[0].timestamp(), -key[1].int
+
+
+def read_records(
+    request: HttpRequest, groups: Sequence[Sequence[Key]], admins: Sequence[Any]
+) -> list[list[Any]]:
+    """Return the records of the keys, without those that were deleted meanwhile; one query per model."""
+    ids: dict[int, list[int]] = defaultdict(list)
+    for _, _, pk, place in chain.from_iterable(groups):
+        ids[place].append(pk)
+    found = {place: visible_records(admins[place], request).in_bulk(pks) for place, pks in ids.items()}
+    return [[found[place][pk] for _, _, pk, place in group if pk in found[place]] for group in groups]
 
 
 def object_history(model_admin: Any, request: HttpRequest, object_id: str) -> dict[str, Any] | None:
