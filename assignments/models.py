@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.core.validators import MinValueValidator
 from django.db import models
 
 from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import Person
 from productive.accounts.owned import OrganizationOwned, OrganizationOwnedQuerySet
 from productive.database.constraints import SameOrganization, UniqueTogether
+from productive.database.fields import soft_reference
 from productive.database.history import History
 from productive.database.row_counts import RowCount
 from productive.database.validators import validate_portable_json
@@ -97,14 +97,6 @@ class Filter(OrganizationOwned):
 
     def __str__(self) -> str:
         return self.name
-
-
-def soft_reference() -> models.PositiveBigIntegerField:
-    """Return a field for an id without a foreign key.
-
-    It need not exist here: predefined views have ids of their own.
-    """
-    return models.PositiveBigIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
 
 
 def saved_filter(id_field: str) -> models.ForeignObject:

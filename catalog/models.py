@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, router, transaction
 from django.db.models import F, Q
 
+from catalog.details import DealDetails, ProjectDetails, ServiceDetails
 from productive.accounts.models import Person
 from productive.accounts.owned import (
     Archivable,
@@ -43,7 +44,7 @@ class ServiceType(Archivable):
         return self.name
 
 
-class Project(Archivable):
+class Project(Archivable, ProjectDetails):
     """Work for a client. Its budgets have the services that are sold."""
 
     name = models.CharField(max_length=255)
@@ -77,7 +78,7 @@ class DealQuerySet(OrganizationOwnedQuerySet["Deal"]):
         return Deal.moment.clear_all(self)
 
 
-class Deal(OrganizationOwned):
+class Deal(OrganizationOwned, DealDetails):
     """A budget: services that are sold on a project, within its dates.
 
     `assignments.tracking` applies its restrictions.
@@ -139,7 +140,7 @@ class Deal(OrganizationOwned):
         self.moment.clear(self)
 
 
-class Service(OrganizationOwned):
+class Service(OrganizationOwned, ServiceDetails):
     """A line of a budget, on which people track time and log expenses."""
 
     deal = models.ForeignKey(Deal, models.CASCADE, related_name="services", verbose_name="budget")

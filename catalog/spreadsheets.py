@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from catalog.details import ProjectDetails
 from catalog.models import Project, Service, ServiceType
 from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Text
 from productive.admin.spreadsheets.tables import NamedTable, Table
+from productive.database.fields import field_names
 
 
 class ServiceTypes(Directory):
@@ -68,6 +70,7 @@ class ProjectTable(Table):
         Text("project_number", "Number"),
         Archived(),
     ]
+    left_out = {"created_at", *field_names(ProjectDetails)}
 
     def row_key(self, row: Mapping[str, str], organization: Any) -> Hashable | None:
         return row["name"].strip(), row.get("project_number", "").strip()

@@ -16,6 +16,7 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
+from productive.accounts.details import PersonDetails
 from productive.accounts.owned import Archivable, ArchivableQuerySet, OrganizationOwned
 from productive.database.constraints import UniqueTogether
 from productive.database.functions import AsciiUpper
@@ -97,7 +98,7 @@ class PersonQuerySet(ArchivableQuerySet["Person"]):
     update.alters_data = True  # type: ignore[attr-defined]
 
 
-class Person(Archivable):
+class Person(Archivable, PersonDetails):
     """A person who works for the organization and is assigned to work.
 
     If the person has a `user`, that user can work with the organization's records, until the person is

@@ -1,4 +1,6 @@
+from productive.accounts.details import PersonDetails
 from productive.accounts.models import Organization, Person
+from productive.database.fields import field_names
 from productive.jsonapi.serializers import ModelSerializer
 
 
@@ -23,9 +25,18 @@ class PersonSerializer(ModelSerializer):
             "title",
             "created_at",
             "archived_at",
+            *field_names(PersonDetails),
             "organization",
             "service_types",
         ]
+        null_relationships = (
+            "approval_policy_assignment",
+            "custom_role",
+            "job_role",
+            "subsidiary",
+            "time_tracking_policy",
+        )
+        empty_relationships = ("teams", "custom_field_people", "custom_field_attachments")
         about = {
             "first_name": ("First name", "Ana"),
             "last_name": ("Last name", "Horvat"),

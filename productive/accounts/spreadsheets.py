@@ -7,9 +7,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from productive.accounts.details import PersonDetails
 from productive.accounts.models import Person
 from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Text
 from productive.admin.spreadsheets.tables import NamedTable
+from productive.database.fields import field_names
 from productive.database.functions import ascii_upper
 
 
@@ -42,7 +44,7 @@ class PersonTable(NamedTable):
         Archived(),
     ]
     # A file can't give a person a login.
-    left_out = {"created_at", "user"}
+    left_out = {"created_at", "user", *field_names(PersonDetails)}
 
     def new_record(self, row: Mapping[str, str], organization: Any) -> Any:
         if self.row_key(row, organization) is None:

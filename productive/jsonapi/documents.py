@@ -51,7 +51,7 @@ class DocumentWriter:
 
     def primary_data(self, plan: Plan, rows: Sequence[Row]) -> list[Resource]:
         root = plan.root
-        if root.to_one or root.to_many:
+        if root.has_included:
             self.primary = {(root.type, row[root.pk]) for row in rows}
         return self.resources(plan, rows)
 
@@ -99,7 +99,7 @@ class DocumentWriter:
         known = self.included.setdefault(key, resource)
         if known is resource:
             self.spend(1)
-        elif node.to_one or node.to_many:
+        elif node.has_included:
             more: dict[str, Any] = resource.get("relationships", {})
             shown: Any = known.get("relationships", more)
             if isinstance(shown, orjson.Fragment):
@@ -132,17 +132,18 @@ class DocumentWriter:
         constant: dict[str, Any] = dict.fromkeys(node.relationships, NOT_INCLUDED)
         if "organization" in constant:
             constant["organization"] = {"data": {"type": "organizations", "id": str(self.organization_id)}}
-        if not node.to_one and not node.to_many:
+        constant.update((name, {"data": data}) for name, data in node.constant.items() if name in constant)
+        if not node.has_included:
             written = orjson.Fragment(orjson.dumps(constant)) if constant else None
             return (lambda row: written) if constant else None
-        to_one = [(relation, self.writer(relation.node)) for relation in node.to_one]
+        to_one = [(relation.name, self.linkage(relation)) for relation in node.to_one]
 
         def write(row: Row) -> Any:
             shown = dict(constant)
-            for relation, write_related in to_one:
-                linkage = self.joined(relation, row, write_related)
-                if relation.name in shown:
-                    shown[relation.name] = {"data": linkage}
+            for name, linkage in to_one:
+                data = linkage(row)
+                if name in shown:
+                    shown[name] = {"data": data}
             for many in node.to_many:
                 type_name = many.plan.root.type
                 if many.name in shown:
@@ -152,14 +153,19 @@ class DocumentWriter:
 
         return write
 
-    def joined(
-        self, relation: ToOne, row: Row, write_related: Callable[[Row], Resource]
-    ) -> dict[str, str] | None:
-        """Return the linkage of a to-one relationship; include its record."""
-        if row[relation.sentinel] is None:
-            return None
-        node, pk = relation.node, row[relation.node.pk]
-        if (node, pk) not in self.written:
-            self.written.add((node, pk))
-            self.include(node, pk, write_related(row))
-        return {"type": node.type, "id": str(pk)}
+    def linkage(self, relation: ToOne) -> Callable[[Row], dict[str, str] | None]:
+        """Return a function that includes the record of a to-one relationship and returns its linkage."""
+        node, sentinel = relation.node, relation.sentinel
+        write_related = self.writer(node)
+        inherited = self.linkage(relation.inherited) if relation.inherited else None
+
+        def write(row: Row) -> dict[str, str] | None:
+            if row[sentinel] is None:
+                return inherited(row) if inherited else None
+            pk = row[node.pk]
+            if (node, pk) not in self.written:
+                self.written.add((node, pk))
+                self.include(node, pk, write_related(row))
+            return {"type": node.type, "id": str(pk)}
+
+        return write

@@ -35,7 +35,10 @@ def include_tree(params: QueryDict, serializer_class: type[ModelSerializer]) -> 
         branch, serializer, names = tree, serializer_class, path.split(".")
         if path and len(names) > MAX_INCLUDE_DEPTH:
             raise ParameterError("unsupported_include", path, "include")
-        for name in names if path else ():
+        for position, name in enumerate(names if path else ()):
+            if name in serializer.without_records and position == len(names) - 1:
+                branch.setdefault(name, {})
+                continue
             if name not in serializer.Meta.fields:
                 raise ParameterError("unsupported_include", path, "include")
             field = serializer.Meta.model._meta.get_field(name)
@@ -62,7 +65,8 @@ def sparse_fields(params: QueryDict) -> SparseFields:
             raise ParameterError("unsupported_field", match[1] if match else parameter, parameter)
         names = only_value(params, parameter, "unsupported_field") or ""
         shown[match[1]] = frozenset(filter(None, names.split(",")))  # type: ignore[index]
-        for name in sorted(shown[match[1]].difference(serializer.Meta.fields)):  # type: ignore[index]
+        known = {*serializer.Meta.fields, *serializer.without_records}
+        for name in sorted(shown[match[1]] - known):  # type: ignore[index]
             raise ParameterError("unsupported_field", name, parameter)
     return tuple(sorted(shown.items()))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from django.db import models
 
@@ -24,11 +24,15 @@ SparseFields = tuple[tuple[str, frozenset[str]], ...]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ToOne:
-    """An included to-one relationship: null if the column `sentinel` is."""
+    """An included to-one relationship.
+
+    If the column `sentinel` is null, it has the record of `inherited` or, without that, none.
+    """
 
     name: str
     node: Node
     sentinel: int
+    inherited: ToOne | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,6 +62,12 @@ class Node:
     relationships: list[str] = field(default_factory=list)
     to_one: list[ToOne] = field(default_factory=list)
     to_many: list[ToMany] = field(default_factory=list)
+    # Included relationships without records, and their linkage.
+    constant: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_included(self) -> bool:
+        return bool(self.to_one or self.to_many or self.constant)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -109,17 +119,28 @@ def compile_node(
             columns.append(f"{prefix}{name}")
             if isinstance(model._meta.get_field(name), models.DateTimeField):
                 node.moments.append(name)
+    without_records = serializer_class.without_records
+    node.relationships += [name for name in without_records if shown is None or name in shown]
     for name, subtree in include:
+        if name in without_records:
+            node.constant[name] = without_records[name]
+            continue
         relation: Any = model._meta.get_field(name)
         target = ModelSerializer.by_model[relation.related_model]
         if relation.many_to_many:
             through, source, other = through_model(relation)
             inner = compile_related(target, subtree, fields, f"{other}__", source)
             node.to_many.append(ToMany(name, model, subtree, through, source, inner))
-        else:
-            joined = compile_node(target, subtree, fields, f"{prefix}{name}__", columns, nodes)
-            node.to_one.append(ToOne(name, joined, len(columns)))
-            columns.append(f"{prefix}{name}__{never_null(relation)}")
+            continue
+        paths = [name]
+        if path := getattr(serializer_class.Meta, "inherited", {}).get(name):
+            paths.append(path)
+        joined: ToOne | None = None
+        for path in reversed(paths):
+            found = compile_node(target, subtree, fields, f"{prefix}{path}__", columns, nodes)
+            joined = ToOne(name, found, len(columns), joined)
+            columns.append(f"{prefix}{path}__{never_null(relation)}")
+        node.to_one.append(cast(ToOne, joined))
     return node
 
 

@@ -6,7 +6,7 @@ compiled from the same declaration.
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, cast
 
@@ -17,63 +17,31 @@ from rest_framework import fields
 from rest_framework.exceptions import ValidationError
 from rest_framework_json_api import serializers
 
+from productive.database.fields import TagsField
 from productive.database.validation import validate_change
 from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED
-from productive.jsonapi.parsers import ABSENT, ResourceObject, parse_day, parse_id
+from productive.jsonapi.fields import (
+    BooleanField,
+    CharField,
+    DateField,
+    EmailField,
+    FloatField,
+    IdField,
+    IntegerField,
+    TagListField,
+)
+from productive.jsonapi.parsers import ABSENT, ResourceObject
 from productive.jsonapi.records import resource_type
 from productive.jsonapi.relations import RelatedField
-
-
-class CharField(fields.CharField):
-    """Accept strings only: DRF's field also accepts numbers."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class EmailField(CharField, fields.EmailField):
-    """Store a blank address as null, because addresses are unique."""
-
-    def run_validation(self, data: Any = fields.empty) -> Any:
-        is_blank = isinstance(data, str) and not data.strip()
-        return super().run_validation(None if is_blank and self.allow_null else data)
-
-
-class DateField(fields.DateField):
-    """Accept YYYY-MM-DD only."""
-
-    def to_internal_value(self, data: Any) -> date:
-        day = parse_day(data)
-        if day is None:
-            raise ValidationError(INVALID)
-        return day
-
-
-class BooleanField(fields.BooleanField):
-    """Accept true and false only, not the values of HTML forms."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid")
-        return data
-
-
-class IdField(fields.IntegerField):
-    """Accept the id of another record as a number or as a string."""
-
-    def to_internal_value(self, data: Any) -> int:
-        number = parse_id(str(data) if type(data) is int else data)
-        if number is None:
-            self.fail("invalid")
-        return number
 
 
 class ModelSerializer(serializers.ModelSerializer):
     """Validate with the model; the context must have `organization`.
 
     Members that the resource doesn't have are ignored, or rejected if `is_strict` in the context is true.
+
+    `Meta.null_relationships` and `Meta.empty_relationships` name documented relationships without records.
+    `Meta.inherited` maps a relationship to the path that replaces it while it is null.
     """
 
     instance: Any
@@ -86,13 +54,24 @@ class ModelSerializer(serializers.ModelSerializer):
         models.BooleanField: BooleanField,
         models.DateField: DateField,
         models.PositiveBigIntegerField: IdField,
+        models.BigIntegerField: IntegerField,
+        models.PositiveSmallIntegerField: IntegerField,
+        models.FloatField: FloatField,
+        TagsField: TagListField,
     }
     # Model → its serializer, for `include`: every relationship can be included.
     by_model: ClassVar[dict[type[models.Model], type[ModelSerializer]]] = {}
 
+    # Documented relationship that has no records here → its linkage: null or an empty list.
+    without_records: ClassVar[Mapping[str, Any]]
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         ModelSerializer.by_model[cls.Meta.model] = cls
+        cls.without_records = {
+            **dict.fromkeys(getattr(cls.Meta, "null_relationships", ())),
+            **{name: [] for name in getattr(cls.Meta, "empty_relationships", ())},
+        }
 
     # --- declaration ---
 
@@ -107,6 +86,7 @@ class ModelSerializer(serializers.ModelSerializer):
             return names
         names_sent = {*sent.attributes, *sent.relationships}
         names_sent |= {name.removesuffix("_id") for name in sent.attributes}
+        names_sent |= {f"{name}_id" for name in sent.relationships}
         if not self.partial:
             serializer_class: Any = type(self)
             names_sent |= required_names(serializer_class)
@@ -169,13 +149,32 @@ class ModelSerializer(serializers.ModelSerializer):
                 values[relation] = self.identifier(relation, value)
         for name, linkage in data.relationships.items():
             field = self.fields.get(name)
-            if field is None or not is_relationship(field) or linkage is ABSENT:
+            if linkage is ABSENT:
+                continue
+            if name in self.without_records:
+                self.merge_id(name, linkage, values, errors)
+                continue
+            if field is None or not is_relationship(field):
                 continue
             if name in values and not is_same_record(values[name], linkage):
                 errors[name] = [INVALID]
             else:
                 values[name] = linkage
         return values, errors
+
+    def merge_id(self, name: str, linkage: Any, values: dict[str, Any], errors: dict[str, Any]) -> None:
+        """Store the linkage of a relationship without records in the attribute with its id, if there is one.
+
+        Responses show the relationship as null, and a client can send this null with the id.
+        """
+        attribute = f"{name}_id"
+        if attribute not in self.fields or isinstance(linkage, list):
+            return
+        pk = None if linkage is None else linkage.get("id")
+        if attribute not in values:
+            values[attribute] = pk
+        elif linkage is not None and str(values[attribute]) != pk:
+            errors[name] = [INVALID]
 
     def identifier(self, relation: str, value: Any) -> dict[str, Any] | None:
         if value is None:
@@ -269,7 +268,8 @@ def member_names(serializer_class: Any) -> tuple[frozenset[str], frozenset[str]]
     fields = serializer_class(context={}).fields
     relationships = {name for name, field in fields.items() if is_relationship(field)}
     ids = {f"{name}_id" for name, field in fields.items() if is_foreign_key(field)}
-    return frozenset(ids.union(fields).difference(relationships)), frozenset(relationships)
+    attributes = ids.union(fields).difference(relationships)
+    return frozenset(attributes), frozenset(relationships.union(serializer_class.without_records))
 
 
 def unknown_members(serializer_class: type[ModelSerializer], resource: ResourceObject) -> list[str]:

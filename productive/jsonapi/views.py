@@ -120,7 +120,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
             for resource, row in zip(data, rows, strict=True):
                 if row[pk] in metas:  # It may have been deleted in the meantime.
                     resource["meta"] = metas[row[pk]]
-        if plan.root.to_one or plan.root.to_many:
+        if plan.root.has_included:
             return {"data": data, "included": list(writer.included.values())}
         return {"data": data}
 

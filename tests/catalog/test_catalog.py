@@ -148,6 +148,15 @@ def test_deal_is_a_budget_that_ends_after_it_starts(api: Api, organization: Orga
         "person_restricted_tracking": False,
         "service_type_restricted_tracking": False,
         "created_at": "",
+        "deal_type_id": 2,
+        "deal_status_id": None,
+        "tracking_type_id": None,
+        "currency": None,
+        "probability": None,
+        "delivered_on": None,
+        "note": None,
+        "client_access": False,
+        "tag_list": [],
     }
     assert api.get("deals?filter[type]=2").ids == [int(created.data["id"])]
     assert api.get("deals?filter[type]=1").ids == []

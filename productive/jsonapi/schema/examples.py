@@ -25,7 +25,10 @@ def response_example(serializer_class: SerializerClass) -> Schema:
         "attributes": attribute_examples(serializer_class),
         "relationships": {
             name: linkage(serializer_class, name) if is_always_linked(name) else NOT_INCLUDED
-            for name in relationships(serializer_class)
+            for name in (
+                *relationships(serializer_class),
+                *serializer_class.without_records,
+            )
         },
     }
     identifier = {"type": type_of(serializer_class), "id": example_id(serializer_class)}

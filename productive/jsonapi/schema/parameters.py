@@ -86,6 +86,8 @@ def include_parameter(serializer_class: SerializerClass) -> list[Schema]:
 
 
 def include_paths(serializer_class: SerializerClass, depth: int = MAX_INCLUDE_DEPTH) -> Iterator[str]:
+    if depth:
+        yield from serializer_class.without_records
     for name in relationships(serializer_class) if depth else ():
         yield name
         for path in include_paths(related_serializer(serializer_class, name), depth - 1):
@@ -93,7 +95,8 @@ def include_paths(serializer_class: SerializerClass, depth: int = MAX_INCLUDE_DE
 
 
 def fields_parameter(serializer_class: SerializerClass) -> Schema:
-    resource_type, names = type_of(serializer_class), list(serializer_class.Meta.fields)
+    resource_type = type_of(serializer_class)
+    names = [*serializer_class.Meta.fields, *serializer_class.without_records]
     schema = {"type": "array", "items": {"type": "string", "enum": names}}
     description = f"The attributes and relationships of `{resource_type}` to return; by default all"
     return query_parameter(f"fields[{resource_type}]", schema, description)

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
 
+from productive.database.fields import MAX_TAG_LENGTH, MAX_TAGS, TagsField
 from productive.database.moments import moment_of
+from productive.jsonapi.fields import INTEGER, NUMBER
 from productive.jsonapi.parsers import ID, MAX_ID
 from productive.jsonapi.records import resource_type
 from productive.jsonapi.serializers import ModelSerializer, is_foreign_key
@@ -26,6 +29,7 @@ DATE_TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$"
 # The database can't store NUL.
 TEXT_PATTERN, NOT_BLANK_PATTERN = r"^[^\u0000]*$", r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 BLANK_STRING: Schema = {"type": "string", "pattern": r"^\s*$"}
+TAG: Schema = {"type": "string", "maxLength": MAX_TAG_LENGTH, "pattern": NOT_BLANK_PATTERN}
 IGNORED = "Read only. A request may contain it, as in a response; it is ignored."
 
 # (Type of a model field, schema and example of its values). The first match is used.
@@ -37,11 +41,20 @@ FIELD_SCHEMAS: tuple[tuple[type[models.Field[Any, Any]], Schema, Any], ...] = (
     ),
     (models.DateField, {"type": "string", "format": "date"}, "2026-11-23"),
     (models.BooleanField, {"type": "boolean"}, True),
+    (TagsField, {"type": "array", "items": TAG, "maxItems": MAX_TAGS}, ["priority"]),
     (models.JSONField, {"type": ["array", "boolean", "number", "object", "string"]}, {}),
-    (models.IntegerField, POSITIVE_INTEGER, 12),
+    (models.PositiveBigIntegerField, POSITIVE_INTEGER, 12),
+    (models.PositiveSmallIntegerField, {"type": "integer", "minimum": 0, "maximum": 32767}, 12),
+    (
+        models.BigIntegerField,
+        {"type": "integer", "format": "int64", "minimum": -MAX_ID, "maximum": MAX_ID},
+        12,
+    ),
+    (models.FloatField, {"type": "number"}, 1.5),
     (models.EmailField, {"type": "string", "format": "email"}, "ana@example.com"),
     (models.Field, {"type": "string"}, "…"),
 )
+NO_RECORDS = "Always empty: this system has no such records"
 CREATED_AT = "The moment it was created"
 
 
@@ -116,6 +129,8 @@ def description_and_example(serializer_class: SerializerClass, name: str) -> tup
     else:
         example = field.default
     description = CREATED_AT if name == "created_at" else str(field.help_text).rstrip(".")
+    if field.choices:
+        description = ", ".join(f"{value} = {meaning}" for value, meaning in field.choices)
     return description or name.replace("_", " ").capitalize(), example
 
 
@@ -132,6 +147,14 @@ def attribute_schema(serializer_class: SerializerClass, name: str) -> Schema:
     schema = next(schema for kind, schema, _ in FIELD_SCHEMAS if isinstance(field, kind))
     if isinstance(field, models.CharField) and field.max_length:
         schema = {**schema, "maxLength": field.max_length}
+    if field.choices:
+        schema = {"type": "integer", "enum": [value for value, _ in field.choices]}
+    for validator in field._validators:
+        if isinstance(validator, MaxValueValidator):
+            schema = {**schema, "maximum": validator.limit_value}
+        elif isinstance(validator, RegexValidator):
+            pattern: Any = validator.regex
+            schema = {**schema, "pattern": pattern.pattern}
     return nullable(schema) if field.null else dict(schema)
 
 
@@ -148,11 +171,23 @@ def request_attribute(serializer_class: SerializerClass, name: str) -> Schema:
     column = model_field(serializer_class, name)
     if isinstance(column, models.EmailField) and column.null:
         schema = {"anyOf": [schema, BLANK_STRING]}  # A blank address is stored as null.
-    elif isinstance(column, models.CharField | models.TextField):
+    elif isinstance(column, models.CharField | models.TextField) and "pattern" not in schema:
         schema["pattern"] = TEXT_PATTERN if field.allow_blank else NOT_BLANK_PATTERN
-    if isinstance(column, models.IntegerField):
-        schema = {"anyOf": [schema, ID_STRING]}
+    if as_string := string_of(column):
+        schema = {"anyOf": [schema, as_string]}
     return described(schema, serializer_class, name)
+
+
+def string_of(column: Any) -> Schema | None:
+    """Return the schema of a number as a string, or None if the column has no numbers."""
+    if column.choices:
+        return {"type": "string", "enum": [str(value) for value, _ in column.choices]}
+    if isinstance(column, models.PositiveBigIntegerField):
+        return ID_STRING
+    if isinstance(column, models.IntegerField | models.FloatField):
+        pattern = INTEGER if isinstance(column, models.IntegerField) else NUMBER
+        return {"type": "string", "pattern": f"^{pattern}$"}
+    return None
 
 
 # --- relationships --------------------------------------------------------------------------------
@@ -243,6 +278,12 @@ def response_schema(serializer_class: SerializerClass, meta: Schema) -> Schema:
         if names:
             schemas = {name: schema_of(serializer_class, name) for name in names}
             properties[member] = object_schema(schemas)
+    for name, data in serializer_class.without_records.items():
+        linkage = object_schema({"data": {"const": data}}, required=["data"])
+        properties["relationships"]["properties"][name] = {
+            "anyOf": [{"$ref": "#/components/schemas/not_included"}, linkage],
+            "description": NO_RECORDS,
+        }
     if meta:
         properties["meta"] = object_schema(meta, required=meta)
     return object_schema(properties, required=["type", "id"])
@@ -262,6 +303,9 @@ def request_schema(serializer_class: SerializerClass, *, new: bool) -> Schema:
     for name in foreign_keys(serializer_class):
         values[f"{name}_id"] = foreign_key_attribute(serializer_class, name)
     linkages = {name: request_relationship(serializer_class, name) for name in links}
+    linkages |= {
+        name: {**UNKNOWN_RELATIONSHIP, "description": NO_RECORDS} for name in serializer_class.without_records
+    }
     required = required_fields(serializer_class) if new else frozenset()
     required_values = [name for name in values if name in required]
     properties: Schema = {"type": {"const": type_of(serializer_class)}}
