@@ -99,7 +99,8 @@ def result_context(request: HttpRequest, cleaned: dict[str, Any]) -> dict[str, A
     if person and service:
         decision = decide(person, service, cleaned["on"], kind)
         checks = [check_context(request, check, decision) for check in decision.checks]
-        return {"decision": decision, "checks": checks}
+        ask = [] if decision.allowed else people_to_ask(decision.service)
+        return {"decision": decision, "checks": checks, "ask": ask}
     if person or service:
         return list_context(request, person or service, cleaned["on"], kind)
     return {}
@@ -130,6 +131,12 @@ def list_context(request: HttpRequest, record: Any, on: date, kind: Kind) -> dic
     ]
     number = len(rows) if len(rows) < MAX_LISTED else found.count()
     return {"list_title": title, "rows": rows, "number": number}
+
+
+def people_to_ask(service: Service) -> list[tuple[str, str]]:
+    """Return the label and URL of the people who can decide about the service."""
+    people = dict.fromkeys([*([service.person] if service.person else []), *service.deal.people_to_ask()])
+    return [(label_of(one), admin_url(Person, "change", one.pk)) for one in people if not one.archived_at]
 
 
 def visible_rows(request: HttpRequest, model: type[models.Model]) -> Any:

@@ -1,4 +1,4 @@
-"""Inlines of assignments, budgets and services."""
+"""Inlines of assignments, projects, budgets and services."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.state_badges import state_badge
 from assignments.tracking_today import StateOfService, states_of_services
-from catalog.models import Deal, Service
+from catalog.models import Deal, Project, Service
 from productive.accounts.models import Person
 from productive.accounts.owned import Archivable
 from productive.admin.columns import LINK
@@ -118,19 +118,43 @@ class ServiceTypesOfPerson(StatusInline):
     ordering = ["service_type__name", "id"]
 
 
-class BudgetsOfProject(LineInline):
-    """Show the budgets of a project and who can track on their services; read-only."""
+class ReadOnlyInline(LineInline):
+    """Show records that link to their own pages."""
 
-    model = Deal
-    readonly_fields = ["link", "date", "end_date", "state", "services"]
+    readonly_fields = ["link"]
     fields_per_line = 2
-    found: dict[int, list[tuple[Service, str]]] | None = None
     ordering = ["name", "id"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     has_change_permission = has_delete_permission = has_add_permission
+
+
+class ProjectsOfCompany(ReadOnlyInline):
+    model = Project
+    readonly_fields = ["link", "project_number", "project_manager", "status"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.readonly_fields
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("project_manager")
+
+    @admin.display(description="Project")
+    def link(self, project: Project) -> str:
+        return format_html(LINK, admin_url(Project, "change", project.pk), project)
+
+    def status(self, project: Project) -> str:
+        return project.moment.word(project).capitalize()
+
+
+class BudgetsOfProject(ReadOnlyInline):
+    """Show the budgets of a project and who can track on their services; read-only."""
+
+    model = Deal
+    readonly_fields = ["link", "date", "end_date", "state", "services"]
+    found: dict[int, list[tuple[Service, str]]] | None = None
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         may_view = admin.site.get_model_admin(Service).has_view_permission(request)

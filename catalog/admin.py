@@ -1,4 +1,4 @@
-"""The admin of service types, projects, budgets and services."""
+"""The admin of service types, companies, projects, budgets and services."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from assignments.state_badges import state_badge
 from assignments.tracking_today import states_of_services
 from catalog.admin_filters import (
     ClosedFilter,
+    CompanyFilter,
     EndedFilter,
     OpenToFilter,
     ServiceInUseFilter,
     TypeInUseFilter,
 )
-from catalog.models import Deal, Project, Service, ServiceType
-from catalog.spreadsheets import ProjectTable, ServiceTypeTable
+from catalog.models import Company, Deal, Project, Service, ServiceType
+from catalog.spreadsheets import CompanyTable, ProjectTable, ServiceTypeTable
+from productive.accounts.models import Person
 from productive.accounts.owned_admin import ArchivableAdmin, OrganizationOwnedAdmin
 from productive.admin.columns import CountColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
@@ -51,6 +53,27 @@ class ServiceTypeAdmin(SpreadsheetAdmin, ArchivableAdmin):
     inlines = [admin_inlines.AssigneesOfServiceType]
 
 
+@admin.register(Company)
+class CompanyAdmin(SpreadsheetAdmin, ArchivableAdmin):
+    table_class = CompanyTable
+    menu, icon, in_palette = "Catalog", "apartment", True
+    palette_order = 5
+    label_fields = ["company_code"]
+    list_display = [
+        "name",
+        "company_code",
+        "status",
+        CountColumn(
+            "active projects", Project.company, lambda projects: projects.active(), {"archived": "no"}
+        ),
+        CountColumn("people", Person.company),
+    ]
+    search_fields = ["name", "company_code", "billing_name", "domain"]
+    ordering = ["name", "id"]
+    fields = ["name", "company_code", "billing_name", "vat", "domain"]
+    inlines = [admin_inlines.ProjectsOfCompany]
+
+
 @admin.register(Project)
 class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
     table_class = ProjectTable
@@ -60,17 +83,22 @@ class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
     list_display = [
         "name",
         "project_number",
+        RecordColumn(Project.company),
         "status",
         CountColumn("members", ProjectAssignment.project),
         CountColumn("open budgets", Deal.project, lambda deals: deals.open(), {"closed": "no"}),
     ]
     list_filter = [
+        by_record(Project.company),
         by_record(ProjectAssignment.person, "project_assignments__person"),
+        by_record(Project.project_manager),
         *ArchivableAdmin.list_filter,
     ]
-    search_fields = ["name", "project_number"]
+    list_select_related = ["company"]
+    search_fields = ["name", "project_number", "company__name"]
+    autocomplete_fields = ["organization", "company", "project_manager"]
     ordering = ["name", "id"]
-    fields = ["name", "project_number"]
+    fields = ["name", "project_number", "company", "project_manager"]
     actions = bulk.ON_PROJECTS
     inlines = [admin_inlines.BudgetsOfProject, admin_inlines.MembersOfProject]
 
@@ -95,6 +123,8 @@ class DealAdmin(OrganizationOwnedAdmin):
         ClosedFilter,
         EndedFilter,
         by_record(Deal.project),
+        CompanyFilter,
+        by_record(Deal.responsible),
         "person_restricted_tracking",
         "service_type_restricted_tracking",
         by_days("date", "start date"),
@@ -103,11 +133,13 @@ class DealAdmin(OrganizationOwnedAdmin):
         by_days("created_at", "day added"),
     ]
     search_fields = ["name", "project__name", "project__project_number"]
-    autocomplete_fields = ["organization", "project"]
+    autocomplete_fields = ["organization", "project", "company", "responsible"]
     ordering = ["name", "id"]
     fields = [
         "project",
         "name",
+        "company",
+        "responsible",
         "date",
         "end_date",
         "person_restricted_tracking",
@@ -146,6 +178,7 @@ class ServiceAdmin(OrganizationOwnedAdmin):
         by_record(Deal.project, "deal__project"),
         by_record(Service.deal),
         by_record(Service.service_type),
+        by_record(Service.person),
         "time_tracking_enabled",
         "expense_tracking_enabled",
         by_days("created_at", "day added"),
@@ -157,9 +190,9 @@ class ServiceAdmin(OrganizationOwnedAdmin):
         "deal__project__project_number",
         "service_type__name",
     ]
-    autocomplete_fields = ["organization", "deal", "service_type"]
+    autocomplete_fields = ["organization", "deal", "service_type", "person"]
     ordering = ["name", "id"]
-    fields = ["deal", "service_type", "name", "time_tracking_enabled", "expense_tracking_enabled"]
+    fields = ["deal", "service_type", "name", "person", "time_tracking_enabled", "expense_tracking_enabled"]
     actions = bulk.ON_SERVICES
     inlines = [admin_inlines.AssigneesOfService]
 

@@ -16,7 +16,8 @@ from assignments.tracking_today import (
     in_service_states,
 )
 from catalog.models import Deal
-from productive.admin.filters import ChoiceListFilter, MomentListFilter
+from productive.admin.filters import ChoiceListFilter, MomentListFilter, RecordListFilter
+from productive.admin.forms import is_id
 
 NOBODY, CLOSED = "nobody", "closed"
 
@@ -24,6 +25,18 @@ NOBODY, CLOSED = "nobody", "closed"
 class ClosedFilter(MomentListFilter):
     moment = Deal.moment
     title = parameter_name = moment.done
+
+
+class CompanyFilter(RecordListFilter):
+    """Filter budgets by their company: their own or, without one, that of their project."""
+
+    title, parameters, relation = "company", ("company",), Deal.company.field
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        pk = str(self.used_parameters.get("company", ""))
+        if not pk:
+            return queryset
+        return queryset.of_companies([int(pk)]) if is_id(pk) else queryset.none()
 
 
 class EndedFilter(ChoiceListFilter):

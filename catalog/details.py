@@ -1,4 +1,4 @@
-"""Documented attributes of projects, budgets and services that have no further meaning here.
+"""Documented attributes of companies, projects, budgets and services that have no further meaning here.
 
 They are validated, stored and returned. Each is declared once: serializers and tables use these names.
 """
@@ -13,6 +13,24 @@ from productive.database.validators import validate_portable_json
 TYPES = [(1, "internal"), (2, "client")]
 BILLING_TYPES = [(1, "fixed"), (2, "time and materials"), (3, "not billable"), (4, "other")]
 UNITS = [(1, "hour"), (2, "piece"), (3, "day")]
+
+
+def currency() -> models.CharField:
+    """Return a field for the code of a currency."""
+    return models.CharField(max_length=3, null=True, blank=True, validators=[RegexValidator("^[A-Z]{3}$")])
+
+
+class CompanyDetails(models.Model):
+    default_currency = currency()
+    due_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(9999)])
+    description = models.TextField(null=True, blank=True)
+    default_subsidiary_id = soft_reference()
+    default_tax_rate_id = soft_reference()
+    default_document_type_id = soft_reference()
+    tag_list = TagsField()
+
+    class Meta:
+        abstract = True
 
 
 class ProjectDetails(models.Model):
@@ -30,9 +48,7 @@ class DealDetails(models.Model):
     deal_type_id = models.PositiveSmallIntegerField(choices=TYPES, default=2, db_default=2)
     deal_status_id = soft_reference()
     tracking_type_id = soft_reference()
-    currency = models.CharField(
-        max_length=3, null=True, blank=True, validators=[RegexValidator("^[A-Z]{3}$")]
-    )
+    currency = currency()
     probability = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(100)])
     delivered_on = models.DateField(null=True, blank=True)
     note = models.TextField(null=True, blank=True)

@@ -1,14 +1,15 @@
-"""The service catalog: service types, projects, budgets and services."""
+"""The service catalog: service types, companies, projects, budgets and services."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, router, transaction
 from django.db.models import F, Q
 
-from catalog.details import DealDetails, ProjectDetails, ServiceDetails
+from catalog.details import CompanyDetails, DealDetails, ProjectDetails, ServiceDetails
 from productive.accounts.models import Person
 from productive.accounts.owned import (
     Archivable,
@@ -44,16 +45,20 @@ class ServiceType(Archivable):
         return self.name
 
 
-class Project(Archivable, ProjectDetails):
-    """Work for a client. Its budgets have the services that are sold."""
+class Company(Archivable, CompanyDetails):
+    """A client, for whom projects are done."""
 
     name = models.CharField(max_length=255)
-    project_number = models.CharField(max_length=50, null=True, blank=True)
+    company_code = models.CharField("code", max_length=50, null=True, blank=True)
+    billing_name = models.CharField(max_length=255, null=True, blank=True)
+    vat = models.CharField("VAT number", max_length=50, null=True, blank=True)
+    domain = models.CharField(max_length=255, null=True, blank=True)
 
-    objects = ArchivableQuerySet["Project"].as_manager()
+    objects = ArchivableQuerySet["Company"].as_manager()
     history = History()
 
     class Meta(Archivable.Meta):
+        verbose_name_plural = "companies"
         indexes = [
             *Archivable.Meta.indexes,
             models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
@@ -67,9 +72,52 @@ class Project(Archivable, ProjectDetails):
         return self.name
 
 
+class Project(Archivable, ProjectDetails):
+    """Work for a client. Its budgets have the services that are sold."""
+
+    name = models.CharField(max_length=255)
+    project_number = models.CharField(max_length=50, null=True, blank=True)
+    company = models.ForeignKey(Company, models.RESTRICT, null=True, blank=True, related_name="projects")
+    project_manager = models.ForeignKey(
+        Person, models.SET_NULL, null=True, blank=True, related_name="managed_projects"
+    )
+
+    objects = ArchivableQuerySet["Project"].as_manager()
+    history = History()
+
+    class Meta(Archivable.Meta):
+        constraints = [
+            *OrganizationOwned.Meta.constraints,
+            SameOrganization("company", name="%(app_label)s_%(class)s_own_company"),
+            SameOrganization("project_manager", name="%(app_label)s_%(class)s_own_project_manager"),
+        ]
+        indexes = [
+            *Archivable.Meta.indexes,
+            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+            models.Index(
+                fields=["organization", "created_at", "id"],
+                name="%(app_label)s_%(class)s_by_created_at",
+            ),
+            models.Index(
+                fields=["organization", "project_number", "id"], name="%(app_label)s_%(class)s_by_number"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class DealQuerySet(OrganizationOwnedQuerySet["Deal"]):
     def open(self) -> DealQuerySet:
         return self.filter(closed_at=None)
+
+    def of_companies(self, companies: Collection[int]) -> DealQuerySet:
+        """Filter the budgets of these companies: their own or, without one, that of their project."""
+        own = Deal.objects.filter(company__in=companies)
+        inherited = Deal.objects.filter(company=None, project__company__in=companies)
+        # An index can't be used for OR across two tables.
+        ids = own.order_by().values("pk").union(inherited.order_by().values("pk"))
+        return self.filter(pk__in=ids)
 
     def close(self) -> int:
         return Deal.moment.set_all(self)
@@ -85,6 +133,23 @@ class Deal(OrganizationOwned, DealDetails):
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="deals")
+    company = models.ForeignKey(
+        Company,
+        models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="deals",
+        help_text="Without one, the budget is for the company of its project.",
+    )
+    responsible = models.ForeignKey(
+        Person,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="deals",
+        verbose_name="responsible person",
+    )
+    creator = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="created_deals")
     name = models.CharField(max_length=255)
     budget = models.BooleanField(default=True)
     date = models.DateField("start date", null=True, blank=True)
@@ -110,6 +175,9 @@ class Deal(OrganizationOwned, DealDetails):
         constraints = [
             *OrganizationOwned.Meta.constraints,
             SameOrganization("project", name="%(app_label)s_%(class)s_own_project"),
+            SameOrganization("company", name="%(app_label)s_%(class)s_own_company"),
+            SameOrganization("responsible", name="%(app_label)s_%(class)s_own_responsible"),
+            SameOrganization("creator", name="%(app_label)s_%(class)s_own_creator"),
             Check(
                 condition=Q(budget=True),
                 name="%(app_label)s_%(class)s_is_budget",
@@ -126,10 +194,21 @@ class Deal(OrganizationOwned, DealDetails):
         indexes = [
             models.Index(fields=["organization", "closed_at"], name="%(app_label)s_%(class)s_closed"),
             models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+            models.Index(fields=["organization", "date", "id"], name="%(app_label)s_%(class)s_by_date"),
+            models.Index(fields=["organization", "end_date", "id"], name="%(app_label)s_%(class)s_by_end"),
+            models.Index(
+                fields=["organization", "created_at", "id"],
+                name="%(app_label)s_%(class)s_by_created_at",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def people_to_ask(self) -> list[Person]:
+        """Return who is responsible for the budget and for its project, in this order."""
+        people = [self.responsible, self.project.project_manager]
+        return list(dict.fromkeys(person for person in people if person is not None))
 
     def close(self) -> None:
         """Close the budget. A closed one keeps its `closed_at`."""
@@ -145,6 +224,14 @@ class Service(OrganizationOwned, ServiceDetails):
 
     deal = models.ForeignKey(Deal, models.CASCADE, related_name="services", verbose_name="budget")
     service_type = models.ForeignKey(ServiceType, models.RESTRICT, related_name="services")
+    person = models.ForeignKey(
+        Person,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="services",
+        verbose_name="responsible person",
+    )
     name = models.CharField(max_length=255)
     time_tracking_enabled = models.BooleanField(default=True)
     expense_tracking_enabled = models.BooleanField(default=True)
@@ -157,6 +244,7 @@ class Service(OrganizationOwned, ServiceDetails):
             *OrganizationOwned.Meta.constraints,
             SameOrganization("deal", name="%(app_label)s_%(class)s_own_deal"),
             SameOrganization("service_type", name="%(app_label)s_%(class)s_own_service_type"),
+            SameOrganization("person", name="%(app_label)s_%(class)s_own_person"),
         ]
         indexes = [
             models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),

@@ -1,5 +1,5 @@
-from catalog.details import DealDetails, ProjectDetails, ServiceDetails
-from catalog.models import Deal, Project, Service, ServiceType
+from catalog.details import CompanyDetails, DealDetails, ProjectDetails, ServiceDetails
+from catalog.models import Company, Deal, Project, Service, ServiceType
 from productive.database.fields import field_names
 from productive.jsonapi.serializers import ModelSerializer
 
@@ -14,6 +14,33 @@ class ServiceTypeSerializer(ModelSerializer):
         }
 
 
+class CompanySerializer(ModelSerializer):
+    class Meta:
+        model = Company
+        fields = [
+            "name",
+            "billing_name",
+            "vat",
+            "company_code",
+            "domain",
+            *field_names(CompanyDetails),
+            "archived_at",
+            "created_at",
+            "organization",
+        ]
+        null_relationships = ("default_subsidiary", "default_tax_rate", "default_document_type")
+        empty_relationships = ("custom_field_people", "custom_field_attachments")
+        about = {
+            "name": ("The name of the client", "Cedar Bank"),
+            "billing_name": ("The full name on invoices", "Cedar Bank plc"),
+            "vat": ("The tax number", "HR12345678901"),
+            "company_code": ("The company's own code for the client", "CEDAR"),
+            "domain": ("The domain of the client's website", "cedarbank.example"),
+            "default_currency": ("The code of the currency", "EUR"),
+            "due_days": ("The number of days until an invoice is due", 15),
+        }
+
+
 class ProjectSerializer(ModelSerializer):
     class Meta:
         model = Project
@@ -24,6 +51,8 @@ class ProjectSerializer(ModelSerializer):
             "archived_at",
             *field_names(ProjectDetails),
             "organization",
+            "company",
+            "project_manager",
         ]
         null_relationships = ("last_actor", "workflow", "template_object", "import")
         empty_relationships = ("custom_field_people", "custom_field_attachments")
@@ -48,7 +77,11 @@ class DealSerializer(ModelSerializer):
             *field_names(DealDetails),
             "organization",
             "project",
+            "company",
+            "responsible",
+            "creator",
         ]
+        inherited = {"company": "project__company"}
         null_relationships = (
             "approval_policy_assignment",
             "automatic_invoicing_rule",
@@ -91,6 +124,7 @@ class ServiceSerializer(ModelSerializer):
             "organization",
             "deal",
             "service_type",
+            "person",
         ]
         null_relationships = ("section", "import")
         empty_relationships = ("custom_field_people", "custom_field_attachments")

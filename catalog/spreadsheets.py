@@ -1,4 +1,4 @@
-"""Spreadsheet tables of service types and projects, and names of services."""
+"""Spreadsheet tables of service types, companies and projects, and names of services."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from catalog.details import ProjectDetails
-from catalog.models import Project, Service, ServiceType
-from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Text
+from catalog.details import CompanyDetails, ProjectDetails
+from catalog.models import Company, Project, Service, ServiceType
+from productive.accounts.spreadsheets import Companies, People
+from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Reference, Text
 from productive.admin.spreadsheets.tables import NamedTable, Table
 from productive.database.fields import field_names
 
@@ -60,6 +61,23 @@ class ServiceTypeTable(NamedTable):
     ]
 
 
+class CompanyTable(NamedTable):
+    model = Company
+    directory_class = Companies
+    key_help = "A row without an ID is found by its name or code."
+    columns = [
+        Identifier(),
+        Owner(),
+        Text("name", "Name", required=True),
+        Text("company_code", "Code"),
+        Text("billing_name", "Billing name"),
+        Text("vat", "VAT number"),
+        Text("domain", "Domain"),
+        Archived(),
+    ]
+    left_out = {"created_at", *field_names(CompanyDetails)}
+
+
 class ProjectTable(Table):
     model = Project
     key_help = "A row without an ID is found by its number; without a number, or if none has it, by its name."
@@ -68,6 +86,8 @@ class ProjectTable(Table):
         Owner(),
         Text("name", "Name", required=True),
         Text("project_number", "Number"),
+        Reference("company", "Company", Companies, required=False),
+        Reference("project_manager", "Project manager", People, required=False),
         Archived(),
     ]
     left_out = {"created_at", *field_names(ProjectDetails)}

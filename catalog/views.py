@@ -2,8 +2,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from assignments.access import Access, access_of
-from catalog.filters import DealFilterSet, ProjectFilterSet, ServiceFilterSet, ServiceTypeFilterSet
-from catalog.serializers import DealSerializer, ProjectSerializer, ServiceSerializer, ServiceTypeSerializer
+from catalog.filters import (
+    CompanyFilterSet,
+    DealFilterSet,
+    ProjectFilterSet,
+    ServiceFilterSet,
+    ServiceTypeFilterSet,
+)
+from catalog.serializers import (
+    CompanySerializer,
+    DealSerializer,
+    ProjectSerializer,
+    ServiceSerializer,
+    ServiceTypeSerializer,
+)
 from productive.jsonapi.views import ModelViewSet, model_action
 
 
@@ -14,10 +26,22 @@ class ServiceTypeViewSet(ModelViewSet):
     restore = model_action("restore")
 
 
+class CompanyViewSet(ModelViewSet):
+    serializer_class = CompanySerializer
+    filterset_class = CompanyFilterSet
+    sorts = {"name": ("name",), "created_at": ("created_at",)}
+    archive = model_action("archive")
+    restore = model_action("restore")
+
+
 class ProjectViewSet(ModelViewSet):
     serializer_class = ProjectSerializer
     filterset_class = ProjectFilterSet
-    sorts = {"name": ("name",), "created_at": ("created_at",)}
+    sorts = {
+        "name": ("name",),
+        "created_at": ("created_at",),
+        "project_number": ("project_number",),
+    }
     archive = model_action("archive")
     restore = model_action("restore")
 
@@ -25,6 +49,12 @@ class ProjectViewSet(ModelViewSet):
 class DealViewSet(ModelViewSet):
     serializer_class = DealSerializer
     filterset_class = DealFilterSet
+    sorts = {
+        "name": ("name",),
+        "created_at": ("created_at",),
+        "date": ("date",),
+        "end_date": ("end_date",),
+    }
     close = model_action("close")
     open = model_action("open")
 

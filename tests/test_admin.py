@@ -19,6 +19,7 @@ from tests.support.admin import (
     FACTORIES,
     MODELS,
     autocomplete,
+    create_linked_row,
     create_row,
     delete,
     every_model,
@@ -169,10 +170,11 @@ def test_list_and_search_show_own_rows_only(model: type[Model]) -> None:
 @every_relation
 def test_autocomplete_offers_own_rows_only(field: Any) -> None:
     organization = OrganizationFactory()
-    own, foreign = create_row(field.model, organization), create_row(field.model, OrganizationFactory())
+    own, foreign = (create_linked_row(field, one) for one in (organization, OrganizationFactory()))
     client = staff(organization)
     offered = {int(row["id"]) for row in autocomplete(client, field).json()["results"]}
-    assert offered == {getattr(own, field.attname)} | rows_of_user(client, field.related_model)
+    itself = {own.pk} if field.related_model is field.model else set()
+    assert offered == {getattr(own, field.attname)} | itself | rows_of_user(client, field.related_model)
     everything = {row["id"] for row in autocomplete(superuser(), field).json()["results"]}
     assert everything >= {str(getattr(own, field.attname)), str(getattr(foreign, field.attname))}
 
@@ -180,7 +182,7 @@ def test_autocomplete_offers_own_rows_only(field: Any) -> None:
 @every_relation
 def test_related_row_of_another_organization_cannot_be_chosen(field: Any) -> None:
     organization = OrganizationFactory()
-    own, foreign = create_row(field.model, organization), create_row(field.model, OrganizationFactory())
+    own, foreign = (create_linked_row(field, one) for one in (organization, OrganizationFactory()))
     client, change = staff(organization), url(field.model, "change", own.pk)
     theirs = getattr(foreign, field.attname)
     data = form_data(client, change)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.admin import site
+from django.contrib.admin.utils import flatten_fieldsets
 from django.db import IntegrityError, OperationalError, connection
 from django.db.models import JSONField, Model
 from django.urls import reverse
@@ -248,7 +250,18 @@ def test_odd_popups_and_lookups_cause_no_error(model: type[Model]) -> None:
         assert foreign not in listed or model not in FACTORIES
 
 
-JSON_FIELDS = [(m, f.name) for m in FACTORIES for f in m._meta.fields if isinstance(f, JSONField)]
+def declared_fields(model: type[Model]) -> list[str]:
+    """Return the fields of the model's form."""
+    model_admin = site.get_model_admin(model)
+    return [*(model_admin.fields or flatten_fieldsets(model_admin.fieldsets or ()))]
+
+
+JSON_FIELDS = [
+    (model, field.name)
+    for model in FACTORIES
+    for field in model._meta.fields
+    if isinstance(field, JSONField) and field.name in declared_fields(model)
+]
 
 
 @pytest.mark.parametrize(("model", "name"), JSON_FIELDS)

@@ -21,6 +21,7 @@ from tests.support.resources import (
     RESOURCES,
     SERVED,
     WRITABLE,
+    create_linked_rows,
     create_rows,
     document_for,
     foreign_keys,
@@ -34,6 +35,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 def test_recorded_resources_are_served() -> None:
     assert set(SERVED) - set(RESOURCES) == {"tracking_decisions"}
     assert set(RESOURCES) >= {
+        "companies",
         "deals",
         "filters",
         "organizations",
@@ -46,6 +48,8 @@ def test_recorded_resources_are_served() -> None:
         "services",
     }
     assert set(ACTIONS) >= {
+        ("companies", "archive"),
+        ("companies", "restore"),
         ("deals", "close"),
         ("deals", "open"),
         ("people", "archive"),
@@ -174,7 +178,7 @@ def test_every_resource_has_filters_for_id_and_foreign_keys(resource: str) -> No
 
 @pytest.mark.parametrize("resource", WRITABLE)
 def test_foreign_key_filters_find_related_rows(resource: str, api: Api, organization: Organization) -> None:
-    first, second, _ = create_rows(resource, organization, 3)
+    first, second, _ = create_linked_rows(resource, organization, 3)
     for name in foreign_keys(model_of(resource)):
         ids = [getattr(row, f"{name}_id") for row in (first, second)]
         pks = [first.pk, second.pk]

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.tracking import ALLOWANCES, REFUSALS, Kind, decide_all, trackable_by, with_budget
-from catalog.models import Deal, Project, Service, ServiceType
+from catalog.models import Company, Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.database.history import history_of
 from productive.database.row_counts import row_count_of
@@ -87,6 +87,7 @@ def test_agency_has_requested_size() -> None:
                     "service types",
                     "service type assignments",
                     "filters",
+                    "companies",
                     "projects",
                     "project assignments",
                     "budgets",
@@ -109,9 +110,10 @@ def test_every_row_passes_full_clean() -> None:
         *ServiceType.objects.select_related("organization"),
         *ServiceTypeAssignment.objects.select_related("organization", "person", "service_type"),
         *Filter.objects.select_related("organization"),
-        *Project.objects.select_related("organization"),
+        *Company.objects.select_related("organization"),
+        *Project.objects.select_related("organization", "company", "project_manager"),
         *ProjectAssignment.objects.select_related("organization", "person", "project"),
-        *Deal.objects.select_related("organization", "project"),
+        *Deal.objects.select_related("organization", "project", "responsible", "creator"),
         *Service.objects.select_related("organization", "deal", "service_type"),
         *ServiceAssignment.objects.select_related("organization", "person", "service"),
     ]
@@ -342,4 +344,4 @@ def test_failed_seed_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agency, "FILTERS", {"Too long": {"query": object()}})
     with pytest.raises(TypeError):
         seed()
-    assert [model.objects.count() for model in (Organization, *MODELS)] == [0] * 10
+    assert [model.objects.count() for model in (Organization, *MODELS)] == [0] * 11

@@ -10,11 +10,13 @@ from django.db.models import Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.text import capfirst
 
 from assignments import admin_inlines, bulk
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.state_badges import PERSON_STATES
+from catalog.models import Deal, Project, Service
 from productive.accounts.admin_filters import TokenStateFilter, TrackableFilter
 from productive.accounts.models import ApiToken, Organization, Person, User
 from productive.accounts.owned_admin import (
@@ -27,10 +29,11 @@ from productive.accounts.sign_in import SignInForm
 from productive.accounts.spreadsheets import PersonTable
 from productive.accounts.user_admin import GroupAdmin, UserAdmin
 from productive.admin.bulk.rows import Stamp
-from productive.admin.columns import CountColumn, RecordColumn
+from productive.admin.columns import LINK, CountColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import display
+from productive.admin.urls import admin_url
 
 admin.site.login_form = SignInForm
 admin.site.register(User, UserAdmin)
@@ -71,12 +74,14 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
         by_record(ProjectAssignment.project, "project_assignments__project"),
         by_record(ServiceAssignment.service, "service_assignments__service"),
         by_record(ServiceTypeAssignment.service_type, "service_type_assignments__service_type"),
+        by_record(Person.company),
+        by_record(Person.manager),
         *ArchivableAdmin.list_filter,
     ]
     search_fields = ["first_name", "last_name", "email"]
     ordering = ["first_name", "last_name", "id"]
-    fields = ["first_name", "last_name", "email", "title"]
-    autocomplete_fields = ["organization", "user"]
+    fields = ["first_name", "last_name", "email", "title", "manager", "company"]
+    autocomplete_fields = ["organization", "user", "manager", "company"]
     actions = bulk.ON_PEOPLE
     inlines = [
         admin_inlines.ProjectsOfPerson,
@@ -104,7 +109,19 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         user = [] if request_user(request).is_superuser else ["user"]
-        return [*user, *super().get_readonly_fields(request, obj)]
+        responsible_for = ["responsible_for"] if obj is not None else []
+        return [*user, *responsible_for, *super().get_readonly_fields(request, obj)]
+
+    @admin.display(description="Responsible for", empty_value="Nothing")
+    def responsible_for(self, person: Person) -> str | None:
+        """Link to the lists of the records that name the person as responsible."""
+        links = []
+        for relation in (Project.project_manager, Deal.responsible, Service.person, Person.manager):
+            model, name = relation.field.model, relation.field.name
+            if count := getattr(person, relation.field.remote_field.get_accessor_name()).count():
+                noun = model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural
+                links.append((f"{admin_url(model, 'changelist')}?{name}={person.pk}", f"{count} {noun}"))
+        return format_html_join(", ", LINK, links) or None
 
 
 REVOKE = Stamp(

@@ -1,13 +1,38 @@
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Concat
 
 from assignments.tracking_filters import DayFilter, KindFilter, MayTrackFilter
 from productive.accounts.models import Person
-from productive.jsonapi.filters import FilterSet, MemberFilter, MomentFilter, QueryFilter, TextFilter
+from productive.jsonapi.date_filters import TimeFilter
+from productive.jsonapi.filters import (
+    ChoiceFilter,
+    FilterSet,
+    IdFilter,
+    MemberFilter,
+    MomentFilter,
+    QueryFilter,
+    SoftReferenceFilter,
+    TextFilter,
+)
+
+# 1 is a person of the organization, 2 is a contact at a client, 3 stands for somebody who isn't known yet.
+TYPES = {
+    "1": ("user", Q(company=None, virtual=False)),
+    "2": ("contact", Q(company__isnull=False)),
+    "3": ("placeholder", Q(company=None, virtual=True)),
+}
 
 
 class PersonFilterSet(FilterSet):
     email = TextFilter()
+    first_name = TextFilter()
+    last_name = TextFilter()
+    title = TextFilter()
+    company_id = IdFilter()
+    manager_id = IdFilter()
+    role_id = SoftReferenceFilter()
+    person_type = ChoiceFilter(TYPES)
+    created_at = TimeFilter()
     query = QueryFilter(Concat(F("first_name"), Value(" "), F("last_name")), "email")
     status = MomentFilter(Person.moment)
     service_type_id = MemberFilter("service_types")

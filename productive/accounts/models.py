@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from productive.accounts.details import PersonDetails
 from productive.accounts.owned import Archivable, ArchivableQuerySet, OrganizationOwned
-from productive.database.constraints import UniqueTogether
+from productive.database.constraints import SameOrganization, UniqueTogether
 from productive.database.functions import AsciiUpper
 from productive.database.history import History
 from productive.database.recorded import Recorded, RecordedQuerySet
@@ -109,6 +109,15 @@ class Person(Archivable, PersonDetails):
     last_name = models.CharField(max_length=255)
     email = models.EmailField(max_length=254, null=True, blank=True)
     title = models.CharField(max_length=255, null=True, blank=True)
+    company = models.ForeignKey(
+        "catalog.Company",
+        models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="people",
+        help_text="The client that a contact person works for.",
+    )
+    manager = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="managed_people")
     # The index of a unique constraint below starts with this column.
     user = models.ForeignKey(
         "User",
@@ -130,6 +139,8 @@ class Person(Archivable, PersonDetails):
         verbose_name_plural = "people"
         constraints = [
             *OrganizationOwned.Meta.constraints,
+            SameOrganization("company", name="%(app_label)s_%(class)s_own_company"),
+            SameOrganization("manager", name="%(app_label)s_%(class)s_own_manager"),
             UniqueTogether(
                 "organization",
                 AsciiUpper("email"),

@@ -27,6 +27,8 @@ class PersonSerializer(ModelSerializer):
             "archived_at",
             *field_names(PersonDetails),
             "organization",
+            "company",
+            "manager",
             "service_types",
         ]
         null_relationships = (

@@ -1,4 +1,4 @@
-"""Spreadsheet table of people."""
+"""Spreadsheet table of people, and names of companies."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from catalog.models import Company
 from productive.accounts.details import PersonDetails
 from productive.accounts.models import Person
-from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Text
+from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Reference, Text
 from productive.admin.spreadsheets.tables import NamedTable
 from productive.database.fields import field_names
 from productive.database.functions import ascii_upper
@@ -29,6 +30,15 @@ class People(Directory):
         return ascii_upper(name.strip())
 
 
+class Companies(Directory):
+    model = Company
+    fields = ["name", "company_code"]
+
+    @classmethod
+    def names(cls, row: Any) -> list[str | None]:
+        return [row.name, row.company_code]
+
+
 class PersonTable(NamedTable):
     model = Person
     directory_class = People
@@ -41,6 +51,8 @@ class PersonTable(NamedTable):
         Text("last_name", "Last name", required=True),
         Text("email", "Email", required=True),
         Text("title", "Title"),
+        Reference("company", "Company", Companies, required=False),
+        Reference("manager", "Manager", People, required=False),
         Archived(),
     ]
     # A file can't give a person a login.

@@ -170,8 +170,7 @@ class History(HistoricalRecords):
             if relation.on_delete is models.SET_NULL and is_recorded(relation.related_model):
                 name = relation.field.name
                 for row in relation.related_model._default_manager.filter(**{name: instance}):
-                    setattr(row, name, None)
-                    deletion.add(row, "~")
+                    deletion.set_null(row, name)
         if deletion is not shared:
             # The origin is a queryset or a model that isn't recorded, so it has no `deletion`.
             deletion.record()
@@ -235,6 +234,11 @@ class Deletion:
 
     def add(self, row: models.Model, history_type: str) -> None:
         self.rows[type(row), history_type][row.pk] = row
+
+    def set_null(self, row: models.Model, name: str) -> None:
+        """Add a row whose foreign key is set to null. Several of its foreign keys can be."""
+        known = self.rows[type(row), "~"].setdefault(row.pk, row)
+        setattr(known, name, None)
 
     def record(self) -> None:
         """Write one INSERT for each model. A cascade can delete thousands of rows."""

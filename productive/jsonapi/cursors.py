@@ -18,7 +18,7 @@ from django.db.models import Q, Value
 
 from productive.database.owned_rows import compared
 from productive.jsonapi.errors import UNKNOWN_CURSOR, ParameterError
-from productive.jsonapi.parsers import MAX_ID
+from productive.jsonapi.parsers import MAX_ID, parse_day
 
 # A longer cursor wouldn't fit into a request line (see `limit_request_line`).
 MAX_CURSOR = 8_000
@@ -116,6 +116,8 @@ def parse_value(term: Term, value: Any) -> Any:
     match term.field:
         case models.DateTimeField() if type(value) is int:
             return EPOCH + value * MICROSECOND
+        case models.DateField() if (day := parse_day(value)) is not None:
+            return day
         case models.IntegerField() if type(value) is int and abs(value) <= MAX_ID:
             return value
         case models.CharField() | models.TextField() if isinstance(value, str) and "\0" not in value:

@@ -217,6 +217,13 @@ class IdFilter(OperationFilter, django_filters.NumberFilter):
         return super().condition(operation, values)
 
 
+class SoftReferenceFilter(IdFilter):
+    """Filter by a stored id that need not exist here."""
+
+    def describe(self, name: str) -> str:
+        return f"By the stored `{name}`"
+
+
 class OwnIdFilter(IdFilter):
     """Filter by the record's own id, which can also be compared."""
 
@@ -248,6 +255,17 @@ class ChoiceFilter(OperationFilter, django_filters.ChoiceFilter):
 
     def condition(self, operation: str, values: list[str]) -> Q:
         return reduce(or_, (self.conditions[value][1] for value in values))
+
+
+class BooleanFilter(ChoiceFilter):
+    """Filter by a boolean: true or false, or 1 or 0."""
+
+    def __init__(self, field_name: str) -> None:
+        conditions = {"true": True, "1": True, "false": False, "0": False}
+        super().__init__({text: (text, Q((field_name, value))) for text, value in conditions.items()})
+
+    def describe(self, name: str) -> str:
+        return OperationFilter.describe(self, name)
 
 
 class MomentFilter(ChoiceFilter):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from django.utils.text import slugify
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.models import Deal, Project, Service, ServiceType
+from catalog.models import Company, Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.accounts.owned import OrganizationOwned
 from productive.management import agency
@@ -94,7 +94,12 @@ class SampleAgency:
         ServiceTypeAssignment.objects.bulk_create(self.service_type_assignments(staff))
         self.filters = Filter.objects.bulk_create(self.saved_filters())
         titles = self.shuffled(agency.CLIENTS, agency.PRODUCTS)[:projects]
-        teams = [self.team(" ".join(words), number, projects) for number, words in enumerate(titles)]
+        companies = {name: self.company(name) for name in dict.fromkeys(client for client, _ in titles)}
+        Company.objects.bulk_create(companies.values())
+        teams = [
+            self.team(f"{client} {product}", companies[client], number, projects)
+            for number, (client, product) in enumerate(titles)
+        ]
         Project.objects.bulk_create(team.project for team in teams)
         ProjectAssignment.objects.bulk_create(self.project_assignments(teams))
         budgets = list(self.budgets(teams))
@@ -175,18 +180,32 @@ class SampleAgency:
         for name, params in agency.FILTERS.items():
             yield self.new(Filter, name=name, params=params, age=self.between(800, 1700))
 
-    def team(self, name: str, number: int, projects: int) -> Team:
+    def company(self, name: str) -> Company:
+        """Return a client, without a draw, so that the other records stay the same."""
+        slug = slugify(name)
+        return Company(
+            organization=self.organization,
+            name=name,
+            company_code=slug.replace("-", "")[:6].upper(),
+            billing_name=f"{name} Ltd.",
+            domain=f"{slug}.example",
+            created_at=datetime.combine(self.day(FIRST_STARTED), time(8), self.organization.zone),
+        )
+
+    def team(self, name: str, company: Company, number: int, projects: int) -> Team:
         """Create a project with people of its first day; archive every 8th."""
         age = FIRST_STARTED - (FIRST_STARTED - LAST_STARTED) * number // projects
-        project = self.new(Project, name=name, age=age)
+        project = self.new(Project, name=name, company=company, age=age)
         project.project_number = f"{project.created_at.year}-{number + 1:03}"
         if number % 8 == 5:
             project.archived_at = self.moment(self.between(5, 12))
         leads = [employee for employee in self.staff["lead"] if employee.age >= age]
+        lead = leads[number % len(leads)]
+        project.project_manager = lead.person
         return Team(
             project,
             age,
-            lead=leads[number % len(leads)],
+            lead=lead,
             makers=self.choose("maker", age, self.between(5, 9)),
             former=self.choose("former", age, 1) if age > LONG_AGO else [],
             idle=self.choose("idle", age, 1) if project.archived_at else [],
@@ -227,6 +246,8 @@ class SampleAgency:
             deal = self.new(
                 Deal,
                 project=team.project,
+                responsible=team.lead.person,
+                creator=team.lead.person,
                 name=f"{team.project.name} {addition}{self.day(age if start is None else start).year}",
                 date=None if start is None else self.day(start),
                 end_date=None if end is None else self.day(end),

@@ -28,8 +28,10 @@ from assignments.tracking_filters import (
     TrackableByFilter,
     TrackingFilter,
 )
+from catalog.filters import NONE
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import ApiToken, Organization
+from productive.jsonapi.date_filters import DateFilter
 from productive.jsonapi.filters import (
     NEGATIONS,
     NUMBER_OPERATIONS,
@@ -58,6 +60,10 @@ FIRST = 10_000_000
 # budgets, which are most budgets in the table, so a scan is cheaper.
 SEQUENTIAL = {
     "services?filter[project_id][not_eq]": {"catalog_deal"},
+    "services?filter[responsible_id][not_eq]": {"catalog_deal"},
+    "services?filter[budget_status]": {"catalog_deal"},
+    "services?filter[after]": {"catalog_deal"},
+    "services?filter[before]": {"catalog_deal"},
     "services?filter[access][eq]": {"catalog_deal", "catalog_service"},
     "services?filter[access][not_eq]": {"catalog_deal", "catalog_service"},
 }
@@ -265,10 +271,11 @@ def filters(resource: str) -> Iterator[str]:
 def values_for(name: str, each: OperationFilter) -> list[Any]:
     match each:
         case ChoiceFilter():
-            return [*each.conditions]
+            # No query is necessary for a condition that no record meets.
+            return [value for value, (_, condition) in each.conditions.items() if condition != NONE]
         case AccessFilter():
             return [*Access]
-        case DayFilter():
+        case DayFilter() | DateFilter():
             return ["2026-11-23"]
         case KindFilter():
             return [*Kind]

@@ -22,6 +22,7 @@ from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets import files as spreadsheets
 from tests.support.admin import hidden_fields, staff, url
 from tests.support.factories import (
+    CompanyFactory,
     DealFactory,
     OrganizationFactory,
     PersonFactory,
@@ -211,16 +212,19 @@ def test_export_has_rows_of_list(client: Client, organization: Organization) -> 
     archived_project = ProjectFactory(
         organization=organization, name="Ä", archived_at=datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
     )
-    kept = ProjectFactory(organization=organization, name="B", project_number="007")
+    company, lead = CompanyFactory(organization=organization), PersonFactory(organization=organization)
+    links = {"company": company, "project_manager": lead}
+    kept = ProjectFactory(organization=organization, name="B", project_number="007", **links)
+    headings = ["ID", "Name", "Number", "Company", "Project manager", "Archived"]
     assert table_of(client, Project) == [
-        ["ID", "Name", "Number", "Archived"],
+        headings,
         # In the time zone of the organization, it was already the sixth.
-        [str(archived_project.pk), "Ä", "", "2026-01-06"],
-        [str(kept.pk), "B", "007", ""],
+        [str(archived_project.pk), "Ä", "", "", "", "2026-01-06"],
+        [str(kept.pk), "B", "007", company.name, lead.email, ""],
     ]
     assert [row[1] for row in table_of(client, Project, "&archived=no")] == ["Name", "B"]
     assert [row[1] for row in table_of(client, Project, "&q=b")] == ["Name", "B"]
-    assert table_of(client, Project, "&q=nobody") == [["ID", "Name", "Number", "Archived"]]
+    assert table_of(client, Project, "&q=nobody") == [headings]
 
 
 @pytest.mark.any_database

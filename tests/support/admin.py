@@ -50,6 +50,15 @@ def create_row(model: type[Model], organization: Organization) -> Any:
     return FACTORIES[model](organization=organization)
 
 
+def create_linked_row(field: Any, organization: Organization) -> Any:
+    """Create a row whose foreign key isn't empty."""
+    row = create_row(field.model, organization)
+    if getattr(row, field.attname) is None and field.related_model is not User:
+        setattr(row, field.name, create_row(field.related_model, organization))
+        row.save()
+    return row
+
+
 def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
@@ -170,6 +179,8 @@ RELATIONS = [
     for model in [*FACTORIES, Group]
     for field in model._meta.get_fields()
     if isinstance(field, ForeignKey) and field.editable and field.related_model in {*FACTORIES, Organization}
+    # Only the API sets it.
+    if field.name != "creator"
 ]
 
 

@@ -8,7 +8,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.models import Deal, Project, Service, ServiceType
+from catalog.models import Company, Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Organization, Person, User
 
 
@@ -83,6 +83,13 @@ class ServiceTypeFactory(OwnedFactory):
         model = ServiceType
 
     name = factory.Sequence(lambda n: f"Service type {n:04}")
+
+
+class CompanyFactory(OwnedFactory):
+    class Meta:
+        model = Company
+
+    name = factory.Sequence(lambda n: f"Company {n:04}")
 
 
 class ProjectFactory(OwnedFactory):

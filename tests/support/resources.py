@@ -68,6 +68,19 @@ def create_rows(resource: str, organization: Organization, count: int = 1) -> li
     return factory.create_batch(count, organization=organization)
 
 
+def create_linked_rows(resource: str, organization: Organization, count: int) -> list[Any]:
+    """Create rows without empty foreign keys: each is linked to rows of its own."""
+    rows = create_rows(resource, organization, count)
+    for row in rows:
+        for name in foreign_keys(type(row)):
+            if getattr(row, f"{name}_id") is None:
+                related: Any = type(row)._meta.get_field(name).related_model
+                factory: Any = getattr(factories, f"{related.__name__}Factory")
+                setattr(row, name, factory(organization=organization))
+        row.save()
+    return rows
+
+
 def document_for(resource: str, **attributes: Any) -> dict[str, Any]:
     return {"data": {"type": resource, "attributes": attributes}}
 

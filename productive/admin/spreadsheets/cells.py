@@ -211,11 +211,11 @@ class Identifier(ReadOnly):
 class Reference(Column):
     """A column of a foreign key, written by the name in a directory."""
 
-    required = True
-
-    def __init__(self, attribute: str, heading: str, directory: type[Directory]) -> None:
+    def __init__(
+        self, attribute: str, heading: str, directory: type[Directory], *, required: bool = True
+    ) -> None:
         super().__init__(attribute, heading)
-        self.directory = directory
+        self.directory, self.required = directory, required
 
     def text_of(self, record: Any, table: Any) -> str:
         pk = getattr(record, f"{self.attribute}_id")
@@ -223,6 +223,9 @@ class Reference(Column):
 
     def set(self, record: Any, text: str, table: Any) -> None:
         if not text.strip():
-            raise ValueError(record._meta.get_field(self.attribute).error_messages["blank"])
+            if self.required:
+                raise ValueError(record._meta.get_field(self.attribute).error_messages["blank"])
+            setattr(record, self.attribute, None)
+            return
         directory = table.directory(self.directory, record.organization_id)
         setattr(record, self.attribute, directory.find(text.strip()))

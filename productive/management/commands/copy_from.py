@@ -80,6 +80,9 @@ class Command(BaseCommand):
             for permission in permissions(SOURCE)
             if permission.natural_key() in ids
         }
+        with connections[TARGET].cursor() as cursor:
+            # People refer to companies and to their managers, which may be copied later.
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for model in copied:
             rows, count = source_rows(model, permission_ids), 0
             while batch := list(islice(rows, ROWS_PER_INSERT)):

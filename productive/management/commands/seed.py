@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.models import Deal, Project, Service, ServiceType
+from catalog.models import Company, Deal, Project, Service, ServiceType
 from productive.accounts.management.commands.create_organization import format_errors
 from productive.accounts.models import Organization, Person
 from productive.database.history import change_set, record_rows
@@ -19,7 +19,7 @@ from productive.management import agency
 from productive.management.sample_data import SampleAgency
 
 MODELS: tuple[Any, ...] = (
-    Person, ServiceType, ServiceTypeAssignment, Filter, Project, ProjectAssignment, Deal, Service,
+    Person, ServiceType, ServiceTypeAssignment, Filter, Company, Project, ProjectAssignment, Deal, Service,
     ServiceAssignment,
 )  # fmt: skip
 # With fewer, outcomes of the tracking rule are missing; for more, there are not enough names.
