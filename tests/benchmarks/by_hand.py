@@ -28,8 +28,11 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from assignments.models import ProjectAssignment, ServiceAssignment
+from catalog.details import ProjectDetails, ServiceDetails
 from productive.accounts.authentication import find_token
+from productive.accounts.details import PersonDetails
 from productive.accounts.models import ApiToken
+from productive.database.fields import field_names
 from productive.database.row_counts import count_rows
 
 CONTENT_TYPE = "application/vnd.api+json; charset=utf-8"
@@ -119,15 +122,33 @@ def fragment(value: Any) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps(value))
 
 
-PERSON = [f"person__{n}" for n in ("first_name", "last_name", "email", "title", "created_at", "archived_at")]
+PERSON_DETAILS, SERVICE_DETAILS, PROJECT_DETAILS = map(
+    field_names, (PersonDetails, ServiceDetails, ProjectDetails)
+)
+PERSON = [
+    f"person__{n}"
+    for n in ("first_name", "last_name", "email", "title", "created_at", "archived_at", *PERSON_DETAILS)
+]
+OF_PERSON = (
+    *("company", "manager", "service_types", "approval_policy_assignment", "custom_role", "job_role"),
+    *("subsidiary", "time_tracking_policy", "teams", "custom_field_people", "custom_field_attachments"),
+)
+OF_SERVICE = (
+    *("deal", "service_type", "person", "section", "import"),
+    *("custom_field_people", "custom_field_attachments"),
+)
+OF_PROJECT = (
+    *("company", "project_manager", "last_actor", "workflow", "template_object", "import"),
+    *("custom_field_people", "custom_field_attachments"),
+)
 
 
-def people_relationships(owner: Any) -> orjson.Fragment:
-    return fragment({"organization": owner, "service_types": NOT_INCLUDED})
+def relationships_of(owner: Any, names: Iterable[str]) -> orjson.Fragment:
+    return fragment({"organization": owner, **dict.fromkeys(names, NOT_INCLUDED)})
 
 
 def person_object(row: Any, zone: ZoneInfo, relationships: orjson.Fragment) -> dict[str, Any]:
-    pk, first_name, last_name, email, title, created_at, archived_at = row
+    pk, first_name, last_name, email, title, created_at, archived_at, *details = row
     return {
         "id": str(pk),
         "type": "people",
@@ -138,6 +159,7 @@ def person_object(row: Any, zone: ZoneInfo, relationships: orjson.Fragment) -> d
             "title": title,
             "created_at": local(created_at, zone),
             "archived_at": local(archived_at, zone),
+            **dict(zip(PERSON_DETAILS, details, strict=True)),
         },
         "relationships": relationships,
     }
@@ -164,9 +186,10 @@ def service_assignments(request: HttpRequest, token: ApiToken) -> HttpResponse:
     def render_with_includes(rows: list[Any]) -> dict[str, Any]:
         data, people, services = [], set(), set()
         included: list[dict[str, Any]] = []
-        of_person = people_relationships(owner)
-        of_service = fragment({"organization": owner, "deal": NOT_INCLUDED, "service_type": NOT_INCLUDED})
-        for pk, service, name, time_tracking, expense_tracking, created_at, *person in rows:
+        of_person, of_service = relationships_of(owner, OF_PERSON), relationships_of(owner, OF_SERVICE)
+        length = len(SERVICE_DETAILS)
+        for pk, service, name, time_tracking, expense_tracking, created_at, *others in rows:
+            person = others[length:]
             data.append(
                 {
                     "id": str(pk),
@@ -192,6 +215,7 @@ def service_assignments(request: HttpRequest, token: ApiToken) -> HttpResponse:
                             "time_tracking_enabled": time_tracking,
                             "expense_tracking_enabled": expense_tracking,
                             "created_at": local(created_at, zone),
+                            **dict(zip(SERVICE_DETAILS, others[:length], strict=True)),
                         },
                         "relationships": of_service,
                     }
@@ -200,9 +224,8 @@ def service_assignments(request: HttpRequest, token: ApiToken) -> HttpResponse:
 
     if request.GET.get("include") != "person,service":
         return list_response(request, queryset, ["id"], render)
-    service = [
-        f"service__{n}" for n in ("name", "time_tracking_enabled", "expense_tracking_enabled", "created_at")
-    ]
+    own = ("name", "time_tracking_enabled", "expense_tracking_enabled", "created_at", *SERVICE_DETAILS)
+    service = [f"service__{n}" for n in own]
     return list_response(
         request, queryset, ["id", "service_id", *service, "person_id", *PERSON], render_with_includes
     )
@@ -276,9 +299,13 @@ def project_assignments(request: HttpRequest, token: ApiToken) -> HttpResponse:
     def render_with_includes(rows: list[Any]) -> dict[str, Any]:
         data, people, projects = [], set(), set()
         included: list[dict[str, Any]] = []
-        of_person, of_project = people_relationships(owner), fragment({"organization": owner})
+        of_person, of_project = relationships_of(owner, OF_PERSON), relationships_of(owner, OF_PROJECT)
+        end = 10 + 1 + len(PERSON)
         for row in rows:
-            person, (project, name, project_number, created_at, archived_at) = row[10:17], row[17:]
+            person, (project, name, project_number, created_at, archived_at, *details) = (
+                row[10:end],
+                row[end:],
+            )
             relationships = {
                 "organization": owner,
                 "person": {"data": {"type": "people", "id": str(person[0])}},
@@ -300,6 +327,7 @@ def project_assignments(request: HttpRequest, token: ApiToken) -> HttpResponse:
                             "project_number": project_number,
                             "created_at": local(created_at, zone),
                             "archived_at": local(archived_at, zone),
+                            **dict(zip(PROJECT_DETAILS, details, strict=True)),
                         },
                         "relationships": of_project,
                     }
@@ -308,7 +336,8 @@ def project_assignments(request: HttpRequest, token: ApiToken) -> HttpResponse:
 
     if request.GET.get("include") != "person,project":
         return list_response(request, queryset, ["id", *ATTRIBUTES], render)
-    project = [f"project__{n}" for n in ("name", "project_number", "created_at", "archived_at")]
+    own = ("name", "project_number", "created_at", "archived_at", *PROJECT_DETAILS)
+    project = [f"project__{n}" for n in own]
     return list_response(
         request,
         queryset,

@@ -18,8 +18,11 @@ from rest_framework_json_api.django_filters import DjangoFilterBackend
 from rest_framework_json_api.relations import ResourceRelatedField
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment
+from catalog.details import ProjectDetails, ServiceDetails
 from catalog.models import Deal, Project, Service, ServiceType
+from productive.accounts.details import PersonDetails
 from productive.accounts.models import Organization, Person
+from productive.database.fields import field_names
 
 
 class OrganizationSerializer(serializers.ModelSerializer):
@@ -45,6 +48,7 @@ class PersonSerializer(OwnedSerializer):
             "title",
             "created_at",
             "archived_at",
+            *field_names(PersonDetails),
             "organization",
         ]
 
@@ -54,7 +58,11 @@ class ProjectSerializer(OwnedSerializer):
 
     class Meta:
         model = Project
-        fields = ["name", "project_number", "created_at", "archived_at", "organization"]
+        fields = [
+            *("name", "project_number", "created_at", "archived_at"),
+            *field_names(ProjectDetails),
+            "organization",
+        ]
 
 
 class DealSerializer(OwnedSerializer):
@@ -83,6 +91,7 @@ class ServiceSerializer(OwnedSerializer):
             "time_tracking_enabled",
             "expense_tracking_enabled",
             "created_at",
+            *field_names(ServiceDetails),
             "organization",
             "deal",
             "service_type",
