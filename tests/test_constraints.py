@@ -98,10 +98,15 @@ def test_columns_in_returns_columns_of_constraint() -> None:
     }
     assert found == {
         "accounts_person_unique_organization_id": {"organization_id", "id"},
+        "accounts_person_own_company": {"organization_id", "company_id"},
+        "accounts_person_own_manager": {"organization_id", "manager_id"},
         "accounts_person_unique_email": {"organization_id", "email"},
         "accounts_person_unique_user": {"user_id", "organization_id"},
         "catalog_deal_unique_organization_id": {"organization_id", "id"},
         "catalog_deal_own_project": {"organization_id", "project_id"},
+        "catalog_deal_own_company": {"organization_id", "company_id"},
+        "catalog_deal_own_responsible": {"organization_id", "responsible_id"},
+        "catalog_deal_own_creator": {"organization_id", "creator_id"},
         "catalog_deal_is_budget": {"budget"},
         "catalog_deal_ends_after_start": {"date", "end_date"},
     }

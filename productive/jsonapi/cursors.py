@@ -114,8 +114,9 @@ def parse_value(term: Term, value: Any) -> Any:
     if value is None and term.nullable:
         return None
     match term.field:
-        case models.DateTimeField() if type(value) is int:
-            return EPOCH + value * MICROSECOND
+        case models.DateTimeField():  # Also a DateField.
+            if type(value) is int:
+                return EPOCH + value * MICROSECOND
         case models.DateField() if (day := parse_day(value)) is not None:
             return day
         case models.IntegerField() if type(value) is int and abs(value) <= MAX_ID:
