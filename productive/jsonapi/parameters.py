@@ -35,10 +35,10 @@ def include_tree(params: QueryDict, serializer_class: type[ModelSerializer]) -> 
         branch, serializer, names = tree, serializer_class, path.split(".")
         if path and len(names) > MAX_INCLUDE_DEPTH:
             raise ParameterError("unsupported_include", path, "include")
-        for position, name in enumerate(names if path else ()):
-            if name in serializer.without_records and position == len(names) - 1:
-                branch.setdefault(name, {})
-                continue
+        if path in serializer_class.without_records:
+            branch[path] = {}
+            continue
+        for name in names if path else ():
             if name not in serializer.Meta.fields:
                 raise ParameterError("unsupported_include", path, "include")
             field = serializer.Meta.model._meta.get_field(name)

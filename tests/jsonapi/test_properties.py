@@ -483,7 +483,9 @@ def test_response_has_the_requested_fields_and_includes(api: Api, organization: 
     @fuzz_settings(30)
     @given(st.data(), st.sampled_from(sorted(RESOURCES)))
     def check(data: Any, resource: str) -> None:
-        names, related = RESOURCES[resource].serializer_class.Meta.fields, relationships_of(resource)
+        serializer = RESOURCES[resource].serializer_class
+        names = [*serializer.Meta.fields, *serializer.without_records]
+        related = [*relationships_of(resource), *serializer.without_records]
         shown = data.draw(st.none() | st.lists(st.sampled_from(names), unique=True))
         included = data.draw(st.lists(st.sampled_from(related), unique=True)) if related else []
         query = {"include": ",".join(included)}

@@ -85,21 +85,13 @@ def include_parameter(serializer_class: SerializerClass) -> list[Schema]:
     return [query_parameter("include", schema, "Related records to add to the response, in `included`")]
 
 
-def include_paths(
-    serializer_class: SerializerClass, types: tuple[SerializerClass, ...] = ()
-) -> Iterator[str]:
-    """Yield the paths that add another type of resource; longer ones, such as manager.manager, work, too."""
-    types = (*types, serializer_class)
-    if len(types) == 1:
+def include_paths(serializer_class: SerializerClass, depth: int = MAX_INCLUDE_DEPTH) -> Iterator[str]:
+    if depth == MAX_INCLUDE_DEPTH:
         yield from serializer_class.without_records
-    for name in relationships(serializer_class) if len(types) <= MAX_INCLUDE_DEPTH else ():
-        related = related_serializer(serializer_class, name)
-        if related in types and len(types) > 1:
-            continue
+    for name in relationships(serializer_class) if depth else ():
         yield name
-        if related not in types:
-            for path in include_paths(related, types):
-                yield f"{name}.{path}"
+        for path in include_paths(related_serializer(serializer_class, name), depth - 1):
+            yield f"{name}.{path}"
 
 
 def fields_parameter(serializer_class: SerializerClass) -> Schema:
