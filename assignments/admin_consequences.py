@@ -27,13 +27,13 @@ from productive.admin.preview import Consequences, Group, Line, RecordOutcome
 from productive.database.written_rows import WrittenRows
 
 NOT_ALLOWED = "Only users who may view people and services see who gains or loses access."
-UNCHANGED = "No one gains or loses access today."
+UNCHANGED = "Nobody gains or loses access today."
 TOO_MANY = f"This affects more than {MAX_SERVICES:,} services, too many to show who gains or loses access."
 
 # Assignments that a message names.
 MAX_NOTICES = 3
 
-# What someone loses or gains on a service: all access, or one kind while they have the other.
+# What somebody loses or gains on a service: all access, or one kind while they have the other.
 ALL = "all"
 LOSSES = {
     ALL: ("Lose access", "{who} {loses} access to {services}."),
@@ -113,20 +113,20 @@ def describe_difference(difference: AccessDifference) -> Consequences:
     groups = [
         *people_groups(LOSSES, RecordOutcome.LOST, losses, difference),
         services_group(
-            "Services that no one can track on anymore", difference.closed, labels, RecordOutcome.LOST
+            "Services that nobody can track on anymore", difference.closed, labels, RecordOutcome.LOST
         ),
         services_group(
-            "Services that open to everyone on the project", difference.opened, labels, RecordOutcome.OPENED
+            "Services that open to everybody on the project", difference.opened, labels, RecordOutcome.OPENED
         ),
         services_group(
-            "Services that stay open to everyone on the project, because they have no assignees",
+            "Services that stay open to everybody on the project, because they have no assignees",
             difference.ignored,
             labels,
             RecordOutcome.OPENED,
         ),
         *people_groups(GAINS, RecordOutcome.AFFECTED, gains, difference),
-        services_group("Services that are no longer open to everyone", difference.restricted, labels),
-        services_group("Services that someone can track on again", difference.reopened, labels),
+        services_group("Services that are no longer open to everybody", difference.restricted, labels),
+        services_group("Services that somebody can track on again", difference.reopened, labels),
         unused,
     ]
     return Consequences(

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.state_badges import state_badge
-from assignments.tracking_today import StateOfService, states_of_services
+from assignments.tracking_today import OpenTo, states_of_services
 from catalog.models import Deal, Project, Service
 from productive.accounts.models import Person
 from productive.accounts.owned import Archivable
@@ -272,7 +272,7 @@ class ServicesOfBudget(LineInline):
     ordering = ["name", "id"]
     can_delete = False
     # Read when the first badge is shown. The inline exists for one request.
-    states: dict[int, StateOfService] | None = None
+    states: dict[int, OpenTo] | None = None
     fields_per_line = 8
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -75,7 +75,7 @@ def services_of(written: WrittenRows) -> Iterator[QuerySet[Service]]:
     The condition is for the values before, which are in the database, and after, which are in the rows.
     """
     services, ids = Service.objects.all(), {row.id for row in written.rows}
-    # No one may track on services of closed budgets.
+    # Nobody may track on services of closed budgets.
     on_open_budgets = services.filter(deal__closed_at=None)
     on_budgets_by_type = on_open_budgets.filter(deal__service_type_restricted_tracking=True)
     model = written.model

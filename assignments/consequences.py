@@ -50,7 +50,7 @@ class AccessSnapshot:
     """Who may track on some services today.
 
     `states` leaves out services of closed or ended budgets and of archived projects: whatever their
-    restrictions are, no one may track on them.
+    restrictions are, nobody may track on them.
     """
 
     services: dict[int, Service]
@@ -189,7 +189,7 @@ class AccessDifference:
 
     @cached_property
     def closed(self) -> list[int]:
-        """The services that no one may track on anymore."""
+        """The services that nobody may track on anymore."""
         had, has = ({permit.service_id for permit in each.permits} for each in (self.before, self.after))
         return [
             pk
@@ -201,13 +201,13 @@ class AccessDifference:
 
     @cached_property
     def reopened(self) -> list[int]:
-        """The services that someone may track on again."""
+        """The services that somebody may track on again."""
         had, has = ({permit.service_id for permit in each.permits} for each in (self.before, self.after))
         return [pk for pk in self.before.services if pk in has - had]
 
     @cached_property
     def opened(self) -> list[int]:
-        """The services that open to everyone on the project."""
+        """The services that open to everybody on the project."""
         return [
             pk
             for pk, (before, after) in self.changed_states.items()
@@ -225,7 +225,7 @@ class AccessDifference:
 
     @cached_property
     def restricted(self) -> list[int]:
-        """The services that were open to everyone on the project."""
+        """The services that were open to everybody on the project."""
         return [
             pk
             for pk, (before, after) in self.changed_states.items()

@@ -8,9 +8,9 @@ from assignments.tracking import format_day
 from assignments.tracking_today import (
     NOT_IN_USE,
     TRACKABLE,
+    OpenTo,
     PersonState,
     ServiceState,
-    StateOfService,
 )
 from catalog.models import Service
 
@@ -46,22 +46,22 @@ COLORS = {
 }
 
 
-def state_badge(service: Service, found: StateOfService | None) -> str:
+def state_badge(service: Service, open_to: OpenTo | None) -> str:
     """Return the badge of a service in this state, as safe HTML."""
-    if found is None:  # deleted since the list was read
+    if open_to is None:  # deleted since the list was read
         return ""
     context = {
-        "title": badge_title(found),
-        "color": COLORS.get(found.state, "danger"),
-        "note": badge_note(service, found.state),
+        "title": badge_title(open_to),
+        "color": COLORS.get(open_to.state, "danger"),
+        "note": badge_note(service, open_to.state),
     }
     return render_to_string("admin/state_badge.html", context)
 
 
-def badge_title(found: StateOfService) -> str:
-    if found.state is ServiceState.RESTRICTED:
-        return "1 person" if found.people == 1 else f"{found.people:,} people"
-    return SERVICE_STATES[ServiceState.OPEN] if found.state in TRACKABLE else "Nobody"
+def badge_title(open_to: OpenTo) -> str:
+    if open_to.state is ServiceState.RESTRICTED:
+        return "1 person" if open_to.people == 1 else f"{open_to.people:,} people"
+    return SERVICE_STATES[ServiceState.OPEN] if open_to.state in TRACKABLE else "Nobody"
 
 
 def badge_note(service: Service, state: ServiceState) -> str:

@@ -86,8 +86,8 @@ class PersonState(StrEnum):
 TRACKS_NOWHERE = frozenset(PersonState) - {PersonState.CAN_TRACK}
 
 
-class StateOfService(NamedTuple):
-    """The state of a service, and the number of people who can track on it."""
+class OpenTo(NamedTuple):
+    """To whom a service is open today: its state, and the number of people who can track on it."""
 
     state: ServiceState
     people: int
@@ -112,7 +112,7 @@ def count_service_states(services: QuerySet[Service]) -> dict[ServiceState, int]
     return {ServiceState(state): count for state, count in count_states(with_service_state(services))}
 
 
-def states_of_services(ids: Collection[int]) -> dict[int, StateOfService]:
+def states_of_services(ids: Collection[int]) -> dict[int, OpenTo]:
     """Return the states of these services, by id.
 
     It takes one query for the dates, and one for each of them, which the ORM takes 15 ms to compile.
@@ -121,14 +121,14 @@ def states_of_services(ids: Collection[int]) -> dict[int, StateOfService]:
     zones = Service.objects.filter(pk__in=ids).order_by().values_list("pk", "organization__time_zone")
     for pk, zone in zones if ids else ():
         by_day[Organization(time_zone=zone).today()].append(pk)
-    found: dict[int, StateOfService] = {}
+    found: dict[int, OpenTo] = {}
     for today, services in by_day.items():
         if len(services) > MAX_COMPILED:
             rows = state_rows(today.isoformat(), *services)
         else:
             repeated = padded(services)
             rows = state_query(len(repeated)).rows(today.isoformat(), *repeated)
-        found |= {pk: StateOfService(ServiceState(state), people) for pk, state, people in rows}
+        found |= {pk: OpenTo(ServiceState(state), people) for pk, state, people in rows}
     return found
 
 

@@ -207,7 +207,7 @@ class ServiceAdmin(OrganizationOwnedAdmin):
     def prepare_rows(self, rows: list[Service]) -> None:
         states = states_of_services([service.pk for service in rows])
         for service in rows:
-            service.state_of_service = states.get(service.pk)  # type: ignore[attr-defined]
+            service.open_to = states.get(service.pk)  # type: ignore[attr-defined]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*super().get_readonly_fields(request, obj), *(["access"] if obj is not None else [])]
@@ -223,6 +223,6 @@ class ServiceAdmin(OrganizationOwnedAdmin):
 
     @admin.display(description="Open to")
     def access(self, service: Service) -> str:
-        if hasattr(service, "state_of_service"):
-            return state_badge(service, service.state_of_service)
+        if hasattr(service, "open_to"):
+            return state_badge(service, service.open_to)
         return state_badge(service, states_of_services([service.pk]).get(service.pk))

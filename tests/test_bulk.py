@@ -35,7 +35,7 @@ from tests.support.samples import sampled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-NO_CHANGE = ["No one gains or loses access today."]
+NO_CHANGE = ["Nobody gains or loses access today."]
 
 
 class Agency:
@@ -251,7 +251,7 @@ def test_removal_of_assignments_shows_its_consequences(agency: Agency) -> None:
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
         [
-            "Services that open to everyone on the project: QA · Budget · Portal",
+            "Services that open to everybody on the project: QA · Budget · Portal",
             "Gain access: Bo Z: QA · Budget · Portal",
         ],
     )
@@ -306,7 +306,7 @@ def test_first_assignment_restricts_a_service_that_was_open_to_all(agency: Agenc
         ["1 person loses access to 1 service."],
         [
             "Lose access: Bo Z: QA · Budget · Portal",
-            "Services that are no longer open to everyone: QA · Budget · Portal",
+            "Services that are no longer open to everybody: QA · Budget · Portal",
         ],
     )
 
@@ -320,7 +320,7 @@ def test_archiving_last_assignee_restricts_service_to_nobody(agency: Agency) -> 
         ["1 person loses access to 2 services."],
         [
             "Lose access: Ana Z: Design, QA · Budget · Portal",
-            "Services that no one can track on anymore: QA · Budget · Portal",
+            "Services that nobody can track on anymore: QA · Budget · Portal",
         ],
     )
     assert apply(client, page) == ["1 person archived."]
@@ -328,7 +328,7 @@ def test_archiving_last_assignee_restricts_service_to_nobody(agency: Agency) -> 
         ["1 person gains access to 2 services."],
         [
             "Gain access: Ana Z: Design, QA · Budget · Portal",
-            "Services that someone can track on again: QA · Budget · Portal",
+            "Services that somebody can track on again: QA · Budget · Portal",
         ],
     )
 
@@ -344,8 +344,8 @@ def test_archiving_project_or_closing_budget_shows_who_loses_access(
         ["13 people lose access to 2 services."],
         [
             *(f"Lose access: {name}: Design, QA · Budget · Portal" for name in names),
-            "Services that no one can track on anymore: Design · Budget · Portal",
-            "Services that no one can track on anymore: QA · Budget · Portal",
+            "Services that nobody can track on anymore: Design · Budget · Portal",
+            "Services that nobody can track on anymore: QA · Budget · Portal",
         ],
     )
 
@@ -358,7 +358,7 @@ def test_assigning_type_opens_services_restricted_by_type(agency: Agency) -> Non
         ["1 person gains access to 1 service."],
         [
             "Gain access: Ana Z: QA · Budget · Portal",
-            "Services that someone can track on again: QA · Budget · Portal",
+            "Services that somebody can track on again: QA · Budget · Portal",
         ],
     )
 
@@ -368,7 +368,7 @@ def test_change_without_effect_on_access_says_so(agency: Agency) -> None:
     sentences, lines = consequences(page)
     assert sentences == [*NO_CHANGE, "1 new assignment has no effect today."]
     assert lines == [
-        "Services that no one can track on anymore: QA · Budget · Portal",
+        "Services that nobody can track on anymore: QA · Budget · Portal",
         "New assignments without effect today: Cy Z → QA · Budget · Portal: Cy Z is archived; Cy Z is not on"
         " the project Portal.",
     ]

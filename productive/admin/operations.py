@@ -183,7 +183,7 @@ def is_repeated(request: HttpRequest) -> bool:
     """Return whether the preview that the request confirms was applied before.
 
     The page of each preview has an id, from which that of the change set follows. The user is part of it, so
-    that no one can add to the change set of somebody else.
+    that nobody can add to the change set of somebody else.
     """
     if not request.POST.get("_preview"):
         return False

@@ -25,7 +25,7 @@ class RecordOutcome(StrEnum):
     CHANGED = "changed"
     DELETED = "deleted"
     UNCHANGED = "unchanged"
-    # Not written, but affected by what is written: in general, or by losing access or opening to everyone.
+    # Not written, but affected by what is written: in general, or by losing access or opening to everybody.
     AFFECTED = "affected"
     LOST = "lost"
     OPENED = "opened"

@@ -80,7 +80,7 @@ def test_restricting_a_budget_shows_who_loses_access_and_is_saved_once_confirmed
         ["1 person loses access to 1 service."],
         [
             "Lose access: Bo Z: QA · Budget · Portal",
-            "Services that are no longer open to everyone: QA · Budget · Portal",
+            "Services that are no longer open to everybody: QA · Budget · Portal",
         ],
     )
     assert shown(page) == {"Will be changed": ["Budget · Portal"]}
@@ -151,7 +151,7 @@ def test_last_assignee_is_not_removed_unnoticed(
     for page in pages:
         sentences, lines = consequences(page)
         assert sentences == [sentence]
-        assert "Services that open to everyone on the project: QA · Budget · Portal" in lines
+        assert "Services that open to everybody on the project: QA · Budget · Portal" in lines
     assert ServiceAssignment.objects.exists()
 
 
@@ -185,7 +185,7 @@ def test_deletion_of_person_names_services(client: Client, service: Service, peo
         ["1 person loses access to 1 service.", "1 person gains access to 1 service."],
         [
             "Lose access: Ana Z: QA · Budget · Portal",
-            "Services that open to everyone on the project: QA · Budget · Portal",
+            "Services that open to everybody on the project: QA · Budget · Portal",
             "Gain access: Bo Z: QA · Budget · Portal",
         ],
     )
@@ -268,7 +268,7 @@ def test_undo_shows_consequences(client: Client, service: Service) -> None:
     assert consequences(page) == (
         ["1 person gains access to 1 service."],
         [
-            "Services that open to everyone on the project: QA · Budget · Portal",
+            "Services that open to everybody on the project: QA · Budget · Portal",
             "Gain access: Bo Z: QA · Budget · Portal",
         ],
     )
@@ -329,8 +329,8 @@ def test_time_zone_changes_the_current_date(client: Client, service: Service) ->
 def test_restriction_without_assignees_is_shown_as_ignored(client: Client, service: Service) -> None:
     ServiceAssignment.objects.all().delete()
     page = posted(client, service.deal, person_restricted_tracking="on")
-    title = "Services that stay open to everyone on the project, because they have no assignees"
-    assert consequences(page) == (["No one gains or loses access today."], [f"{title}: QA · Budget · Portal"])
+    title = "Services that stay open to everybody on the project, because they have no assignees"
+    assert consequences(page) == (["Nobody gains or loses access today."], [f"{title}: QA · Budget · Portal"])
 
 
 def test_restriction_of_a_closed_budget_is_saved_at_once(client: Client, service: Service) -> None:
