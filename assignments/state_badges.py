@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.template.loader import render_to_string
+from django.utils.formats import date_format
 
-from assignments.tracking import format_day
 from assignments.tracking_today import (
     NOT_IN_USE,
     TRACKABLE,
@@ -66,10 +66,10 @@ def badge_title(open_to: OpenTo) -> str:
 
 def badge_note(service: Service, state: ServiceState) -> str:
     """Return why nobody can track, or the only kind that people can track."""
-    if state is ServiceState.BUDGET_NOT_STARTED:
-        return f"the budget starts on {format_day(service.deal.date)}"
-    if state is ServiceState.BUDGET_ENDED:
-        return f"the budget ended on {format_day(service.deal.end_date)}"
+    if state is ServiceState.BUDGET_NOT_STARTED and service.deal.date is not None:
+        return f"the budget starts on {date_format(service.deal.date)}"
+    if state is ServiceState.BUDGET_ENDED and service.deal.end_date is not None:
+        return f"the budget ended on {date_format(service.deal.end_date)}"
     if state not in TRACKABLE:
         return SERVICE_STATES[state]
     notes = ["nobody is assigned"] if state is ServiceState.OPEN_NOBODY_ASSIGNED else []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Case, When
 from django.http import HttpRequest
 
 from assignments import admin_inlines, bulk
@@ -28,6 +30,11 @@ from productive.admin.columns import CountColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import display
+
+# Sorts unrestricted budgets first, then those restricted by person, by type, and by both.
+RESTRICTIONS = Case(When(person_restricted_tracking=True, then=1), default=0) + Case(
+    When(service_type_restricted_tracking=True, then=2), default=0
+)
 
 
 @admin.register(ServiceType)
@@ -111,10 +118,9 @@ class DealAdmin(OrganizationOwnedAdmin):
     list_display = [
         "name",
         RecordColumn(Deal.project),
-        "date",
-        "end_date",
-        "person_restricted_tracking",
-        "service_type_restricted_tracking",
+        "start",
+        "end",
+        "restricted_by",
         "state",
         CountColumn("services", Service.deal),
         CountColumn("assignments", Service.deal, through=ServiceAssignment.service),
@@ -152,6 +158,20 @@ class DealAdmin(OrganizationOwnedAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         """Select the related records that the list and the labels show."""
         return super().get_queryset(request).select_related("project", "organization")
+
+    # Shorter titles than those of the fields.
+    @admin.display(description="Start", ordering="date")
+    def start(self, deal: Deal) -> date | None:
+        return deal.date
+
+    @admin.display(description="End", ordering="end_date")
+    def end(self, deal: Deal) -> date | None:
+        return deal.end_date
+
+    @admin.display(description="Restricted by", ordering=RESTRICTIONS)
+    def restricted_by(self, deal: Deal) -> str | None:
+        by = [("person", deal.person_restricted_tracking), ("type", deal.service_type_restricted_tracking)]
+        return " and ".join(name for name, is_restricted in by if is_restricted) or None
 
     @display(description="State", ordering="closed_at", label={"Open": "success", "Closed": "warning"})
     def state(self, deal: Deal) -> str:

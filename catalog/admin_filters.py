@@ -24,7 +24,7 @@ NOBODY, CLOSED = "nobody", "closed"
 
 class ClosedFilter(MomentListFilter):
     moment = Deal.moment
-    title = parameter_name = moment.done
+    parameter_name = moment.done
 
 
 class CompanyFilter(RecordListFilter):

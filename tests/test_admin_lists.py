@@ -16,10 +16,10 @@ from django.forms.models import ModelChoiceField, ModelChoiceIterator
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from assignments.admin_inlines import MAX_SERVICES
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from assignments.tracking import format_day
 from assignments.tracking_today import ServiceState as State
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Organization, Person
@@ -75,9 +75,9 @@ def shown(client: Client, model: type[Model], query: str = "") -> list[dict[str,
     return found
 
 
-def counts(client: Client, model: type[Model]) -> dict[str, dict[str, tuple[int, set[Any]]]]:
+def counts(client: Client, model: type[Model], query: str = "") -> dict[str, dict[str, tuple[int, set[Any]]]]:
     """Return by row and column the number and the rows of the list that it links to."""
-    changelist = client.get(url(model, "changelist")).context["cl"]
+    changelist = client.get(url(model, "changelist") + query).context["cl"]
     columns = [column for column in changelist.list_display if isinstance(column, CountColumn)]
     answer: dict[str, dict[str, tuple[int, set[Any]]]] = {}
     for row in changelist.result_list:
@@ -116,7 +116,7 @@ def test_each_count_equals_linked_list(organization: Organization, client: Clien
     assert counts(client, Project) == {
         "Website": {"members": (1, {member.pk}), "open_budgets": (1, {deal.pk})}
     }
-    assert counts(client, Deal) == {
+    assert counts(client, Deal, "?closed=all") == {
         "2025": {"services": (1, {past.pk}), "assignments": (0, set())},
         "2026": {"services": (1, {current.pk}), "assignments": (3, all_three)},
     }
@@ -160,8 +160,8 @@ def test_states_are_text(organization: Organization, client: Client) -> None:
     PersonFactory(organization=organization, first_name="Zoe").archive()
     DealFactory(organization=organization, name="B").close()
     DealFactory(organization=organization, name="A")
-    assert [row["state"] for row in shown(client, Deal)] == ["Open", "Closed"]
-    assert {row["status"] for row in shown(client, Person)} == {"Active", "Archived"}
+    assert [row["state"] for row in shown(client, Deal, "?closed=all")] == ["Open", "Closed"]
+    assert {row["status"] for row in shown(client, Person, "?archived=all")} == {"Active", "Archived"}
 
     now = timezone.now()
     token = ApiTokenFactory(organization=organization)
@@ -190,8 +190,8 @@ def test_column_filter_and_pages_show_who_can_track(organization: Organization, 
         State.RESTRICTED: "1 person time only",
         State.PROJECT_ARCHIVED: "Nobody the project is archived",
         State.BUDGET_CLOSED: "Nobody the budget is closed",
-        State.BUDGET_NOT_STARTED: f"Nobody the budget starts on {format_day(later.date)}",
-        State.BUDGET_ENDED: f"Nobody the budget ended on {format_day(ended.end_date)}",
+        State.BUDGET_NOT_STARTED: f"Nobody the budget starts on {date_format(later.date)}",
+        State.BUDGET_ENDED: f"Nobody the budget ended on {date_format(ended.end_date)}",
         State.TRACKING_DISABLED: "Nobody time and expense tracking are off",
         State.NO_MEMBERS: "Nobody nobody active is on the project",
         State.ASSIGNEES_ARCHIVED: "Nobody all assignees are archived",
@@ -411,7 +411,38 @@ def test_filter_finds_archived_types_used_by_open_budgets(organization: Organiza
     for one in (used, unused, of_closed):
         one.archive()
     assert listed(client, ServiceType, "?archived=yes&in_use=yes") == {used.pk}
-    assert listed(client, ServiceType, "?in_use=no") == {unused.pk, of_closed.pk}
+    assert listed(client, ServiceType, "?archived=all&in_use=no") == {unused.pk, of_closed.pk}
+
+
+@pytest.mark.parametrize("model", [Deal, Person, Project, ServiceType])
+def test_list_hides_rows_with_moment_until_switched(
+    model: type[Any], organization: Organization, client: Client
+) -> None:
+    kept, hidden = (create_row(model, organization) for _ in range(2))
+    hidden.moment.set(hidden)
+    name = hidden.moment.done
+    page = client.get(url(model, "changelist") + "?o=1")
+    switch = page.context["cl"].switch
+    assert [(text, is_current) for text, _, is_current in switch] == [
+        (hidden.moment.unset.capitalize(), True),
+        (name.capitalize(), False),
+        ("All", False),
+    ]
+    assert [query for _, query, _ in switch] == ["?o=1", f"?{name}=yes&o=1", f"?{name}=all&o=1"]
+    found = [listed(client, model, query) & {kept.pk, hidden.pk} for _, query, _ in switch]
+    assert found == [{kept.pk}, {hidden.pk}, {kept.pk, hidden.pk}]
+    assert 'aria-label="Status"' in page.content.decode()
+
+
+def test_lists_are_sorted_by_counts(organization: Organization, client: Client) -> None:
+    services = ServiceFactory.create_batch(3, organization=organization)
+    for service, number in zip(services, (1, 2, 0), strict=True):
+        ServiceAssignmentFactory.create_batch(number, organization=organization, service=service)
+    changelist = client.get(url(Service, "changelist")).context["cl"]
+    number = [str(getattr(one, "__name__", one)) for one in changelist.list_display].index("assignees")
+    for order, expected in ((f"{number}", [0, 1, 2]), (f"-{number}", [2, 1, 0])):
+        rows = client.get(url(Service, "changelist") + f"?o={order}").context["cl"].result_list
+        assert [row.counts["assignees"] for row in rows] == expected
 
 
 # --- Cost -----------------------------------------------------------------------------------------

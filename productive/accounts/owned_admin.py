@@ -139,7 +139,7 @@ class OrganizationOwnedAdmin(BaseAdmin):
 
 class ArchivedFilter(MomentListFilter):
     moment = Archivable.moment
-    title = parameter_name = moment.done
+    parameter_name = moment.done
 
 
 ARCHIVE = Stamp(name="archive", title="Archive", moment=Archivable.moment)

@@ -79,6 +79,10 @@ class CountColumn(ListColumn):
         if through is not None:
             self.model, self.lookup = through.field.model, f"{through.field.name}__{self.parameter}"
 
+    @property
+    def admin_order_field(self) -> Any:
+        return self.count()
+
     def count(self) -> Any:
         rows = self.among(self.model._default_manager.filter(**{self.lookup: OuterRef("pk")}))
         counts = rows.order_by().values(self.lookup).annotate(count=Count("pk")).values("count")

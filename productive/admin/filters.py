@@ -15,6 +15,7 @@ from django.contrib.admin.filters import ListFilter
 from django.db.models import DateTimeField, ForeignKey, Model, Q
 from django.db.models.query import QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 from productive.admin.forms import Autocomplete, RecordField, is_id
 from productive.admin.theme import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
@@ -26,6 +27,8 @@ FIRST_DAY, LAST_DAY = date(1, 1, 3), date(9999, 12, 28)
 
 class ChoiceListFilter(DropdownFilter):
     """Filter by one of several choices, each of which is a queryset."""
+
+    template = "admin/filter_fields.html"
 
     # Titles of the filtered list, by choice.
     list_titles: Mapping[str, str] = {}
@@ -42,17 +45,50 @@ class ChoiceListFilter(DropdownFilter):
         value = self.value()
         return self.conditions(queryset).get(value, queryset.none()) if value else queryset
 
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Label the field with the title only; the theme's label is "By status"."""
+        for choice in super().choices(changelist):
+            choice["form"].fields[self.parameter_name].label = capfirst(self.title)
+            yield choice
+
 
 class MomentListFilter(ChoiceListFilter):
-    """Filter by whether a moment is set: archived or not, closed or not."""
+    """Filter by whether a moment is set: archived or not, closed or not.
 
+    By default, the list hides rows with the moment. It has a switch to show these, or all.
+    """
+
+    title = "status"
     moment: Moment
+    # The choice "All" isn't the default.
+    all_option = None
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", "No"), ("yes", "Yes")]
+        return [("no", capfirst(self.moment.unset)), ("yes", capfirst(self.moment.done)), ("all", "All")]
 
     def conditions(self, rows: Any) -> dict[str, Any]:
-        return {"no": rows.filter(self.moment.is_null), "yes": rows.exclude(self.moment.is_null)}
+        is_null = self.moment.is_null
+        return {"no": rows.filter(is_null), "yes": rows.exclude(is_null), "all": rows}
+
+    def value(self) -> str:
+        return super().value() or "no"
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Filter the rows, unless an action names them: it restores hidden rows, too."""
+        is_default = not self.used_parameters.get(self.parameter_name)
+        names_rows = request.method == "POST" and request.POST.get("select_across", "0") == "0"
+        return queryset if is_default and names_rows else super().queryset(request, queryset)
+
+    def links(self, changelist: Any) -> list[tuple[str, str, bool]]:
+        """Return the text and the URL of each choice, and whether it is the current one."""
+        return [
+            (
+                text,
+                changelist.get_query_string({self.parameter_name: None if value == "no" else value}, ["p"]),
+                value == self.value(),
+            )
+            for value, text in self.lookup_choices
+        ]
 
 
 class FormListFilter(ListFilter):
@@ -87,7 +123,7 @@ class FormListFilter(ListFilter):
 class RecordListFilter(FormListFilter):
     """Filter by a related record, among those that the user may see."""
 
-    template = AutocompleteSelectFilter.template
+    template = "admin/filter_fields.html"
     # The theme collects the media of this form.
     form_class = AutocompleteSelectFilter.form_class
     relation: Any
@@ -106,7 +142,7 @@ class RecordListFilter(FormListFilter):
         form.fields[name] = RecordField(
             site.get_model_admin(self.relation.related_model).get_queryset(self.request),
             required=False,
-            label=f"By {self.title}",
+            label=capfirst(self.title),
             widget=Autocomplete(self.relation, site, attrs={"class": "unfold-filter-autocomplete"}),
         )
         return form
@@ -131,7 +167,7 @@ def by_record(relation: Any, path: str = "") -> type[RecordListFilter]:
 class DateRangeListFilter(FormListFilter):
     """Filter a date or datetime by a range of days, both inclusive."""
 
-    template = RangeDateFilter.template
+    template = "admin/filter_days.html"
     form_class = RangeDateFilter.form_class
     name: str
 

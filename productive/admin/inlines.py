@@ -18,6 +18,7 @@ from productive.admin.options import RelatedChoicesMixin
 from productive.admin.theme import TabularInline
 from productive.admin.urls import admin_url
 from productive.database.constraints import UniqueTogether
+from productive.database.moments import moment_of
 
 # The form fields of all inlines: fewer than DATA_UPLOAD_MAX_NUMBER_FIELDS, to leave some for new lines.
 MAX_FIELDS = 700
@@ -126,7 +127,9 @@ class LineInline(RelatedChoicesMixin, TabularInline):
         return int(lines.count()) * self.fields_per_line
 
     def replace_with_link(self, record: models.Model) -> None:
-        query = urlencode({self.parent_name: record.pk})
+        moment = moment_of(self.model)
+        # The list hides rows with the moment by default.
+        query = urlencode({self.parent_name: record.pk, **({moment.done: "all"} if moment else {})})
         self.list_link = self.lines_of(record).count(), f"{admin_url(self.model, 'changelist')}?{query}"
         self.template, self.max_num, self.can_delete = "admin/inline_link.html", 0, False
 

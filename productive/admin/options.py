@@ -25,7 +25,7 @@ from productive.admin.bulk.actions import BulkAction
 from productive.admin.bulk.rows import Stamp
 from productive.admin.changes.change_sets import object_history
 from productive.admin.columns import ListColumn, PagedChangeList, Paginator
-from productive.admin.filters import get_parameter_names
+from productive.admin.filters import MomentListFilter, get_parameter_names
 from productive.admin.forms import (
     Autocomplete,
     IdMultipleChoiceField,
@@ -185,6 +185,13 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             changelist.list_title = next(filter(None, titles), "")  # type: ignore[attr-defined]
             own = self.menu_title or capfirst(str(self.opts.verbose_name_plural))
             changelist.title = changelist.list_title or own  # type: ignore[attr-defined]
+        # For `change_list.html`.
+        changelist.switch = [  # type: ignore[attr-defined]
+            link
+            for spec in changelist.filter_specs
+            if isinstance(spec, MomentListFilter)
+            for link in spec.links(changelist)
+        ]
         return changelist
 
     def get_actions(self, request: HttpRequest) -> Any:

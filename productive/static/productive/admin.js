@@ -124,6 +124,14 @@
     }
   }
 
+  // Show the whole text of what a list cuts.
+  document.addEventListener("mouseover", ({ target }) => {
+    const cell = target.closest?.("#result_list .data-row > :is(td, th)");
+    if (cell && cell.scrollWidth > cell.clientWidth) {
+      cell.title = cell.textContent.trim().replace(/\s+/g, " ");
+    }
+  });
+
   document.addEventListener("paste", pasteList);
   document.addEventListener("DOMContentLoaded", () => {
     // Select2 triggers its events with jQuery.
