@@ -19,16 +19,23 @@ from django.template.defaultfilters import pluralize
 from assignments.access_check import can_check_access
 from assignments.affected_services import MAX_SERVICES, TooManyServicesError, matters
 from assignments.consequences import AccessComparison, AccessDifference, Permit
-from assignments.tracking import Kind
+from assignments.missing_pairs import add_missing_pairs
+from assignments.models import ServiceAssignment
+from assignments.tracking import Decision, Kind
 from catalog.models import Service
+from productive.accounts.models import Person, User
 from productive.admin.forms import label_of
 from productive.admin.operations import Comparison, Watch
-from productive.admin.preview import Consequences, Group, Line, RecordOutcome
+from productive.admin.preview import Consequences, Group, Line, RecordOutcome, RelatedChange
 from productive.database.written_rows import WrittenRows
 
 NOT_ALLOWED = "Only users who may view people and services see who gains or loses access."
 UNCHANGED = "Nobody gains or loses access today."
 TOO_MANY = f"This affects more than {MAX_SERVICES:,} services, too many to show who gains or loses access."
+
+# Why a user can't lock out themselves.
+OWN_USER = "You can't deactivate or delete your own user. Somebody else can do it."
+OWN_PERSON = "You can't archive or delete yourself: you would no longer see your organization's records."
 
 # Assignments that a message names.
 MAX_NOTICES = 3
@@ -62,6 +69,32 @@ class AccessWatch(Watch):
 
     def compare(self, request: HttpRequest) -> Comparison:
         return DescribedComparison(request)
+
+    def add_related(
+        self, request: HttpRequest, written: Sequence[WrittenRows], included: Collection[str]
+    ) -> Sequence[RelatedChange]:
+        return add_missing_pairs(request, written, included)
+
+    def refusal(self, request: HttpRequest, written: Sequence[WrittenRows]) -> str:
+        """Refuse to lock out the user, who could not undo it."""
+        for each in written:
+            if each.model is User and any(
+                row.id == request.user.pk and (each.history_type == "-" or not row.is_active)
+                for row in each.rows
+            ):
+                return OWN_USER
+            if each.model is Person and any(
+                row.user_id == request.user.pk and (each.history_type == "-" or is_archived(each, row))
+                for row in each.rows
+            ):
+                return OWN_PERSON
+        return ""
+
+
+def is_archived(written: WrittenRows, person: Any) -> bool:
+    """Return whether the write archives the person, who may have been archived before."""
+    is_written = written.columns is None or "archived_at" in written.columns
+    return is_written and person.archived_at is not None
 
 
 class DescribedComparison(Comparison):
@@ -102,7 +135,7 @@ def describe_difference(difference: AccessDifference) -> Consequences:
     if not difference:
         lines = [f"{line.text}: {line.notes[0]}" for line in unused.lines[:MAX_NOTICES]]
         notice = " ".join([*notes, *lines, *(["…"] if count > MAX_NOTICES else [])])
-        return Consequences([UNCHANGED, *notes], [unused], notice=notice)
+        return Consequences([UNCHANGED, *notes], [unused], notice=notice, notes=row_notes(difference))
     order = {pk: number for number, pk in enumerate(difference.services)}
     losses = split_by_kind(difference.lost, difference.after.permits, order)
     gains = split_by_kind(difference.gained, difference.before.permits, order)
@@ -135,6 +168,7 @@ def describe_difference(difference: AccessDifference) -> Consequences:
         warnings,
         need_confirmation=True,
         fingerprint=fingerprint(difference, labels),
+        notes=row_notes(difference),
     )
 
 
@@ -209,13 +243,23 @@ def services_group(
 def unused_group(difference: AccessDifference) -> Group:
     """Return the new service assignments that have no effect, with the reasons."""
     lines = [
-        Line(
-            f"{label_of(decision.person)} → {label_of(decision.service)}",
-            ["; ".join(reason.message for reason in decision.reasons) + "."],
-        )
+        Line(f"{label_of(decision.person)} → {label_of(decision.service)}", [reasons_of(decision)])
         for decision in difference.unused.decisions
     ]
     return Group("New assignments without effect today", RecordOutcome.AFFECTED, lines)
+
+
+def row_notes(difference: AccessDifference) -> list[tuple[str, tuple[int, int], str]]:
+    """Return a note about each new service assignment that has no effect."""
+    label = ServiceAssignment._meta.label_lower
+    return [
+        (label, (decision.person.pk, decision.service.pk), f"no effect today: {reasons_of(decision)}")
+        for decision in difference.unused.decisions
+    ]
+
+
+def reasons_of(decision: Decision) -> str:
+    return "; ".join(reason.message for reason in decision.reasons) + "."
 
 
 def fingerprint(difference: AccessDifference, labels: dict[int, str]) -> str:

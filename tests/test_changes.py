@@ -65,7 +65,7 @@ def undo(client: Client, pk: str) -> dict[str, list[tuple[str, ...]]]:
     page = client.get(address)
     assert page.status_code == 200
     preview = page.context["preview"]
-    response = client.post(address, {"digest": preview.digest})
+    response = client.post(address, {"digest": preview.digest, "_number": preview.removed})
     assert response.status_code == (302 if preview.can_apply else 200)
     return {
         group.title: [(line.text, *line.notes) for line in group.lines]

@@ -10,7 +10,8 @@ What an operation changes beyond its own rows is found by `admin.site.watch`, fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -24,7 +25,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
-from productive.admin.preview import Consequences, Preview
+from productive.admin.preview import Consequences, Preview, RelatedChange
 from productive.database.current_request import current_state
 from productive.database.history import current_change_set, history_of, is_recorded
 from productive.database.written_rows import WrittenRows, collect_written_rows
@@ -76,6 +77,16 @@ class Watch:
     def compare(self, request: HttpRequest) -> Comparison:
         return Comparison()
 
+    def add_related(
+        self, request: HttpRequest, written: Sequence[WrittenRows], included: Collection[str]
+    ) -> Sequence[RelatedChange]:
+        """Write the related changes that are included, and return all that could be."""
+        return ()
+
+    def refusal(self, request: HttpRequest, written: Sequence[WrittenRows]) -> str:
+        """Return why the user may not write the rows, or ""; called while they are written."""
+        return ""
+
 
 class Operation:
     """Base class of operations that the user confirms before they are applied."""
@@ -106,8 +117,9 @@ class Result:
 
     preview: Preview
     is_applied: bool = False
-    # Whether the user confirmed a preview that is out of date.
+    # Whether the user confirmed a preview that is out of date, or didn't type its number of records.
     is_stale: bool = False
+    is_untyped: bool = False
     # Whether this confirmation was sent before, and applied.
     is_repeated: bool = False
     # Whether the history has the change, so that it can be viewed.
@@ -137,19 +149,34 @@ def attempt(request: HttpRequest, operation: Operation) -> Result:
             return Result(Preview([]), is_repeated=True)
         with collect_written_rows() as written:
             preview = attempt_with_consequences(request, operation, apply=bool(digest))
-        needs_confirmation = operation.needs_confirmation(preview)
+        needs_confirmation = bool(preview.blocked) or operation.needs_confirmation(preview)
         if needs_confirmation:
             preview = operation.describe(preview)
-        is_applied = not needs_confirmation or (preview.can_apply and preview.digest == digest)
+        is_current = preview.can_apply and preview.digest == digest
+        is_untyped = is_current and preview.is_large and posted_number(request) != preview.removed
+        is_applied = not needs_confirmation or (is_current and not is_untyped)
         if not is_applied:
             transaction.set_rollback(True)
-    is_stale = bool(digest) and not is_applied
-    return Result(preview, is_applied, is_stale, is_recorded=bool(written))
+    is_stale = bool(digest) and not is_current and not is_applied
+    return Result(preview, is_applied, is_stale, is_untyped, is_recorded=bool(written))
+
+
+def posted_step(request: HttpRequest) -> str:
+    """Return the step of the request. The buttons of related changes lead to a new preview."""
+    if not {"_include", "_exclude"}.isdisjoint(request.POST):
+        return Step.PREVIEW
+    return request.POST.get("step", "")
 
 
 def posted_digest(request: HttpRequest) -> str:
     """Return the digest of the preview that the request confirms, or ""."""
-    return request.POST.get("digest", "") if request.POST.get("step", Step.APPLY) == Step.APPLY else ""
+    return request.POST.get("digest", "") if posted_step(request) in ("", Step.APPLY) else ""
+
+
+def posted_number(request: HttpRequest) -> int | None:
+    """Return the number that the user typed to confirm, with or without separators: 1,776."""
+    text = re.sub(r"[\s,.']", "", request.POST.get("_number", ""))
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
 def attempt_with_consequences(request: HttpRequest, operation: Operation, *, apply: bool) -> Preview:
@@ -162,7 +189,7 @@ def attempt_with_consequences(request: HttpRequest, operation: Operation, *, app
     comparison = watch.compare(request)
     stays_written = apply or not operation.always_confirmed
     with transaction.atomic(), collect_written_rows(is_trial=operation.always_confirmed) as written:
-        preview = operation.attempt(apply=apply)
+        preview = attempt_allowed(request, operation, written, apply=apply)
         is_concerned = watch.concerns(written)
         if not is_concerned and not (apply and operation.always_confirmed):
             return preview
@@ -173,10 +200,30 @@ def attempt_with_consequences(request: HttpRequest, operation: Operation, *, app
         comparison.read_before(written)
     if stays_written or not comparison.is_complete():
         with collect_written_rows() as written:
-            preview = operation.attempt(apply=apply)
+            preview = attempt_allowed(request, operation, written, apply=apply)
         if is_concerned:
             comparison.read_after(written)
     return replace(preview, consequences=comparison.consequences()) if is_concerned else preview
+
+
+def attempt_allowed(
+    request: HttpRequest, operation: Operation, written: Sequence[WrittenRows], *, apply: bool
+) -> Preview:
+    """Attempt the operation with the related changes that the user included.
+
+    Block the preview if the user may not write the rows.
+    """
+    watch: Watch = admin.site.watch  # type: ignore[attr-defined]
+    preview = operation.attempt(apply=apply)
+    related = watch.add_related(request, [*written], included_changes(request))
+    refusal = watch.refusal(request, written)
+    return replace(preview, related=related, blocked=refusal or preview.blocked)
+
+
+def included_changes(request: HttpRequest) -> set[str]:
+    """Return the names of the related changes to include, after one of their buttons, too."""
+    included = {*request.POST.getlist("_included"), *request.POST.getlist("_include")}
+    return included.difference(request.POST.getlist("_exclude"))
 
 
 def is_repeated(request: HttpRequest) -> bool:
@@ -215,7 +262,12 @@ def respond(
         # For example, if another user has done the same.
         messages.info(request, "There was nothing left to do.")
         return HttpResponseRedirect(success_url)
-    shared = {**admin.site.each_context(request), "preview": preview, "is_stale": result.is_stale}
+    shared = {
+        **admin.site.each_context(request),
+        "preview": preview,
+        "is_stale": result.is_stale,
+        "is_untyped": result.is_untyped,
+    }
     return TemplateResponse(request, "admin/preview.html", {**shared, "preview_id": str(uuid4()), **context})
 
 

@@ -15,6 +15,8 @@ from typing import Any
 MAX_LINES = 300
 # If an operation has consequences, longer groups of written rows are folded, so that these are visible.
 MAX_OPEN_LINES = 10
+# If an operation deletes, archives or closes more records, the user confirms their number by typing it.
+MAX_UNTYPED = 20
 
 
 class RecordOutcome(StrEnum):
@@ -109,6 +111,23 @@ class Consequences:
     notice: str = ""
     # Identifies the effects, even if records have the same names. It isn't shown.
     fingerprint: str = ""
+    # Notes about new rows: the model's label, the key by which an import finds the row, and the text.
+    notes: Sequence[tuple[str, tuple[int, int], str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedChange:
+    """A change of related records that the user can include in the operation."""
+
+    # Identifies it in requests.
+    name: str
+    label: str
+    lines: Sequence[Line]
+    is_included: bool = False
+
+    @property
+    def group(self) -> Group:
+        return Group(self.label, RecordOutcome.CREATED, self.lines)
 
 
 @dataclass(frozen=True)
@@ -121,11 +140,15 @@ class Preview:
     consequences: Consequences | None = None
     # The reason why nothing can be applied, even if some lines could be.
     blocked: str = ""
+    # The number of records that are deleted, archived or closed, including related ones.
+    removed: int = 0
+    related: Sequence[RelatedChange] = ()
 
     @cached_property
     def digest(self) -> str:
         """Return a hash of everything that the preview shows."""
-        text = json.dumps([self.groups, self.consequences], default=slot_values)
+        shown = [self.groups, self.consequences, *self.related]
+        text = json.dumps(shown, default=slot_values)
         return sha256(text.encode()).hexdigest()
 
     def count(self, outcome: RecordOutcome) -> int:
@@ -146,8 +169,13 @@ class Preview:
         return self.consequences is not None and self.consequences.need_confirmation
 
     @property
-    def deletes(self) -> bool:
-        return self.count(RecordOutcome.DELETED) > 0
+    def is_large(self) -> bool:
+        """Return whether the user must type the number of records to confirm it."""
+        return self.removed > MAX_UNTYPED
+
+    @property
+    def is_destructive(self) -> bool:
+        return self.is_large or self.count(RecordOutcome.DELETED) > 0
 
 
 def slot_values(value: Any) -> list[Any]:

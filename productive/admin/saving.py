@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.http import HttpRequest, HttpResponse
 
-from productive.admin.bulk.actions import BulkOperation, Selection
+from productive.admin.bulk.actions import BulkAction, BulkOperation, Selection
 from productive.admin.bulk.rows import DELETE, Delete
 from productive.admin.changes.change_sets import build_entries, visible_records
 from productive.admin.forms import label_of
@@ -22,7 +23,16 @@ from productive.database.written_rows import WrittenRows, collect_written_rows
 
 OUTCOMES = {"+": RecordOutcome.CREATED, "~": RecordOutcome.CHANGED, "-": RecordOutcome.DELETED}
 # The fields of a preview's form that don't belong to the form that it previews.
-PREVIEW_FIELDS = {"csrfmiddlewaretoken", "digest", "step", "_preview"}
+PREVIEW_FIELDS = {
+    "csrfmiddlewaretoken",
+    "digest",
+    "step",
+    "_exclude",
+    "_include",
+    "_included",
+    "_number",
+    "_preview",
+}
 
 
 class UnsavedForm:
@@ -37,8 +47,8 @@ class UnsavedForm:
 class FormSave(Operation):
     """Save a form with its inlines, as Django's view does.
 
-    It needs a confirmation only if it has consequences. Otherwise, or if the form has errors, the response is
-    Django's.
+    It needs a confirmation only if it has consequences, or if related changes can be included. Otherwise, or
+    if the form has errors, the response is Django's.
     """
 
     always_confirmed = False
@@ -55,6 +65,9 @@ class FormSave(Operation):
             self.response = self.save()
         return Preview([], button="Save")
 
+    def needs_confirmation(self, preview: Preview) -> bool:
+        return bool(preview.related) or super().needs_confirmation(preview)
+
     def messages(self) -> list[Any]:
         """Return the messages of the last attempt."""
         return queued_messages(self.request)[self.message_count :]
@@ -65,12 +78,16 @@ class FormSave(Operation):
 
     def describe(self, preview: Preview) -> Preview:
         """Add the records that are written."""
+        written: dict[Any, set[int]] = defaultdict(set)
+        for each in self.written:
+            written[each.model].update(row.id for row in each.rows)
+        # Without the related changes, which are described already.
         records = [
             record
-            for model in dict.fromkeys(each.model for each in self.written)
+            for model in written
             if admin.site.is_registered(model)
             for record in visible_records(admin.site.get_model_admin(model), self.request)
-            .filter(change_set=current_change_set())
+            .filter(change_set=current_change_set(), id__in=written[model])
             .order_by("history_id")
         ]
         lines = []
@@ -80,7 +97,9 @@ class FormSave(Operation):
             notes = [] if entry.verb in ("added", "changed", "deleted") else [entry.verb]
             line = Line(entry.label, notes, entry.kind.capitalize(), differences)
             lines.append((OUTCOMES[entry.record.history_type], line))
-        return replace(preview, groups=group_lines(lines))
+        groups = group_lines(lines)
+        removed = sum(len(group.lines) for group in groups if group.outcome is RecordOutcome.DELETED)
+        return replace(preview, groups=groups, removed=removed)
 
 
 def queued_messages(request: HttpRequest) -> list[Any]:
@@ -93,6 +112,13 @@ def queued_messages(request: HttpRequest) -> list[Any]:
 
 class RecordDeletion(BulkOperation):
     """Delete one record on its page, with an entry in Django's log."""
+
+    def __init__(self, action: BulkAction, selection: Selection, label: str) -> None:
+        super().__init__(action, selection)
+        self.message = f"The {selection.model_admin.opts.verbose_name} “{label}” was deleted successfully."
+
+    def attempt(self, *, apply: bool) -> Preview:
+        return replace(super().attempt(apply=apply), message=self.message)
 
     def write(self, rows: list[Any]) -> None:
         model_admin: Any = self.selection.model_admin
@@ -115,7 +141,7 @@ def save_form(model_admin: Any, request: HttpRequest, save: Callable[[], HttpRes
     operation.discard_messages()
     context = {
         "title": f"Save {model_admin.opts.verbose_name}",
-        "intro": "Saving this changes who has access.",
+        "intro": intro_of(result.preview),
         "opts": model_admin.opts,
         "fields": posted_fields(request),
         "choose": "Back to the form",
@@ -123,11 +149,18 @@ def save_form(model_admin: Any, request: HttpRequest, save: Callable[[], HttpRes
     return respond(request, result, success_url=admin_url(model_admin.model, "changelist"), context=context)
 
 
+def intro_of(preview: Preview) -> str:
+    consequences = preview.consequences
+    if consequences is not None and consequences.need_confirmation:
+        return "Saving this changes who has access."
+    return "Some of the new assignments have no effect yet."
+
+
 def delete_record(model_admin: Any, request: HttpRequest, record: Any) -> HttpResponse:
     """Preview the deletion of the record, or delete it."""
     action = next((one for one in model_admin.actions or () if isinstance(one, Delete)), DELETE)
-    operation = RecordDeletion(action, Selection(model_admin, request, [record.pk]))
     label, pk = label_of(record), record.pk
+    operation = RecordDeletion(action, Selection(model_admin, request, [pk]), label)
     result = attempt(request, operation)
     if result.is_applied and IS_POPUP_VAR in request.POST:
         return model_admin.response_delete(request, label, pk)

@@ -66,6 +66,12 @@ def service(organization: Organization, people: list[Person]) -> Service:
     return service
 
 
+# Permissions to see the records, but not to add anybody to a project.
+VIEWS = [
+    f"view_{name}" for name in ("person", "project", "deal", "service", "servicetype", "serviceassignment")
+]
+
+
 def posted(client: Client, record: Any, **fields: Any) -> Any:
     """Save the form of the record with these changes."""
     address = url(type(record), "change", record.pk)
@@ -275,8 +281,9 @@ def test_undo_shows_consequences(client: Client, service: Service) -> None:
 
 
 def test_assignment_without_effect_is_saved_with_a_message(
-    client: Client, service: Service, organization: Organization
+    service: Service, organization: Organization
 ) -> None:
+    client = staff(organization, *VIEWS, "add_serviceassignment")
     cy = PersonFactory(first_name="Cy", last_name="Z", email=None, organization=organization)
     response = client.post(url(ServiceAssignment, "add"), {"person": cy.pk, "service": service.pk})
     assert response.status_code == 302
@@ -339,8 +346,10 @@ def test_restriction_of_a_closed_budget_is_saved_at_once(client: Client, service
 
 
 def test_message_names_only_some_assignments_without_effect(
-    client: Client, service: Service, organization: Organization
+    service: Service, organization: Organization
 ) -> None:
+    changes = ["change_deal", "change_service", "add_serviceassignment", "delete_serviceassignment"]
+    client = staff(organization, *VIEWS, *changes)
     people = PersonFactory.create_batch(4, organization=organization)
     ids = [Person.objects.get(first_name="Ana").pk, *(person.pk for person in people)]
     response = posted(client, service.deal, **{"services-0-assignees": ids})

@@ -132,9 +132,14 @@ def hidden_fields(page: Any) -> dict[str, list[str]]:
 
 
 def press(client: Client, page: Any, step: str, **data: Any) -> Any:
-    """Press a button of a preview, or of the page where an action's records are chosen."""
+    """Press a button of a preview, or of the page where an action's records are chosen.
+
+    Type the number of records of a large one.
+    """
     address = page.context.get("action") or page.wsgi_request.get_full_path()
-    return client.post(address, {**hidden_fields(page), "step": step, **data})
+    preview = page.context.get("preview")
+    typed = {"_number": preview.removed} if preview is not None and preview.is_large else {}
+    return client.post(address, {**hidden_fields(page), "step": step, **typed, **data})
 
 
 def save(client: Client, address: str, data: dict[str, Any]) -> Any:

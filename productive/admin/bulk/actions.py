@@ -20,7 +20,7 @@ from django.template.response import TemplateResponse
 
 from productive.admin.bulk.pasted import MAX_PASTED, Matches, match_pasted
 from productive.admin.forms import RecordsField, label_with_status
-from productive.admin.operations import BusyError, Operation, Step, carry_out, respond
+from productive.admin.operations import BusyError, Operation, Step, carry_out, posted_step, respond
 from productive.admin.preview import Preview
 
 # Rows or pairs of one action.
@@ -147,7 +147,7 @@ class BulkAction:
             message = f"At most {MAX_BULK_ROWS:,} rows can be changed at once. Select fewer."
             model_admin.message_user(request, message, messages.WARNING)
             return None
-        step = request.POST.get("step", "")
+        step = posted_step(request)
         selection = Selection(model_admin, request, selected)
         form = None if self.choice is None else self.form(request, self.choice)
         if form is not None:
@@ -165,7 +165,7 @@ class BulkAction:
 
     def form(self, request: HttpRequest, relation: models.ForeignKey[Any, Any]) -> ChoiceForm:
         """Return the form, with the records that a pasted text names among the chosen ones."""
-        step = request.POST.get("step")
+        step = posted_step(request)
         ids = request.POST.getlist("chosen")
         model_admin = admin.site.get_model_admin(relation.related_model)
         text = request.POST.get("pasted", "")

@@ -184,7 +184,8 @@ class Unpairing(PairAction):
         ]
         rows = [known[row.pk, other.pk] for row, other in existing]
         count = quantity(self.model, len(rows))
-        return rows, Preview(groups, f"Remove {count}", f"{self.sentence(existing)}: {count} removed.")
+        message = f"{self.sentence(existing)}: {count} removed."
+        return rows, Preview(groups, f"Remove {count}", message, removed=len(rows))
 
     def write(self, rows: list[Any]) -> None:
         self.model._default_manager.filter(pk__in=[row.pk for row in rows]).delete()

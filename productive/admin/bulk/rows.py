@@ -49,7 +49,10 @@ class Stamp(BulkAction):
         ]
         count = quantity(selection.model_admin.model, len(changed))
         consequences = Consequences([self.note]) if self.note else None
-        return changed, Preview(groups, f"{self.title}: {count}", f"{count} {done}.", consequences)
+        removed = 0 if self.clears else len(changed)
+        return changed, Preview(
+            groups, f"{self.title}: {count}", f"{count} {done}.", consequences, removed=removed
+        )
 
     def write(self, rows: list[Any]) -> None:
         queryset = type(rows[0])._default_manager.filter(pk__in=[row.pk for row in rows])
@@ -91,7 +94,7 @@ class Delete(BulkAction):
             Group("Related records that will be deleted", RecordOutcome.DELETED, related),
         ]
         count = quantity(model, len(rows))
-        return rows, Preview(groups, f"Delete {count}", f"{count} deleted.")
+        return rows, Preview(groups, f"Delete {count}", f"{count} deleted.", removed=sum(counts.values()))
 
     def write(self, rows: list[Any]) -> None:
         type(rows[0])._default_manager.filter(pk__in=[row.pk for row in rows]).delete()

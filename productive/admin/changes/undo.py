@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -31,7 +32,8 @@ class Undo(Operation):
     def attempt(self, *, apply: bool) -> Preview:
         reversals = undo(self.request, self.targets)
         groups = group_lines((reversal.outcome, reversal.line) for reversal in reversals)
-        return Preview(groups, self.button, f"{self.done}: {summary(groups)}.")
+        preview = Preview(groups, self.button, f"{self.done}: {summary(groups)}.")
+        return replace(preview, removed=preview.count(RecordOutcome.DELETED))
 
 
 def targets_of_set(records: Sequence[Any]) -> list[Target]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -51,7 +51,7 @@ class Import(Operation):
         self.columns = [column for column in table.columns if column.attribute in self.attributes]
 
     def attempt(self, *, apply: bool) -> Preview:
-        rows = list(self.read(lock=apply))
+        self.rows = rows = list(self.read(lock=apply))
         groups = group_lines((row.outcome, row.line) for row in rows)
         has_errors = any(row.outcome is RecordOutcome.REJECTED for row in rows)
         blocked = BLOCKED if has_errors else ""
@@ -59,6 +59,20 @@ class Import(Operation):
         if preview.can_apply:
             self.write(rows)
         return preview
+
+    def describe(self, preview: Preview) -> Preview:
+        """Add to the rows the notes about their records."""
+        consequences = preview.consequences
+        label = self.table.model._meta.label_lower
+        all_notes = consequences.notes if consequences is not None else ()
+        notes: dict[Any, str] = {key: text for model, key, text in all_notes if model == label}
+        if not notes:
+            return preview
+        lines = []
+        for row in self.rows:
+            note = notes.get(self.table.record_key(row.record)) if row.record is not None else None
+            lines.append((row.outcome, replace(row.line, notes=[note]) if note else row.line))
+        return replace(preview, groups=group_lines(lines))
 
     def read(self, *, lock: bool) -> Iterator[ImportedRow]:
         """Yield the rows. Reject a row with the same record as another."""
