@@ -1,7 +1,8 @@
 """The admin's Access check page.
 
 For a person and a service, it shows the decision of the tracking rule. For only one of them, it lists the
-services that the person can track on, or the people who can track on the service.
+services that the person can track on, or the people who can track on the service. The user can repair what
+the decision refuses, as far as they have permission.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from assignments.access_repairs import REPAIRS, AccessRepair, repairs_of
+from assignments.models import ServiceAssignment
 from assignments.tracking import (
     CheckResult,
     Decision,
@@ -32,18 +34,12 @@ from assignments.tracking import (
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
 from productive.admin.forms import Autocomplete, RecordField, label_of
+from productive.admin.operations import BusyError, carry_out, respond
 from productive.admin.theme import DateInput, Select
 from productive.admin.urls import admin_url
 
 # The page lists at most this many rows, and shows how many there are.
 MAX_LISTED = 200
-
-# The code of a failed check → the model of the missing assignment, and the text of the link that adds it.
-MISSING_ASSIGNMENTS: dict[str, tuple[type[Any], str]] = {
-    "not_project_member": (ProjectAssignment, "Add {person} to the project"),
-    "not_assigned": (ServiceAssignment, "Assign {person} to the service"),
-    "service_type_not_assigned": (ServiceTypeAssignment, "Give {person} the service type"),
-}
 
 
 def record_field(name: str) -> RecordField:
@@ -85,6 +81,8 @@ def access_check(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     form = AccessCheckForm(request)
     result = result_context(request, form.cleaned_data) if form.is_valid() else {}
+    if request.method == "POST" and (decision := result.get("decision")):
+        return repair(request, decision)
     context = {**admin.site.each_context(request), "title": "Access check", "form": form, **result}
     return TemplateResponse(request, "admin/access_check.html", context)
 
@@ -98,9 +96,13 @@ def result_context(request: HttpRequest, cleaned: dict[str, Any]) -> dict[str, A
     person, service, kind = cleaned["person"], cleaned["service"], cleaned["kind"]
     if person and service:
         decision = decide(person, service, cleaned["on"], kind)
-        checks = [check_context(request, check, decision) for check in decision.checks]
-        ask = [] if decision.allowed else people_to_ask(decision.service)
-        return {"decision": decision, "checks": checks, "ask": ask}
+        repairs = repairs_of(request, decision)
+        return {
+            "decision": decision,
+            "checks": [check_context(request, check, decision, repairs) for check in decision.checks],
+            "has_repairs": bool(repairs),
+            "ask": [] if decision.allowed else people_to_ask(decision.service),
+        }
     if person or service:
         return list_context(request, person or service, cleaned["on"], kind)
     return {}
@@ -144,31 +146,46 @@ def visible_rows(request: HttpRequest, model: type[models.Model]) -> Any:
     return admin.site.get_model_admin(model).get_queryset(request)
 
 
-def check_context(request: HttpRequest, check: CheckResult, decision: Decision) -> dict[str, Any]:
+def check_context(
+    request: HttpRequest, check: CheckResult, decision: Decision, repairs: dict[str, str]
+) -> dict[str, Any]:
     """Return a check for the template.
 
-    A failed one has a link to the page where it can be fixed, if the user has permission.
+    A failed one has a repair or else a link to the page where it can be corrected, if the user has
+    permission.
     """
     context = {"outcome": check.outcome, "message": check.reason.message}
     if check.outcome is not Outcome.FAILED:
         return context
-    if check.reason.code in MISSING_ASSIGNMENTS:
-        model, text = MISSING_ASSIGNMENTS[check.reason.code]
-        if not admin.site.get_model_admin(model).has_add_permission(request):
-            return context
-        pair = {
-            "person": decision.person.pk,
-            "project": decision.service.deal.project_id,
-            "service": decision.service.pk,
-            "service_type": decision.service.service_type_id,
-            "organization": decision.person.organization_id,
-        }
-        fields = {field.name for field in model._meta.concrete_fields}
-        query = urlencode({name: pk for name, pk in pair.items() if name in fields})
-        url = f"{admin_url(model, 'add')}?{query}"
-        return {**context, "fix": text.format(person=decision.person), "url": url}
-    record = check.reason.record
-    if not admin.site.get_model_admin(type(record)).has_view_permission(request):
+    if text := repairs.get(check.reason.code):
+        return {**context, "code": check.reason.code, "repair": text}
+    record, known = check.reason.record, REPAIRS.get(check.reason.code)
+    # A missing assignment has no page.
+    if (known is not None and known.chosen) or not may_view(request, type(record)):
         return context
-    fix, url = f"Open the {record._meta.verbose_name}", admin_url(type(record), "change", record.pk)
-    return {**context, "fix": fix, "url": url}
+    link, url = f"Open the {record._meta.verbose_name}", admin_url(type(record), "change", record.pk)
+    return {**context, "link": link, "url": url}
+
+
+def may_view(request: HttpRequest, model: type[models.Model]) -> bool:
+    return admin.site.get_model_admin(model).has_view_permission(request)
+
+
+def repair(request: HttpRequest, decision: Decision) -> HttpResponse:
+    """Preview the repairs that the user chose, or make them and show the new decision."""
+    chosen = request.POST.getlist("repair")
+    codes = [code for code in repairs_of(request, decision) if code in chosen]
+    url = request.get_full_path()
+    try:
+        result = carry_out(request, AccessRepair(request, decision, codes))
+    except BusyError as error:
+        messages.warning(request, str(error))
+        return HttpResponseRedirect(url)
+    context = {
+        "title": "Repair access",
+        "intro": f"{decision}.",
+        "fields": [("repair", code) for code in chosen],
+        "back": url,
+        "back_label": "Back to the Access check",
+    }
+    return respond(request, result, success_url=url, context=context)

@@ -11,9 +11,10 @@ from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from assignments.models import ProjectAssignment
 from catalog.models import Deal, Service
 from productive.accounts.models import Organization, Person
-from tests.support.admin import staff, superuser
+from tests.support.admin import press, staff, superuser
 from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
@@ -61,19 +62,11 @@ def test_page_shows_the_decision_and_a_link_to_fix_it(ana: Person, service: Serv
     assert sentence.replace("'", "&#x27;") in page.content.decode()
     checks = page.context["checks"]
     assert [check["outcome"] for check in checks] == ["passed"] * 5 + ["failed"] + ["skipped"] * 2
-    fix = checks[5]
-    assert fix["fix"] == "Add Ana Horvat to the project"
-    form = client.get(fix["url"]).context["adminform"].form
-    values = {name: form[name].value() for name in ("organization", "person", "project")}
-    assert values == {
-        "organization": str(ana.organization_id),
-        "person": str(ana.pk),
-        "project": str(service.deal.project_id),
-    }
+    assert checks[5]["repair"] == "Add Ana Horvat to the project"
 
 
-def test_failed_checks_have_links(ana: Person, service: Service) -> None:
-    client = superuser()
+def test_failed_checks_are_repaired_together(ana: Person, service: Service) -> None:
+    client, page = superuser(), f"{PAGE}?person={ana.pk}&service={service.pk}&on={ON}"
     ServiceAssignmentFactory(organization=ana.organization, service=service)
     Deal.objects.update(
         person_restricted_tracking=True, service_type_restricted_tracking=True, end_date="2026-01-01"
@@ -82,19 +75,43 @@ def test_failed_checks_have_links(ana: Person, service: Service) -> None:
     ana.archive()
     service.deal.project.archive()
     service.deal.close()
-    checks = client.get(PAGE, {"person": ana.pk, "service": service.pk, "on": ON}).context["checks"]
+    checks = client.get(page).context["checks"]
     assert [check["outcome"] for check in checks] == ["failed"] * 8
-    assert [check["fix"] for check in checks] == [
-        "Open the person",
-        "Open the project",
+    assert [check.get("repair") or check["link"] for check in checks] == [
+        "Restore Ana Horvat",
+        "Restore the project",
+        "Reopen the budget",
         "Open the budget",
-        "Open the budget",
-        "Open the service",
+        "Switch on time tracking",
         "Add Ana Horvat to the project",
         "Assign Ana Horvat to the service",
         "Give Ana Horvat the service type",
     ]
-    assert [client.get(check["url"]).status_code for check in checks] == [200] * 8
+    assert client.get(checks[3]["url"]).status_code == 200
+    Deal.objects.update(end_date=None)
+
+    codes = [check["code"] for check in checks if "code" in check]
+    preview = client.post(page, {"repair": codes, "step": "preview"})
+    assert preview.context["preview"].consequences.sentences == ["1 person gains access to 1 service."]
+    assert not ProjectAssignment.objects.exists()
+    done = press(client, preview, "apply")
+    assert (done.status_code, done["Location"]) == (302, page)
+    assert client.get(page).context["decision"].allowed is True
+    [made] = ProjectAssignment.history.values_list("change_set", flat=True)
+    assert Deal.history.latest("history_id").change_set == made
+
+
+def test_only_allowed_repairs_are_made(ana: Person, service: Service) -> None:
+    views = ["view_person", "view_service", "view_project", "view_servicetype"]
+    client = staff(ana.organization, *views, "add_servicetypeassignment")
+    Deal.objects.update(service_type_restricted_tracking=True)
+    page = f"{PAGE}?person={ana.pk}&service={service.pk}"
+    checks = client.get(page).context["checks"]
+    assert [check["repair"] for check in checks if "repair" in check] == ["Give Ana Horvat the service type"]
+    codes = ["not_project_member", "service_type_not_assigned", "budget_closed", "unknown"]
+    press(client, client.post(page, {"repair": codes, "step": "preview"}), "apply")
+    assert (ana.service_type_assignments.count(), ana.project_assignments.count()) == (1, 0)
+    assert client.post(PAGE, {"repair": codes, "step": "apply"}).context["form"].is_bound is False
 
 
 def test_page_lists_services_of_a_person_and_people_of_a_service(ana: Person, service: Service) -> None:
@@ -158,7 +175,7 @@ def test_staff_who_may_only_view_people_see_no_services(ana: Person, service: Se
     ServiceAssignmentFactory(organization=ana.organization, service=service)
     Deal.objects.update(person_restricted_tracking=True)
     checks = client.get(PAGE, {"person": ana.pk, "service": service.pk}).context["checks"]
-    failed = [(check["message"], check.get("fix")) for check in checks if check["outcome"] == "failed"]
+    failed = [(check["message"], check.get("link")) for check in checks if check["outcome"] == "failed"]
     assert failed == [
         ("Ana Horvat is archived", "Open the person"),
         ("Ana Horvat is not the one person assigned to Design on Acme 2026", None),
