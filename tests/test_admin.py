@@ -28,6 +28,7 @@ from tests.support.admin import (
     form_data,
     listed,
     rows_of_user,
+    save,
     staff,
     superuser,
     unrendered,
@@ -217,7 +218,7 @@ def test_row_added_by_staff_belongs_to_their_organization(model: type[Model]) ->
     if model not in (User, ApiToken):
         row.delete()
     before = set(model._default_manager.values_list("pk", flat=True))
-    answer = client.post(add, {**data, "organization": other.pk})
+    answer = save(client, add, {**data, "organization": other.pk})
     assert (answer.status_code, "organization" in client.get(add).context["adminform"].form.initial) == (
         302,
         False,

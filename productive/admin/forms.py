@@ -53,7 +53,7 @@ def label_of(record: models.Model | str) -> str:
     """
     if isinstance(record, str):
         return record
-    model_admin = admin.site.get_model_admin(type(record))
+    model_admin = admin.site.get_model_admin(record._meta.model)
     if (label := getattr(model_admin, "label", None)) is not None:
         return str(label(record))
     values = [getattr(record, name) for name in getattr(model_admin, "label_fields", ())]
@@ -73,7 +73,7 @@ class LabeledRecord(SimpleLazyObject):
 def label_with_status(record: models.Model) -> str:
     """Return the label, with the status if inactive: "Ana (archived)"."""
     value: Any = record
-    lookup, status = getattr(admin.site.get_model_admin(type(record)), "inactive", ("", ""))
+    lookup, status = getattr(admin.site.get_model_admin(record._meta.model), "inactive", ("", ""))
     for name in lookup.split("__") if lookup else ():
         value = getattr(value, name)
     return f"{label_of(record)} ({status})" if lookup and value is not None else label_of(record)

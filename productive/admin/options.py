@@ -33,6 +33,7 @@ from productive.admin.forms import (
     PortableDecoder,
     RecordField,
     is_id,
+    label_of,
 )
 from productive.admin.operations import Step
 from productive.admin.saving import UnsavedForm, delete_record, save_form
@@ -231,7 +232,9 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> Any:
-        """Add buttons for actions on the record: archive, restore, close."""
+        """Add buttons for actions on the record: archive, restore, close. Show its label in the title."""
+        if obj is not None:
+            context |= {"original": LabeledRecord(obj), "subtitle": label_of(obj)}
         actions = self.get_actions(request).values() if obj is not None else ()
         context["stamps"] = [
             action

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
-from tests.support.admin import autocomplete, create_row, form_data, staff, superuser, url
+from tests.support.admin import autocomplete, create_row, form_data, save, staff, superuser, url
 from tests.support.concurrency import before_next_save
 from tests.support.factories import (
     DealFactory,
@@ -75,7 +75,7 @@ def post_lines(client: Client, address: str, model: type[Any], *lines: dict[str,
     for index, line in enumerate(lines, start=first):
         sent |= {f"{prefix}-{index}-{name}": value for name, value in line.items()}
     sent[f"{prefix}-TOTAL_FORMS"] = first + len(lines)
-    return client.post(address, sent)
+    return save(client, address, sent)
 
 
 def line_errors(response: Any) -> list[dict[str, list[str]]]:
@@ -309,7 +309,7 @@ def test_assignees_are_added_and_removed_on_the_line_of_a_service(
 ) -> None:
     ana, ivo, eva = (colleague(service) for _ in range(3))
     sent = form_data(client, address) | {"services-0-assignees": [ana.pk, ivo.pk]}
-    assert client.post(address, sent).status_code == 302
+    assert save(client, address, sent).status_code == 302
     assert assigned(service) == {ana, ivo}
     [of_ana] = ServiceAssignment.objects.filter(person=ana)
     assert of_ana.organization == service.organization
@@ -317,7 +317,7 @@ def test_assignees_are_added_and_removed_on_the_line_of_a_service(
 
     sent = form_data(client, address)
     assert {*sent["services-0-assignees"]} == {str(ana.pk), str(ivo.pk)}
-    assert client.post(address, sent | {"services-0-assignees": [ivo.pk, eva.pk]}).status_code == 302
+    assert save(client, address, sent | {"services-0-assignees": [ivo.pk, eva.pk]}).status_code == 302
     assert assigned(service) == {ivo, eva}
     assert ServiceAssignment.history.filter(id=of_ana.pk).first().history_type == "-"
     assert service.history.count() <= 1
@@ -346,7 +346,7 @@ def test_concurrent_assignees_are_kept(service: Service, client: Client, address
     ServiceAssignmentFactory(**own, person=ana)
     sent = form_data(client, address)
     ServiceAssignmentFactory(**own, person=ivo)
-    assert client.post(address, sent | {"services-0-assignees": [ana.pk, eva.pk]}).status_code == 302
+    assert save(client, address, sent | {"services-0-assignees": [ana.pk, eva.pk]}).status_code == 302
     assert assigned(service) == {ana, ivo, eva}
     assert client.post(address, sent | {"services-0-assignees": [ana.pk, ivo.pk]}).status_code == 200
 
@@ -355,7 +355,7 @@ def test_assigned_person_is_rejected_at_the_field(service: Service, client: Clie
     ana = colleague(service, first_name="Ana", last_name="Horvat")
     sent = form_data(client, address)
     ServiceAssignmentFactory(organization=service.organization, service=service, person=ana)
-    response = client.post(address, sent | {"services-0-assignees": [ana.pk]})
+    response = save(client, address, sent | {"services-0-assignees": [ana.pk]})
     assert line_errors(response) == [{"assignees": [f"Ana Horvat · {ana.email}: {SERVICE_TWICE}"]}]
     assert f"Ana Horvat · {ana.email}: {SERVICE_TWICE}" in response.content.decode()
 
