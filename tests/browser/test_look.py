@@ -7,7 +7,13 @@ from playwright.sync_api import Locator, Page, expect
 
 from productive.accounts.models import Organization, User
 from tests.browser.steps import open_palette, save
-from tests.support.factories import PersonFactory, ServiceFactory, ServiceTypeFactory
+from tests.support.factories import (
+    DealFactory,
+    PersonFactory,
+    ProjectFactory,
+    ServiceFactory,
+    ServiceTypeFactory,
+)
 
 
 def test_palette_finds_person_with_keyboard(page: Page, organization: Organization) -> None:
@@ -114,6 +120,22 @@ def tab_to(page: Page, target: Locator) -> None:
     raise AssertionError(f"{target} is not reached.")
 
 
+def test_laptop_shows_14_rows_and_titles_of_what_is_cut(page: Page, organization: Organization) -> None:
+    project = ProjectFactory(organization=organization, name="Rosemary Hotels Booking Platform")
+    deal = DealFactory(organization=organization, project=project, name="Rosemary Hotels Maintenance 2026")
+    ServiceFactory.create_batch(16, organization=organization, deal=deal)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/admin/catalog/service/")
+    rows = page.locator("#result_list .data-row")
+    # The bar with the number of rows covers the end of the page.
+    expect(rows.nth(13)).to_be_in_viewport(ratio=1)
+    bottom = rows.nth(13).evaluate("row => row.getBoundingClientRect().bottom")
+    assert bottom < 835
+    cell = rows.first.locator(".field-deal")
+    cell.hover()
+    expect(cell).to_have_attribute("title", f"{deal.name} · {project.name}")
+
+
 @pytest.fixture
 def narrow_page(page: Page) -> Page:
     page.set_viewport_size({"width": 390, "height": 844})
@@ -150,6 +172,16 @@ def test_list_and_form_fit_a_narrow_screen(narrow_page: Page, organization: Orga
     narrow_page.get_by_role("link", name="Consulting").click()
     narrow_page.get_by_label("Name").fill("Advice")
     assert overflow(narrow_page) == 0
+    delete = narrow_page.get_by_role("link", name="Delete service type…")
+    expect(delete).to_be_hidden()
+    menu = narrow_page.get_by_text("More", exact=True)
+    menu.click()
+    expect(delete).to_be_visible()
+    top = narrow_page.get_by_role("button", name="Save", exact=True).bounding_box()
+    below = delete.bounding_box()
+    assert top is not None
+    assert below is not None
+    assert top["y"] < below["y"]
     save(narrow_page)
     expect(narrow_page.get_by_role("link", name="Advice").first).to_be_visible()
 

@@ -94,7 +94,7 @@ def test_deletion_names_who_loses_access(page: Page, service: Service) -> None:
     assert lines_under(page, "Lose access") == lines("Design", "Ana Z", "Bo Z")
     expect(page.get_by_role("button", name="Delete 1 service")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("1 service deleted.")).to_be_visible()
+    expect(page.get_by_text("was deleted successfully.")).to_be_visible()
     assert not Service.objects.exists()
 
 
