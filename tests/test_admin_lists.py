@@ -445,6 +445,18 @@ def test_lists_are_sorted_by_counts(organization: Organization, client: Client) 
         assert [row.counts["assignees"] for row in rows] == expected
 
 
+def test_budgets_are_sorted_by_their_restrictions(organization: Organization, client: Client) -> None:
+    for by_person, by_type in ((True, True), (False, True), (True, False), (False, False)):
+        DealFactory(
+            organization=organization,
+            person_restricted_tracking=by_person,
+            service_type_restricted_tracking=by_type,
+        )
+    columns = [str(column) for column in client.get(url(Deal, "changelist")).context["cl"].list_display]
+    rows = shown(client, Deal, f"?o={columns.index('restricted_by')}")
+    assert [row["restricted_by"] for row in rows] == ["-", "person", "type", "person and type"]
+
+
 # --- Cost -----------------------------------------------------------------------------------------
 
 
