@@ -313,7 +313,9 @@ def test_pages_have_titles_and_an_icon(organization: Organization) -> None:
     titles = {
         "/admin/": "Overview | Productive",
         "/admin/access-check/": "Access check | Productive",
-        f"/admin/accounts/person/{person.pk}/change/": "Ana Horvat | Change person | Productive",
+        f"/admin/accounts/person/{person.pk}/change/": (
+            f"Ana Horvat · {person.email} | Change person | Productive"
+        ),
     }
     for address, title in titles.items():
         page = " ".join(client.get(address).content.decode().split())

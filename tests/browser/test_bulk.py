@@ -28,8 +28,10 @@ def test_service_type_is_archived_after_a_preview(page: Page, organization: Orga
     expect(page.get_by_text("1 service type archived.")).to_be_visible()
     consulting.refresh_from_db()
     assert consulting.archived_at is not None
-    expect(page.get_by_role("row", name="Consulting")).to_contain_text("Archived")
     expect(page.get_by_role("row", name="Illustration")).to_contain_text("Active")
+    expect(page.get_by_role("row", name="Consulting")).to_be_hidden()
+    page.get_by_role("link", name="All", exact=True).click()
+    expect(page.get_by_role("row", name="Consulting")).to_contain_text("Archived")
 
 
 def test_people_are_chosen_by_typing_and_by_pasting(page: Page, organization: Organization) -> None:
