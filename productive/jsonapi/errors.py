@@ -65,6 +65,7 @@ PARAMETERS = {
     "unsupported_include": ("Unsupported Include", "Include '{}' is not supported on this endpoint"),
     "unsupported_field": ("Unsupported Field", "Field '{}' is not supported on this endpoint"),
     "invalid_page": ("Invalid Page", "Page '{}' is not a whole number from 1"),
+    "invalid_dry_run": ("Invalid Dry Run", "Dry run '{}' is neither 'true' nor 'false'"),
 }
 INVALID_HEADER = {"code": "invalid_header", "title": "Invalid Header"}
 # Another detail of `unsupported_include`.

@@ -1,4 +1,4 @@
-"""Parse the query parameters `include` and `fields`."""
+"""Parse the query parameters `include`, `fields` and `dry_run`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from productive.jsonapi.serializers import ModelSerializer
 
 # Each level costs a join, or a query for all records of the level above.
 MAX_INCLUDE_DEPTH = 5
+DRY_RUN = "dry_run"
 FIELDS_PARAMETER = re.compile(r"fields\[([^\[\]]*)\]")
 
 
@@ -26,6 +27,14 @@ def only_value(params: QueryDict, name: str, code: str) -> str | None:
     if len(values) > 1:
         raise ParameterError(code, ", ".join(values), name)
     return values[0] if values else None
+
+
+def is_dry_run(params: QueryDict) -> bool:
+    """Return the value of `dry_run`, or raise ParameterError."""
+    value = only_value(params, DRY_RUN, "invalid_dry_run")
+    if value not in (None, "true", "false"):
+        raise ParameterError("invalid_dry_run", value, DRY_RUN)
+    return value == "true"
 
 
 def include_tree(params: QueryDict, serializer_class: type[ModelSerializer]) -> IncludeTree:

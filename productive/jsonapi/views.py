@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, cast
+from functools import partial
+from typing import Any, ClassVar, TypeVar, cast
 
 import django_filters
 import orjson
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.db import models
 from rest_framework.decorators import action
 from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,12 +22,13 @@ from rest_framework.viewsets import ViewSetMixin
 
 from productive.database.reads import read_only
 from productive.jsonapi.documents import DocumentWriter, IncludeTooLargeError, Row
+from productive.jsonapi.dry_runs import MAX_INCLUDED, DryRun
 from productive.jsonapi.errors import TOO_MUCH_INCLUDED, ApiError, HeaderError, ParameterError
 from productive.jsonapi.etags import is_matched, tags_of
 from productive.jsonapi.filters import FilterSet
 from productive.jsonapi.idempotency import REPLAYED, Created, idempotent
 from productive.jsonapi.pagination import Contents, CursorPage, Page, Pagination
-from productive.jsonapi.parameters import include_tree, sparse_fields
+from productive.jsonapi.parameters import include_tree, is_dry_run, sparse_fields
 from productive.jsonapi.parsers import ResourceObject, parse_id
 from productive.jsonapi.plans import Plan, compile_plan
 from productive.jsonapi.records import by_id, find_record, owned, resource_type
@@ -35,6 +38,7 @@ from productive.jsonapi.serializers import ModelSerializer, unknown_members
 from productive.jsonapi.transactions import in_transaction
 
 Rows = Sequence[Row]
+T = TypeVar("T")
 
 IF_MATCH = "If-Match"
 HANDLING_STRICT = re.compile(r'\s*handling\s*=\s*"?strict"?\s*(;|$)')
@@ -108,7 +112,7 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         return {**members, "data": members["data"][0], "meta": {}}
 
     def data_and_included(self, plan: Plan, rows: Rows) -> dict[str, Any]:
-        writer = DocumentWriter(self.organization.pk, self.organization.zone, settings.MAX_INCLUDED)
+        writer = DocumentWriter(self.organization.pk, self.organization.zone, self.max_included())
         try:
             data = writer.primary_data(plan, rows)
         except IncludeTooLargeError:
@@ -123,6 +127,9 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         if plan.root.has_included:
             return {"data": data, "included": list(writer.included.values())}
         return {"data": data}
+
+    def max_included(self) -> int:
+        return settings.MAX_INCLUDED
 
     def read_page(self, plan: Plan, page: Page | CursorPage) -> Contents:
         """Return the page's rows in the plan's columns, its links and its meta."""
@@ -147,22 +154,32 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
 class ModelViewSet(ReadOnlyViewSet):
     """Also create, update and delete, each in one transaction."""
 
+    is_dry_run = False
+    # For the OpenAPI document: member of the `meta` of a dry run → JSON Schema.
+    dry_run_meta: ClassVar[Mapping[str, Any]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.is_dry_run = request.method not in SAFE_METHODS and is_dry_run(request.query_params)
+
     def create(self, request: Request, **kwargs: Any) -> Response:
         plan, resource = self.plan(), self.resource_object()
         if resource.id is not None:
             raise ApiError(403, "The id of a new record can't be chosen by the client")
+        ignored = unknown_members(self.serializer_class, resource)
+        if self.is_dry_run:
+            return self.dry_run(plan, lambda: self.save(None, resource), ignored)
 
         def save() -> Created:
             pk = self.save(None, resource)
             location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{pk}")
             return Created(location, self.record_document(pk))
 
-        created = in_transaction(idempotent(request, save))
+        created = self.run(idempotent(request, save))
         headers = {"Location": created.location}
         if created.is_replayed:
             headers[REPLAYED] = "true"
         pk = created.location.rpartition("/")[2]
-        ignored = unknown_members(self.serializer_class, resource)
         return self.written(plan, int(pk), created.body, ignored, status=201, headers=headers)
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
@@ -174,7 +191,13 @@ class ModelViewSet(ReadOnlyViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         plan, pk = self.plan(), self.pk()
         state = self.matched_state(plan, pk)
-        in_transaction(lambda: self.locked(pk, state).delete())
+
+        def delete() -> None:
+            self.locked(pk, state).delete()
+
+        if self.is_dry_run:
+            return self.dry_run(plan, delete)
+        self.run(delete)
         return Response(status=204)
 
     def change(
@@ -183,11 +206,38 @@ class ModelViewSet(ReadOnlyViewSet):
         """Call `change` with the locked record, and return the response."""
         state = self.matched_state(plan, pk)
 
-        def call() -> bytes:
+        def write() -> int:
             change(self.locked(pk, state))
-            return self.record_document(pk)
+            return pk
 
-        return self.written(plan, pk, in_transaction(call), ignored)
+        if self.is_dry_run:
+            return self.dry_run(plan, write, ignored)
+        return self.written(plan, pk, self.run(lambda: self.record_document(write())), ignored)
+
+    def run(self, write: Callable[[], T]) -> T:
+        """Make the write of the request."""
+        return in_transaction(write)
+
+    def dry_run(self, plan: Plan, write: Callable[[], int | None], ignored: Sequence[str] = ()) -> Response:
+        """Roll the write back, and return what it would do. The response has no ETag: nothing has it."""
+        attempted = DryRun(write, partial(self.document_or_record, plan))
+        meta = {**({"ignored": ignored} if ignored else {}), **self.consequences(attempted)}
+        return Response(dump({**attempted.document, "meta": meta}))
+
+    def consequences(self, attempted: DryRun) -> dict[str, Any]:
+        """Attempt a dry run, and return what `meta` says about it."""
+        attempted.attempt(lambda written: None)
+        return {}
+
+    def max_included(self) -> int:
+        return min(MAX_INCLUDED, settings.MAX_INCLUDED) if self.is_dry_run else super().max_included()
+
+    def document_or_record(self, plan: Plan, pk: Any) -> dict[str, Any]:
+        """Return the document, without included records if these are too many."""
+        try:
+            return self.document(plan, pk)
+        except ParameterError:
+            return self.document(self.plan_without_include(), pk)
 
     def record_document(self, pk: Any) -> bytes:
         """Return the document of the record alone: transactions must not wait for what is included."""

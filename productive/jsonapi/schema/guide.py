@@ -18,6 +18,8 @@ GUIDE = f"""\
   wrong. Unknown parameters and attributes are errors.
 - **Caching and conflicts**: send an `ETag` as `If-None-Match` to get 304 if nothing has changed, or as
   `If-Match` to get 412 instead of overwriting another change.
+- **Dry runs**: send a write with `dry_run=true` to see its result, and who would gain or lose access. Nothing
+  is written.
 - **Idempotent requests**: send an `Idempotency-Key` with a POST to repeat it safely for 24 hours.
 - **Limits**: after 429 or 503, wait for the number of seconds in `Retry-After`.
 """

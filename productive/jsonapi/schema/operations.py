@@ -104,6 +104,8 @@ class AutoSchema(SpectacularAutoSchema):
         found += parameters.header_parameters(self.method)
         found += parameters.include_parameter(self.serializer_class)
         found += [self.sparse_fields(each) for each in reachable_serializers(self.serializer_class)]
+        if self.method != "GET":
+            found.append(self.component("parameters", "dry_run", parameters.dry_run_parameter))
         if self.action == "list":
             found += parameters.filter_parameters(self.view.filterset_class.base_filters)
             if self.view.sorts is not None:
@@ -148,7 +150,7 @@ class AutoSchema(SpectacularAutoSchema):
         _, description = ACTIONS.get(self.action, EXTRA_ACTION)
         headers: Schema = dict(self.view.response_headers.get(self.action, {}))
         if self.action == "destroy":
-            return {"204": responses.response(description, headers)}
+            return {"204": responses.response(description, headers), "200": self.dry_run_response()}
         headers["ETag"] = responses.ETAG
         if self.action == "create":
             headers |= {"Location": responses.LOCATION, REPLAYED: responses.IDEMPOTENCY_REPLAYED}
@@ -157,13 +159,28 @@ class AutoSchema(SpectacularAutoSchema):
         found: Schema = {status: {**responses.response(description, headers), "content": content}}
         if self.action in ("list", "retrieve"):
             found["304"] = responses.response("Not modified", {"ETag": responses.ETAG})
+        if self.action == "create":
+            found["200"] = self.dry_run_response()
         return found
+
+    def dry_run_response(self) -> Schema:
+        """Return the response to a dry run, where its status is another one."""
+        schema = resources.object_schema({"meta": self.meta()}, required=["meta"])
+        content = responses.content(schema) if self.action == "destroy" else self.record_content()
+        return {"description": "The result of a dry run", "content": content}
 
     def record_content(self) -> Schema:
         schema = document_schema(self.resource(self.serializer_class))
         schema["required"] = ["data", "meta"]
-        schema["properties"] |= {**self.included(), "meta": {"type": "object"}}
+        schema["properties"] |= {**self.included(), "meta": self.meta()}
         return responses.content(schema, {"data": self.example(), "meta": {}})
+
+    def meta(self) -> Schema:
+        """Return the schema of the document's meta; that of a dry run has more members."""
+        if self.method == "GET":
+            return {"type": "object"}
+        names = {"type": "array", "items": {"type": "string"}, "description": "The members that were ignored"}
+        return resources.object_schema({"ignored": names, **self.view.dry_run_meta})
 
     def list_content(self) -> Schema:
         schema = document_schema({"type": "array", "items": self.resource(self.serializer_class)})

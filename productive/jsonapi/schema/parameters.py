@@ -9,7 +9,7 @@ from productive.jsonapi.cursors import MAX_CURSOR
 from productive.jsonapi.filters import MAX_VALUES, NEGATIONS, OperationFilter
 from productive.jsonapi.idempotency import MAX_LENGTH
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
-from productive.jsonapi.parameters import MAX_INCLUDE_DEPTH
+from productive.jsonapi.parameters import DRY_RUN, MAX_INCLUDE_DEPTH
 from productive.jsonapi.schema.resources import (
     POSITIVE_INTEGER,
     Schema,
@@ -100,6 +100,15 @@ def fields_parameter(serializer_class: SerializerClass) -> Schema:
     schema = {"type": "array", "items": {"type": "string", "enum": names}}
     description = f"The attributes and relationships of `{resource_type}` to return; by default all"
     return query_parameter(f"fields[{resource_type}]", schema, description)
+
+
+def dry_run_parameter() -> Schema:
+    description = (
+        "With `true`, nothing is written: the response has the document as it would be, and `meta` says what"
+        " the write would do. Errors are the same. An `Idempotency-Key` is ignored."
+    )
+    # Without a default, which Swagger UI would send.
+    return query_parameter(DRY_RUN, {"type": "string", "enum": ["true", "false"]}, description)
 
 
 # --- of lists -------------------------------------------------------------------------------------
