@@ -167,15 +167,27 @@ def any_of(*querysets: models.QuerySet[Service]) -> Q:
     return reduce(or_, (Q(pk__in=services.order_by().values("pk")) for services in querysets))
 
 
-def restricted_services(assignments: models.QuerySet[ServiceAssignment]) -> list[int]:
-    """Return the ids of their services on budgets restricted by person."""
-    restricted = assignments.filter(service__deal__person_restricted_tracking=True).order_by()
-    return list(restricted.values_list("service", flat=True).distinct())
+def restricted_services(lookup: str, pk: int) -> list[int]:
+    """Return the ids of the services of assignments, on budgets restricted by person.
+
+    `lookup` is "pk" for one assignment, or "person" for those of a person.
+    """
+    return [service for (service,) in restricted_services_query(lookup).rows(pk)]
+
+
+@cache
+def restricted_services_query(lookup: str) -> CompiledQuery:
+    def build(pk: int) -> Any:
+        assignments = ServiceAssignment.objects.filter((lookup, pk))
+        restricted = assignments.filter(service__deal__person_restricted_tracking=True)
+        return restricted.order_by().values_list("service_id")
+
+    return CompiledQuery(ServiceAssignment, build, 1)
 
 
 def services_without_assignees(services: Collection[int]) -> list[int]:
-    """Return the ids of those services that have no assignees."""
+    """Return the ids of those services that have no assignees, in order."""
     if not services:
         return []
     found = Service.objects.filter(pk__in=services, service_assignments=None)
-    return list(found.values_list(F("pk"), flat=True))
+    return list(found.order_by("pk").values_list(F("pk"), flat=True))

@@ -126,6 +126,8 @@ class UnusedAssignments(NamedTuple):
         services = with_budget(rows).select_related("organization").in_bulk()
         by_date: dict[date, list[tuple[Person, Service]]] = defaultdict(list)
         for person, service in explained:
+            if person not in people or service not in services:
+                continue  # It has been deleted since.
             by_date[services[service].organization.today()].append((people[person], services[service]))
         decisions = [
             min(of_kinds, key=lambda decision: len(decision.reasons))

@@ -313,7 +313,7 @@ def format_day(day: date | None) -> str:
 # --- sets -----------------------------------------------------------------------------------------
 
 
-def budget_conditions(on_date: date, prefix: str = "") -> list[Q]:
+def budget_conditions(on_date: Any, prefix: str = "") -> list[Q]:
     """Return the conditions that a budget is open on the day.
 
     `prefix` is the lookup path of the budget, such as "deal__".
@@ -338,11 +338,11 @@ def restriction_conditions(prefix: str, assignees: Any, assigned: Any, holds_typ
 
 
 def trackable_by(
-    services: models.QuerySet[Service], person: Any, on_date: date, kind: Kind
+    services: models.QuerySet[Service], person: Any, on_date: Any, kind: Kind | None
 ) -> models.QuerySet[Service]:
-    """Filter the services on which a person may track.
+    """Filter the services on which a person may track; without a kind, those with any kind.
 
-    `person` is an id, or a reference to one in an outer query.
+    `person` is an id, or a reference to one in an outer query; `on_date` a date or an expression of one.
     """
     assigned = ServiceAssignment.objects.filter(service=OuterRef("pk"))
     # The services are of the person's projects anyway. Without this condition, a database may read the
@@ -360,9 +360,14 @@ def trackable_by(
         *restriction_conditions(
             "deal__", assignees, assigned.filter(person=person), holders.filter(person=person)
         ),
+        is_enabled(kind),
         deal__in=deals,
-        **{f"{kind}_tracking_enabled": True},
     )
+
+
+def is_enabled(kind: Kind | None) -> Q:
+    """Return the condition that a service takes the kind, or any."""
+    return Q(*((f"{each}_tracking_enabled", True) for each in ([kind] if kind else Kind)), _connector=Q.OR)
 
 
 def trackable_membership(on_date: date) -> models.Subquery:

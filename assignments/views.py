@@ -6,10 +6,15 @@ from datetime import date
 from typing import Any, ClassVar
 
 from django.db.models import Count, QuerySet, Subquery
-from rest_framework.request import Request
-from rest_framework.response import Response
 
-from assignments.access import restricted_services
+from assignments.api_consequences import (
+    LOST,
+    NO_EFFECT,
+    OPENED,
+    WITHOUT_EFFECT_SCHEMA,
+    AccessViewSet,
+    described,
+)
 from assignments.filters import (
     FilterFilterSet,
     ProjectAssignmentFilterSet,
@@ -17,8 +22,6 @@ from assignments.filters import (
     ServiceTypeAssignmentFilterSet,
     TrackingDecisionFilterSet,
 )
-from assignments.models import ServiceAssignment
-from assignments.opened_services import OPENED, OpenedServicesViewSet
 from assignments.serializers import (
     FilterSerializer,
     ProjectAssignmentSerializer,
@@ -37,38 +40,42 @@ from productive.jsonapi.filter_backends import FilterBackend
 from productive.jsonapi.pagination import Contents, CursorPage, Page
 from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
 from productive.jsonapi.plans import Plan
-from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
+from productive.jsonapi.views import ReadOnlyViewSet
 
 DECISION_ID = re.compile(r"(\d+)-(\d+)-(time|expense)-(\S+)", re.ASCII)
 
 
-class ServiceAssignmentViewSet(OpenedServicesViewSet):
+class ServiceAssignmentViewSet(AccessViewSet):
     serializer_class = ServiceAssignmentSerializer
     filterset_class = ServiceAssignmentFilterSet
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "destroy": OPENED,
-        "partial_update": OPENED,
+        "create": described(LOST, NO_EFFECT),
+        "partial_update": described(LOST, OPENED, NO_EFFECT),
+        "destroy": described(LOST, OPENED),
+    }
+    dry_run_meta: ClassVar[Mapping[str, Any]] = {
+        **AccessViewSet.dry_run_meta,
+        "without_effect": WITHOUT_EFFECT_SCHEMA,
     }
 
-    def affected_assignments(self) -> QuerySet[ServiceAssignment]:
-        return self.owned(ServiceAssignment).filter(pk=self.pk())
 
-    def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        services = restricted_services(self.affected_assignments())
-        return self.add_header(super().partial_update(request, **kwargs), services)
-
-
-class ProjectAssignmentViewSet(ModelViewSet):
+class ProjectAssignmentViewSet(AccessViewSet):
     serializer_class = ProjectAssignmentSerializer
     filterset_class = ProjectAssignmentFilterSet
+    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
+        ("partial_update", "destroy"), described(LOST)
+    )
 
 
-class ServiceTypeAssignmentViewSet(ModelViewSet):
+class ServiceTypeAssignmentViewSet(AccessViewSet):
     serializer_class = ServiceTypeAssignmentSerializer
     filterset_class = ServiceTypeAssignmentFilterSet
+    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
+        ("partial_update", "destroy"), described(LOST)
+    )
 
 
-class FilterViewSet(ModelViewSet):
+class FilterViewSet(AccessViewSet):
     serializer_class = FilterSerializer
     filterset_class = FilterFilterSet
 

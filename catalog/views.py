@@ -2,6 +2,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from assignments.access import Access, access_of
+from assignments.api_consequences import LOST, AccessViewSet, described
 from catalog.filters import (
     CompanyFilterSet,
     DealFilterSet,
@@ -16,17 +17,17 @@ from catalog.serializers import (
     ServiceSerializer,
     ServiceTypeSerializer,
 )
-from productive.jsonapi.views import ModelViewSet, model_action
+from productive.jsonapi.views import model_action
 
 
-class ServiceTypeViewSet(ModelViewSet):
+class ServiceTypeViewSet(AccessViewSet):
     serializer_class = ServiceTypeSerializer
     filterset_class = ServiceTypeFilterSet
     archive = model_action("archive")
     restore = model_action("restore")
 
 
-class CompanyViewSet(ModelViewSet):
+class CompanyViewSet(AccessViewSet):
     serializer_class = CompanySerializer
     filterset_class = CompanyFilterSet
     sorts = {"name": ("name",), "created_at": ("created_at",)}
@@ -34,7 +35,7 @@ class CompanyViewSet(ModelViewSet):
     restore = model_action("restore")
 
 
-class ProjectViewSet(ModelViewSet):
+class ProjectViewSet(AccessViewSet):
     serializer_class = ProjectSerializer
     filterset_class = ProjectFilterSet
     sorts = {
@@ -44,9 +45,12 @@ class ProjectViewSet(ModelViewSet):
     }
     archive = model_action("archive")
     restore = model_action("restore")
+    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
+        ("destroy", "archive"), described(LOST)
+    )
 
 
-class DealViewSet(ModelViewSet):
+class DealViewSet(AccessViewSet):
     serializer_class = DealSerializer
     filterset_class = DealFilterSet
     sorts = {
@@ -57,12 +61,18 @@ class DealViewSet(ModelViewSet):
     }
     close = model_action("close")
     open = model_action("open")
+    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
+        ("partial_update", "destroy", "close"), described(LOST)
+    )
 
 
-class ServiceViewSet(ModelViewSet):
+class ServiceViewSet(AccessViewSet):
     serializer_class = ServiceSerializer
     filterset_class = ServiceFilterSet
     sorts = {"name": ("name",)}
+    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
+        ("partial_update", "destroy"), described(LOST)
+    )
     resource_meta: ClassVar[Mapping[str, Any]] = {
         "access": {
             "type": "string",

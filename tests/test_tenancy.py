@@ -475,7 +475,7 @@ def test_foreign_ids_take_as_long_as_missing_ids(ours: World, theirs: World) -> 
 
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 # Modules that handle requests. Others get rows or ids from these.
-REQUEST_MODULES = {"views", "serializers", "filters", "urls", "authentication", "opened_services"} | {
+REQUEST_MODULES = {"views", "serializers", "filters", "urls", "authentication", "api_consequences"} | {
     *("tracking_filters", "status_filter", "admin", "admin_filters", "owned_admin", "spreadsheets"),
     *("user_admin", "access_check", "dashboard"),
 }

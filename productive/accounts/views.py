@@ -1,7 +1,7 @@
-from django.db.models import QuerySet
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from assignments.models import ServiceAssignment
-from assignments.opened_services import OpenedServicesViewSet
+from assignments.api_consequences import LOST, OPENED, AccessViewSet, described
 from productive.accounts.filters import PersonFilterSet
 from productive.accounts.serializers import OrganizationSerializer, PersonSerializer
 from productive.jsonapi.views import ReadOnlyViewSet, model_action
@@ -11,7 +11,7 @@ class OrganizationViewSet(ReadOnlyViewSet):
     serializer_class = OrganizationSerializer
 
 
-class PersonViewSet(OpenedServicesViewSet):
+class PersonViewSet(AccessViewSet):
     serializer_class = PersonSerializer
     filterset_class = PersonFilterSet
     sorts = {
@@ -21,6 +21,7 @@ class PersonViewSet(OpenedServicesViewSet):
     }
     archive = model_action("archive")
     restore = model_action("restore")
-
-    def affected_assignments(self) -> QuerySet[ServiceAssignment]:
-        return self.owned(ServiceAssignment).filter(person=self.pk())
+    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "destroy": described(LOST, OPENED),
+        "archive": described(LOST),
+    }

@@ -22,6 +22,8 @@ class RequestState:
     written_rows: list[Any] | None = None
     # Whether these rows are rolled back, and not recorded.
     is_trial: bool = False
+    # The function of `before_writes()`; None outside of it.
+    before_write: Any = None
 
 
 _current: ContextVar[RequestState] = ContextVar("request_state")

@@ -8,7 +8,7 @@ from django.db import models, router, transaction
 from django.utils import timezone
 
 from productive.database.history import Deletion, current_change_set, history_of, record_rows
-from productive.database.written_rows import collect, is_collecting
+from productive.database.written_rows import announce, collect, is_collecting
 
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
@@ -59,10 +59,12 @@ class Recorded(models.Model):
         """Save and record in one transaction; `History.post_save` records."""
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
         with transaction.atomic(using=using, savepoint=False):
+            announce(self, "+" if self._state.adding else "~", kwargs.get("update_fields"))
             super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
         """Delete and record the row, and those that depend on it."""
+        announce(self, "-")
         self.deletion = Deletion()
         try:
             return super().delete(*args, **kwargs)

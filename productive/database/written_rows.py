@@ -1,11 +1,12 @@
 """Collect the rows that are written in a context, for code that compares their effects.
 
-The history calls `collect()` for each write that it records.
+The history calls `collect()` for each write that it records; the models that it records call `announce()`
+before they are saved or deleted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,30 @@ def collect(
     """
     written = current_state().written_rows
     if written is not None and rows:
-        columns = None
-        if fields is not None:
-            columns = frozenset(model._meta.get_field(name).attname for name in fields)
-        written.append(WrittenRows(model, history_type, rows, columns))
+        written.append(WrittenRows(model, history_type, rows, columns_of(model, fields)))
+
+
+def columns_of(model: type[Any], fields: Collection[str] | None) -> frozenset[str] | None:
+    return None if fields is None else frozenset(model._meta.get_field(name).attname for name in fields)
+
+
+@contextmanager
+def before_writes(call: Callable[[WrittenRows], None]) -> Iterator[None]:
+    """Call a function with each record in this context that is about to be saved or deleted.
+
+    What a deletion deletes as well is not announced.
+    """
+    state = current_state()
+    outer, state.before_write = state.before_write, call
+    try:
+        yield
+    finally:
+        state.before_write = outer
+
+
+def announce(record: Any, history_type: str, fields: Collection[str] | None = None) -> None:
+    """Call the function of the context with a record, if there is one."""
+    call = current_state().before_write
+    if call is not None:
+        model = type(record)
+        call(WrittenRows(model, history_type, [record], columns_of(model, fields)))

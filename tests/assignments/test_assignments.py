@@ -149,18 +149,20 @@ def test_writes_take_few_queries(
     service, person = ServiceFactory(organization=organization), PersonFactory(organization=organization)
     pair = document("service_assignments", person=("people", person.pk), service=("services", service.pk))
     # The token, two related records, the uniqueness, the insert, its history, the response; the savepoint.
-    with django_assert_num_queries(7 + 2):
+    # Whether the service had assignees; whether the person can track, and why not.
+    with django_assert_num_queries(7 + 2 + 1 + 4):
         created = api.post("service_assignments", json=pair)
     path = f"service_assignments/{created.data['id']}"
-    # The token, whether the service is restricted, the record, the related record, the uniqueness, the
-    # update, the last history record (it is equal), the response; the savepoint.
+    # The token, the record, the related record, the uniqueness, the saved pair (it is equal), the update, the
+    # last history record (it is equal), the response; the savepoint.
     with django_assert_num_queries(8 + 2):
         assert (
             api.patch(path, json=document("service_assignments", service=("services", service.pk))).status
             == 200
         )
-    # The token, whether the service is restricted, the record, the delete, its history; the savepoint.
-    with django_assert_num_queries(5 + 2):
+    # The token, the record, whether the person can track, whether the service is restricted, the delete, its
+    # history; the savepoint.
+    with django_assert_num_queries(6 + 2):
         assert api.delete(path).status == 204
 
 

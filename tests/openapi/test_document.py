@@ -163,11 +163,26 @@ def test_examples_of_writes_succeed(resource: str, api: Api, organization: Organ
         for name, relationship in example["data"].get("relationships", {}).items():
             related = create_rows(relationship["data"]["type"], organization)[0]
             example["data"]["relationships"][name]["data"]["id"] = str(related.pk)
+        dry_run = api.request(method, path.replace("{id}", str(row.pk)) + "?dry_run=true", json=example)
+        assert dry_run.status == 200, (dry_run, example)
+        validate_response(method, path, 200, dry_run.json)
         response = api.request(method, path.replace("{id}", str(row.pk)), json=example)
         assert response.status == (201 if method == "POST" else 200), (response, example)
         validate_response(method, path, response.status, response.json)
         for name, value in example["data"].get("attributes", {}).items():
             assert response.data["attributes"][name] == value
+    (unused,) = create_rows(resource, organization)
+    deleted = api.delete(f"{resource}/{unused.pk}?dry_run=true")
+    validate_response("DELETE", f"{resource}/{{id}}", deleted.status, deleted.json)
+
+
+def test_dry_runs_and_their_meta_are_described() -> None:
+    for method, path in (("POST", "{}"), ("PATCH", "{}/{{id}}"), ("DELETE", "{}/{{id}}")):
+        for described in map(path.format, WRITABLE):
+            assert query_parameters(described, method)["dry_run"]["schema"]["enum"] == ["true", "false"]
+            schema = content_schema(operation(method, described)["responses"]["200"])
+            assert {"ignored", "consequences"} <= set(schema["properties"]["meta"]["properties"])
+    assert "dry_run" not in query_parameters("people")
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange["name"])
