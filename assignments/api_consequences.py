@@ -12,11 +12,11 @@ from typing import Any, ClassVar, TypeVar
 from django.db import Error
 from rest_framework.request import Request
 
-from assignments.affected_services import MAX_SERVICES, TooManyServicesError
+from assignments.affected_services import TooManyServicesError, affected_services
 from assignments.consequences import AccessComparison, AccessDifference, Permit
 from assignments.tracking import REFUSALS, Kind
-from assignments.write_effects import MAX_PAIRS, WriteEffects
-from productive.database.written_rows import before_writes
+from assignments.write_effects import MAX_PAIRS, WriteEffects, has_more_pairs
+from productive.database.written_rows import WrittenRows, before_writes
 from productive.jsonapi.dry_runs import DryRun
 from productive.jsonapi.transactions import in_transaction
 from productive.jsonapi.views import ModelViewSet
@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 # The entries of a list in `meta`, and the ids in a header.
 MAX_ENTRIES = 100
+# Pairs of a service and a person on its project. A dry run doesn't compare access for more: while it reads,
+# other writes wait on SQLite.
+MAX_COMPARED = 10_000
 
 LOST, OPENED, NO_EFFECT = "Warning-Access-Lost", "Warning-Opened-Service", "Warning-No-Effect"
 ID_LIST = f"separated by commas. For more than {MAX_ENTRIES}, it is `count=` and their number"
@@ -74,8 +77,8 @@ def consequences_schema() -> dict[str, Any]:
         properties[f"{name}_count"] = {"type": "integer", "minimum": 0, "description": f"All of `{name}`"}
     return {
         "type": ["object", "null"],
-        "description": "Who gains and loses access today. Null if the write affects more than"
-        f" {MAX_SERVICES:,} services",
+        "description": "Who gains and loses access today. Null if the affected services have more than"
+        f" {MAX_COMPARED:,} pairs of a service and a person on its project",
         "required": [*properties],
         "properties": properties,
     }
@@ -114,10 +117,17 @@ class AccessViewSet(ModelViewSet):
 
     def consequences(self, attempted: DryRun) -> dict[str, Any]:
         comparison = AccessComparison()
+
+        def read_after(written: Sequence[WrittenRows]) -> None:
+            check_number_of_pairs(written)
+            comparison.read_after(written)
+
         try:
-            comparison.read_before(attempted.attempt(comparison.read_after))
+            written = attempted.attempt(read_after)
+            check_number_of_pairs(written)
+            comparison.read_before(written)
             if not comparison.is_complete():
-                attempted.attempt(comparison.read_after)
+                attempted.attempt(read_after)
         except TooManyServicesError:
             return {"consequences": None}
         difference = comparison.difference()
@@ -127,6 +137,12 @@ class AccessViewSet(ModelViewSet):
                 {"code": reason.code, "message": reason.message} for reason in decision.reasons
             ]
         return meta
+
+
+def check_number_of_pairs(written: Sequence[WrittenRows]) -> None:
+    """Raise TooManyServicesError if the affected services have more than MAX_COMPARED pairs."""
+    if has_more_pairs(affected_services(written), MAX_COMPARED):
+        raise TooManyServicesError
 
 
 def headers_of(effects: WriteEffects) -> dict[str, str]:

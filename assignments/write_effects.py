@@ -7,12 +7,12 @@ can't take access from anybody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from django.db.models import DateField, F, OuterRef, Q, Value
+from django.db.models import DateField, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast
 
 from assignments.access import restricted_services, services_without_assignees
@@ -25,8 +25,8 @@ from productive.accounts.models import Organization, Person
 from productive.database.query_cache import CompiledQuery, padded
 from productive.database.written_rows import WrittenRows
 
-# Pairs of a service and a person on its project. Access isn't compared for more.
-MAX_PAIRS = 10_000
+# Pairs of a service and a person on its project. Access isn't compared for more, which would take 100 ms.
+MAX_PAIRS = 2_000
 
 Permits = frozenset[Permit]
 
@@ -246,12 +246,19 @@ def permits_query(lookup: str, count: int, *, of_person: bool) -> CompiledQuery:
 @lru_cache(maxsize=64)
 def pairs_query(lookup: str, count: int) -> CompiledQuery:
     """Return the query for the pairs that `permits_query()` compares."""
+    return CompiledQuery(
+        Service, lambda *ids: pairs(Service.objects.filter(among(lookup, ids))), *range(count)
+    )
 
-    def build(*ids: int) -> Any:
-        services = Service.objects.filter(among(lookup, ids), deal__project__project_assignments__gt=0)
-        return services.order_by().values_list("pk")
 
-    return CompiledQuery(Service, build, *range(count))
+def pairs(services: QuerySet[Service]) -> Any:
+    """Return a row for each service and person on its project."""
+    members = services.filter(deal__project__project_assignments__isnull=False)
+    return members.order_by().values_list("pk")
+
+
+def has_more_pairs(services: Collection[int], number: int) -> bool:
+    return bool(pairs(Service.objects.filter(pk__in=services))[number : number + 1])
 
 
 MEMBER = F("deal__project__project_assignments__person")

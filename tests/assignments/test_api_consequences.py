@@ -266,10 +266,19 @@ def test_meta_of_a_dry_run_has_all_consequences(
 def test_dry_run_of_too_large_a_change_has_the_document_without_consequences(
     api: Api, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(affected_services, "MAX_SERVICES", 1)
-    dry = api.patch(f"deals/{office.qa.deal_id}/close?dry_run=true")
-    assert dry.data["attributes"]["closed_at"] is not None
-    assert dry.json["meta"] == {"consequences": None}
+    path = f"deals/{office.qa.deal_id}/close?dry_run=true"
+    # Two services, and two people.
+    monkeypatch.setattr(api_consequences, "MAX_COMPARED", 4)
+    assert api.patch(path).json["meta"]["consequences"]["closes_count"] == 2
+    for module, name, limit in (
+        (api_consequences, "MAX_COMPARED", 3),
+        (affected_services, "MAX_SERVICES", 1),
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, name, limit)
+            dry = api.patch(path)
+            assert dry.data["attributes"]["closed_at"] is not None
+            assert dry.json["meta"] == {"consequences": None}
     assert Deal.objects.filter(closed_at=None).count() == 3
 
 
