@@ -177,6 +177,14 @@ class Person(Archivable, PersonDetails):
         person.loaded_user_id = person.__dict__.get("user_id")
         return person
 
+    def deactivate(self) -> None:
+        """Archive the person: the same as `archive`, as Productive's API names it."""
+        self.archive()
+
+    def activate(self) -> None:
+        """Restore the archived person: the same as `restore`."""
+        self.restore()
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the person, and sign out a user who is no longer a member."""
         with transaction.atomic(router.db_for_write(Person), savepoint=False):

@@ -21,7 +21,10 @@ class PersonViewSet(AccessViewSet):
     }
     archive = model_action("archive")
     restore = model_action("restore")
+    deactivate = model_action("deactivate")
+    activate = model_action("activate")
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "destroy": described(LOST, OPENED),
         "archive": described(LOST),
+        "deactivate": described(LOST),
     }

@@ -17,7 +17,7 @@ from django.db import models
 from django.db.models import Q, Value
 
 from productive.database.owned_rows import compared
-from productive.jsonapi.errors import UNKNOWN_CURSOR, ParameterError
+from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.parsers import MAX_ID, parse_day
 
 # A longer cursor wouldn't fit into a request line (see `limit_request_line`).
@@ -30,7 +30,7 @@ class CursorError(ParameterError):
     """400: not a cursor of a list in this order."""
 
     def __init__(self, cursor: str) -> None:
-        super().__init__("invalid_page", cursor, "page[after]", detail=UNKNOWN_CURSOR)
+        super().__init__("keyset_invalid_cursor", cursor, "page[after]")
 
 
 @dataclass(frozen=True, slots=True)

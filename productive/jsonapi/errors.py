@@ -65,6 +65,11 @@ PARAMETERS = {
     "unsupported_include": ("Unsupported Include", "Include '{}' is not supported on this endpoint"),
     "unsupported_field": ("Unsupported Field", "Field '{}' is not supported on this endpoint"),
     "invalid_page": ("Invalid Page", "Page '{}' is not a whole number from 1"),
+    "keyset_conflict": ("Keyset Conflict", "A page has a number or comes after another"),
+    "keyset_invalid_cursor": (
+        "Keyset Invalid Cursor",
+        "Page after '{}' is not one that a list in this order has",
+    ),
     "invalid_dry_run": ("Invalid Dry Run", "Dry run '{}' is neither 'true' nor 'false'"),
 }
 INVALID_HEADER = {"code": "invalid_header", "title": "Invalid Header"}
@@ -73,9 +78,6 @@ TOO_MUCH_INCLUDED = (
     "Include '{{}}' adds more than {:,} records and links. Include less, request fewer records per page,"
     " or list the related records with a filter"
 )
-# Other details of `invalid_page`.
-NUMBER_OR_CURSOR = "A page has a number or comes after another"
-UNKNOWN_CURSOR = "Page after '{}' is not one that a list in this order has"
 
 # DRF's error code → message. INVALID replaces all other messages of Django and DRF.
 BLANK, INVALID, NOT_SUPPORTED = "can't be blank", "attribute is invalid", "attribute is not supported"

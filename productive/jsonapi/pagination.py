@@ -14,7 +14,7 @@ from rest_framework_json_api.pagination import JsonApiPageNumberPagination
 from productive.database.owned_rows import scan_by_id
 from productive.database.row_counts import count_rows
 from productive.jsonapi.cursors import Term, cursor_at, ranges_after, terms_of, values_at
-from productive.jsonapi.errors import NUMBER_OR_CURSOR, ParameterError
+from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.filters import AnyQuerySet
 from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
@@ -159,7 +159,7 @@ class Pagination(JsonApiPageNumberPagination):
             number = 1 if is_zero else number_in(params, self.page_query_param, 1)
             return Page(number, size, self.max_page_size)
         if self.page_query_param in params:
-            raise ParameterError("invalid_page", "", self.page_query_param, detail=NUMBER_OR_CURSOR)
+            raise ParameterError("keyset_conflict", "", self.page_query_param)
         return CursorPage(cursor, size, self.max_page_size)
 
     def get_page_size(self, request: Request) -> int:

@@ -228,15 +228,19 @@ def test_invalid_cursor_is_rejected(sort: str, cursor: str, api: Api) -> None:
     shown = cursor if len(cursor) <= 100 else f"{cursor[:100]}…"
     assert (response.status, response.error) == (
         400,
-        invalid_page(f"Page after '{shown}' is not one that a list in this order has", "page[after]"),
+        invalid_page(
+            f"Page after '{shown}' is not one that a list in this order has",
+            "page[after]",
+            "keyset_invalid_cursor",
+        ),
     )
 
 
-def invalid_page(detail: str, parameter: str) -> dict[str, Any]:
+def invalid_page(detail: str, parameter: str, code: str) -> dict[str, Any]:
     return {
         "status": "400",
-        "code": "invalid_page",
-        "title": "Invalid Page",
+        "code": code,
+        "title": code.replace("_", " ").title(),
         "detail": detail,
         "source": {"parameter": parameter},
     }
@@ -275,7 +279,8 @@ def test_ambiguous_or_unknown_page_parameter_is_rejected(
     query: str, detail: str, parameter: str, api: Api
 ) -> None:
     response = api.get(f"projects?{query}")
-    assert (response.status, response.error) == (400, invalid_page(detail, parameter))
+    code = "keyset_conflict" if parameter == "page[number]" else "invalid_page"
+    assert (response.status, response.error) == (400, invalid_page(detail, parameter, code))
 
 
 @pytest.mark.parametrize("listed", ["service_id", "person_id"])
@@ -298,7 +303,7 @@ def test_tracking_decisions_have_pages_by_cursor(
     other = "person_id" if listed == "service_id" else "service_id"
     others = ",".join(str(row.pk) for row in (people if listed == "service_id" else services))
     turned = api.get(f"tracking_decisions?filter[{other}]={others}&page[after]={cursor_in(first)}")
-    assert (turned.status, turned.error["code"]) == (400, "invalid_page")
+    assert (turned.status, turned.error["code"]) == (400, "keyset_invalid_cursor")
     assert api.get("tracking_decisions?filter[person_id]=1000000000&page[after]=").data == []
 
 
