@@ -193,4 +193,7 @@ def linkage_of(name: str, relationship: Any) -> Any:
     identifiers = linkage if isinstance(linkage, list) else [] if linkage in (ABSENT, None) else [linkage]
     if not all(isinstance(identifier, dict) for identifier in identifiers):
         raise ApiError(400, f"'{where}.data' must be null, a resource identifier or a list of them")
+    for identifier in identifiers:
+        if type(identifier.get("id")) is int:  # Not a bool. Some clients send numbers.
+            identifier["id"] = str(identifier["id"])
     return linkage

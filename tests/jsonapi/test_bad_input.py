@@ -585,7 +585,7 @@ NO_IDENTIFIER: dict[str, Any] = {
     **{
         f"with id {name}": {"type": "people", "id": value}
         for name, value in {
-            "number": FREE_PERSON,
+            "unknown number": UNKNOWN,
             "float": 1.5,
             "whole float": float(FREE_PERSON),
             "true": True,
@@ -1160,6 +1160,7 @@ CARELESS = [
     patched("PATCH with another organization", document("service_types", {"name": "Design"}, {"organization": one("organizations", STRANGERS)})),
     patched("PATCH with assignees to be replaced", document("service_types", {"name": "Design"}, {"assignees": {"data": []}})),
     *(patched(f"PATCH with assignees {value}", document("service_types", {"name": "Design"}, {"assignees": value})) for value in ({}, {"meta": {}}, {"links": {"self": "/x"}})),
+    Careless("PATCH with the number of an id", "PATCH", f"{PAIR}/{SERVICE_ASSIGNMENT}", 200, document(PAIR, {}, {"service": {"data": {"type": "services", "id": SERVICE}}})),
     Careless("PATCH without attributes", "PATCH", f"service_types/{TYPE}", 200, document("service_types"), {"name": "Made"}),
     Careless("PATCH of an assignment as fetched", "PATCH", f"{PAIR}/{SERVICE_ASSIGNMENT}", 200, document(PAIR, {}, {"organization": one("organizations", ORGANIZATION), "person": {"meta": {"included": False}}, "service": {"meta": {"included": False}}}, id=str(SERVICE_ASSIGNMENT))),
     *(

@@ -200,8 +200,10 @@ def id_schema(serializer_class: SerializerClass) -> Schema:
     return dict(ID_STRING)
 
 
-def identifier_schema(related: SerializerClass, *, nullable: bool = False) -> Schema:
-    properties = {"type": {"const": type_of(related)}, "id": id_schema(related)}
+def identifier_schema(
+    related: SerializerClass, ids: Schema | None = None, *, nullable: bool = False
+) -> Schema:
+    properties = {"type": {"const": type_of(related)}, "id": ids or id_schema(related)}
     schema = object_schema(properties, required=properties)
     return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
 
@@ -230,8 +232,9 @@ def request_relationship(serializer_class: SerializerClass, name: str) -> Schema
     if field is None:
         data = {"type": ["array", "null", "object"], "items": {"type": "object"}}
         return {**object_schema({"data": data}), "description": IGNORED}
-    data = identifier_schema(related_serializer(serializer_class, name), nullable=field.allow_null)
-    return object_schema({"data": data})
+    related = related_serializer(serializer_class, name)
+    ids = {"anyOf": [id_schema(related), POSITIVE_INTEGER]}
+    return object_schema({"data": identifier_schema(related, ids, nullable=field.allow_null)})
 
 
 # --- foreign keys: a request may write one as a relationship or as an attribute -------------------
