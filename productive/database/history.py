@@ -126,6 +126,15 @@ class History(HistoricalRecords):
         # Not the option `bases`, which would put HistoricalChanges first; Change overrides its method.
         self.bases = (Change,)
 
+    def _get_history_user_fields(self) -> dict[str, Any]:
+        """Keep the id of a deleted user, from which the history has the name.
+
+        simple_history has no option for it.
+        """
+        fields: dict[str, Any] = super()._get_history_user_fields()
+        fields["history_user"].remote_field.on_delete = models.DO_NOTHING
+        return fields
+
     def fields_included(self, model: Any) -> list[models.Field]:
         """Return the fields with a column. A ForeignObject has none."""
         return [field for field in super().fields_included(model) if field.concrete]

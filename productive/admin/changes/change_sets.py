@@ -13,8 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Count, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -28,7 +30,7 @@ from productive.admin.changes.states import (
 from productive.admin.forms import label_of
 from productive.admin.preview import Difference
 from productive.admin.urls import admin_url
-from productive.database.history import is_recorded
+from productive.database.history import history_of, is_recorded
 
 # A page has up to SETS_PER_PAGE sets. To find them, read RECORDS records of each model up to ROUNDS times.
 SETS_PER_PAGE, RECORDS, ROUNDS = 25, 60, 4
@@ -92,7 +94,7 @@ class ChangeSet:
 
 def author_of(record: Any) -> str:
     """Return the username or, for a change without a user, how it was made."""
-    return record.history_user.get_username() if record.history_user else record.via
+    return str(record.author_name or record.via)
 
 
 def recorded_admins(request: HttpRequest) -> list[Any]:
@@ -107,12 +109,29 @@ def recorded_admins(request: HttpRequest) -> list[Any]:
 def visible_records(model_admin: Any, request: HttpRequest) -> models.QuerySet[Any]:
     """Return the historical records that the user may view.
 
-    Annotate them with `record_before`, the id of the object's previous record.
+    Annotate them with `record_before`, the id of the object's previous record, and `author_name`, the
+    username. That of a deleted user is in the history of users.
     """
     history = model_admin.get_history(request)
     earlier = history.model._default_manager.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id"))
     before = earlier.order_by("-history_id").values("history_id")[:1]
-    return history.select_related("history_user").annotate(record_before=Subquery(before))
+    name: str = get_user_model().USERNAME_FIELD
+    deleted = deleted_users().filter(id=OuterRef("history_user_id")).values(name)[:1]
+    return history.annotate(
+        record_before=Subquery(before),
+        author_name=Coalesce(f"history_user__{name}", Subquery(deleted)),
+    )
+
+
+def deleted_users() -> models.QuerySet[Any]:
+    return history_of(get_user_model())._default_manager.filter(history_type="-")  # type: ignore[no-any-return]
+
+
+def by_author(name: str) -> Q:
+    """Return the condition for records whose author has this in the username."""
+    lookup = f"{get_user_model().USERNAME_FIELD}__icontains"
+    deleted = deleted_users().filter(**{lookup: name}).values("id")
+    return Q((f"history_user__{lookup}", name)) | Q(history_user__in=deleted) | Q(via__icontains=name)
 
 
 def change_sets(

@@ -12,7 +12,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -23,6 +22,7 @@ from django.utils.text import capfirst
 from productive.admin.changes.change_sets import (
     author_of,
     build_entries,
+    by_author,
     change_sets,
     recorded_admins,
     visible_records,
@@ -66,8 +66,7 @@ class ChangesForm(forms.Form):
             if data["q"]:
                 queryset, _ = model_admin.get_search_results(request, queryset, data["q"])
             if data["who"]:
-                author = Q(history_user__username__icontains=data["who"]) | Q(via__icontains=data["who"])
-                queryset = queryset.filter(author)
+                queryset = queryset.filter(by_author(data["who"]))
             if data["kind"]:
                 queryset = queryset.filter(history_type=data["kind"])
             return queryset.filter(within_days("history_date", data["since"], data["until"], zone))
