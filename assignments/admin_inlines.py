@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch
@@ -20,7 +19,7 @@ from catalog.models import Deal, Project, Service
 from productive.accounts.models import Person
 from productive.accounts.owned import Archivable
 from productive.admin.columns import LINK
-from productive.admin.forms import RecordsField, is_id, label_of
+from productive.admin.forms import RecordsField, label_of
 from productive.admin.inlines import MAX_FIELDS, LineForm, LineInline, PairInline, set_chosen
 from productive.admin.urls import admin_url
 
@@ -206,19 +205,16 @@ def assignees_field(people: Any) -> RecordsField:
 class ServiceLineForm(LineForm):
     """A form for a service of a budget and the people who are assigned to it.
 
-    Only assignments that were added or removed on this page are written, to keep concurrent changes.
+    Only assignments that were added or removed are written.
     """
 
     assignees = assignees_field(Person.objects.none())
-    shown = forms.CharField(required=False, widget=forms.HiddenInput, max_length=MAX_FIELDS * 20)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["shown"].has_changed = lambda initial, data: False  # type: ignore[method-assign]
         if self.instance.pk is not None:
             people = [assignment.person for assignment in self.instance.service_assignments.all()]
             self.initial["assignees"] = [str(person.pk) for person in people]
-            self.initial["shown"] = ",".join(str(person.pk) for person in people)
             set_chosen(self.fields["assignees"], people)
             set_chosen(self.fields["service_type"], [self.instance.service_type])
 
@@ -231,14 +227,11 @@ class ServiceLineForm(LineForm):
         return cleaned
 
     def compare_assignees(self) -> None:
-        """Compare the assignees with those that the page showed.
-
-        Set `added` and `removed`, and add the errors of new assignments to the field.
-        """
+        """Set `added` and `removed`, and add the errors of new assignments to the field."""
         selected = {person.pk: person for person in self.cleaned_data.get("assignees", ())}
-        shown = {int(pk) for pk in self.cleaned_data.get("shown", "").split(",") if is_id(pk)}
-        self.added = [person for pk, person in selected.items() if pk not in shown]
-        self.removed = shown - selected.keys()
+        current = {int(pk) for pk in self.initial.get("assignees", ())}
+        self.added = [person for pk, person in selected.items() if pk not in current]
+        self.removed = current - selected.keys()
         for person in self.added:
             try:
                 self.assignment_of(person).validate_constraints()
@@ -273,14 +266,14 @@ class ServicesOfBudget(LineInline):
     can_delete = False
     # Read when the first badge is shown. The inline exists for one request.
     states: dict[int, OpenTo] | None = None
-    fields_per_line = 8
+    fields_per_line = 7
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
         if not admin.site.get_model_admin(ServiceAssignment).has_view_permission(request):
             return [*fields]
         # Users open the page mostly for the assignees, so these come early.
-        return [*fields[:3], "assignees", *fields[3:], "shown"]
+        return [*fields[:3], "assignees", *fields[3:]]
 
     def open_to(self, service: Service) -> str:
         if service.pk is None:

@@ -25,10 +25,24 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
+from productive.admin.merge import CHOICE, SEEN
 from productive.admin.preview import Consequences, Preview, RelatedChange
 from productive.database.current_request import current_state
 from productive.database.history import current_change_set, history_of, is_recorded
 from productive.database.written_rows import WrittenRows, collect_written_rows
+
+# The fields of these pages that don't belong to the form.
+OWN_FIELDS = {
+    "csrfmiddlewaretoken",
+    "digest",
+    "step",
+    "_exclude",
+    "_include",
+    "_included",
+    "_number",
+    "_preview",
+    SEEN,
+}
 
 
 class Step(StrEnum):
@@ -242,6 +256,16 @@ def is_repeated(request: HttpRequest) -> bool:
         for model in admin.site._registry
         if is_recorded(model)
     )
+
+
+def posted_fields(request: HttpRequest) -> list[tuple[str, Any]]:
+    """Return the fields of the form that a preview, or the page with conflicts, sends again."""
+    return [
+        (name, value)
+        for name, values in request.POST.lists()
+        if name not in OWN_FIELDS and not name.startswith(CHOICE)
+        for value in values
+    ]
 
 
 def respond(

@@ -25,6 +25,7 @@ from productive.admin.bulk.actions import BulkAction
 from productive.admin.bulk.rows import Stamp
 from productive.admin.changes.change_sets import object_history
 from productive.admin.columns import ListColumn, PagedChangeList, Paginator
+from productive.admin.conflicts import save_merged
 from productive.admin.filters import MomentListFilter, get_parameter_names
 from productive.admin.forms import (
     Autocomplete,
@@ -35,6 +36,7 @@ from productive.admin.forms import (
     is_id,
     label_of,
 )
+from productive.admin.merge import SHOWN, dump, page_values
 from productive.admin.operations import Step
 from productive.admin.saving import UnsavedForm, delete_record, save_form
 from productive.admin.theme import ModelAdmin
@@ -232,7 +234,7 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> Any:
-        """Add buttons for actions on the record: archive, restore, close. Show its label in the title."""
+        """Add buttons for actions on the record, its label, and the values that the form shows."""
         if obj is not None:
             context |= {"original": LabeledRecord(obj), "subtitle": label_of(obj)}
         actions = self.get_actions(request).values() if obj is not None else ()
@@ -241,6 +243,11 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             for action, *_ in actions
             if isinstance(action, Stamp) and action.moment is moment_of(self.model) and action.changes(obj)
         ]
+        if obj is not None and self.has_change_permission(request, obj):
+            formsets = [each.formset for each in context["inline_admin_formsets"]]
+            shown = dump(page_values(context["adminform"].form, formsets))
+            # A form that is shown again has the values that it showed first.
+            context["shown"] = request.POST.get(SHOWN, shown)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -258,16 +265,19 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             return type(form)(form.__name__, (UnsavedForm, form), {})
         return form
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Save the form, after a preview if this has consequences."""
-        view = partial(super().changeform_view, request, *args, **kwargs)
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Save the form, merged with concurrent changes, after a preview if this has consequences."""
+        view = partial(super().changeform_view, request, object_id, *args, **kwargs)
         if request.method != "POST" or request.POST.get("step") == Step.CHOOSE:
             return view()
+        save = partial(save_merged, self, request, object_id, view)
         try:
-            return save_form(self, request, view)
+            return save_form(self, request, save)
         except IntegrityError:
             # Another request was faster. Validate again, which now finds its row.
-            return save_form(self, request, view)
+            return save_form(self, request, save)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Delete the object, after a preview."""

@@ -15,24 +15,13 @@ from productive.admin.bulk.actions import BulkAction, BulkOperation, Selection
 from productive.admin.bulk.rows import DELETE, Delete
 from productive.admin.changes.change_sets import build_entries, visible_records
 from productive.admin.forms import label_of
-from productive.admin.operations import Operation, attempt, respond, with_undo_link
+from productive.admin.operations import Operation, attempt, posted_fields, respond, with_undo_link
 from productive.admin.preview import Line, Preview, RecordOutcome, group_lines
 from productive.admin.urls import admin_url
 from productive.database.history import current_change_set
 from productive.database.written_rows import WrittenRows, collect_written_rows
 
 OUTCOMES = {"+": RecordOutcome.CREATED, "~": RecordOutcome.CHANGED, "-": RecordOutcome.DELETED}
-# The fields of a preview's form that don't belong to the form that it previews.
-PREVIEW_FIELDS = {
-    "csrfmiddlewaretoken",
-    "digest",
-    "step",
-    "_exclude",
-    "_include",
-    "_included",
-    "_number",
-    "_preview",
-}
 
 
 class UnsavedForm:
@@ -172,13 +161,3 @@ def delete_record(model_admin: Any, request: HttpRequest, record: Any) -> HttpRe
         "back": admin_url(model_admin.model, "change", pk),
     }
     return respond(request, result, success_url=admin_url(model_admin.model, "changelist"), context=context)
-
-
-def posted_fields(request: HttpRequest) -> list[tuple[str, Any]]:
-    """Return the fields of the form that a preview sends again."""
-    return [
-        (name, value)
-        for name, values in request.POST.lists()
-        if name not in PREVIEW_FIELDS
-        for value in values
-    ]

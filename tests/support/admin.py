@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from productive.accounts.models import Organization, Person, User
 from productive.accounts.owned import OrganizationOwned
+from productive.admin.merge import SHOWN
 from productive.database.current_request import RequestState
 from tests.support import factories
 from tests.support.factories import PersonFactory, UserFactory
@@ -105,7 +106,7 @@ def listed(client: Client, model: type[Model], query: str = "") -> set[Any]:
 def form_data(client: Client, address: str) -> dict[str, Any]:
     """Return what a browser sends if the user saves the form without changes."""
     context = unrendered(client, address).context_data
-    data = {}
+    data = {SHOWN: context["shown"]} if "shown" in context else {}
     for bound in context["adminform"].form:
         value = bound.value()
         if value not in (None, False) and not bound.field.disabled:

@@ -124,7 +124,7 @@ def visible_records(model_admin: Any, request: HttpRequest) -> models.QuerySet[A
 
 
 def deleted_users() -> models.QuerySet[Any]:
-    return history_of(get_user_model())._default_manager.filter(history_type="-")  # type: ignore[no-any-return]
+    return history_of(get_user_model())._default_manager.filter(history_type="-")
 
 
 def by_author(name: str) -> Q:

@@ -61,7 +61,10 @@ def differences(before: models.Model, now: models.Model, names: Iterable[str]) -
 
 
 def display_value(state: Any, column: Any) -> str:
-    value = getattr(state, column.name)
+    return value_text(getattr(state, column.name))
+
+
+def value_text(value: Any) -> str:
     if value is None or value == "":
         return "empty"
     if isinstance(value, bool):
