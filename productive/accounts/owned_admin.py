@@ -121,7 +121,7 @@ class OrganizationOwnedAdmin(BaseAdmin):
     def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
         inlines = super().get_inline_instances(request, obj)
         if obj is not None:
-            limit_inlines(inlines, obj)
+            limit_inlines(inlines, obj, request)
         return inlines
 
     def get_owner_fields(self, request: HttpRequest) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connection, models
+from django.forms.formsets import INITIAL_FORM_COUNT
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils.http import urlencode
@@ -134,8 +135,17 @@ class LineInline(RelatedChoicesMixin, TabularInline):
         self.template, self.max_num, self.can_delete = "admin/inline_link.html", 0, False
 
     def get_queryset(self, request: HttpRequest) -> Any:
+        """Return the lines, locked if they are about to be changed."""
         rows = super().get_queryset(request)
+        if request.method == "POST" and self.has_change_permission(request) and connection.in_atomic_block:
+            rows = rows.select_for_update(of=("self",), no_key=True)
         return rows.none() if self.list_link else rows
+
+    def is_posted(self, request: HttpRequest) -> bool:
+        """Return whether the request has lines that the form showed."""
+        relation: Any = self.model._meta.get_field(self.parent_name).remote_field
+        count = request.POST.get(f"{relation.get_accessor_name(model=self.model)}-{INITIAL_FORM_COUNT}", "0")
+        return count != "0"
 
 
 class PairInline(LineInline):
@@ -145,11 +155,14 @@ class PairInline(LineInline):
         return False
 
 
-def limit_inlines(inlines: Iterable[Any], record: models.Model) -> None:
-    """Replace inlines with links, once the form has MAX_FIELDS fields."""
+def limit_inlines(inlines: Iterable[Any], record: models.Model, request: HttpRequest) -> None:
+    """Replace inlines with links, once the form has MAX_FIELDS fields.
+
+    Other users may have added lines since the form was shown, so a posted inline stays.
+    """
     available = MAX_FIELDS
     for inline in inlines:
-        if isinstance(inline, LineInline):
+        if isinstance(inline, LineInline) and not inline.is_posted(request):
             needed = inline.count_fields(inline.lines_of(record))
             if needed <= available:
                 available -= needed

@@ -245,6 +245,15 @@ def test_too_many_lines_are_replaced_by_a_link_to_the_list() -> None:
     service.refresh_from_db()
     assert (service.name, service.service_assignments.count()) == ("Renamed", 300)
 
+    # Others have added lines since the form was opened.
+    ServiceAssignment.objects.filter(person__in=people[10:]).delete()
+    sent = form_data(client, address) | {"service_assignments-0-DELETE": "on"}
+    ServiceAssignment.objects.bulk_create(
+        ServiceAssignment(**own, service=service, person=person) for person in people[10:]
+    )
+    assert client.post(address, sent).status_code == 302
+    assert service.service_assignments.count() == 299
+
 
 @pytest.mark.no_cover
 def test_form_stays_below_the_limit_of_fields() -> None:
