@@ -253,7 +253,11 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("productive/favicon.svg")}
     ],
     "STYLES": [lambda request: static("productive/admin.css")],
-    "SCRIPTS": [lambda request: static("productive/admin.js")],
+    "SCRIPTS": [
+        lambda request: static("productive/admin.js"),
+        lambda request: static("productive/forms.js"),
+        lambda request: static("productive/keys.js"),
+    ],
     "BORDER_RADIUS": "6px",
     "COLORS": {
         "primary": {

@@ -24,7 +24,7 @@ from tests.support.admin import (
     superuser,
     url,
 )
-from tests.support.bulk import messages_of
+from tests.support.bulk import messages_of, shown
 from tests.support.factories import (
     ApiTokenFactory,
     DealFactory,
@@ -116,9 +116,9 @@ def test_conflict_is_asked(choice: str, title: str, person: Person, client: Clie
 
     assert questions(answer(client, page, "")) == questions(page)
     back = press(client, page, "choose")
-    shown = {name: back.context["adminform"].form[name].value() for name in ("title", "last_name", "email")}
-    assert shown == {"title": "Lead", "last_name": "Kos", "email": "ana@x.example"}
-    assert questions(client.post(address, {**hidden_fields(back), **shown, "first_name": "Ana"})) != []
+    typed = {name: back.context["adminform"].form[name].value() for name in ("title", "last_name", "email")}
+    assert typed == {"title": "Lead", "last_name": "Kos", "email": "ana@x.example"}
+    assert questions(client.post(address, {**hidden_fields(back), **typed, "first_name": "Ana"})) != []
 
     saved = answer(client, page, choice)
     assert (saved.status_code, saved.url) == (302, address)
@@ -239,14 +239,29 @@ def test_field_of_a_new_permission_is_not_emptied(person: Person) -> None:
     assert person.user == login
 
 
-@pytest.mark.parametrize("shown", ["", "\x00", "x:y:z", "9" * 3000])
-def test_invalid_values_are_ignored(shown: str, person: Person, client: Client) -> None:
+@pytest.mark.parametrize("text", ["", "\x00", "x:y:z", "9" * 3000])
+def test_invalid_values_are_ignored(text: str, person: Person, client: Client) -> None:
     address = url(Person, "change", person.pk)
-    data = {**form_data(client, address), SHOWN: shown, "_seen": shown, "title": "Lead"}
+    data = {**form_data(client, address), SHOWN: text, "_seen": text, "title": "Lead"}
     assert client.post(address, data).status_code == 302
     # Those of another page.
     other = form_data(client, url(Project, "change", ProjectFactory(organization=person.organization).pk))
     assert client.post(address, {**data, SHOWN: other[SHOWN]}).status_code == 302
+
+
+def test_restored_preview_writes_nothing(person: Person, client: Client) -> None:
+    """A browser restores a preview after Back, also if the change has no consequences anymore."""
+    address = url(Person, "change", person.pk)
+    sent = form_data(client, address)
+    page = client.post(address, {**sent, "title": "Lead", "step": "preview"})
+    assert shown(page) == {"Will be changed": [f"{person} · {person.email}"]}
+    assert client.post(address, {**sent, "first_name": "", "step": "preview"}).context["errors"]
+    assert not client.post(address, {**sent, "step": "preview"}).context["preview"].can_apply
+    person.refresh_from_db()
+    assert person.title == "Designer"
+    assert press(client, page, "apply").status_code == 302
+    person.refresh_from_db()
+    assert person.title == "Lead"
 
 
 # --- Rows -----------------------------------------------------------------------------------------

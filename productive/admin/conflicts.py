@@ -116,7 +116,7 @@ def question(conflict: Conflict, entry: Entry | None) -> Question:
         title = f"{row}: {bound.label}" if conflict.key else str(bound.label)
         answers = [
             Answer(MINE, "Your value", field_text(bound)),
-            Answer(THEIRS, f"The value by {author}", field_text(bound, conflict.current)),
+            Answer(THEIRS, f"Saved by {author}", field_text(bound, conflict.current)),
         ]
     elif form.instance.pk is None:
         title = row

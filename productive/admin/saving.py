@@ -9,13 +9,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from productive.admin.bulk.actions import BulkAction, BulkOperation, Selection
 from productive.admin.bulk.rows import DELETE, Delete
 from productive.admin.changes.change_sets import build_entries, visible_records
 from productive.admin.forms import label_of
-from productive.admin.operations import Operation, attempt, posted_fields, respond, with_undo_link
+from productive.admin.operations import Operation, Step, attempt, posted_fields, respond, with_undo_link
 from productive.admin.preview import Line, Preview, RecordOutcome, group_lines
 from productive.admin.urls import admin_url
 from productive.database.history import current_change_set
@@ -55,7 +55,13 @@ class FormSave(Operation):
         return Preview([], button="Save")
 
     def needs_confirmation(self, preview: Preview) -> bool:
-        return bool(preview.related) or super().needs_confirmation(preview)
+        """Return True also for a preview that the browser restores, unless the form has errors."""
+        is_restored = self.request.POST.get("step") == Step.PREVIEW
+        return (
+            bool(preview.related)
+            or super().needs_confirmation(preview)
+            or (is_restored and isinstance(self.response, HttpResponseRedirect))
+        )
 
     def messages(self) -> list[Any]:
         """Return the messages of the last attempt."""
@@ -142,7 +148,9 @@ def intro_of(preview: Preview) -> str:
     consequences = preview.consequences
     if consequences is not None and consequences.need_confirmation:
         return "Saving this changes who has access."
-    return "Some of the new assignments have no effect yet."
+    if preview.related:
+        return "Some of the new assignments have no effect yet."
+    return "This is what saving changes."
 
 
 def delete_record(model_admin: Any, request: HttpRequest, record: Any) -> HttpResponse:

@@ -42,13 +42,16 @@ def test_pages_have_no_barriers(page: Page, assignment: ServiceAssignment) -> No
         "/admin/",
         "/admin/accounts/person/",
         "/admin/catalog/service/?q=nothing+like+it",
-        "/admin/assignments/serviceassignment/",
         f"/admin/accounts/person/{person.pk}/change/",
         f"/admin/catalog/deal/{service.deal_id}/change/",
+        f"/admin/catalog/project/{service.deal.project_id}/change/",
+        f"/admin/catalog/service/{service.pk}/change/",
         "/admin/catalog/servicetype/add/",
         f"/admin/catalog/service/{service.pk}/delete/",
         f"/admin/catalog/service/{service.pk}/history/",
         "/admin/changes/",
+        f"/admin/changes/{service.history.get().change_set}/",
+        f"/admin/changes/{service.history.get().change_set}/undo/",
         "/admin/accounts/person/import/",
         "/admin/accounts/person/export/",
         f"/admin/access-check/?person={person.pk}&service={service.pk}&kind=time",
@@ -75,6 +78,19 @@ def test_bulk_action_has_no_barriers(
     assert barriers(page) == []
     page.get_by_role("button", name="Preview").click()
     assert len(lines_under(page, "Will be created")) == 1
+    assert barriers(page) == []
+
+
+def test_selected_rows_and_keys_have_no_barriers(page: Page, assignment: ServiceAssignment) -> None:
+    page.goto("/admin/assignments/serviceassignment/")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("a")
+    expect(page.get_by_role("combobox", name="Action")).to_be_focused()
+    assert barriers(page) == []
+    page.get_by_role("combobox", name="Action").blur()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     assert barriers(page) == []
 
 

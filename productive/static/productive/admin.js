@@ -90,7 +90,7 @@
   // The browser ignores `autofocus` if the theme hasn't shown the element yet.
   window.addEventListener("load", () => {
     if (document.activeElement === document.body) {
-      document.querySelector("button[autofocus]")?.focus({ preventScroll: true });
+      document.querySelector(":is(button, [type=radio])[autofocus]")?.focus({ preventScroll: true });
     }
   });
 
@@ -144,7 +144,7 @@
     once("#main, .login #page", (page) => page.setAttribute("role", "main"));
     once("#searchbar-submit", (button) => button.setAttribute("aria-label", "Search"));
     // The logo has the same link as the site name beside it.
-    once("a:has(+ * #site-name)", (logo) => {
+    once("#nav-sidebar a:has(+ * #site-name)", (logo) => {
       logo.tabIndex = -1;
       logo.setAttribute("aria-hidden", "true");
     });
