@@ -81,19 +81,6 @@ def test_bulk_action_has_no_barriers(
     assert barriers(page) == []
 
 
-def test_selected_rows_and_keys_have_no_barriers(page: Page, assignment: ServiceAssignment) -> None:
-    page.goto("/admin/assignments/serviceassignment/")
-    page.keyboard.press("j")
-    page.keyboard.press("x")
-    page.keyboard.press("a")
-    expect(page.get_by_role("combobox", name="Action")).to_be_focused()
-    assert barriers(page) == []
-    page.get_by_role("combobox", name="Action").blur()
-    page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
-    assert barriers(page) == []
-
-
 def test_icons_are_not_read_aloud(page: Page) -> None:
     page.goto("/admin/catalog/servicetype/")
     expect(page.get_by_role("navigation").get_by_role("link").first).to_have_accessible_name("Productive")

@@ -139,6 +139,7 @@ def test_list_is_used_by_keyboard(page: Page, organization: Organization) -> Non
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keys")
     expect(keys).to_be_visible()
+    assert barriers(page) == []
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()
     for key in ("j", "x", "ArrowDown", "Space", "j", "k"):
@@ -149,6 +150,7 @@ def test_list_is_used_by_keyboard(page: Page, organization: Organization) -> Non
     expect(page.get_by_role("row", name="Bo").get_by_role("checkbox")).to_be_focused()
     page.keyboard.press("a")
     expect(page.get_by_role("combobox", name="Action")).to_be_focused()
+    assert barriers(page) == []
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("k")
     page.keyboard.press("Enter")

@@ -54,6 +54,8 @@ def test_enter_confirms_who_loses_access(page: Page, service: Service) -> None:
     expect(page.get_by_role("link", name="View or undo")).to_be_visible()
     service.deal.refresh_from_db()
     assert service.deal.person_restricted_tracking
+    page.go_back()
+    expect(page.get_by_text("There is nothing to do.")).to_be_visible()
 
 
 def test_back_returns_to_the_form_as_it_was_filled_in(page: Page, service: Service) -> None:
