@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Dialog, Page, expect
 
 from catalog.models import ServiceType
 from productive.accounts.models import Organization, User
 from tests.browser.axe import barriers
+from tests.browser.conftest import Watch
 from tests.browser.steps import lines_under, run_action, save
 from tests.support.factories import PersonFactory, ServiceTypeFactory, UserFactory
 
@@ -107,7 +109,9 @@ def test_back_shows_the_preview_again(page: Page, organization: Organization) ->
     expect(page.get_by_role("row", name="Bo Z")).to_be_visible()
 
 
-def test_form_survives_a_session_that_ended(page: Page, kind: ServiceType, operator: User) -> None:
+def test_form_survives_a_session_that_ended(
+    page: Page, kind: ServiceType, operator: User, watch: Watch
+) -> None:
     page.goto(f"/admin/catalog/servicetype/{kind.pk}/change/")
     page.get_by_label("Name").fill("UX")
     Session.objects.all().delete()
@@ -116,6 +120,15 @@ def test_form_survives_a_session_that_ended(page: Page, kind: ServiceType, opera
     expect(page.get_by_label("Name")).to_have_value("UX")
     kind.refresh_from_db()
     assert kind.name == "Design"
+
+    # The same user has signed in in another window, so that the form's CSRF token is invalid.
+    page.context.clear_cookies(name=settings.CSRF_COOKIE_NAME)
+    page.get_by_label("Name").fill("UI")
+    save(page)
+    page.get_by_role("link", name="Open the form again").click()
+    expect(page.get_by_label("Name")).to_have_value("UI")
+    assert all("403" in fault for fault in watch.faults)
+    watch.faults.clear()
 
     # The form is dropped if another user signs in.
     Session.objects.all().delete()

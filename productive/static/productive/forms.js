@@ -1,9 +1,9 @@
 // Keeps what was typed into a form: warns before leaving it, and restores a form that was sent without effect.
 //
-// A form is sent without effect if the session has ended: the response is the sign-in page. And a page that is
-// the response to a POST can't be shown again after Back: browsers ask to send the form again. In both cases
-// this script sends the form again, to a step that shows it and writes nothing. Without it, the browser asks,
-// and what was typed before the sign-in page is lost.
+// A form is sent without effect if the session has ended, or its CSRF token: the response is the sign-in page or
+// an error. And a page that is the response to a POST can't be shown again after Back: browsers ask to send the
+// form again. In these cases this script sends the form again, to a step that shows it and writes nothing.
+// Without it, the browser asks, and what was typed before the sign-in page is lost.
 //
 // The fields are in the session storage, which other tabs and other sites can't read. Forms with a password or
 // a file are never kept, nor those of another user. Only the page that a form came from restores it.
@@ -142,6 +142,13 @@
 
   function restore() {
     const last = read(LAST);
+    if (document.querySelector("[data-expired]")) {
+      // The response to a form without a valid CSRF token, with a link to its page.
+      if (last) {
+        write(LAST, { ...last, isInterrupted: true });
+      }
+      return;
+    }
     const signIn = document.getElementById("login-form");
     if (signIn) {
       // The sign-in page leads to the page of the form.
