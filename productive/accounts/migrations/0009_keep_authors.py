@@ -5,13 +5,12 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0002_assignees"),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ("accounts", "0008_responsible_people"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name="historicaldeal",
+            model_name="historicalapitoken",
             name="history_user",
             field=models.ForeignKey(
                 db_constraint=False,
@@ -22,7 +21,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterField(
-            model_name="historicalproject",
+            model_name="historicalorganization",
             name="history_user",
             field=models.ForeignKey(
                 db_constraint=False,
@@ -33,7 +32,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterField(
-            model_name="historicalservice",
+            model_name="historicalperson",
             name="history_user",
             field=models.ForeignKey(
                 db_constraint=False,
@@ -44,7 +43,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterField(
-            model_name="historicalservicetype",
+            model_name="historicaluser",
             name="history_user",
             field=models.ForeignKey(
                 db_constraint=False,

@@ -5,12 +5,13 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0005_email_case"),
+        ("catalog", "0005_responsible_people"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name="historicalapitoken",
+            model_name="historicalcompany",
             name="history_user",
             field=models.ForeignKey(
                 db_constraint=False,
@@ -21,7 +22,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterField(
-            model_name="historicalorganization",
+            model_name="historicaldeal",
             name="history_user",
             field=models.ForeignKey(
                 db_constraint=False,
@@ -32,7 +33,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterField(
-            model_name="historicalperson",
+            model_name="historicalproject",
             name="history_user",
             field=models.ForeignKey(
                 db_constraint=False,
@@ -43,7 +44,18 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterField(
-            model_name="historicaluser",
+            model_name="historicalservice",
+            name="history_user",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AlterField(
+            model_name="historicalservicetype",
             name="history_user",
             field=models.ForeignKey(
                 db_constraint=False,
