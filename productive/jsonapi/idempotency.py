@@ -27,18 +27,24 @@ class Created(NamedTuple):
     is_replayed: bool = False
 
 
+def idempotency_key(request: Request) -> str | None:
+    """Return the key or None, or raise HeaderError 400 if it is not valid."""
+    key = request.headers.get(IDEMPOTENCY_KEY)
+    if key is None or (key.strip() and key.isascii() and key.isprintable() and len(key) <= MAX_LENGTH):
+        return key
+    message = f"{IDEMPOTENCY_KEY} must be 1 to {MAX_LENGTH} printable ASCII characters"
+    raise HeaderError(400, IDEMPOTENCY_KEY, message)
+
+
 def idempotent(request: Request, create: Callable[[], Created]) -> Callable[[], Created]:
     """Wrap `create`, so that it is only called if the key is new.
 
     Raise HeaderError 400 if the key is not valid. Call the returned function in a transaction; it raises
     HeaderError 409 if the key was used for another request.
     """
-    key = request.headers.get(IDEMPOTENCY_KEY)
+    key = idempotency_key(request)
     if key is None:
         return create
-    if not (key.strip() and key.isascii() and key.isprintable() and len(key) <= MAX_LENGTH):
-        message = f"{IDEMPOTENCY_KEY} must be 1 to {MAX_LENGTH} printable ASCII characters"
-        raise HeaderError(400, IDEMPOTENCY_KEY, message)
     fingerprint = fingerprint_of(request)
     token: Any = request.auth
 

@@ -26,7 +26,7 @@ from productive.jsonapi.dry_runs import MAX_INCLUDED, DryRun
 from productive.jsonapi.errors import TOO_MUCH_INCLUDED, ApiError, HeaderError, ParameterError
 from productive.jsonapi.etags import is_matched, tags_of
 from productive.jsonapi.filters import FilterSet
-from productive.jsonapi.idempotency import REPLAYED, Created, idempotent
+from productive.jsonapi.idempotency import REPLAYED, Created, idempotency_key, idempotent
 from productive.jsonapi.pagination import Contents, CursorPage, Page, Pagination
 from productive.jsonapi.parameters import include_tree, is_dry_run, sparse_fields
 from productive.jsonapi.parsers import ResourceObject, parse_id
@@ -168,6 +168,7 @@ class ModelViewSet(ReadOnlyViewSet):
             raise ApiError(403, "The id of a new record can't be chosen by the client")
         ignored = unknown_members(self.serializer_class, resource)
         if self.is_dry_run:
+            idempotency_key(request)  # Neither used nor kept, but it must be valid.
             return self.dry_run(plan, lambda: self.save(None, resource), ignored)
 
         def save() -> Created:

@@ -45,7 +45,7 @@ HEADERS: Mapping[str, tuple[tuple[str, ...], Schema, str]] = {
     ),
     "Prefer": (
         ("POST", "PATCH"),
-        {"type": "string", "enum": ["handling=strict", "handling=lenient"]},
+        {"type": "string", "examples": ["handling=strict"]},
         "With `handling=strict`, attributes and relationships that the resource doesn't have are rejected"
         " with 422. By default they are ignored, and `meta.ignored` of the response names them.",
     ),
@@ -105,7 +105,7 @@ def fields_parameter(serializer_class: SerializerClass) -> Schema:
 def dry_run_parameter() -> Schema:
     description = (
         "With `true`, nothing is written: the response has the document as it would be, and `meta` says what"
-        " the write would do. Errors are the same. An `Idempotency-Key` is ignored."
+        " the write would do. Errors are the same. An `Idempotency-Key` is neither used nor kept."
     )
     # Without a default, which Swagger UI would send.
     return query_parameter(DRY_RUN, {"type": "string", "enum": ["true", "false"]}, description)
