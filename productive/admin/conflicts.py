@@ -19,6 +19,7 @@ from productive.admin.changes.change_sets import Entry, build_entries, visible_r
 from productive.admin.changes.states import value_text
 from productive.admin.forms import label_of
 from productive.admin.merge import (
+    MERGED,
     MINE,
     SHOWN,
     THEIRS,
@@ -80,7 +81,7 @@ def save_merged(
     if merge.conflicts:
         return show_conflicts(model_admin, request, record, merge.conflicts)
     response = save()
-    if merge.is_merged and isinstance(response, HttpResponseRedirect):
+    if MERGED in merge.data and isinstance(response, HttpResponseRedirect):
         messages.info(request, "Somebody else has changed this record, too. Both changes are saved.")
     return response
 

@@ -28,6 +28,8 @@ from productive.database.constraints import UniqueTogether
 
 # The hidden fields with the values that the form showed, and those that the page with the conflicts showed.
 SHOWN, SEEN = "_shown", "_seen"
+# Posted once a field has got a value of another user, so that the message after a preview says so.
+MERGED = "_merged"
 # The beginning of the names of radio buttons, and their values.
 CHOICE, MINE, THEIRS = "_choice:", "mine", "theirs"
 
@@ -143,8 +145,6 @@ class Merge:
         self.shown = load(self.data.get(SHOWN, ""))
         self.seen = load(self.data.get(SEEN, ""))
         self.conflicts: list[Conflict] = []
-        # Whether a field has got a value of another user.
-        self.is_merged = False
 
     def merge(self, form: Any, formsets: Iterable[tuple[Any, bool]]) -> None:
         """Merge the form and its formsets, each with whether the user may change its rows."""
@@ -179,7 +179,7 @@ class Merge:
             shown |= current
 
     def put(self, form: Any, values: Values) -> None:
-        self.is_merged = True
+        self.data[MERGED] = "1"
         for name, value in values.items():
             self.data.setlist(form.add_prefix(name), value)
 

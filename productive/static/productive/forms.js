@@ -83,9 +83,12 @@
   function warnBeforeLeaving(form) {
     // A form that was sent has something unsaved, even if nothing is typed from now on.
     const isUnsaved = "posted" in marker(form).dataset;
-    let saved = content(form);
-    // The widgets are complete now.
-    window.addEventListener("load", () => (saved = content(form)));
+    let saved = content(form), isTyped = false;
+    form.addEventListener("input", () => (isTyped = true));
+    window.addEventListener("load", () => {
+      // The widgets are complete only now.
+      saved = isTyped ? saved : content(form);
+    });
     window.addEventListener("beforeunload", (event) => {
       if (!sent.has(form) && (isUnsaved || content(form) !== saved)) {
         event.preventDefault();
