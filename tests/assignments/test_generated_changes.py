@@ -23,7 +23,7 @@ from assignments.tracking import Kind, decide_all, with_budget
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.admin.forms import label_of
-from tests.support.admin import form_data, is_preview, press, staff, url
+from tests.support.admin import click, form_data, is_preview, press, staff, url
 from tests.support.bulk import preview, start
 from tests.support.factories import OrganizationFactory
 from tests.support.samples import fuzz_settings
@@ -323,6 +323,10 @@ def test_preview_shows_exactly_the_effects_of_every_change() -> None:
                     assert world.allowed() == before
                     if not page.context["preview"].can_apply:
                         continue
+                    for offer in page.context["preview"].related:
+                        if data.draw(st.booleans()):
+                            page = click(client, page, "_include", offer.name)
+                            counts["included"] += 1
                     shown = shown_effects(page)
                     page = press(client, page, "apply")
                     assert page.status_code == 302

@@ -11,7 +11,7 @@ from django.test import Client
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
-from tests.support.admin import hidden_fields, is_preview, press, staff, url
+from tests.support.admin import click, is_preview, press, staff, url
 from tests.support.bulk import apply, consequences, messages_of, preview
 from tests.support.factories import OrganizationFactory, PersonFactory, ServiceFactory
 
@@ -49,12 +49,6 @@ def service(organization: Organization) -> Service:
 def cy(organization: Organization) -> Person:
     """Return a person who is on no project and holds no service type."""
     return PersonFactory(organization=organization, first_name="Cy", last_name="Z", email=None)
-
-
-def click(client: Client, page: Any, button: str, name: str) -> Any:
-    """Click the button of a related change."""
-    address = page.context.get("action") or page.wsgi_request.get_full_path()
-    return client.post(address, {**hidden_fields(page), button: name})
 
 
 def related(page: Any) -> list[tuple[str, list[str], bool]]:

@@ -143,6 +143,12 @@ def press(client: Client, page: Any, step: str, **data: Any) -> Any:
     return client.post(address, {**hidden_fields(page), "step": step, **typed, **data})
 
 
+def click(client: Client, page: Any, button: str, name: str) -> Any:
+    """Include or exclude a related change of a preview."""
+    address = page.context.get("action") or page.wsgi_request.get_full_path()
+    return client.post(address, {**hidden_fields(page), button: name})
+
+
 def save(client: Client, address: str, data: dict[str, Any]) -> Any:
     """Save a form, and confirm its preview if there is one."""
     response = client.post(address, data)
