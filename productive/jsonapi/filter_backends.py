@@ -64,15 +64,14 @@ class FilterBackend(DjangoFilterBackend):
         """Return the form's data; raise ParameterError for ambiguous parameters."""
         data = FilterData()
         lists: set[str] = set()
-        for parameter, values in params.lists():
+        for parameter, sent in params.lists():
             if not is_filter(parameter):
                 continue
             match = self.filter_regex.fullmatch(parameter)
             if match is None:
                 raise ParameterError("unsupported_filter", parameter, parameter)
             name, operation, is_list = match["name"], match["operation"] or "eq", match["list"] is not None
-            if not is_list:
-                only_value(params, parameter, "unsupported_filter_value")
+            values = sent if is_list else sent[-1:]  # As in Productive's API, the last one counts.
             key = key_of(name, operation)
             if key in data and not (is_list and key in lists):
                 # `filter[id]=1&filter[id][eq]=2` could mean either of them, or both.

@@ -928,7 +928,6 @@ QUERIES = [
             ("filter[id]", "filter[id]=9223372036854775808"),
             ("filter[id]", f"filter[id]={'9' * 20}"),
             ("filter[id]", f"filter[id]={'9' * 5_000}"),
-            ("filter[id]", "filter[id]=1&filter[id]=2"),
             ("filter[id][eq]", "filter[id]=1&filter[id][eq]=2"),
             ("filter[id]", "filter[id][]=1&filter[id]=2"),
             ("filter[id][0]", "filter[id]=1&filter[id][0]=2"),
@@ -945,9 +944,8 @@ QUERIES = [
             ("filter[status]", "filter[status]=3"),
             ("filter[status]", "filter[status]=01"),
             ("filter[status]", "filter[status]=active"),
-            ("filter[status]", "filter[status]=1&filter[status]=2"),
             ("filter[email]", "filter[email]=%00"),
-            ("filter[email]", "filter[email]=a&filter[email]=b"),
+            ("filter[status]", "filter[status]=1&filter[status]=3"),
             ("filter[email][contains]", "filter[email][contains]=a%00b"),
             ("filter[query]", "filter[query]=%00"),
             # SQLite would reject this pattern as too complex, and these ORs as too deep.
@@ -1338,6 +1336,7 @@ CARELESS = [
             ("projects", "filter[query]=" + "x" * 8_000, []),
             ("projects", "filter[query]=", [PROJECT]),
             ("people", f"filter[service_type_id]={TYPE}&filter[service_type_id][not_eq]={FREE_TYPE}", [PERSON]),
+            ("people", f"filter[id]={FREE_PERSON}&filter[id]={PERSON}", [PERSON]),
             ("people", f"filter[project_id]={STRANGER_PROJECT}", []),
         ]
     ),
