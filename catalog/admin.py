@@ -19,6 +19,7 @@ from catalog.admin_filters import (
     CompanyFilter,
     EndedFilter,
     OpenToFilter,
+    ResponsibleFilter,
     ServiceInUseFilter,
     TypeInUseFilter,
 )
@@ -198,7 +199,7 @@ class ServiceAdmin(OrganizationOwnedAdmin):
         by_record(Deal.project, "deal__project"),
         by_record(Service.deal),
         by_record(Service.service_type),
-        by_record(Service.person),
+        ResponsibleFilter,
         "time_tracking_enabled",
         "expense_tracking_enabled",
         by_days("created_at", "day added"),

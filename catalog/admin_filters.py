@@ -15,8 +15,8 @@ from assignments.tracking_today import (
     ServiceState,
     in_service_states,
 )
-from catalog.models import Deal
-from productive.admin.filters import ChoiceListFilter, MomentListFilter, RecordListFilter
+from catalog.models import Deal, Service
+from productive.admin.filters import ChoiceListFilter, MomentListFilter, RecordListFilter, by_record
 from productive.admin.forms import is_id
 
 NOBODY, CLOSED = "nobody", "closed"
@@ -37,6 +37,12 @@ class CompanyFilter(RecordListFilter):
         if not pk:
             return queryset
         return queryset.of_companies([int(pk)]) if is_id(pk) else queryset.none()
+
+
+class ResponsibleFilter(by_record(Service.person)):  # type: ignore[misc]
+    """Filter services by their responsible person; `person` is the parameter of their assignees."""
+
+    parameters = ("responsible",)
 
 
 class EndedFilter(ChoiceListFilter):

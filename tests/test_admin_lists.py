@@ -37,6 +37,7 @@ from tests.support.admin import (
 )
 from tests.support.factories import (
     ApiTokenFactory,
+    CompanyFactory,
     DealFactory,
     OrganizationFactory,
     PersonFactory,
@@ -299,11 +300,11 @@ def test_record_filter_accepts_own_records_only(model: type[Model], item: type[R
 @pytest.mark.parametrize(
     ("model", "wanted"),
     [
-        (Person, {"project", "service", "service_type"}),
-        (Project, {"person"}),
+        (Person, {"project", "service", "service_type", "company", "manager"}),
+        (Project, {"person", "company", "project_manager"}),
         (ServiceType, {"person"}),
-        (Deal, {"project"}),
-        (Service, {"person", "project", "deal", "service_type"}),
+        (Deal, {"project", "company", "responsible"}),
+        (Service, {"person", "project", "deal", "service_type", "responsible"}),
         (ServiceAssignment, {"person", "service", "deal", "project", "service_type"}),
         (ProjectAssignment, {"person", "project"}),
         (ServiceTypeAssignment, {"person", "service_type"}),
@@ -315,6 +316,15 @@ def test_record_filters_find_rows(
     assigned = ServiceAssignmentFactory(organization=organization)
     person, service = assigned.person, assigned.service
     project, service_type = service.deal.project, service.service_type
+    company = CompanyFactory(organization=organization)
+    manager = PersonFactory(organization=organization)
+    for row, links in (
+        (person, {"company": company, "manager": manager}),
+        (project, {"company": company, "project_manager": person}),
+        (service.deal, {"responsible": person}),
+        (service, {"person": person}),
+    ):
+        type(row)._default_manager.filter(pk=row.pk).update(**links)
     pair = {"organization": organization, "person": person}
     on_project = ProjectAssignmentFactory(**pair, project=project)
     of_type = ServiceTypeAssignmentFactory(**pair, service_type=service_type)
@@ -325,6 +335,9 @@ def test_record_filters_find_rows(
         "deal": service.deal,
         "service": service,
         "service_type": service_type,
+        "company": company,
+        "manager": manager,
+        **dict.fromkeys(("project_manager", "responsible"), person),
     }
     ours = [person, project, service_type, service.deal, service, assigned, on_project, of_type]
     [own] = [row for row in ours if type(row) is model]

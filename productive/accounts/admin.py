@@ -116,11 +116,16 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
     def responsible_for(self, person: Person) -> str | None:
         """Link to the lists of the records that name the person as responsible."""
         links = []
-        for relation in (Project.project_manager, Deal.responsible, Service.person, Person.manager):
-            model, name = relation.field.model, relation.field.name
+        for relation, parameter in (
+            (Project.project_manager, "project_manager"),
+            (Deal.responsible, "responsible"),
+            (Service.person, "responsible"),
+            (Person.manager, "manager"),
+        ):
+            model = relation.field.model
             if count := getattr(person, relation.field.remote_field.get_accessor_name()).count():
                 noun = model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural
-                links.append((f"{admin_url(model, 'changelist')}?{name}={person.pk}", f"{count} {noun}"))
+                links.append((f"{admin_url(model, 'changelist')}?{parameter}={person.pk}", f"{count} {noun}"))
         return format_html_join(", ", LINK, links) or None
 
 

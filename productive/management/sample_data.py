@@ -182,13 +182,11 @@ class SampleAgency:
 
     def company(self, name: str) -> Company:
         """Return a client, without a draw, so that the other records stay the same."""
-        slug = slugify(name)
         return Company(
             organization=self.organization,
             name=name,
-            company_code=slug.replace("-", "")[:6].upper(),
             billing_name=f"{name} Ltd.",
-            domain=f"{slug}.example",
+            domain=f"{slugify(name)}.example",
             created_at=datetime.combine(self.day(FIRST_STARTED), time(8), self.organization.zone),
         )
 

@@ -91,7 +91,7 @@ def test_responsible_people_can_be_set_included_and_deleted(api: Api, organizati
     for link in (
         f"/admin/catalog/project/?project_manager={ana.pk}",
         f"/admin/catalog/deal/?responsible={ana.pk}",
-        f"/admin/catalog/service/?person={ana.pk}",
+        f"/admin/catalog/service/?responsible={ana.pk}",
         f"/admin/accounts/person/?manager={ana.pk}",
     ):
         assert link in page
