@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from assignments.models import ServiceAssignment
 from assignments.related_bulk import AssigneesToProjects, OnRelated, SwitchOn
-from catalog.models import Project, ServiceType
+from catalog.models import Company, Project, ServiceType
 from productive.accounts.models import Organization, Person, User
 from productive.admin.bulk.actions import BulkAction
 from productive.admin.bulk.pairs import PairAction, Unpairing
@@ -229,7 +229,7 @@ def confirm(client: Client, model: type[Model], fields: dict[str, Any]) -> Any:
     return client.post(url(model, "process_import"), fields)
 
 
-NAMED = (Person, ServiceType, Project)
+NAMED = (Company, Person, ServiceType, Project)
 
 
 @pytest.mark.parametrize("model", NAMED)
