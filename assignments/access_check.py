@@ -118,7 +118,7 @@ def list_context(request: HttpRequest, record: Any, on: date, kind: Kind) -> dic
     if isinstance(record, Person):
         found = with_budget(trackable_by(visible_rows(request, Service), record.pk, on, kind))
         found = found.order_by("deal__name", "name", "id")
-        title, name, other = f"What {record} can {verb} on", "person", "service"
+        title, name, other = f"What {label_of(record)} can {verb} on", "person", "service"
     else:
         found = who_may_track(visible_rows(request, Person), [record.pk], on, kind)
         found = found.order_by("first_name", "last_name", "id")

@@ -51,8 +51,8 @@ def label_of(record: models.Model | str) -> str:
     It is str(), followed by the `label_fields` of the record's admin that are set. A text is returned as it
     is: earlier states have texts instead of deleted records.
     """
-    if isinstance(record, str):
-        return record
+    if isinstance(record, str | LabeledRecord):
+        return str(record)
     model_admin = admin.site.get_model_admin(record._meta.model)
     if (label := getattr(model_admin, "label", None)) is not None:
         return str(label(record))

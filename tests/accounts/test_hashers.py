@@ -31,13 +31,19 @@ def test_passwords_are_hashed_in_a_process_of_low_priority(monkeypatch: pytest.M
     """If the process is killed, Django's hasher takes over."""
     monkeypatch.setattr(hashers.PBKDF2PasswordHasher, "encode", lambda self, *args: "hashed by Django")
     assert production.PASSWORD_HASHERS[0].endswith(".NicePasswordHasher")
+    # The tests may run in a process of low priority themselves.
+    low = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
     with ThreadPoolExecutor(1) as pool:
+        # Iterations for hours.
         encoded = pool.submit(NicePasswordHasher().encode, PASSWORD, "salt" * 6, 2**31 - 1)
-        wait_until(lambda: [nice for _, nice in children()] == [10])
-        [(pid, _)] = children()
-        # The password is not in the list of processes.
-        assert PASSWORD.encode().hex() not in Path(f"/proc/{pid}/cmdline").read_text()
-        os.kill(pid, signal.SIGKILL)
+        try:
+            wait_until(lambda: [nice for _, nice in children()] == [low])
+            # The password is not in the list of processes.
+            [(pid, _)] = children()
+            assert PASSWORD.encode().hex() not in Path(f"/proc/{pid}/cmdline").read_text()
+        finally:
+            for pid, _ in children():
+                os.kill(pid, signal.SIGKILL)
         assert encoded.result() == "hashed by Django"
 
 

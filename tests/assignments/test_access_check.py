@@ -118,7 +118,7 @@ def test_page_lists_services_of_a_person_and_people_of_a_service(ana: Person, se
     ProjectAssignmentFactory(organization=ana.organization, project=service.deal.project, person=ana)
     client = superuser()
     what = client.get(PAGE, {"person": ana.pk}).context
-    assert (what["list_title"], what["number"]) == ("What Ana Horvat can track time on", 1)
+    assert (what["list_title"], what["number"]) == (f"What Ana Horvat · {ana.email} can track time on", 1)
     assert what["rows"] == [
         {"label": "Design · Acme 2026 · Acme", "url": f"{PAGE}?person={ana.pk}&service={service.pk}"}
     ]
@@ -141,7 +141,7 @@ def test_pages_of_person_and_service_have_the_list_and_a_link(ana: Person, servi
     assert re.search(
         rf'href="{re.escape(PAGE)}\?person={ana.pk}"[^<]*<span[^<]*</span> What can Ana track on\?', person
     )
-    assert "What Ana Horvat can track time on: 1" in person
+    assert f"What Ana Horvat · {ana.email} can track time on: 1" in person
     assert f'href="{PAGE}?{pair}">Design · Acme 2026 · Acme</a>' in person
     pair = f"service={service.pk}&amp;person={ana.pk}"
     page = words(client, f"/admin/catalog/service/{service.pk}/change/")

@@ -76,7 +76,8 @@ def test_list_is_filtered_by_archived(model: type[Any]) -> None:
     archived.archive()
     client = staff(organization)
     themselves = rows_of_user(client, model)
-    assert listed(client, model) == {active.pk, archived.pk} | themselves
+    assert listed(client, model) == {active.pk} | themselves
+    assert listed(client, model, "?archived=all") == {active.pk, archived.pk} | themselves
     assert listed(client, model, "?archived=no") == {active.pk} | themselves
     assert listed(client, model, "?archived=yes") == {archived.pk}
 

@@ -93,9 +93,10 @@ def test_deleted_user_stays_author_of_changes() -> None:
     change = url(Project, "change", project.pk)
     assert client.post(change, {**form_data(client, change), "name": "New name"}).status_code == 302
     assert project.history.first().history_user_id == own
-    assert delete(client, User.objects.get(pk=own)).status_code == 302
+    # Nobody deletes their own user in the admin.
+    assert delete(other, User.objects.get(pk=own)).status_code == 302
     deleted = User.history.get(id=own, history_type="-")
-    assert (deleted.history_user_id, deleted.via) == (own, "admin")
+    assert (deleted.history_user_id, deleted.via) == (user_of(other), "admin")
     history = other.get(url(Project, "history", project.pk))
     assert next(entry.author for entry in history.context["entries"]) == deleted.username
     assert f"by {deleted.username} (admin)" in history.content.decode()

@@ -16,7 +16,7 @@ from django.db.models import Model
 from django.test import Client
 
 from assignments.models import ProjectAssignment, ServiceTypeAssignment
-from catalog.models import Project, ServiceType
+from catalog.models import Company, Project, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets import files as spreadsheets
@@ -101,6 +101,11 @@ def create_awkward_rows(model: type[Model], organization: Organization) -> None:
             ServiceTypeFactory(organization=organization, name=text, description=text)
         ServiceTypeFactory(organization=organization, name="Twice", description="")
         ServiceTypeFactory(organization=organization, name="Twice", archived_at=archived)
+    elif model is Company:
+        for text in AWKWARD:
+            CompanyFactory(organization=organization, name=text, billing_name=text, company_code=text[:50])
+        CompanyFactory(organization=organization, name="Twice", company_code="")
+        CompanyFactory(organization=organization, name="Twice", company_code=None, archived_at=archived)
     elif model is Project:
         for text in AWKWARD:
             ProjectFactory(organization=organization, name=text, project_number=text[:50])

@@ -15,12 +15,13 @@ from django.db.models import Model
 from django.test import Client
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.models import Project, ServiceType
+from catalog.models import Company, Project, ServiceType
 from productive.accounts.models import Person
 from productive.admin.spreadsheets import files as spreadsheets
 from tests.support.admin import hidden_fields, url
 from tests.support.bulk import messages_of
 from tests.support.factories import (
+    CompanyFactory,
     PersonFactory,
     ProjectAssignmentFactory,
     ProjectFactory,
@@ -32,6 +33,7 @@ from tests.support.factories import (
 EXCHANGED: dict[type[Any], Callable[..., Any]] = {
     Person: PersonFactory,
     ServiceType: ServiceTypeFactory,
+    Company: CompanyFactory,
     Project: ProjectFactory,
     ServiceAssignment: ServiceAssignmentFactory,
     ProjectAssignment: ProjectAssignmentFactory,
