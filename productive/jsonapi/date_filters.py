@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import django_filters
@@ -57,6 +55,7 @@ class DateFilter(OperationFilter, django_filters.Filter):
 
     field_class = DayField
     operations = {"eq": "exact", **NUMBER_OPERATIONS}
+    takes_one_value = True
     value_schema = {"type": "string", "format": "date"}
 
 
@@ -66,9 +65,7 @@ class TimeFilter(DateFilter):
     field_class = TimeField
 
     def condition(self, operation: str, values: list[Any]) -> Q:
-        return reduce(or_, (self.compared(operation, value) for value in values))
-
-    def compared(self, operation: str, value: date | datetime) -> Q:
+        (value,) = values
         zone = self.parent.request.auth.organization.zone
         if isinstance(value, datetime):
             value = value if value.tzinfo else value.replace(tzinfo=zone)
@@ -84,7 +81,7 @@ class OpenRangeFilter(DateFilter):
     """Filter by a date that is not set, or that is compared by `lookup`."""
 
     operations = {"eq": "exact"}
-    takes_one_value, can_be_negated = True, False
+    can_be_negated = False
 
     def __init__(self, field_name: str, lookup: str) -> None:
         super().__init__(field_name)
