@@ -83,7 +83,8 @@ def all_requests(resource: str, pk: int) -> list[tuple[str, str]]:
     requests = [("GET", resource), ("GET", f"{resource}/{pk}")]
     if resource in WRITABLE:
         requests += [("POST", resource), ("PATCH", f"{resource}/{pk}"), ("DELETE", f"{resource}/{pk}")]
-    return requests + [("PATCH", f"{resource}/{pk}/{verb}") for name, verb in ACTIONS if name == resource]
+    verbs = [verb for name, verb in ACTIONS if name == resource]
+    return requests + [(method, f"{resource}/{pk}/{verb}") for verb in verbs for method in ("PATCH", "PUT")]
 
 
 @pytest.mark.parametrize("resource", WRITABLE)

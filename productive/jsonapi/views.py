@@ -47,7 +47,7 @@ HANDLING_STRICT = re.compile(r'\s*handling\s*=\s*"?strict"?\s*(;|$)')
 class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     """List and retrieve records, without a serializer for each."""
 
-    http_method_names = ["get", "post", "patch", "delete", "head"]
+    http_method_names = ["get", "post", "patch", "put", "delete", "head"]
     serializer_class: type[ModelSerializer]
     filterset_class: type[django_filters.FilterSet] = FilterSet
     pagination_class = Pagination
@@ -320,7 +320,7 @@ def is_strict(request: Request) -> bool:
 
 
 def model_action(name: str) -> Any:
-    """Return an action `PATCH …/<name>` that calls the model's method."""
+    """Return an action `PATCH …/<name>` that calls the model's method. Some clients send PUT instead."""
 
     def view_method(self: ModelViewSet, request: Request, **kwargs: Any) -> Response:
         plan, pk = self.plan(), self.pk()
@@ -330,7 +330,7 @@ def model_action(name: str) -> Any:
         return self.change(plan, pk, lambda record: getattr(record, name)())
 
     view_method.__name__ = name
-    return action(detail=True, methods=["patch"])(view_method)
+    return action(detail=True, methods=["patch", "put"])(view_method)
 
 
 class UnknownRoute(APIView):

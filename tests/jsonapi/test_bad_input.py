@@ -239,6 +239,7 @@ METHODS = [
         Bad(path, method, path, 405, "method_not_allowed")
         for method in ("PUT", "TRACE", "OPTIONS", "FOO", "CONNECT")
         for path in ("service_types", f"service_types/{TYPE}", f"service_types/{TYPE}/archive")
+        if method != "PUT" or not path.endswith("archive")
     ),
     *(
         Bad(path, method, path, 405, "method_not_allowed", body=b"" if method == "DELETE" else GOOD)
@@ -533,6 +534,7 @@ SHAPES = [
         for kind in ("people", "service_type", "Service_types", "service-types", "serviceTypes", "", " service_types", "organizations")
     ),
     Bad("type of another resource on PATCH", "PATCH", f"service_types/{TYPE}", 409, "conflict", body=document("people", {}, id=str(TYPE))),
+    Bad("type of another resource on archive by PUT", "PUT", f"service_types/{TYPE}/archive", 409, "conflict", body=one("people", TYPE)),
     Bad("type of another resource on archive", "PATCH", f"service_types/{TYPE}/archive", 409, "conflict", body=one("people", TYPE)),
     *(
         malformed(f"id is {name} on {path}", document("service_types", {"name": "x"}, id=value), method, path)
@@ -1245,6 +1247,7 @@ CARELESS = [
             ("unknown query parameters", "?foo=bar", b"", {}),
         ]
     ),
+    Careless("archive by PUT", "PUT", f"service_types/{TYPE}/archive", shows={"archived_at": MOMENT}, changes=ARCHIVED),
     Careless("archive of what is archived", "PATCH", f"service_types/{FREE_TYPE}/archive", shows={"archived_at": "2026-01-01T01:00:00.000+01:00"}),
     Careless("restore", "PATCH", f"service_types/{FREE_TYPE}/restore", shows={"archived_at": None}, changes={(ServiceType, FREE_TYPE): {"archived_at": None}}),
     Careless("restore of what is in use", "PATCH", f"service_types/{TYPE}/restore", shows={"archived_at": None}),

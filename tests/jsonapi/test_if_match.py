@@ -69,6 +69,7 @@ def test_action_requires_the_current_etag(
     path = f"{resource}/{row.pk}"
     before = api.get(path).body
     assert is_rejected(api.patch(f"{path}/{action}", headers=matching(STALE)))
+    assert is_rejected(api.request("PUT", f"{path}/{action}", headers=matching(STALE)))
     assert api.get(path).body == before
     done = api.patch(f"{path}/{action}", headers=matching(tag_of(api, path)))
     assert (done.status, done.headers["ETag"]) == (200, tag_of(api, path))

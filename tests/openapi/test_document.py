@@ -238,7 +238,8 @@ def test_described_operations_of_filters_exist() -> None:
 
 def test_extra_actions_have_the_docstring_of_the_models_method() -> None:
     for resource, action in ACTIONS:
-        described = operation("PATCH", f"{resource}/{{id}}/{action}")
+        described, by_put = (operation(verb, f"{resource}/{{id}}/{action}") for verb in ("PATCH", "PUT"))
+        assert by_put == {**described, "operationId": f"{described['operationId']}_by_put"}
         method = getattr(model_of(resource), action)
         assert described["description"] == method.__doc__.partition("\n\n")[0]
 

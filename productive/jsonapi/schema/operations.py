@@ -56,7 +56,9 @@ class AutoSchema(SpectacularAutoSchema):
     # --- texts ---
 
     def get_operation_id(self) -> str:
-        return f"{self.type}_{self.action}"
+        name = f"{self.type}_{self.action}"
+        # The ids are unique, and an action has two methods.
+        return f"{name}_by_put" if self.method == "PUT" else name
 
     def get_tags(self) -> list[str]:
         return [self.type]

@@ -39,12 +39,12 @@ HEADERS: Mapping[str, tuple[tuple[str, ...], Schema, str]] = {
         "The `ETag` of an earlier response. If the response would be the same, the status is 304.",
     ),
     "If-Match": (
-        ("PATCH", "DELETE"),
+        ("PATCH", "PUT", "DELETE"),
         {"type": "string"},
         "The `ETag` of an earlier response with the record. If the record has changed, the status is 412.",
     ),
     "Prefer": (
-        ("POST", "PATCH"),
+        ("POST", "PATCH", "PUT"),
         {"type": "string", "examples": ["handling=strict"]},
         "With `handling=strict`, attributes and relationships that the resource doesn't have are rejected"
         " with 422. By default they are ignored, and `meta.ignored` of the response names them.",
