@@ -1,3 +1,7 @@
+from typing import Any
+
+from rest_framework.exceptions import ValidationError
+
 from assignments.models import (
     Filter,
     ProjectAssignment,
@@ -6,7 +10,15 @@ from assignments.models import (
     TrackingDecision,
 )
 from assignments.tracking import ALLOWANCES, REFUSALS, Kind
-from productive.jsonapi.serializers import ModelSerializer
+from productive.jsonapi.errors import INVALID
+from productive.jsonapi.fields import BooleanField
+from productive.jsonapi.serializers import ModelSerializer, error_messages
+
+# Attribute of requests only → what it does when it is true.
+SUBSCRIPTIONS = {
+    "subscribe": "Let the person watch the project: true sets `watched` to true",
+    "unsubscribe": "Let the person no longer watch the project: true sets `watched` to false",
+}
 
 
 class ServiceAssignmentSerializer(ModelSerializer):
@@ -53,6 +65,27 @@ class ProjectAssignmentSerializer(ModelSerializer):
             "docs_filter_id": ("The saved view of documents; also `docs_favorite_filter`", None),
             "watched": ("Whether the person watches the project", True),
         }
+
+    def get_fields(self) -> Any:
+        fields = super().get_fields()
+        for name, text in SUBSCRIPTIONS.items():
+            fields[name] = BooleanField(
+                write_only=True,
+                required=False,
+                allow_null=True,
+                help_text=text,
+                error_messages={**error_messages(BooleanField)},
+            )
+        return fields
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Store a subscription in `watched`; false and null change nothing."""
+        subscribe, unsubscribe = (attrs.pop(name, None) for name in SUBSCRIPTIONS)
+        if subscribe and unsubscribe:
+            raise ValidationError({"unsubscribe": [INVALID]})
+        if subscribe or unsubscribe:
+            attrs["watched"] = bool(subscribe)
+        return super().validate(attrs)
 
 
 class FilterSerializer(ModelSerializer):

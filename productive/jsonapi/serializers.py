@@ -191,7 +191,8 @@ class ModelSerializer(serializers.ModelSerializer):
         If no row has that id, responses show the relationship as null, and a client can send this null with
         the id. Null with the id of an existing row is an error.
         """
-        for name in [name for name in values if is_soft_reference(self.Meta.model, name)]:
+        names = [name for name in values if is_relationship(self.fields[name])]
+        for name in [name for name in names if is_soft_reference(self.Meta.model, name)]:
             related = values.pop(name)
             attribute = self.Meta.model._meta.get_field(name).from_fields[-1]
             pk = None if related is None else related.pk

@@ -824,6 +824,8 @@ ATTRIBUTES = [
     *(attribute("people", "email", f"{value!r}", value, INVALID) for value in ("x", "x@", "@example.com", "x@y", "a b@example.com", "x@example.com\ny@example.com", "x@example.com, y@example.com", "x@exa mple.com")),
     *(attribute(kind, name, how, value, INVALID) for kind, name in BOOLEANS for how, value in NO_BOOLEAN.items()),
     *(attribute(kind, name, "null", None, BLANK) for kind, name in BOOLEANS if name != "watched"),
+    attribute("project_assignments", "subscribe", "text", "true", INVALID),
+    invalid("subscribe and unsubscribe", "PATCH", MEMBER, "unsubscribe", INVALID, document("project_assignments", {"subscribe": True, "unsubscribe": True})),
     attribute("deals", "budget", "false", False, "must be true: only budgets are kept"),
     *(attribute("deals", name, how, value, INVALID) for name in ("date", "end_date") for how, value in NO_DATE.items()),
     attribute("deals", "end_date", "before the start", "2025-12-31", "must not be before the start date"),
@@ -1191,6 +1193,9 @@ CARELESS = [
     member("id null", {"default_filter_id": None}),
     *(member(f"watched {value}", {"watched": value}, watched=value) for value in (True, False)),
     member("watched null", {"watched": None}),
+    member("subscribe", {"subscribe": True, "unsubscribe": False, "watched": None}, watched=True),
+    member("unsubscribe", {"unsubscribe": True, "subscribe": None}, watched=False),
+    member("neither subscribe nor unsubscribe", {"subscribe": False, "unsubscribe": None}),
     *(
         member(f"preferences {str(value)[:20]}", {"preferences": value}, preferences=value)
         for value in (

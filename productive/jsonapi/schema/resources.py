@@ -305,6 +305,9 @@ def request_schema(serializer_class: SerializerClass, *, new: bool) -> Schema:
     values = {name: request_attribute(serializer_class, name) for name in attributes(serializer_class)}
     for name in foreign_keys(serializer_class):
         values[f"{name}_id"] = foreign_key_attribute(serializer_class, name)
+    for name, field in writable_fields(serializer_class).items():
+        if field.write_only:
+            values[name] = {"type": ["boolean", "null"], "description": field.help_text}
     linkages = {name: request_relationship(serializer_class, name) for name in links}
     linkages |= {
         name: {**UNKNOWN_RELATIONSHIP, "description": NO_RECORDS} for name in serializer_class.without_records
