@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar
 
@@ -39,7 +39,7 @@ from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.filter_backends import FilterBackend
 from productive.jsonapi.pagination import Contents, CursorPage, Page
 from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
-from productive.jsonapi.plans import Plan
+from productive.jsonapi.plans import Plan, related_columns
 from productive.jsonapi.views import ReadOnlyViewSet
 
 DECISION_ID = re.compile(r"(\d+)-(\d+)-(time|expense)-(\S+)", re.ASCII)
@@ -131,8 +131,12 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
         self, plan: Plan, pairs: Sequence[tuple[Person, Service]], on: date, kind: Kind
     ) -> Sequence[Row]:
         """Return the plan's columns of the decisions and their included records."""
-        people = related_columns(plan, "person__", self.people(), {p.pk for p, _ in pairs})
-        services = related_columns(plan, "service__", self.services(), {s.pk for _, s in pairs})
+        people = related_columns(
+            plan, "person__", self.people().filter(pk__in={person.pk for person, _ in pairs})
+        )
+        services = related_columns(
+            plan, "service__", self.services().filter(pk__in={service.pk for _, service in pairs})
+        )
         rows = []
         for decision in decide_all(pairs, on, kind):
             values = decision_columns(decision)
@@ -191,15 +195,3 @@ def decision_columns(decision: Decision) -> dict[str, Any]:
         "on": on,
         "reasons": [{"code": reason.code, "message": reason.message} for reason in decision.reasons],
     }
-
-
-def related_columns(
-    plan: Plan, prefix: str, queryset: QuerySet[Any], ids: Iterable[int]
-) -> dict[int, dict[str, Any]]:
-    """Return the plan's columns of an included relationship by id."""
-    columns = [column for column in plan.columns if column.startswith(prefix)]
-    if not columns:
-        return {}
-    names = [column.removeprefix(prefix) for column in columns]
-    rows = queryset.select_related(None).filter(pk__in=ids).values_list("pk", *names)
-    return {pk: dict(zip(columns, values, strict=True)) for pk, *values in rows}

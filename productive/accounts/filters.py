@@ -23,6 +23,10 @@ TYPES = {
 }
 
 
+class OrganizationMembershipFilterSet(FilterSet):
+    id = None  # type: ignore[assignment]
+
+
 class PersonFilterSet(FilterSet):
     email = TextFilter()
     first_name = TextFilter()

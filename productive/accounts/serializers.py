@@ -1,4 +1,5 @@
 from productive.accounts.details import PersonDetails
+from productive.accounts.memberships import OrganizationMembership
 from productive.accounts.models import Organization, Person
 from productive.database.fields import field_names
 from productive.jsonapi.serializers import ModelSerializer
@@ -12,6 +13,13 @@ class OrganizationSerializer(ModelSerializer):
             "name": ("The company's name", "Studio North"),
             "time_zone": ("The IANA name of the time zone", "Europe/Zagreb"),
         }
+
+
+class OrganizationMembershipSerializer(ModelSerializer):
+    class Meta:
+        model = OrganizationMembership
+        fields = ["organization", "person"]
+        null_relationships = ("user", "time_tracking_policy")
 
 
 class PersonSerializer(ModelSerializer):

@@ -179,6 +179,16 @@ def never_null(relation: Any) -> str:
     )
 
 
+def related_columns(plan: Plan, prefix: str, queryset: models.QuerySet[Any]) -> dict[Any, dict[str, Any]]:
+    """Return the plan's columns of an included relationship by id, for a resource that is computed."""
+    columns = [column for column in plan.columns if column.startswith(prefix)]
+    if not columns:
+        return {}
+    names = [column.removeprefix(prefix) for column in columns]
+    rows = queryset.select_related(None).values_list("pk", *names)
+    return {pk: dict(zip(columns, values, strict=True)) for pk, *values in rows}
+
+
 def covers(include: IncludeTree, other: IncludeTree) -> bool:
     """Return whether the tree has every path of the other one."""
     branches = dict(include)

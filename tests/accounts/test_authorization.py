@@ -91,7 +91,7 @@ def denied(organization: Organization) -> dict[str, Api]:
     }
 
 
-def requests_to(route: str, organization: Organization) -> dict[str, tuple[str, Any]]:
+def requests_to(route: str, organization: Organization, user: User) -> dict[str, tuple[str, Any]]:
     """Return by method the path of an existing record, and a valid document."""
     resource = route.partition("/")[0]
     if resource == "tracking_decisions":
@@ -99,6 +99,8 @@ def requests_to(route: str, organization: Organization) -> dict[str, tuple[str, 
         service = ServiceFactory(organization=organization).pk
         pk, query = f"{person}-{service}-time-2026-11-23", f"?filter[person_id]={person}"
         return dict.fromkeys(METHODS, (route.format(pk) if "{}" in route else f"{route}{query}", None))
+    if resource == "organization_memberships":
+        return dict.fromkeys(METHODS, (route.format(user.pk), None))
     (row,) = create_rows(resource, organization)
     is_verb = route.count("/") > 1
     body = None if is_verb else document_for(resource)
@@ -117,10 +119,11 @@ def error_of(response: Answer, method: str) -> Any:
 def test_response_depends_on_the_client(
     route: str, organization: Organization, anonymous: dict[str, Api], denied: dict[str, Api]
 ) -> None:
-    requests = requests_to(route, organization)
+    user = UserFactory(organization=None, service_account_of=organization)
+    requests = requests_to(route, organization, user)
     reader, writer = Api("reader"), Api("writer")
-    ApiTokenFactory(organization=organization, name="reader", read_only=True)
-    ApiTokenFactory(organization=organization, name="writer")
+    ApiTokenFactory(organization=organization, name="reader", read_only=True, user=user)
+    ApiTokenFactory(organization=organization, name="writer", user=user)
     ApiToken.objects.update(last_used_at=timezone.now() + timedelta(hours=1))
     before = contents()
     for method, (path, body) in requests.items():

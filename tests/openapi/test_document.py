@@ -245,6 +245,15 @@ def test_extra_actions_have_the_docstring_of_the_models_method() -> None:
 
 
 @pytest.mark.django_db
+def test_organization_memberships_are_as_described(api: Api) -> None:
+    for query in ("", "?include=organization,person.service_types,user"):
+        listed = api.get(f"organization_memberships{query}")
+        validate_response("GET", "organization_memberships", 200, listed.json)
+    one = api.get(f"organization_memberships/{listed.ids[0]}")
+    validate_response("GET", "organization_memberships/{id}", 200, one.json)
+
+
+@pytest.mark.django_db
 def test_tracking_decisions_are_as_described(api: Api, token: Any) -> None:
     create_records(token)
     (person, *_) = api.get("people").ids

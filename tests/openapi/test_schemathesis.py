@@ -30,7 +30,7 @@ pytestmark = pytest.mark.any_database
 # One test for each resource, so that several processes can share them.
 RESOURCES = [tag["name"] for tag in document()["tags"]]
 # Outside `make fuzz`, only these are tested with all edge cases of their schemas; the others with examples.
-WITH_EDGE_CASES = ["service_assignments", "tracking_decisions"]
+WITH_EDGE_CASES = ["organization_memberships", "service_assignments", "tracking_decisions"]
 SEED = random.randrange(2**32) if FUZZ else 1
 # For each operation and each phase.
 EXAMPLES = 10 if FUZZ else 2
