@@ -6,6 +6,7 @@ with their defaults.
 
 import logging
 import os
+import re
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework_json_api",
     "django_filters",
+    "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
@@ -300,6 +302,50 @@ CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SESSION_COOKIE_AGE = 12 * 60 * 60
 X_FRAME_OPTIONS = "DENY"
+
+# --- Other origins --------------------------------------------------------------------------------
+
+# The origins whose pages can use the API in a browser. `http://localhost:*` stands for every port.
+CORS_ORIGINS = env.list("CORS_ORIGINS", default=[])
+for _origin in CORS_ORIGINS:
+    if not re.fullmatch(r"https?://[^\s/?#@*:]+(:(\d+|\*))?", _origin):
+        raise ImproperlyConfigured(
+            "CORS_ORIGINS must be origins such as https://app.example.com, separated by commas"
+        )
+CORS_ALLOWED_ORIGINS = [_origin for _origin in CORS_ORIGINS if not _origin.endswith(":*")]
+CORS_ALLOWED_ORIGIN_REGEXES = [
+    rf"{re.escape(_origin.removesuffix(':*'))}(:\d+)?\Z" for _origin in CORS_ORIGINS if _origin.endswith(":*")
+]
+# The admin has cookies, the API doesn't: a page of another origin must bring its own token.
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
+CORS_ALLOW_HEADERS = [
+    "X-Auth-Token",
+    "X-Organization-Id",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Prefer",
+]
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Location",
+    "Retry-After",
+    "X-RateLimit-Reset",
+    "X-Request-Id",
+    "Idempotency-Replayed",
+    "Warning-Access-Lost",
+    "Warning-Opened-Service",
+    "Warning-No-Effect",
+]
+if CORS_ORIGINS:
+    # It responds to preflights itself, and its responses need the headers of the middleware before it.
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("whitenoise.middleware.WhiteNoiseMiddleware"),
+        "corsheaders.middleware.CorsMiddleware",
+    )
 
 # --- The API --------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ LOGIN, TOKEN = "admin", "Demo"
 ENVIRONMENT = {
     "HTTPS": "false",
     "ALLOWED_HOSTS": "127.0.0.1,localhost",
+    "CORS_ORIGINS": "http://127.0.0.1:*,http://localhost:*",
     "WEB_CONCURRENCY": "2",
     "LOG_FORMAT": "text",
     "RATE_LIMIT_TOKEN": "off",
