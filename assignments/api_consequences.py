@@ -19,7 +19,7 @@ from assignments.write_effects import MAX_PAIRS, WriteEffects, has_more_pairs
 from productive.database.written_rows import WrittenRows, before_writes
 from productive.jsonapi.dry_runs import DryRun
 from productive.jsonapi.transactions import in_transaction
-from productive.jsonapi.views import ModelViewSet
+from productive.jsonapi.write_views import ModelViewSet
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from catalog.serializers import (
     ServiceSerializer,
     ServiceTypeSerializer,
 )
-from productive.jsonapi.views import model_action
+from productive.jsonapi.write_views import model_action
 
 
 class ServiceTypeViewSet(AccessViewSet):

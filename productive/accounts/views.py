@@ -15,7 +15,8 @@ from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.filter_backends import FilterBackend
 from productive.jsonapi.pagination import Contents, CursorPage, Page
 from productive.jsonapi.plans import Plan, related_columns
-from productive.jsonapi.views import ReadOnlyViewSet, model_action
+from productive.jsonapi.views import ReadOnlyViewSet
+from productive.jsonapi.write_views import model_action
 
 
 class OrganizationViewSet(ReadOnlyViewSet):

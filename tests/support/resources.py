@@ -11,7 +11,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from productive.accounts.models import Organization
 from productive.accounts.owned import OrganizationOwned
-from productive.jsonapi.views import ModelViewSet, ReadOnlyViewSet
+from productive.jsonapi.views import ReadOnlyViewSet
+from productive.jsonapi.write_views import ModelViewSet
 from tests.support import factories
 
 
