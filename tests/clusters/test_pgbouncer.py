@@ -22,6 +22,7 @@ THREADS, SERVER_CONNECTIONS = 8, 3
 NEEDED: dict[str, dict[str, Any]] = {
     "people": {"first_name": "Pia", "last_name": "Bouncer"},
     "service_types": {"name": "Waiting"},
+    "companies": {"name": "Client"},
     "projects": {"name": "Queue"},
     "deals": {"name": "Budget", "project_id": "projects"},
     "services": {"name": "Work", "deal_id": "deals", "service_type_id": "service_types"},
