@@ -5,6 +5,7 @@ from django.db import migrations, models
 
 import productive.database.fields
 import productive.database.validators
+from productive.database.operations import AddFields
 
 
 class Migration(migrations.Migration):
@@ -13,284 +14,204 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="deal",
-            name="client_access",
-            field=models.BooleanField(db_default=False, default=False),
+        AddFields(
+            "deal",
+            [
+                ("client_access", models.BooleanField(db_default=False, default=False)),
+                (
+                    "currency",
+                    models.CharField(
+                        blank=True,
+                        max_length=3,
+                        null=True,
+                        validators=[django.core.validators.RegexValidator("^[A-Z]{3}$")],
+                    ),
+                ),
+                (
+                    "deal_status_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                (
+                    "deal_type_id",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "internal"), (2, "client")], db_default=2, default=2
+                    ),
+                ),
+                ("delivered_on", models.DateField(blank=True, null=True)),
+                ("note", models.TextField(blank=True, null=True)),
+                (
+                    "probability",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MaxValueValidator(100)]
+                    ),
+                ),
+                ("tag_list", productive.database.fields.TagsField(blank=True, db_default=[], default=list)),
+                (
+                    "tracking_type_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+            ],
         ),
-        migrations.AddField(
-            model_name="deal",
-            name="currency",
-            field=models.CharField(
-                blank=True,
-                max_length=3,
-                null=True,
-                validators=[django.core.validators.RegexValidator("^[A-Z]{3}$")],
-            ),
+        AddFields(
+            "historicaldeal",
+            [
+                ("client_access", models.BooleanField(db_default=False, default=False)),
+                (
+                    "currency",
+                    models.CharField(
+                        blank=True,
+                        max_length=3,
+                        null=True,
+                        validators=[django.core.validators.RegexValidator("^[A-Z]{3}$")],
+                    ),
+                ),
+                (
+                    "deal_status_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                (
+                    "deal_type_id",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "internal"), (2, "client")], db_default=2, default=2
+                    ),
+                ),
+                ("delivered_on", models.DateField(blank=True, null=True)),
+                ("note", models.TextField(blank=True, null=True)),
+                (
+                    "probability",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MaxValueValidator(100)]
+                    ),
+                ),
+                ("tag_list", productive.database.fields.TagsField(blank=True, db_default=[], default=list)),
+                (
+                    "tracking_type_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+            ],
         ),
-        migrations.AddField(
-            model_name="deal",
-            name="deal_status_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
+        AddFields(
+            "historicalproject",
+            [
+                (
+                    "preferences",
+                    models.JSONField(
+                        blank=True,
+                        db_default={},
+                        default=dict,
+                        validators=[productive.database.validators.validate_portable_json],
+                    ),
+                ),
+                (
+                    "project_type_id",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "internal"), (2, "client")], db_default=2, default=2
+                    ),
+                ),
+                (
+                    "workflow_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+            ],
         ),
-        migrations.AddField(
-            model_name="deal",
-            name="deal_type_id",
-            field=models.PositiveSmallIntegerField(
-                choices=[(1, "internal"), (2, "client")], db_default=2, default=2
-            ),
+        AddFields(
+            "historicalservice",
+            [
+                (
+                    "billing_type_id",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "fixed"), (2, "time and materials"), (3, "not billable"), (4, "other")],
+                        db_default=2,
+                        default=2,
+                    ),
+                ),
+                ("booking_tracking_enabled", models.BooleanField(db_default=True, default=True)),
+                ("budget_cap_enabled", models.BooleanField(db_default=False, default=False)),
+                ("description", models.TextField(blank=True, null=True)),
+                ("limitation_type", models.CharField(blank=True, max_length=255, null=True)),
+                ("position", models.BigIntegerField(blank=True, null=True)),
+                ("price", models.BigIntegerField(blank=True, null=True)),
+                ("quantity", models.FloatField(blank=True, null=True)),
+                (
+                    "section_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                (
+                    "unit_id",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "hour"), (2, "piece"), (3, "day")], db_default=1, default=1
+                    ),
+                ),
+            ],
         ),
-        migrations.AddField(
-            model_name="deal",
-            name="delivered_on",
-            field=models.DateField(blank=True, null=True),
+        AddFields(
+            "project",
+            [
+                (
+                    "preferences",
+                    models.JSONField(
+                        blank=True,
+                        db_default={},
+                        default=dict,
+                        validators=[productive.database.validators.validate_portable_json],
+                    ),
+                ),
+                (
+                    "project_type_id",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "internal"), (2, "client")], db_default=2, default=2
+                    ),
+                ),
+                (
+                    "workflow_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+            ],
         ),
-        migrations.AddField(
-            model_name="deal",
-            name="note",
-            field=models.TextField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="deal",
-            name="probability",
-            field=models.PositiveSmallIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MaxValueValidator(100)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="deal",
-            name="tag_list",
-            field=productive.database.fields.TagsField(blank=True, db_default=[], default=list),
-        ),
-        migrations.AddField(
-            model_name="deal",
-            name="tracking_type_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="client_access",
-            field=models.BooleanField(db_default=False, default=False),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="currency",
-            field=models.CharField(
-                blank=True,
-                max_length=3,
-                null=True,
-                validators=[django.core.validators.RegexValidator("^[A-Z]{3}$")],
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="deal_status_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="deal_type_id",
-            field=models.PositiveSmallIntegerField(
-                choices=[(1, "internal"), (2, "client")], db_default=2, default=2
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="delivered_on",
-            field=models.DateField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="note",
-            field=models.TextField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="probability",
-            field=models.PositiveSmallIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MaxValueValidator(100)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="tag_list",
-            field=productive.database.fields.TagsField(blank=True, db_default=[], default=list),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="tracking_type_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalproject",
-            name="preferences",
-            field=models.JSONField(
-                blank=True,
-                db_default={},
-                default=dict,
-                validators=[productive.database.validators.validate_portable_json],
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalproject",
-            name="project_type_id",
-            field=models.PositiveSmallIntegerField(
-                choices=[(1, "internal"), (2, "client")], db_default=2, default=2
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalproject",
-            name="workflow_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="billing_type_id",
-            field=models.PositiveSmallIntegerField(
-                choices=[(1, "fixed"), (2, "time and materials"), (3, "not billable"), (4, "other")],
-                db_default=2,
-                default=2,
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="booking_tracking_enabled",
-            field=models.BooleanField(db_default=True, default=True),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="budget_cap_enabled",
-            field=models.BooleanField(db_default=False, default=False),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="description",
-            field=models.TextField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="limitation_type",
-            field=models.CharField(blank=True, max_length=255, null=True),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="position",
-            field=models.BigIntegerField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="price",
-            field=models.BigIntegerField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="quantity",
-            field=models.FloatField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="section_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="unit_id",
-            field=models.PositiveSmallIntegerField(
-                choices=[(1, "hour"), (2, "piece"), (3, "day")], db_default=1, default=1
-            ),
-        ),
-        migrations.AddField(
-            model_name="project",
-            name="preferences",
-            field=models.JSONField(
-                blank=True,
-                db_default={},
-                default=dict,
-                validators=[productive.database.validators.validate_portable_json],
-            ),
-        ),
-        migrations.AddField(
-            model_name="project",
-            name="project_type_id",
-            field=models.PositiveSmallIntegerField(
-                choices=[(1, "internal"), (2, "client")], db_default=2, default=2
-            ),
-        ),
-        migrations.AddField(
-            model_name="project",
-            name="workflow_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="billing_type_id",
-            field=models.PositiveSmallIntegerField(
-                choices=[(1, "fixed"), (2, "time and materials"), (3, "not billable"), (4, "other")],
-                db_default=2,
-                default=2,
-            ),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="booking_tracking_enabled",
-            field=models.BooleanField(db_default=True, default=True),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="budget_cap_enabled",
-            field=models.BooleanField(db_default=False, default=False),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="description",
-            field=models.TextField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="limitation_type",
-            field=models.CharField(blank=True, max_length=255, null=True),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="position",
-            field=models.BigIntegerField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="price",
-            field=models.BigIntegerField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="quantity",
-            field=models.FloatField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="section_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="unit_id",
-            field=models.PositiveSmallIntegerField(
-                choices=[(1, "hour"), (2, "piece"), (3, "day")], db_default=1, default=1
-            ),
+        AddFields(
+            "service",
+            [
+                (
+                    "billing_type_id",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "fixed"), (2, "time and materials"), (3, "not billable"), (4, "other")],
+                        db_default=2,
+                        default=2,
+                    ),
+                ),
+                ("booking_tracking_enabled", models.BooleanField(db_default=True, default=True)),
+                ("budget_cap_enabled", models.BooleanField(db_default=False, default=False)),
+                ("description", models.TextField(blank=True, null=True)),
+                ("limitation_type", models.CharField(blank=True, max_length=255, null=True)),
+                ("position", models.BigIntegerField(blank=True, null=True)),
+                ("price", models.BigIntegerField(blank=True, null=True)),
+                ("quantity", models.FloatField(blank=True, null=True)),
+                (
+                    "section_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                (
+                    "unit_id",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "hour"), (2, "piece"), (3, "day")], db_default=1, default=1
+                    ),
+                ),
+            ],
         ),
     ]

@@ -4,6 +4,7 @@ import django.core.validators
 from django.db import migrations, models
 
 import productive.database.fields
+from productive.database.operations import AddFields
 
 
 class Migration(migrations.Migration):
@@ -12,100 +13,70 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="historicalperson",
-            name="custom_role_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
+        AddFields(
+            "historicalperson",
+            [
+                (
+                    "custom_role_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                ("nickname", models.CharField(blank=True, max_length=255, null=True)),
+                (
+                    "role_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                (
+                    "subsidiary_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                ("tag_list", productive.database.fields.TagsField(blank=True, db_default=[], default=list)),
+                (
+                    "time_tracking_policy_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                ("timesheet_submission_disabled", models.BooleanField(db_default=False, default=False)),
+                ("virtual", models.BooleanField(db_default=False, default=False)),
+            ],
         ),
-        migrations.AddField(
-            model_name="historicalperson",
-            name="nickname",
-            field=models.CharField(blank=True, max_length=255, null=True),
-        ),
-        migrations.AddField(
-            model_name="historicalperson",
-            name="role_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalperson",
-            name="subsidiary_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalperson",
-            name="tag_list",
-            field=productive.database.fields.TagsField(blank=True, db_default=[], default=list),
-        ),
-        migrations.AddField(
-            model_name="historicalperson",
-            name="time_tracking_policy_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalperson",
-            name="timesheet_submission_disabled",
-            field=models.BooleanField(db_default=False, default=False),
-        ),
-        migrations.AddField(
-            model_name="historicalperson",
-            name="virtual",
-            field=models.BooleanField(db_default=False, default=False),
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="custom_role_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="nickname",
-            field=models.CharField(blank=True, max_length=255, null=True),
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="role_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="subsidiary_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="tag_list",
-            field=productive.database.fields.TagsField(blank=True, db_default=[], default=list),
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="time_tracking_policy_id",
-            field=models.PositiveBigIntegerField(
-                blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-            ),
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="timesheet_submission_disabled",
-            field=models.BooleanField(db_default=False, default=False),
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="virtual",
-            field=models.BooleanField(db_default=False, default=False),
+        AddFields(
+            "person",
+            [
+                (
+                    "custom_role_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                ("nickname", models.CharField(blank=True, max_length=255, null=True)),
+                (
+                    "role_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                (
+                    "subsidiary_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                ("tag_list", productive.database.fields.TagsField(blank=True, db_default=[], default=list)),
+                (
+                    "time_tracking_policy_id",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                ("timesheet_submission_disabled", models.BooleanField(db_default=False, default=False)),
+                ("virtual", models.BooleanField(db_default=False, default=False)),
+            ],
         ),
     ]
