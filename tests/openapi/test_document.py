@@ -23,6 +23,7 @@ from productive.jsonapi.schema.views import document
 from tests.openapi.records import create_records
 from tests.support.api import MEDIA_TYPE, Api
 from tests.support.resources import ACTIONS, RESOURCES, ROUTES, SERVED, WRITABLE, create_rows, model_of
+from tests.support.samples import sampled
 
 pytestmark = pytest.mark.any_database
 
@@ -102,6 +103,7 @@ def test_document_has_every_filter_with_its_operations(resource: str) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.no_cover
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_list_accepts_every_described_parameter(resource: str, api: Api, organization: Organization) -> None:
     create_rows(resource, organization)
@@ -110,14 +112,13 @@ def test_list_accepts_every_described_parameter(resource: str, api: Api, organiz
     assert {name.removeprefix("-") for name in values(described["sort"])} == sorts
     for name in values(described["sort"]):
         assert api.get(f"{resource}?sort={name}").status == 200, name
-    for name in values(described.get("include")):
+    for name in sampled(values(described.get("include"))):
         response = api.get(f"{resource}?include={name}")
         assert response.status == 200, name
         validate_response("GET", resource, 200, response.json)
     for name, parameter in described.items():
         if name.startswith("fields["):
-            for field in values(parameter):
-                assert api.get(f"{resource}?{name}={field}").status == 200, (name, field)
+            assert api.get(f"{resource}?{name}={','.join(values(parameter))}").status == 200, name
         if name.startswith("filter["):
             schema = parameter["schema"].get("items", parameter["schema"])
             is_date = schema["type"] == "string" and "format" in schema
@@ -127,12 +128,13 @@ def test_list_accepts_every_described_parameter(resource: str, api: Api, organiz
 
 
 @pytest.mark.django_db
+@pytest.mark.no_cover
 @pytest.mark.parametrize("resource", SERVED)
 def test_includes_that_are_not_described_are_rejected(resource: str, api: Api) -> None:
     described = {*values(query_parameters(resource).get("include"))}
     names = {part for path in described for part in path.split(".")} | {"organization", "person"}
     paths = {*names, *(f"{first}.{second}" for first in names for second in names)}
-    for path in paths - described:
+    for path in sampled(sorted(paths - described)):
         response = api.get(f"{resource}/1?include={path}")
         assert (response.status, response.error["code"]) == (400, "unsupported_include"), path
 
