@@ -36,8 +36,12 @@ test: .venv/dev-$(STATE) ## Check format, lint, types, import rules, migrations,
 fuzz: .venv/dev-$(STATE) ## Run generated tests with far more input, timed tests, and chaos (before a release)
 	@TEST_DATABASE_URL="$(TEST_DATABASE_URL)" ./tests/run fuzz
 
-bench: .venv/dev-$(STATE) ## Compare with a stock viewset and a hand-written view, and write docs/benchmarks.md
+bench: .venv/dev-$(STATE) ## Compare with a stock viewset and a hand-written view, and measure the admin's pages
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.compare
+	@for database in sqlite postgresql; do \
+		env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" \
+			$(BIN)/python -m tests.benchmarks.admin_pages $$database || exit 1; \
+	done
 
 size: .venv/dev-$(STATE) ## Measure the cost at 10 thousand, 1 million and 10 million assignments (needs 15 GB)
 	@env -u DATABASE_URL TEST_DATABASE_URL="$(TEST_DATABASE_URL)" $(BIN)/python -m tests.benchmarks.size
