@@ -61,8 +61,9 @@ class RecordColumn(ListColumn):
 class CountColumn(ListColumn):
     """The number of records that refer to the row, as a link to their list.
 
-    `among` filters the counted records; `query` is the same filter as parameters of their list. With
-    `through`, a foreign key to the model of `relation`, count the records of that next model instead.
+    `among` filters the counted records, always in the same way; `query` is the same filter as parameters of
+    their list. With `through`, a foreign key to the model of `relation`, count the records of that next model
+    instead.
     """
 
     def __init__(
@@ -79,8 +80,9 @@ class CountColumn(ListColumn):
         if through is not None:
             self.model, self.lookup = through.field.model, f"{through.field.name}__{self.parameter}"
 
-    @property
+    @cached_property
     def admin_order_field(self) -> Any:
+        """The theme reads it for each cell of a list, and to build it takes as long as to render a cell."""
         return self.count()
 
     def count(self) -> Any:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from assignments.models import ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Person
+from productive.admin.columns import CountColumn
 from tests.support.admin import FACTORIES, delete, form_data, listed, rows_of_user, staff, superuser, url
 from tests.support.bulk import apply, preview, shown
 from tests.support.factories import (
@@ -254,3 +255,14 @@ def test_page_shows_the_number_of_services_of_a_type_in_use() -> None:
     page = superuser().get(f"/admin/catalog/servicetype/{service.service_type_id}/delete/").content.decode()
     assert "because these records need the selected ones: 2" in page
     assert "You can archive them instead" in page
+
+
+def test_counts_are_not_built_for_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    organization, built, build = OrganizationFactory(), [], CountColumn.count
+    FACTORIES[Project](organization=organization)
+    client = staff(organization)
+    client.get(url(Project, "changelist"))
+    monkeypatch.setattr(CountColumn, "count", lambda column: built.append(column) or build(column))
+    FACTORIES[Project](organization=organization)
+    client.get(url(Project, "changelist"))
+    assert len(built) == len({*built}) > 0
