@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 import productive.database.fields
 import productive.database.validators
-from productive.database.operations import AddFields
+from productive.database.operations import AddFields, Together
 
 
 class Migration(migrations.Migration):
@@ -14,204 +14,244 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        AddFields(
-            "deal",
+        Together(
             [
-                ("client_access", models.BooleanField(db_default=False, default=False)),
-                (
-                    "currency",
-                    models.CharField(
-                        blank=True,
-                        max_length=3,
-                        null=True,
-                        validators=[django.core.validators.RegexValidator("^[A-Z]{3}$")],
-                    ),
+                AddFields(
+                    "deal",
+                    [
+                        ("client_access", models.BooleanField(db_default=False, default=False)),
+                        (
+                            "currency",
+                            models.CharField(
+                                blank=True,
+                                max_length=3,
+                                null=True,
+                                validators=[django.core.validators.RegexValidator("^[A-Z]{3}$")],
+                            ),
+                        ),
+                        (
+                            "deal_status_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        (
+                            "deal_type_id",
+                            models.PositiveSmallIntegerField(
+                                choices=[(1, "internal"), (2, "client")], db_default=2, default=2
+                            ),
+                        ),
+                        ("delivered_on", models.DateField(blank=True, null=True)),
+                        ("note", models.TextField(blank=True, null=True)),
+                        (
+                            "probability",
+                            models.PositiveSmallIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MaxValueValidator(100)],
+                            ),
+                        ),
+                        (
+                            "tag_list",
+                            productive.database.fields.TagsField(blank=True, db_default=[], default=list),
+                        ),
+                        (
+                            "tracking_type_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                    ],
                 ),
-                (
-                    "deal_status_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
+                AddFields(
+                    "historicaldeal",
+                    [
+                        ("client_access", models.BooleanField(db_default=False, default=False)),
+                        (
+                            "currency",
+                            models.CharField(
+                                blank=True,
+                                max_length=3,
+                                null=True,
+                                validators=[django.core.validators.RegexValidator("^[A-Z]{3}$")],
+                            ),
+                        ),
+                        (
+                            "deal_status_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        (
+                            "deal_type_id",
+                            models.PositiveSmallIntegerField(
+                                choices=[(1, "internal"), (2, "client")], db_default=2, default=2
+                            ),
+                        ),
+                        ("delivered_on", models.DateField(blank=True, null=True)),
+                        ("note", models.TextField(blank=True, null=True)),
+                        (
+                            "probability",
+                            models.PositiveSmallIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MaxValueValidator(100)],
+                            ),
+                        ),
+                        (
+                            "tag_list",
+                            productive.database.fields.TagsField(blank=True, db_default=[], default=list),
+                        ),
+                        (
+                            "tracking_type_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                    ],
                 ),
-                (
-                    "deal_type_id",
-                    models.PositiveSmallIntegerField(
-                        choices=[(1, "internal"), (2, "client")], db_default=2, default=2
-                    ),
+                AddFields(
+                    "historicalproject",
+                    [
+                        (
+                            "preferences",
+                            models.JSONField(
+                                blank=True,
+                                db_default={},
+                                default=dict,
+                                validators=[productive.database.validators.validate_portable_json],
+                            ),
+                        ),
+                        (
+                            "project_type_id",
+                            models.PositiveSmallIntegerField(
+                                choices=[(1, "internal"), (2, "client")], db_default=2, default=2
+                            ),
+                        ),
+                        (
+                            "workflow_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                    ],
                 ),
-                ("delivered_on", models.DateField(blank=True, null=True)),
-                ("note", models.TextField(blank=True, null=True)),
-                (
-                    "probability",
-                    models.PositiveSmallIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MaxValueValidator(100)]
-                    ),
+                AddFields(
+                    "historicalservice",
+                    [
+                        (
+                            "billing_type_id",
+                            models.PositiveSmallIntegerField(
+                                choices=[
+                                    (1, "fixed"),
+                                    (2, "time and materials"),
+                                    (3, "not billable"),
+                                    (4, "other"),
+                                ],
+                                db_default=2,
+                                default=2,
+                            ),
+                        ),
+                        ("booking_tracking_enabled", models.BooleanField(db_default=True, default=True)),
+                        ("budget_cap_enabled", models.BooleanField(db_default=False, default=False)),
+                        ("description", models.TextField(blank=True, null=True)),
+                        ("limitation_type", models.CharField(blank=True, max_length=255, null=True)),
+                        ("position", models.BigIntegerField(blank=True, null=True)),
+                        ("price", models.BigIntegerField(blank=True, null=True)),
+                        ("quantity", models.FloatField(blank=True, null=True)),
+                        (
+                            "section_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        (
+                            "unit_id",
+                            models.PositiveSmallIntegerField(
+                                choices=[(1, "hour"), (2, "piece"), (3, "day")], db_default=1, default=1
+                            ),
+                        ),
+                    ],
                 ),
-                ("tag_list", productive.database.fields.TagsField(blank=True, db_default=[], default=list)),
-                (
-                    "tracking_type_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
+                AddFields(
+                    "project",
+                    [
+                        (
+                            "preferences",
+                            models.JSONField(
+                                blank=True,
+                                db_default={},
+                                default=dict,
+                                validators=[productive.database.validators.validate_portable_json],
+                            ),
+                        ),
+                        (
+                            "project_type_id",
+                            models.PositiveSmallIntegerField(
+                                choices=[(1, "internal"), (2, "client")], db_default=2, default=2
+                            ),
+                        ),
+                        (
+                            "workflow_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                    ],
                 ),
-            ],
-        ),
-        AddFields(
-            "historicaldeal",
-            [
-                ("client_access", models.BooleanField(db_default=False, default=False)),
-                (
-                    "currency",
-                    models.CharField(
-                        blank=True,
-                        max_length=3,
-                        null=True,
-                        validators=[django.core.validators.RegexValidator("^[A-Z]{3}$")],
-                    ),
+                AddFields(
+                    "service",
+                    [
+                        (
+                            "billing_type_id",
+                            models.PositiveSmallIntegerField(
+                                choices=[
+                                    (1, "fixed"),
+                                    (2, "time and materials"),
+                                    (3, "not billable"),
+                                    (4, "other"),
+                                ],
+                                db_default=2,
+                                default=2,
+                            ),
+                        ),
+                        ("booking_tracking_enabled", models.BooleanField(db_default=True, default=True)),
+                        ("budget_cap_enabled", models.BooleanField(db_default=False, default=False)),
+                        ("description", models.TextField(blank=True, null=True)),
+                        ("limitation_type", models.CharField(blank=True, max_length=255, null=True)),
+                        ("position", models.BigIntegerField(blank=True, null=True)),
+                        ("price", models.BigIntegerField(blank=True, null=True)),
+                        ("quantity", models.FloatField(blank=True, null=True)),
+                        (
+                            "section_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        (
+                            "unit_id",
+                            models.PositiveSmallIntegerField(
+                                choices=[(1, "hour"), (2, "piece"), (3, "day")], db_default=1, default=1
+                            ),
+                        ),
+                    ],
                 ),
-                (
-                    "deal_status_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-                (
-                    "deal_type_id",
-                    models.PositiveSmallIntegerField(
-                        choices=[(1, "internal"), (2, "client")], db_default=2, default=2
-                    ),
-                ),
-                ("delivered_on", models.DateField(blank=True, null=True)),
-                ("note", models.TextField(blank=True, null=True)),
-                (
-                    "probability",
-                    models.PositiveSmallIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MaxValueValidator(100)]
-                    ),
-                ),
-                ("tag_list", productive.database.fields.TagsField(blank=True, db_default=[], default=list)),
-                (
-                    "tracking_type_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-            ],
-        ),
-        AddFields(
-            "historicalproject",
-            [
-                (
-                    "preferences",
-                    models.JSONField(
-                        blank=True,
-                        db_default={},
-                        default=dict,
-                        validators=[productive.database.validators.validate_portable_json],
-                    ),
-                ),
-                (
-                    "project_type_id",
-                    models.PositiveSmallIntegerField(
-                        choices=[(1, "internal"), (2, "client")], db_default=2, default=2
-                    ),
-                ),
-                (
-                    "workflow_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-            ],
-        ),
-        AddFields(
-            "historicalservice",
-            [
-                (
-                    "billing_type_id",
-                    models.PositiveSmallIntegerField(
-                        choices=[(1, "fixed"), (2, "time and materials"), (3, "not billable"), (4, "other")],
-                        db_default=2,
-                        default=2,
-                    ),
-                ),
-                ("booking_tracking_enabled", models.BooleanField(db_default=True, default=True)),
-                ("budget_cap_enabled", models.BooleanField(db_default=False, default=False)),
-                ("description", models.TextField(blank=True, null=True)),
-                ("limitation_type", models.CharField(blank=True, max_length=255, null=True)),
-                ("position", models.BigIntegerField(blank=True, null=True)),
-                ("price", models.BigIntegerField(blank=True, null=True)),
-                ("quantity", models.FloatField(blank=True, null=True)),
-                (
-                    "section_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-                (
-                    "unit_id",
-                    models.PositiveSmallIntegerField(
-                        choices=[(1, "hour"), (2, "piece"), (3, "day")], db_default=1, default=1
-                    ),
-                ),
-            ],
-        ),
-        AddFields(
-            "project",
-            [
-                (
-                    "preferences",
-                    models.JSONField(
-                        blank=True,
-                        db_default={},
-                        default=dict,
-                        validators=[productive.database.validators.validate_portable_json],
-                    ),
-                ),
-                (
-                    "project_type_id",
-                    models.PositiveSmallIntegerField(
-                        choices=[(1, "internal"), (2, "client")], db_default=2, default=2
-                    ),
-                ),
-                (
-                    "workflow_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-            ],
-        ),
-        AddFields(
-            "service",
-            [
-                (
-                    "billing_type_id",
-                    models.PositiveSmallIntegerField(
-                        choices=[(1, "fixed"), (2, "time and materials"), (3, "not billable"), (4, "other")],
-                        db_default=2,
-                        default=2,
-                    ),
-                ),
-                ("booking_tracking_enabled", models.BooleanField(db_default=True, default=True)),
-                ("budget_cap_enabled", models.BooleanField(db_default=False, default=False)),
-                ("description", models.TextField(blank=True, null=True)),
-                ("limitation_type", models.CharField(blank=True, max_length=255, null=True)),
-                ("position", models.BigIntegerField(blank=True, null=True)),
-                ("price", models.BigIntegerField(blank=True, null=True)),
-                ("quantity", models.FloatField(blank=True, null=True)),
-                (
-                    "section_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-                (
-                    "unit_id",
-                    models.PositiveSmallIntegerField(
-                        choices=[(1, "hour"), (2, "piece"), (3, "day")], db_default=1, default=1
-                    ),
-                ),
-            ],
+            ]
         ),
     ]

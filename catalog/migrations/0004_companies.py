@@ -10,6 +10,7 @@ from django.db import migrations, models
 import productive.database.constraints
 import productive.database.fields
 import productive.database.history
+from productive.database.operations import Together
 
 
 class Migration(migrations.Migration):
@@ -163,128 +164,139 @@ class Migration(migrations.Migration):
                 "abstract": False,
             },
         ),
-        migrations.AddIndex(
-            model_name="company",
-            index=models.Index(fields=["organization", "archived_at"], name="catalog_company_archived"),
-        ),
-        migrations.AddIndex(
-            model_name="company",
-            index=models.Index(fields=["organization", "name", "id"], name="catalog_company_by_name"),
-        ),
-        migrations.AddIndex(
-            model_name="company",
-            index=models.Index(
-                fields=["organization", "created_at", "id"], name="catalog_company_by_created_at"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="company",
-            constraint=models.UniqueConstraint(
-                fields=("organization", "id"), name="catalog_company_unique_organization_id"
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalcompany",
-            name="history_user",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalcompany",
-            name="organization",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="accounts.organization",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="historicalcompany",
-            index=models.Index(fields=["id", "history_date", "history_id"], name="catalog_his_id_5c0f80_idx"),
-        ),
-        migrations.AddIndex(
-            model_name="historicalcompany",
-            index=models.Index(
-                fields=["organization", "history_date", "history_id"], name="catalog_his_organiz_0d87a6_idx"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="historicalcompany",
-            index=models.Index(fields=["history_date", "history_id"], name="catalog_his_history_21d3f8_idx"),
-        ),
-        migrations.AddIndex(
-            model_name="historicalcompany",
-            index=models.Index(fields=["change_set"], name="catalog_his_change__4c2d71_idx"),
-        ),
-        migrations.AddField(
-            model_name="deal",
-            name="company",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="Without one, the budget is for the company of its project.",
-                null=True,
-                on_delete=django.db.models.deletion.RESTRICT,
-                related_name="deals",
-                to="catalog.company",
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="company",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                help_text="Without one, the budget is for the company of its project.",
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="catalog.company",
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalproject",
-            name="company",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="catalog.company",
-            ),
-        ),
-        migrations.AddField(
-            model_name="project",
-            name="company",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.RESTRICT,
-                related_name="projects",
-                to="catalog.company",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="deal",
-            constraint=productive.database.constraints.SameOrganization(
-                "company", name="catalog_deal_own_company"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="project",
-            constraint=productive.database.constraints.SameOrganization(
-                "company", name="catalog_project_own_company"
-            ),
+        Together(
+            [
+                migrations.AddIndex(
+                    model_name="company",
+                    index=models.Index(
+                        fields=["organization", "archived_at"], name="catalog_company_archived"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="company",
+                    index=models.Index(fields=["organization", "name", "id"], name="catalog_company_by_name"),
+                ),
+                migrations.AddIndex(
+                    model_name="company",
+                    index=models.Index(
+                        fields=["organization", "created_at", "id"], name="catalog_company_by_created_at"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="company",
+                    constraint=models.UniqueConstraint(
+                        fields=("organization", "id"), name="catalog_company_unique_organization_id"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="historicalcompany",
+                    name="history_user",
+                    field=models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="historicalcompany",
+                    name="organization",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.organization",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="historicalcompany",
+                    index=models.Index(
+                        fields=["id", "history_date", "history_id"], name="catalog_his_id_5c0f80_idx"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="historicalcompany",
+                    index=models.Index(
+                        fields=["organization", "history_date", "history_id"],
+                        name="catalog_his_organiz_0d87a6_idx",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="historicalcompany",
+                    index=models.Index(
+                        fields=["history_date", "history_id"], name="catalog_his_history_21d3f8_idx"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="historicalcompany",
+                    index=models.Index(fields=["change_set"], name="catalog_his_change__4c2d71_idx"),
+                ),
+                migrations.AddField(
+                    model_name="deal",
+                    name="company",
+                    field=models.ForeignKey(
+                        blank=True,
+                        help_text="Without one, the budget is for the company of its project.",
+                        null=True,
+                        on_delete=django.db.models.deletion.RESTRICT,
+                        related_name="deals",
+                        to="catalog.company",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="historicaldeal",
+                    name="company",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Without one, the budget is for the company of its project.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="catalog.company",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="historicalproject",
+                    name="company",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="catalog.company",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="project",
+                    name="company",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.RESTRICT,
+                        related_name="projects",
+                        to="catalog.company",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="deal",
+                    constraint=productive.database.constraints.SameOrganization(
+                        "company", name="catalog_deal_own_company"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="project",
+                    constraint=productive.database.constraints.SameOrganization(
+                        "company", name="catalog_project_own_company"
+                    ),
+                ),
+            ]
         ),
     ]

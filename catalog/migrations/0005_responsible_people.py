@@ -4,6 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import productive.database.constraints
+from productive.database.operations import Together
 
 
 class Migration(migrations.Migration):
@@ -13,148 +14,152 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="deal",
-            name="creator",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="created_deals",
-                to="accounts.person",
-            ),
-        ),
-        migrations.AddField(
-            model_name="deal",
-            name="responsible",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="deals",
-                to="accounts.person",
-                verbose_name="responsible person",
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="creator",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="accounts.person",
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicaldeal",
-            name="responsible",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="accounts.person",
-                verbose_name="responsible person",
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalproject",
-            name="project_manager",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="accounts.person",
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalservice",
-            name="person",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="accounts.person",
-                verbose_name="responsible person",
-            ),
-        ),
-        migrations.AddField(
-            model_name="project",
-            name="project_manager",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="managed_projects",
-                to="accounts.person",
-            ),
-        ),
-        migrations.AddField(
-            model_name="service",
-            name="person",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="services",
-                to="accounts.person",
-                verbose_name="responsible person",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="deal",
-            index=models.Index(fields=["organization", "date", "id"], name="catalog_deal_by_date"),
-        ),
-        migrations.AddIndex(
-            model_name="deal",
-            index=models.Index(fields=["organization", "end_date", "id"], name="catalog_deal_by_end"),
-        ),
-        migrations.AddIndex(
-            model_name="deal",
-            index=models.Index(
-                fields=["organization", "created_at", "id"], name="catalog_deal_by_created_at"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="project",
-            index=models.Index(
-                fields=["organization", "project_number", "id"], name="catalog_project_by_number"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="deal",
-            constraint=productive.database.constraints.SameOrganization(
-                "responsible", name="catalog_deal_own_responsible"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="deal",
-            constraint=productive.database.constraints.SameOrganization(
-                "creator", name="catalog_deal_own_creator"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="project",
-            constraint=productive.database.constraints.SameOrganization(
-                "project_manager", name="catalog_project_own_project_manager"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="service",
-            constraint=productive.database.constraints.SameOrganization(
-                "person", name="catalog_service_own_person"
-            ),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="deal",
+                    name="creator",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="created_deals",
+                        to="accounts.person",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="deal",
+                    name="responsible",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="deals",
+                        to="accounts.person",
+                        verbose_name="responsible person",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="historicaldeal",
+                    name="creator",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.person",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="historicaldeal",
+                    name="responsible",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.person",
+                        verbose_name="responsible person",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="historicalproject",
+                    name="project_manager",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.person",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="historicalservice",
+                    name="person",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.person",
+                        verbose_name="responsible person",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="project",
+                    name="project_manager",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="managed_projects",
+                        to="accounts.person",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="service",
+                    name="person",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="services",
+                        to="accounts.person",
+                        verbose_name="responsible person",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="deal",
+                    index=models.Index(fields=["organization", "date", "id"], name="catalog_deal_by_date"),
+                ),
+                migrations.AddIndex(
+                    model_name="deal",
+                    index=models.Index(fields=["organization", "end_date", "id"], name="catalog_deal_by_end"),
+                ),
+                migrations.AddIndex(
+                    model_name="deal",
+                    index=models.Index(
+                        fields=["organization", "created_at", "id"], name="catalog_deal_by_created_at"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="project",
+                    index=models.Index(
+                        fields=["organization", "project_number", "id"], name="catalog_project_by_number"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="deal",
+                    constraint=productive.database.constraints.SameOrganization(
+                        "responsible", name="catalog_deal_own_responsible"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="deal",
+                    constraint=productive.database.constraints.SameOrganization(
+                        "creator", name="catalog_deal_own_creator"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="project",
+                    constraint=productive.database.constraints.SameOrganization(
+                        "project_manager", name="catalog_project_own_project_manager"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="service",
+                    constraint=productive.database.constraints.SameOrganization(
+                        "person", name="catalog_service_own_person"
+                    ),
+                ),
+            ]
         ),
     ]

@@ -44,3 +44,42 @@ class AddFields(Operation):
         if self.allow_migrate_model(schema_editor.connection.alias, model):
             for name, _ in self.fields:
                 BaseDatabaseSchemaEditor.remove_field(schema_editor, model, model._meta.get_field(name))
+
+
+class Together(Operation):
+    """Apply several operations to the state, and then all of them to the database.
+
+    Django renders the models of the state after each operation, which takes most of the time of a migration.
+    Here, it renders them once. Each operation sees the states before and after all of them: none may create a
+    model, and on SQLite, only one may copy the same table, as `AlterField` does.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self.operations = operations
+
+    def describe(self) -> str:
+        return "; ".join(operation.describe() for operation in self.operations)
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        # Without rendered models, the operations don't render them. Django renders them when they are needed.
+        state.__dict__.pop("apps", None)
+        for operation in self.operations:
+            operation.state_forwards(app_label, state)
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        for operation in self.operations:
+            operation.database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        # One by one, as Django does: on SQLite, the removal of a constraint drops the table's later indexes.
+        states = [to_state]
+        for operation in self.operations:
+            states.append(states[-1].clone())
+            operation.state_forwards(app_label, states[-1])
+        for number in reversed(range(len(self.operations))):
+            self.operations[number].database_backwards(
+                app_label, schema_editor, states[number + 1], states[number]
+            )

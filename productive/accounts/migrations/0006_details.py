@@ -4,7 +4,7 @@ import django.core.validators
 from django.db import migrations, models
 
 import productive.database.fields
-from productive.database.operations import AddFields
+from productive.database.operations import AddFields, Together
 
 
 class Migration(migrations.Migration):
@@ -13,70 +13,102 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        AddFields(
-            "historicalperson",
+        Together(
             [
-                (
-                    "custom_role_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
+                AddFields(
+                    "historicalperson",
+                    [
+                        (
+                            "custom_role_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        ("nickname", models.CharField(blank=True, max_length=255, null=True)),
+                        (
+                            "role_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        (
+                            "subsidiary_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        (
+                            "tag_list",
+                            productive.database.fields.TagsField(blank=True, db_default=[], default=list),
+                        ),
+                        (
+                            "time_tracking_policy_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        (
+                            "timesheet_submission_disabled",
+                            models.BooleanField(db_default=False, default=False),
+                        ),
+                        ("virtual", models.BooleanField(db_default=False, default=False)),
+                    ],
                 ),
-                ("nickname", models.CharField(blank=True, max_length=255, null=True)),
-                (
-                    "role_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
+                AddFields(
+                    "person",
+                    [
+                        (
+                            "custom_role_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        ("nickname", models.CharField(blank=True, max_length=255, null=True)),
+                        (
+                            "role_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        (
+                            "subsidiary_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        (
+                            "tag_list",
+                            productive.database.fields.TagsField(blank=True, db_default=[], default=list),
+                        ),
+                        (
+                            "time_tracking_policy_id",
+                            models.PositiveBigIntegerField(
+                                blank=True,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                            ),
+                        ),
+                        (
+                            "timesheet_submission_disabled",
+                            models.BooleanField(db_default=False, default=False),
+                        ),
+                        ("virtual", models.BooleanField(db_default=False, default=False)),
+                    ],
                 ),
-                (
-                    "subsidiary_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-                ("tag_list", productive.database.fields.TagsField(blank=True, db_default=[], default=list)),
-                (
-                    "time_tracking_policy_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-                ("timesheet_submission_disabled", models.BooleanField(db_default=False, default=False)),
-                ("virtual", models.BooleanField(db_default=False, default=False)),
-            ],
-        ),
-        AddFields(
-            "person",
-            [
-                (
-                    "custom_role_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-                ("nickname", models.CharField(blank=True, max_length=255, null=True)),
-                (
-                    "role_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-                (
-                    "subsidiary_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-                ("tag_list", productive.database.fields.TagsField(blank=True, db_default=[], default=list)),
-                (
-                    "time_tracking_policy_id",
-                    models.PositiveBigIntegerField(
-                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
-                ),
-                ("timesheet_submission_disabled", models.BooleanField(db_default=False, default=False)),
-                ("virtual", models.BooleanField(db_default=False, default=False)),
-            ],
+            ]
         ),
     ]

@@ -4,6 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import productive.database.constraints
+from productive.database.operations import Together
 
 
 class Migration(migrations.Migration):
@@ -13,36 +14,40 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="historicalperson",
-            name="company",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                help_text="The client that a contact person works for.",
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="catalog.company",
-            ),
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="company",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="The client that a contact person works for.",
-                null=True,
-                on_delete=django.db.models.deletion.RESTRICT,
-                related_name="people",
-                to="catalog.company",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="person",
-            constraint=productive.database.constraints.SameOrganization(
-                "company", name="accounts_person_own_company"
-            ),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="historicalperson",
+                    name="company",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="The client that a contact person works for.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="catalog.company",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="person",
+                    name="company",
+                    field=models.ForeignKey(
+                        blank=True,
+                        help_text="The client that a contact person works for.",
+                        null=True,
+                        on_delete=django.db.models.deletion.RESTRICT,
+                        related_name="people",
+                        to="catalog.company",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="person",
+                    constraint=productive.database.constraints.SameOrganization(
+                        "company", name="accounts_person_own_company"
+                    ),
+                ),
+            ]
         ),
     ]

@@ -4,6 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import productive.database.constraints
+from productive.database.operations import Together
 
 
 class Migration(migrations.Migration):
@@ -13,34 +14,38 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="historicalperson",
-            name="manager",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="accounts.person",
-            ),
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="manager",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="managed_people",
-                to="accounts.person",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="person",
-            constraint=productive.database.constraints.SameOrganization(
-                "manager", name="accounts_person_own_manager"
-            ),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="historicalperson",
+                    name="manager",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.person",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="person",
+                    name="manager",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="managed_people",
+                        to="accounts.person",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="person",
+                    constraint=productive.database.constraints.SameOrganization(
+                        "manager", name="accounts_person_own_manager"
+                    ),
+                ),
+            ]
         ),
     ]
