@@ -3,9 +3,11 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from coverage import Coverage
 from django.db import connection
 
 from productive.accounts.models import ApiToken, Organization
@@ -50,6 +52,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.no_cover)
         if not FUZZ and item.get_closest_marker("fuzz"):
             item.add_marker(pytest.mark.skip(reason="runs in `make fuzz`"))
+
+
+@contextmanager
+def coverage_stopped(item: pytest.Item) -> Iterator[None]:
+    """Stop measuring coverage while the fixtures of a test marked `no_cover` are set up or torn down.
+
+    pytest-cov stops it for the test function only.
+    """
+    coverage = Coverage.current() if item.get_closest_marker("no_cover") else None
+    if coverage is None:
+        yield
+        return
+    coverage.stop()
+    try:
+        yield
+    finally:
+        coverage.start()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    with coverage_stopped(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    with coverage_stopped(item):
+        return (yield)
 
 
 def pytest_collection_finish() -> None:

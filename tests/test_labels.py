@@ -25,7 +25,7 @@ from tests.support.factories import (
     ServiceFactory,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 ANA = "Ana Horvat · ana1@agency.example"
 SERVICE = "QA · 2026 · Web · P-1"

@@ -19,7 +19,7 @@ from tests.support.factories import (
     ProjectFactory,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 FIELD = 'name="_number"'
 

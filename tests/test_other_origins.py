@@ -14,7 +14,7 @@ from productive.accounts.authentication import ORGANIZATION_HEADER, TOKEN_HEADER
 from productive.jsonapi.schema import parameters
 from tests.support.commands import GOOD_KEY, manage
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
 
 # Prints the status and the headers of preflights and requests: [[method, path, origin], …].
 SCRIPT = """

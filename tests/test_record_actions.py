@@ -11,7 +11,7 @@ from productive.accounts.models import ApiToken, Person
 from tests.support.admin import create_row, press, staff, url
 from tests.support.factories import OrganizationFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 
 @pytest.mark.parametrize(

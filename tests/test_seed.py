@@ -22,7 +22,7 @@ from productive.management import agency
 from productive.management.commands.seed import MODELS
 from tests.support.factories import PersonFactory, ProjectFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 SMALLEST = {"people": 20, "projects": 6}
 
@@ -100,7 +100,6 @@ def test_agency_has_requested_size() -> None:
     ]
 
 
-@pytest.mark.no_cover
 @pytest.mark.any_database
 def test_every_row_passes_full_clean() -> None:
     seed()
@@ -122,7 +121,6 @@ def test_every_row_passes_full_clean() -> None:
     assert len(rows) == sum(model.objects.count() for model in MODELS)
 
 
-@pytest.mark.no_cover
 @pytest.mark.any_database
 @pytest.mark.parametrize("options", [{}, SMALLEST, SMALLEST | {"random_seed": 2}])
 def test_every_reason_is_the_only_one_of_some_pair(options: dict[str, int]) -> None:
@@ -237,7 +235,6 @@ def test_times_are_plausible() -> None:
     assert [(complaint, rows) for complaint, rows in wrong.items() if rows] == []
 
 
-@pytest.mark.no_cover
 @pytest.mark.any_database
 def test_same_options_give_the_same_agency() -> None:
     snapshots = []
@@ -251,7 +248,6 @@ def test_same_options_give_the_same_agency() -> None:
     assert snapshots[0] != snapshots[2]
 
 
-@pytest.mark.no_cover
 @pytest.mark.any_database
 def test_second_run_changes_nothing() -> None:
     seed(**SMALLEST)
@@ -270,7 +266,6 @@ def test_other_organizations_are_not_changed() -> None:
     } == {model.__name__: int(model is Person) for model in MODELS}
 
 
-@pytest.mark.no_cover
 @pytest.mark.any_database
 def test_largest_agency_has_unique_emails_and_project_names() -> None:
     seed(people=1000, projects=480)

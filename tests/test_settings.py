@@ -17,7 +17,7 @@ from productive.database.connections import PooledConnection
 from tests.support.commands import GOOD_KEY, manage
 from tests.support.servers import ROOT
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
 
 
 def test_short_pepper_is_rejected() -> None:

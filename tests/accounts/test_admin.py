@@ -8,10 +8,9 @@ from productive.accounts.models import Organization, Person
 from tests.support.admin import form_data, form_errors, staff, superuser, url
 from tests.support.factories import OrganizationFactory, PersonFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("by_superuser", [True, False])
 def test_email_of_another_person_is_rejected(by_superuser: bool) -> None:
     colleague = PersonFactory(email="ana@example.com")

@@ -19,7 +19,7 @@ from tests.support.api import Api
 from tests.support.factories import ApiTokenFactory, PersonFactory
 from tests.support.sign_in import PASSWORD, make_user, sign_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from tests.support.factories import (
     ServiceTypeFactory,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 
 @pytest.fixture

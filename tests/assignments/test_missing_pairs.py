@@ -15,7 +15,7 @@ from tests.support.admin import click, is_preview, press, staff, url
 from tests.support.bulk import apply, consequences, messages_of, preview
 from tests.support.factories import OrganizationFactory, PersonFactory, ServiceFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 MEMBERS, TYPES = "assignments.projectassignment", "assignments.servicetypeassignment"
 

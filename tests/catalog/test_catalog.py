@@ -22,7 +22,7 @@ from tests.support.factories import (
     ServiceTypeFactory,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from productive.database.private_files import PrivateConnection
 from tests.support.api import SocketApi
 from tests.support.servers import ROOT, Installation, empty_environment
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from tests.support.factories import (
 )
 from tests.support.history import RECORDED, Records, change_sets, user_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 
 def test_deletion_records_cascades_in_few_statements(

@@ -26,7 +26,7 @@ from tests.support.factories import ApiTokenFactory, OrganizationFactory, Person
 from tests.support.history import RECORDED, Records, change_sets, every_recorded_model, user_of
 from tests.support.resources import WRITABLE, change_for, document_for, model_of, new
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 
 # --- The API --------------------------------------------------------------------------------------
@@ -37,7 +37,6 @@ def api_via(token: ApiToken) -> tuple[int, str]:
     return token.user_id, f"API: {token.name}"
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("resource", WRITABLE)
 def test_api_records_each_change_once(
     resource: str, api: Api, organization: Organization, api_via: tuple[int, str], records: Records
@@ -142,7 +141,6 @@ def test_admin_records_each_change_once(model: Any, records: Records) -> None:
     assert not model.objects.filter(pk=row.pk).exists()
 
 
-@pytest.mark.no_cover
 def test_action_is_one_change_set(records: Records) -> None:
     client = superuser()
     people = PersonFactory.create_batch(3)

@@ -23,7 +23,7 @@ from tests.support.factories import (
 from tests.support.idempotency import KEY, NEW_TYPE
 from tests.support.resources import ACTIONS, WRITABLE, change_for, create_rows, document_for, new
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 # What differs between two creations.
 OWN = ("id", "created_at", "archived_at", "closed_at")

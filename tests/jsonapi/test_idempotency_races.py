@@ -26,7 +26,7 @@ from tests.support.factories import ApiTokenFactory, PersonFactory, ServiceFacto
 from tests.support.idempotency import KEY, NEW_TYPE, age_keys, is_replay
 from tests.support.resources import document_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 WRITERS = 16
 
@@ -38,7 +38,6 @@ def created_once(responses: list[Answer]) -> bool:
     return first.status == 201 and all(is_replay(response, first) for response in others)
 
 
-@pytest.mark.no_cover
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_requests_create_one_record() -> None:
     token: Any = ApiTokenFactory(last_used_at=timezone.now() + timedelta(hours=1))
@@ -101,7 +100,6 @@ def test_prune_skips_a_key_that_is_in_use(transactional_db: None) -> None:
     assert is_replay(api.post("service_types", json=body, headers=KEY), first)
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("is_committed", [True, False], ids=["committed", "rolled back"])
 def test_second_request_waits_for_the_transaction_of_the_first(
     is_committed: bool, transactional_db: None

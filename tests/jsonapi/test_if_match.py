@@ -20,7 +20,7 @@ from tests.support.factories import (
 )
 from tests.support.resources import ACTIONS, WRITABLE, create_rows, document_for, model_of, relationships_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 FAILED = {
     "status": "412",
@@ -44,7 +44,6 @@ def is_rejected(response: Answer) -> bool:
     return (response.status, response.json) == (412, {"errors": [FAILED]}) and "ETag" not in response.headers
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("resource", WRITABLE)
 def test_change_and_deletion_require_the_current_etag(
     resource: str, api: Api, organization: Organization
@@ -75,7 +74,6 @@ def test_action_requires_the_current_etag(
     assert (done.status, done.headers["ETag"]) == (200, tag_of(api, path))
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("resource", WRITABLE)
 def test_response_to_a_change_has_the_current_etag(
     resource: str, api: Api, organization: Organization
@@ -97,7 +95,6 @@ def test_response_to_a_creation_has_the_current_etag(api: Api) -> None:
         assert is_rejected(api.patch(f"{path}/restore{query}", headers=matching(created.headers["ETag"])))
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("sent", "status"),
     [

@@ -11,7 +11,7 @@ from productive.accounts.models import Organization
 from tests.support.api import Answer, Api, SocketApi
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, PersonFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
 
 GZIP = {"Accept-Encoding": "gzip"}
 

@@ -25,7 +25,7 @@ from tests.support.api import MEDIA_TYPE, Api
 from tests.support.resources import ACTIONS, RESOURCES, ROUTES, SERVED, WRITABLE, create_rows, model_of
 from tests.support.samples import sampled
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
 
 OPERATIONS = {"eq", *NEGATIONS, *TEXT_OPERATIONS, *NUMBER_OPERATIONS}
 EXCHANGES = [
@@ -70,7 +70,6 @@ def validate_response(method: str, path: str, status: int, body: Any) -> None:
     validate(body, content_schema(operation(method, path)["responses"][str(status)]))
 
 
-@pytest.mark.no_cover
 def test_document_is_valid_and_has_no_warnings() -> None:
     output = StringIO()
     call_command("spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json", stdout=output)
@@ -103,7 +102,6 @@ def test_document_has_every_filter_with_its_operations(resource: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.no_cover
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_list_accepts_every_described_parameter(resource: str, api: Api, organization: Organization) -> None:
     create_rows(resource, organization)
@@ -128,7 +126,6 @@ def test_list_accepts_every_described_parameter(resource: str, api: Api, organiz
 
 
 @pytest.mark.django_db
-@pytest.mark.no_cover
 @pytest.mark.parametrize("resource", SERVED)
 def test_includes_that_are_not_described_are_rejected(resource: str, api: Api) -> None:
     described = {*values(query_parameters(resource).get("include"))}

@@ -39,7 +39,7 @@ from tests.support.spreadsheets import (
     table_of,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 
 @each_model
@@ -54,7 +54,6 @@ def test_all_lists_with_an_import_are_tested() -> None:
     assert with_tables == {*EXCHANGED}
 
 
-@pytest.mark.no_cover
 @each_model
 def test_other_organization_exports_nothing_and_finds_no_id(model: type[Any], client: Client) -> None:
     foreign = EXCHANGED[model]()
@@ -227,7 +226,6 @@ def new_assignments(organization: Organization, count: int) -> list[list[str]]:
     return [["Person", "Service"], *([person.email, f"P / {deal.name} / Service {n}"] for n in range(count))]
 
 
-@pytest.mark.no_cover
 @each_model
 def test_export_has_same_query_count_for_any_number_of_rows(
     model: type[Any], client: Client, organization: Organization
@@ -239,7 +237,6 @@ def test_export_has_same_query_count_for_any_number_of_rows(
     assert queries(lambda: exported(client, model)) == one
 
 
-@pytest.mark.no_cover
 @each_model
 def test_preview_of_existing_rows_has_same_query_count_for_any_number(
     model: type[Any], client: Client, organization: Organization

@@ -29,7 +29,7 @@ from tests.support.spreadsheets import (
     zipped,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 
 @pytest.mark.any_database
