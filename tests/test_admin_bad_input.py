@@ -218,6 +218,7 @@ def test_autocomplete_of_any_field_finds_own_records_only(model: type[Model]) ->
             assert strangers.get(field.related_model, "") not in ids
 
 
+@pytest.mark.any_database
 @every_relation
 def test_odd_autocomplete_parameters_cause_no_error(field: Any) -> None:
     foreign = create_row(field.model, OrganizationFactory())
@@ -233,6 +234,7 @@ def test_odd_autocomplete_parameters_cause_no_error(field: Any) -> None:
     assert client.post(reverse("admin:autocomplete"), {"term": "x"}).status_code in (403, 405)
 
 
+@pytest.mark.any_database
 @every_model
 def test_odd_popups_and_lookups_cause_no_error(model: type[Model]) -> None:
     own, foreign = OrganizationFactory(), create_row(model, OrganizationFactory())

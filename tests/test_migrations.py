@@ -1,18 +1,20 @@
 """Test that every migration can be reversed and applied again, and that none is missing."""
 
 import pytest
-from django.contrib.auth.hashers import is_password_usable, make_password
+from django.contrib.auth.hashers import check_password, is_password_usable, make_password
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations import RemoveConstraint
 from django.db.migrations.executor import MigrationExecutor
 
 from assignments.models import ServiceAssignment
-from productive.accounts.models import User
+from productive.accounts.models import Organization, User
 from productive.database.row_counts import CreateRowCountTriggers
 from tests.support.factories import OrganizationFactory, PersonFactory, ServiceFactory
 
 pytestmark = pytest.mark.no_cover
+
+BEFORE_LOGINS_ARE_REMOVED = [("accounts", "0003_user_signed_out_at")]
 
 
 def our_tables() -> list[str]:
@@ -20,16 +22,36 @@ def our_tables() -> list[str]:
     return sorted(name for name in names if name.startswith(("catalog_", "assignments_")))
 
 
+def create_logins_of_service_accounts() -> None:
+    """Create users as release 0.1 may have them: two service accounts, one with a login, and a person."""
+    state = MigrationExecutor(connection).loader.project_state(BEFORE_LOGINS_ARE_REMOVED)
+    organization, users = Organization.objects.get(), state.apps.get_model("accounts", "User").objects
+    access = {"is_staff": True, "is_superuser": True, "password": make_password("correct horse battery")}
+    for name, owner in (("login", organization.pk), ("new", organization.pk), ("ana", None)):
+        users.create(username=name, service_account_of_id=owner, **access)
+    users.filter(username="new").update(password="")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_migrations_go_back_and_forth() -> None:
     before = our_tables()
+    OrganizationFactory()
     try:
         call_command("migrate", "catalog", "zero", verbosity=0)
         assert our_tables() == []
+        call_command("migrate", *BEFORE_LOGINS_ARE_REMOVED[0], verbosity=0)
+        create_logins_of_service_accounts()
     finally:
         call_command("migrate", verbosity=0)
     assert our_tables() == before
     call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0)
+
+    rows = User.objects.values_list("is_staff", "is_superuser", "password")
+    login, new, ana = (rows.get(username=name) for name in ("login", "new", "ana"))
+    assert (login[:2], is_password_usable(login[2])) == ((False, False), False)
+    assert (new, ana[:2]) == ((False, False, ""), (True, True))
+    assert check_password("correct horse battery", ana[2])
+
     row = ServiceAssignment(person=PersonFactory(), service=ServiceFactory(), organization_id=None)
     row.organization = row.service.organization
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -77,23 +99,3 @@ def test_constraints_are_equal_if_all_arguments_are() -> None:
     other = pair.clone()
     other.blame = "person"
     assert other != pair
-
-
-@pytest.mark.django_db(transaction=True)
-def test_migration_removes_the_logins_of_service_accounts() -> None:
-    before = [("accounts", "0003_user_signed_out_at")]
-    organization = OrganizationFactory()
-    try:
-        call_command("migrate", *before[0], verbosity=0)
-        users = MigrationExecutor(connection).loader.project_state(before).apps.get_model("accounts", "User")
-        password = make_password("correct horse battery")
-        access = {"is_staff": True, "is_superuser": True, "password": password}
-        for name, owner in (("login", organization.pk), ("new", organization.pk), ("ana", None)):
-            users.objects.create(username=name, service_account_of_id=owner, **access)
-        users.objects.filter(username="new").update(password="")
-    finally:
-        call_command("migrate", verbosity=0)
-    rows = User.objects.values_list("is_staff", "is_superuser", "password")
-    login, new, ana = (rows.get(username=name) for name in ("login", "new", "ana"))
-    assert (login[:2], is_password_usable(login[2])) == ((False, False), False)
-    assert (new, ana) == ((False, False, ""), (True, True, password))

@@ -177,6 +177,7 @@ def test_readers_read_during_a_restore(token: ApiToken, file: Path) -> None:
     assert {*responses} == {200}
 
 
+@pytest.mark.no_cover
 def test_older_backup_is_restored_and_migrated(token: ApiToken, file: Path) -> None:
     """A table of the newer release is dropped."""
     call_command("migrate", "catalog", "0001", verbosity=0)

@@ -116,6 +116,7 @@ CHANGES: dict[type[Model], tuple[str, Any]] = {
 }
 
 
+@pytest.mark.any_database
 @every_recorded_model
 def test_admin_records_each_change_once(model: Any, records: Records) -> None:
     row, client = create_row(model, OrganizationFactory()), superuser()

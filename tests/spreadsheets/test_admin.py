@@ -226,6 +226,7 @@ def new_assignments(organization: Organization, count: int) -> list[list[str]]:
     return [["Person", "Service"], *([person.email, f"P / {deal.name} / Service {n}"] for n in range(count))]
 
 
+@pytest.mark.any_database
 @each_model
 def test_export_has_same_query_count_for_any_number_of_rows(
     model: type[Any], client: Client, organization: Organization
@@ -237,6 +238,7 @@ def test_export_has_same_query_count_for_any_number_of_rows(
     assert queries(lambda: exported(client, model)) == one
 
 
+@pytest.mark.any_database
 @each_model
 def test_preview_of_existing_rows_has_same_query_count_for_any_number(
     model: type[Any], client: Client, organization: Organization
@@ -250,6 +252,7 @@ def test_preview_of_existing_rows_has_same_query_count_for_any_number(
     assert queries(lambda: preview(client, model, more)) == one
 
 
+@pytest.mark.any_database
 def test_import_of_new_rows_has_same_query_count_for_any_number(
     client: Client, organization: Organization
 ) -> None:
