@@ -33,7 +33,7 @@ from productive.admin.columns import LINK, CountColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import display
-from productive.admin.urls import admin_url
+from productive.admin.urls import unhidden_list_url
 
 admin.site.login_form = SignInForm
 admin.site.register(User, UserAdmin)
@@ -125,7 +125,7 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
             model = relation.field.model
             if count := getattr(person, relation.field.remote_field.get_accessor_name()).count():
                 noun = model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural
-                links.append((f"{admin_url(model, 'changelist')}?{parameter}={person.pk}", f"{count} {noun}"))
+                links.append((unhidden_list_url(model, **{parameter: person.pk}), f"{count} {noun}"))
         return format_html_join(", ", LINK, links) or None
 
 

@@ -12,14 +12,12 @@ from django.db import connection, models
 from django.forms.formsets import INITIAL_FORM_COUNT
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
-from django.utils.http import urlencode
 
 from productive.admin.forms import Autocomplete, label_of
 from productive.admin.options import RelatedChoicesMixin
 from productive.admin.theme import TabularInline
-from productive.admin.urls import admin_url
+from productive.admin.urls import unhidden_list_url
 from productive.database.constraints import UniqueTogether
-from productive.database.moments import moment_of
 
 # The form fields of all inlines: fewer than DATA_UPLOAD_MAX_NUMBER_FIELDS, to leave some for new lines.
 MAX_FIELDS = 700
@@ -128,10 +126,8 @@ class LineInline(RelatedChoicesMixin, TabularInline):
         return int(lines.count()) * self.fields_per_line
 
     def replace_with_link(self, record: models.Model) -> None:
-        moment = moment_of(self.model)
-        # The list hides rows with the moment by default.
-        query = urlencode({self.parent_name: record.pk, **({moment.done: "all"} if moment else {})})
-        self.list_link = self.lines_of(record).count(), f"{admin_url(self.model, 'changelist')}?{query}"
+        url = unhidden_list_url(self.model, **{self.parent_name: record.pk})
+        self.list_link = self.lines_of(record).count(), url
         self.template, self.max_num, self.can_delete = "admin/inline_link.html", 0, False
 
     def get_queryset(self, request: HttpRequest) -> Any:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.utils.html import escape
 
 from catalog.models import Deal, Project
 from productive.accounts.models import Organization
@@ -87,14 +88,19 @@ def test_responsible_people_can_be_set_included_and_deleted(api: Api, organizati
         if resource != "projects":
             assert api.get(f"{resource}?filter[{name}_id]={ana.pk}").ids == [int(path.partition("/")[2])]
     assert api.get(f"projects?filter[responsible_id]={ana.pk}").ids == [project.pk]
-    page = staff(organization).get(f"/admin/accounts/person/{ana.pk}/change/").content.decode()
+    project.archive()
+    deal.close()
+    ivo.archive()
+    client = staff(organization)
+    page = client.get(f"/admin/accounts/person/{ana.pk}/change/").content.decode()
     for link in (
-        f"/admin/catalog/project/?project_manager={ana.pk}",
-        f"/admin/catalog/deal/?responsible={ana.pk}",
+        f"/admin/catalog/project/?project_manager={ana.pk}&archived=all",
+        f"/admin/catalog/deal/?responsible={ana.pk}&closed=all",
         f"/admin/catalog/service/?responsible={ana.pk}",
-        f"/admin/accounts/person/?manager={ana.pk}",
+        f"/admin/accounts/person/?manager={ana.pk}&archived=all",
     ):
-        assert link in page
+        assert f'href="{escape(link)}">1 ' in page
+        assert client.get(link).context["cl"].result_count == 1
     assert api.delete(f"people/{ana.pk}").status == 204
     deal.refresh_from_db()
     assert (deal.responsible, deal.creator) == (None, None)
