@@ -82,7 +82,11 @@ class OrganizationOwnedAdmin(BaseAdmin):
         return {zone: Q(organization__in=ids) for zone, ids in by_zone.items()}
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        return [*super().get_list_display(request), *self.get_owner_fields(request)]
+        """Show the organization if there are several; a superuser may administer a single one."""
+        columns = self.get_owner_fields(request)
+        if columns and Organization.objects.count() == 1:
+            columns = []
+        return [*super().get_list_display(request), *columns]
 
     def get_hints(self, request: HttpRequest) -> list[str]:
         return [*super().get_hints(request), *self.get_owner_fields(request)]
