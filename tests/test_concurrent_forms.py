@@ -360,3 +360,32 @@ def test_row_of_another_organization_is_neither_shown_nor_written(service: Servi
     assert client.post(address, data).status_code == 302
     foreign.refresh_from_db()
     assert (foreign.name, Service.objects.count()) == ("Secret", 1)
+
+
+def test_form_of_a_deleted_record_keeps_what_was_typed(person: Person, client: Client) -> None:
+    pk, address = person.pk, url(Person, "change", person.pk)
+    sent = form_data(client, address) | {"last_name": "Kos-Horvat"}
+    person.delete()
+    page = client.post(address, sent)
+    html = page.content.decode()
+    assert "Nothing that you typed has been saved." in html
+    assert ("Last name", "Kos-Horvat") in page.context["typed"]
+
+    # As a new record, with the lines left out.
+    fields = dict(page.context["new_fields"]) | {"step": "choose"}
+    form = client.post(page.context["add_url"], fields).context["adminform"].form
+    assert (form["last_name"].value(), form["first_name"].value()) == ("Kos-Horvat", "Ana")
+    assert Person.objects.filter(first_name="Ana").count() == 0
+
+    # Restored in another tab, and saved again.
+    restore = page.context["entry"].restore_url
+    press(client, client.get(restore), "apply")
+    assert client.post(address, hidden_fields(page)).status_code == 302
+    assert Person.objects.get(pk=pk).last_name == "Kos-Horvat"
+
+
+def test_deleted_record_of_another_organization_is_not_shown(person: Person) -> None:
+    stranger = staff(OrganizationFactory())
+    address = url(Person, "change", person.pk)
+    person.delete()
+    assert stranger.post(address, {"last_name": "Kos"}).status_code == 302

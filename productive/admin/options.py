@@ -26,6 +26,7 @@ from productive.admin.bulk.rows import Stamp
 from productive.admin.changes.change_sets import object_history
 from productive.admin.columns import ListColumn, PagedChangeList, Paginator
 from productive.admin.conflicts import save_merged
+from productive.admin.deleted import show_deleted
 from productive.admin.filters import MomentListFilter, get_parameter_names
 from productive.admin.forms import (
     Autocomplete,
@@ -270,6 +271,10 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
     ) -> HttpResponse:
         """Save the form, merged with concurrent changes, after a preview if this has consequences."""
         view = partial(super().changeform_view, request, object_id, *args, **kwargs)
+        if request.method == "POST" and object_id is not None:
+            is_missing = self.get_object(request, unquote(object_id)) is None
+            if is_missing and (page := show_deleted(self, request, object_id)):
+                return page
         if request.method != "POST" or request.POST.get("step") == Step.CHOOSE:
             return view()
         save = partial(save_merged, self, request, object_id, view)
