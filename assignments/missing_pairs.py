@@ -50,13 +50,17 @@ def add_missing_pairs(
         if name in included:
             model.objects.bulk_create(rows)
             record(model, rows, "+")
-        label = text.format(
-            people=quantity(Person, len({row.person_id for row in rows})),
-            others=quantity(other, len({getattr(row, f"{relation}_id") for row in rows})),
-        )
+        label = text.format(people=named(rows, "person"), others=named(rows, relation))
         lines = [Line(f"{label_of(row.person)} → {label_of(getattr(row, relation))}") for row in rows]
         changes.append(RelatedChange(name, label, lines, name in included))
     return changes
+
+
+def named(rows: Sequence[Any], relation: str) -> str:
+    """Return the name of the record at the end of the relation, or how many there are."""
+    records = {getattr(row, relation) for row in rows}
+    one = next(iter(records))
+    return label_of(one) if len(records) == 1 else quantity(type(one), len(records))
 
 
 def may_add(request: HttpRequest, model: Any, other: Any) -> bool:

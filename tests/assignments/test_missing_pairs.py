@@ -61,8 +61,8 @@ def related(page: Any) -> list[tuple[str, list[str], bool]]:
 def test_form_adds_what_is_missing_in_one_change(client: Client, service: Service, cy: Person) -> None:
     page = client.post(url(ServiceAssignment, "add"), {"person": cy.pk, "service": service.pk})
     assert related(page) == [
-        ("Also add 1 person to 1 project", ["Cy Z → Portal"], False),
-        ("Also give 1 person 1 service type", ["Cy Z → Testing"], False),
+        ("Also add Cy Z to Portal", ["Cy Z → Portal"], False),
+        ("Also give Cy Z Testing", ["Cy Z → Testing"], False),
     ]
     assert "has no effect today" in consequences(page)[0][-1]
     assert not ServiceAssignment.objects.exists()
@@ -110,7 +110,7 @@ def test_only_what_the_user_may_add_and_what_can_help_is_offered(
     may_give_types = staff(organization, *views, "add_serviceassignment", "add_servicetypeassignment")
     data = {"person": cy.pk, "service": service.pk}
     page = may_give_types.post(url(ServiceAssignment, "add"), data)
-    assert [label for label, *_ in related(page)] == ["Also give 1 person 1 service type"]
+    assert [label for label, *_ in related(page)] == ["Also give Cy Z Testing"]
     forged = click(may_give_types, page, "_include", MEMBERS)
     assert not press(may_give_types, forged, "apply", _included=MEMBERS).context
     assert (ServiceAssignment.objects.count(), ProjectAssignment.objects.count()) == (1, 0)

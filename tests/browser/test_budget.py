@@ -21,7 +21,7 @@ def test_assignees_are_changed_on_the_page_of_the_budget(page: Page, organizatio
     page.keyboard.press("Escape")
     choose(page, line.get_by_role("searchbox"), "ana", str(ana))
     save(page)
-    page.get_by_role("button", name="Also add 1 person to 1 project").click()
+    page.get_by_role("button", name=f"Also add {ana} to").click()
     expect(page.get_by_text("1 person gains access to 1 service.")).to_be_visible()
     save(page)
     expect(page.get_by_text("was changed successfully")).to_be_visible()
