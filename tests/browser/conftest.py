@@ -90,12 +90,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def database(transactional_db: None, django_db_serialized_rollback: None) -> None:
-    """Restore the migrated database with its ids, because the server caches those of content types."""
-
-
-@pytest.fixture
-def watch(browser: Browser, database: None, server: Server) -> Iterator[Watch]:
+def watch(browser: Browser, transactional_db: None, server: Server) -> Iterator[Watch]:
     """Watch a new browser context. Recorded errors fail the test at its end."""
     context = browser.new_context(
         base_url=f"http://{server.netloc}",
@@ -118,7 +113,7 @@ def visitor(watch: Watch) -> Page:
 
 
 @pytest.fixture
-def operator(database: None) -> User:
+def operator(transactional_db: None) -> User:
     """A user of an organization's operations staff."""
     user = UserFactory(is_staff=True)
     user.groups.add(Group.objects.get(name="Operations"))
