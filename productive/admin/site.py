@@ -143,6 +143,10 @@ class Site(AdminSite):
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return AutocompleteView.as_view(admin_site=self)(request)
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Return an app for its own page only: no other page lists apps, and Django asks for them on each."""
+        return super().get_app_list(request, app_label) if app_label else []
+
     def get_menu(self, request: HttpRequest) -> dict[str, list[MenuItem]]:
         """Return the items that the user may open, by group, in `menu_order`."""
         menu: dict[str, list[MenuItem]] = defaultdict(list)
