@@ -12,6 +12,7 @@ from django.utils.text import smart_split
 from assignments import bulk
 from assignments.access_check import can_check_access
 from assignments.admin_consequences import AccessWatch
+from assignments.board.boards import BUDGET, PROJECT, PROJECTS, SERVICE_TYPES
 from assignments.dashboard import overview
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.spreadsheets import (
@@ -24,9 +25,16 @@ from productive.accounts.owned_admin import OrganizationOwnedAdmin
 from productive.admin.columns import RecordColumn
 from productive.admin.filters import by_days, by_record
 from productive.admin.forms import label_of
+from productive.admin.site import RecordPage
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 
 admin.site.add_page("Assignments", "Access check", "fact_check", "access_check", can_check_access)  # type: ignore[attr-defined]
+for board, icon in ((PROJECTS, "grid_on"), (SERVICE_TYPES, "grid_view")):
+    admin.site.add_page("Assignments", board.title, icon, board.url_name, board.may_view)  # type: ignore[attr-defined]
+for board in (BUDGET, PROJECT):
+    admin.site.record_pages.append(  # type: ignore[attr-defined]
+        RecordPage("board", board.title, "grid_on", board.owner, board.url, board.may_view)
+    )
 admin.site.overview = overview  # type: ignore[attr-defined]
 admin.site.watch = AccessWatch()  # type: ignore[attr-defined]
 

@@ -8,7 +8,7 @@ is a scalar subquery, not EXISTS, for which PostgreSQL would read all assignment
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -123,13 +123,20 @@ def states_of_services(ids: Collection[int]) -> dict[int, OpenTo]:
         by_day[Organization(time_zone=zone).today()].append(pk)
     found: dict[int, OpenTo] = {}
     for today, services in by_day.items():
-        if len(services) > MAX_COMPILED:
-            rows = state_rows(today.isoformat(), *services)
-        else:
-            repeated = padded(services)
-            rows = state_query(len(repeated)).rows(today.isoformat(), *repeated)
-        found |= {pk: OpenTo(ServiceState(state), people) for pk, state, people in rows}
+        found |= states_on(today, services)
     return found
+
+
+def states_on(today: date, services: Sequence[int]) -> dict[int, OpenTo]:
+    """Return the states of these services on a day, by id. It takes one query."""
+    if not services:
+        return {}
+    if len(services) > MAX_COMPILED:
+        rows = state_rows(today.isoformat(), *services)
+    else:
+        repeated = padded(services)
+        rows = state_query(len(repeated)).rows(today.isoformat(), *repeated)
+    return {pk: OpenTo(ServiceState(state), people) for pk, state, people in rows}
 
 
 @cache

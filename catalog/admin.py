@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from assignments import admin_inlines, bulk
 from assignments.attention import in_use
+from assignments.board.boards import BUDGET, PROJECT
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.state_badges import state_badge
 from assignments.tracking_today import states_of_services
@@ -27,7 +28,7 @@ from catalog.models import Company, Deal, Project, Service, ServiceType
 from catalog.spreadsheets import CompanyTable, ProjectTable, ServiceTypeTable
 from productive.accounts.models import Person
 from productive.accounts.owned_admin import ArchivableAdmin, OrganizationOwnedAdmin
-from productive.admin.columns import CountColumn, RecordColumn
+from productive.admin.columns import CountColumn, PageColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import display
@@ -95,6 +96,7 @@ class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
         "status",
         CountColumn("members", ProjectAssignment.project),
         CountColumn("open budgets", Deal.project, lambda deals: deals.open(), {"closed": "no"}),
+        PageColumn("Board", PROJECT.url, PROJECT.may_view),
     ]
     list_filter = [
         by_record(Project.company),
@@ -125,6 +127,7 @@ class DealAdmin(OrganizationOwnedAdmin):
         "state",
         CountColumn("services", Service.deal),
         CountColumn("assignments", Service.deal, through=ServiceAssignment.service),
+        PageColumn("Board", BUDGET.url, BUDGET.may_view),
     ]
     list_filter = [
         ClosedFilter,

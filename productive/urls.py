@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from assignments.access_check import access_check
+from assignments.board.pages import urls as board_urls
 from productive.jsonapi.errors import error_handler
 from productive.jsonapi.schema.views import DocumentView, SwaggerView
 from productive.jsonapi.views import UnknownRoute
@@ -13,6 +14,7 @@ from productive.jsonapi.views import UnknownRoute
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/access-check/", admin.site.admin_view(access_check), name="access_check"),
+    *board_urls(),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=static("productive/favicon.svg"))),
     path("api/v2/openapi.json", DocumentView.as_view(), name="openapi"),

@@ -34,3 +34,12 @@ def access_url(context: Any, **params: int) -> str:
     from assignments.access_check import can_check_access
 
     return f"{reverse('access_check')}?{urlencode(params)}" if can_check_access(context["request"]) else ""
+
+
+@register.simple_tag(takes_context=True)
+def board_url(context: Any, record: Any) -> str:
+    """Return the URL of the record's staffing board, or "" without permission."""
+    from assignments.board.boards import board_of
+
+    board = board_of(type(record))
+    return board.url(record) if board is not None and board.may_view(context["request"]) else ""

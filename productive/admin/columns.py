@@ -58,6 +58,22 @@ class RecordColumn(ListColumn):
         return format_html(LINK, admin_url(self.model, "change", record.pk), label_of(record))
 
 
+class PageColumn(ListColumn):
+    """A link to another page of the row, for users who are `allowed`."""
+
+    def __init__(
+        self, title: str, url: Callable[[Any], str], allowed: Callable[[HttpRequest], object]
+    ) -> None:
+        super().__init__(title.replace(" ", "_").lower(), title)
+        self.url, self.allowed = url, allowed
+
+    def visible_to(self, request: HttpRequest) -> list[Any]:
+        return [self] if self.allowed(request) else []
+
+    def __call__(self, row: Any) -> str:
+        return format_html(LINK, self.url(row), "Open")
+
+
 class CountColumn(ListColumn):
     """The number of records that refer to the row, as a link to their list.
 

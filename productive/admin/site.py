@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce, wraps
 from logging import getLogger
 from math import ceil
@@ -15,7 +15,7 @@ from django.apps import apps
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db import IntegrityError, OperationalError
-from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Model, Q, QuerySet, Value, When
 from django.db.models.fields.related import RelatedField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -63,6 +63,18 @@ class SearchResult:
     status: str = ""
 
 
+@dataclass(frozen=True)
+class RecordPage:
+    """A page of each record of a model, which the palette finds by a word and the record: "board spring"."""
+
+    word: str
+    title: str
+    icon: str
+    model: type[Model]
+    url: Callable[[Any], str]
+    allowed: Callable[[HttpRequest], object]
+
+
 class AutocompleteView(AutocompleteJsonView):
     """An autocomplete view that shows the status of records.
 
@@ -95,6 +107,7 @@ class Site(AdminSite):
         self.add_action(DELETE, DELETE.name)
         self.pages: list[tuple[str, MenuItem, Callable[[HttpRequest], object]]] = []
         self.add_page("Administration", "Changes", "history", "admin:changes", recorded_admins)
+        self.record_pages: list[RecordPage] = []
         # An app sets these, because this package imports no app: a function that returns the context of the
         # index page, and what finds the consequences of every write.
         self.overview: Callable[[HttpRequest], dict[str, Any]] = lambda request: {}
@@ -189,7 +202,8 @@ class Site(AdminSite):
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Return the results of the command palette: pages by title, and records."""
         term = request.GET.get("s", "").strip()
-        results = [*self.search_pages(request, term), *self.search_records(request, term)] if term else []
+        searches = (self.search_pages, self.search_record_pages, self.search_records) if term else ()
+        results = [result for search in searches for result in search(request, term)]
         return TemplateResponse(request, "admin/palette_results.html", {"term": term, "results": results})
 
     def search_pages(self, request: HttpRequest, term: str) -> Iterator[SearchResult]:
@@ -197,6 +211,15 @@ class Site(AdminSite):
             for item in items:
                 if f" {term}".casefold() in f" {item.title}".casefold():
                     yield SearchResult(item.title, group, item.icon, item.url)
+
+    def search_record_pages(self, request: HttpRequest, term: str) -> Iterator[SearchResult]:
+        words = term.casefold().split()
+        for page in self.record_pages:
+            rest = " ".join(word for word in words if word != page.word)
+            if rest and page.word in words and page.allowed(request):
+                for row, result in self.search_model(self.get_model_admin(page.model), request, rest):
+                    title = f"{page.title}: {result.title}"
+                    yield replace(result, title=title, icon=page.icon, url=page.url(row))
 
     def search_records(self, request: HttpRequest, term: str) -> list[SearchResult]:
         """Return active records first, then labels that start with the term."""
@@ -208,13 +231,15 @@ class Site(AdminSite):
             ),
             key=lambda each: each.palette_order,
         )
-        results = [result for each in admins for result in self.search_model(each, request, term)]
+        results = [result for each in admins for _, result in self.search_model(each, request, term)]
         prefix = term.casefold()
         return sorted(
             results, key=lambda one: (bool(one.status), not one.title.casefold().startswith(prefix))
         )
 
-    def search_model(self, model_admin: Any, request: HttpRequest, term: str) -> Iterator[SearchResult]:
+    def search_model(
+        self, model_admin: Any, request: HttpRequest, term: str
+    ) -> Iterator[tuple[Any, SearchResult]]:
         name, (_, status) = str(model_admin.opts.verbose_name), model_admin.inactive
         hints = model_admin.get_hints(request)
         relations = [hint for hint in hints if model_admin.opts.get_field(hint).is_relation]
@@ -222,7 +247,8 @@ class Site(AdminSite):
             values = [getattr(row, hint) for hint in hints]
             text = " · ".join([name, *(str(value) for value in values if value)])
             url = admin_url(model_admin.model, "change", row.pk)
-            yield SearchResult(label_of(row), text, model_admin.icon, url, status if row.is_inactive else "")
+            status_of_row = status if row.is_inactive else ""
+            yield row, SearchResult(label_of(row), text, model_admin.icon, url, status_of_row)
 
 
 def best_matches(model_admin: Any, request: HttpRequest, term: str) -> QuerySet[Any]:

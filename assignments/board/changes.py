@@ -1,0 +1,218 @@
+"""The staged changes of a board, as an operation of the admin."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+
+from assignments.board.boards import Board, organization_of
+from assignments.board.cells import Pair
+from productive.accounts.models import Person
+from productive.admin.bulk.actions import Selection, quantity
+from productive.admin.bulk.pairs import validation_errors
+from productive.admin.changes.change_sets import author_of, visible_records
+from productive.admin.forms import is_id
+from productive.admin.operations import Operation
+from productive.admin.preview import Group, Line, Preview, RecordOutcome
+
+MAX_CHANGES = 20_000
+MAX_ID = 2**63 - 1
+
+MINUS = "\N{MINUS SIGN}"
+
+ADDED = "Will be added"
+REMOVED = "Will be removed"
+DONE = "Are so already, skipped"
+CONFLICT = "Somebody else has changed these meanwhile: they stay as they are"
+REJECTED = "Can't be done"
+OUTCOMES = {
+    REJECTED: RecordOutcome.REJECTED,
+    CONFLICT: RecordOutcome.UNCHANGED,
+    ADDED: RecordOutcome.CREATED,
+    REMOVED: RecordOutcome.DELETED,
+    DONE: RecordOutcome.UNCHANGED,
+}
+
+
+class Change(NamedTuple):
+    """A staged cell: whether the person shall be assigned, and the assignment that the page showed.
+
+    `seen` is the id of that assignment, or 0.
+    """
+
+    person_id: int
+    column_id: int
+    is_assigned: bool
+    seen: int
+
+
+class UnreadableError(Exception):
+    """The request has no changes that the page can have sent."""
+
+
+def parse_changes(text: str) -> list[Change]:
+    """Return the changes of a JSON list, or raise UnreadableError."""
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UnreadableError from None
+    if not isinstance(rows, list) or len(rows) > MAX_CHANGES:
+        raise UnreadableError
+    found = {}
+    for row in rows:
+        match row:
+            case [int(person), int(column), int(is_assigned), int(seen)]:
+                change = Change(person, column, bool(is_assigned), seen)
+            case _:
+                raise UnreadableError
+        if not (0 < person <= MAX_ID and 0 < column <= MAX_ID and 0 <= seen <= MAX_ID):
+            raise UnreadableError
+        found[person, column] = change
+    return list(found.values())
+
+
+def dump_changes(changes: Iterable[Change]) -> str:
+    rows = [[*change[:2], int(change.is_assigned), change.seen] for change in changes]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def changes_of_form(rows: Iterable[str], columns: str, checked: Iterable[str]) -> list[Change]:
+    """Return what was changed in a form of checkboxes, or raise UnreadableError.
+
+    `rows` are the hidden fields of the rows, "12:3=501,7=502": the person, and their assignments by column.
+    `columns` are the ids of the columns that the form shows, and `checked` the values "12-3" of the cells.
+    """
+    shown = [number_in(pk) for pk in columns.split(",") if pk]
+    cells = set(checked)
+    changes = []
+    for row in rows:
+        person, _, assigned = row.partition(":")
+        seen = {
+            number_in(column): number_in(pk)
+            for column, _, pk in (pair.partition("=") for pair in assigned.split(",") if pair)
+        }
+        for column in shown:
+            is_assigned = f"{person}-{column}" in cells
+            if is_assigned != (column in seen):
+                changes.append(Change(number_in(person), column, is_assigned, seen.get(column, 0)))
+    if len(changes) > MAX_CHANGES:
+        raise UnreadableError
+    return changes
+
+
+def number_in(text: str) -> int:
+    if not is_id(text):
+        raise UnreadableError
+    return int(text)
+
+
+class BoardChange(Operation):
+    """Add and remove the assignments of the staged cells.
+
+    A cell whose assignment is no longer the one that the page showed stays as it is, and the preview names
+    who has changed it.
+    """
+
+    def __init__(self, request: HttpRequest, board: Board, owner: Any, changes: Sequence[Change]) -> None:
+        self.request, self.board, self.changes = request, board, changes
+        self.organization_id = organization_of(owner).pk
+        self.may_add, self.may_remove = board.may_add(request), board.may_remove(request)
+
+    def attempt(self, *, apply: bool) -> Preview:
+        board = self.board
+        people, columns = self.records(apply=apply)
+        pairs = [(people[c.person_id], columns[c.column_id]) for c in self.known(people, columns)]
+        current = board.add.existing(pairs) if pairs else {}
+        line = board.add.line_factory()
+        lines: dict[str, list[Line]] = defaultdict(list)
+        new: list[Any] = []
+        removed: list[Any] = []
+        meanwhile: list[tuple[str, Change]] = []
+        for change in self.known(people, columns):
+            person, column = people[change.person_id], columns[change.column_id]
+            pair = current.get((person.pk, column.pk))
+            if (pair is not None) == change.is_assigned:
+                meanwhile.append((DONE, change))
+            elif (pair.pk if pair is not None else 0) != change.seen:
+                meanwhile.append((CONFLICT, change))
+            elif change.is_assigned:
+                row = board.pair(
+                    organization_id=person.organization_id, person=person, **{board.relation: column}
+                )
+                reason = validation_errors(row) if self.may_add else "you don't have permission to add these"
+                lines[REJECTED if reason else ADDED].append(line(person, column, *filter(None, [reason])))
+                new += [] if reason else [row]
+            elif self.may_remove:
+                lines[REMOVED].append(line(person, column))
+                removed.append(pair)
+            else:
+                lines[REJECTED].append(line(person, column, "you don't have permission to remove these"))
+        authors = self.authors(change for _, change in meanwhile)
+        for title, change in meanwhile:
+            person, column = people[change.person_id], columns[change.column_id]
+            wish = "you add it" if change.is_assigned else "you remove it"
+            notes = [authors.get(change[:2], "somebody else has changed it")]
+            lines[title].append(line(person, column, *([wish] if title == CONFLICT else []), *notes))
+        if missing := len(self.changes) - len(pairs):
+            text = f"{missing:,} of people or {board.column._meta.verbose_name_plural} that no longer exist"
+            lines[REJECTED].append(Line(text))
+        self.write(new, removed)
+        return self.preview(lines, len(new), len(removed))
+
+    def records(self, *, apply: bool) -> tuple[Mapping[int, Any], Mapping[int, Any]]:
+        """Return the people and the columns' records that the user may see, by id."""
+        people = list(dict.fromkeys(change.person_id for change in self.changes))
+        columns = list(dict.fromkeys(change.column_id for change in self.changes))
+        person_admin = admin.site.get_model_admin(Person)
+        selection = Selection(person_admin, self.request, people, columns, locks=apply)
+        found = [
+            {row.pk: row for row in rows if row.organization_id == self.organization_id}
+            for rows in (selection.rows(), selection.others(self.board.column))
+        ]
+        return found[0], found[1]
+
+    def known(self, people: Mapping[int, Any], columns: Mapping[int, Any]) -> list[Change]:
+        return [c for c in self.changes if c.person_id in people and c.column_id in columns]
+
+    def authors(self, changes: Iterable[Change]) -> dict[Pair, str]:
+        """Return who has changed these cells last, and when. It takes a query if there are any."""
+        pairs = {change[:2] for change in changes}
+        if not pairs:
+            return {}
+        name = self.board.relation
+        history = visible_records(admin.site.get_model_admin(self.board.pair), self.request).filter(
+            **{
+                "person_id__in": {person for person, _ in pairs},
+                f"{name}_id__in": {column for _, column in pairs},
+            }
+        )
+        verbs = {"+": "added", "-": "removed", "~": "changed"}
+        found = {}
+        for record in history.order_by("history_date", "history_id"):
+            moment = date_format(localtime(record.history_date), "j F Y, H:i")
+            text = f"{author_of(record)} {verbs[record.history_type]} it on {moment}"
+            found[record.person_id, getattr(record, f"{name}_id")] = text
+        return {pair: text for pair, text in found.items() if pair in pairs}
+
+    def write(self, new: list[Any], removed: list[Any]) -> None:
+        if removed:
+            self.board.remove.write(removed)
+        if new:
+            self.board.add.write(new)
+
+    def preview(self, lines: Mapping[str, list[Line]], new: int, removed: int) -> Preview:
+        groups = [
+            Group(title, outcome, lines[title]) for title, outcome in OUTCOMES.items() if title in lines
+        ]
+        counts = [f"{sign}{count:,}" for sign, count in (("+", new), (MINUS, removed)) if count]
+        button = f"Apply {' '.join(counts)}"
+        done = [f"{quantity(self.board.pair, new)} added"] if new else []
+        done += [f"{quantity(self.board.pair, removed)} removed"] if removed else []
+        return Preview(groups, button, f"{', '.join(done)}.".capitalize(), removed=removed)
