@@ -17,6 +17,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
+from catalog.models import Deal, Project
 from productive.accounts.models import Organization, Person, User
 from productive.database.history import change_set
 from tests.support.admin import FACTORIES, RELATIONS, create_row, delete, request_by, signed_in, staff, url
@@ -79,6 +80,8 @@ def fill(route: str, parameter: str, rows: Rows) -> tuple[Any, Any]:
     """Return values for a parameter of the route: one of these rows, and one that doesn't exist."""
     restored = rows[next(iter(FACTORIES))]
     known = {
+        "boards/budget/<int:pk>": lambda: (rows[Deal].pk, MISSING),
+        "boards/project/<int:pk>": lambda: (rows[Project].pk, MISSING),
         "changes/<uuid:pk>": lambda: (restored.history.latest().change_set, uuid4()),
         "<int:pk>": lambda: (restored.history.latest().pk, MISSING),
         "<str:model>": lambda: (restored._meta.label_lower,) * 2,

@@ -80,11 +80,11 @@ def add_mentioned(matches: Matches, people: Iterable[Any]) -> None:
     unknown = []
     for entry in matches.unknown:
         words = [found for word in entry.split() for found in words_of(word.strip(PUNCTUATION))]
-        names = {
+        names = dict.fromkeys(
             tuple(words[start:end])
             for end in range(len(words) + 1)
             for start in range(max(0, end - longest), end)
-        }
+        )
         found = [name for name in names if name in by_name]
         for name in found:
             if len(by_name[name]) == 1:

@@ -41,5 +41,5 @@ def board_url(context: Any, record: Any) -> str:
     """Return the URL of the record's staffing board, or "" without permission."""
     from assignments.board.boards import board_of
 
-    board = board_of(type(record))
+    board = board_of(record._meta.model)
     return board.url(record) if board is not None and board.may_view(context["request"]) else ""
