@@ -94,15 +94,17 @@ class Board:
         return list(self.columns(visible_rows(request, self.column), owner))
 
 
-def labels_of(columns: Sequence[Any]) -> dict[int, str]:
+def labels_of(columns: Sequence[Any], heading: Callable[[Any], str]) -> dict[int, str]:
     """Return the shortest texts that tell the columns apart, by id."""
-    found = {column.pk: str(column) for column in columns}
-    numbers = Counter(found.values())
-    for column in columns:
-        if numbers[str(column)] > 1:
-            found[column.pk] = label_of(column)
-    numbers = Counter(found.values())
-    return {pk: text if numbers[text] == 1 else f"{text}{SEPARATOR}#{pk}" for pk, text in found.items()}
+    forms = (str, lambda column: f"{column}{SEPARATOR}{heading(column) or label_of(column)}")
+    found: dict[int, str] = {}
+    for text_of in forms:
+        texts = {column.pk: text_of(column) for column in columns if column.pk not in found}
+        numbers = Counter(texts.values())
+        found |= {pk: text for pk, text in texts.items() if numbers[text] == 1}
+    return {
+        column.pk: found.get(column.pk, f"{forms[-1](column)}{SEPARATOR}#{column.pk}") for column in columns
+    }
 
 
 BUDGET = Board(

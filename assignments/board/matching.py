@@ -72,10 +72,12 @@ def find_named(request: HttpRequest, organization: Any, text: str, chosen: Colle
 
 
 def add_mentioned(matches: Matches, people: Iterable[Any]) -> None:
-    """Find full names in the unknown entries, such as "Ana Horvat and Ivo Kovač, please"."""
+    """Find full names and addresses in the unknown entries: "Ana Horvat and ivo@agency.example, please"."""
     by_name: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     for person in people:
         by_name[tuple(str(person).casefold().split())].append(person)
+        if person.email:
+            by_name[person.email.casefold(),].append(person)
     longest = max(map(len, by_name), default=0)
     unknown = []
     for entry in matches.unknown:

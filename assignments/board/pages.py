@@ -106,7 +106,7 @@ class BoardPage:
 
     @cached_property
     def labels(self) -> dict[int, str]:
-        return labels_of(self.columns)
+        return labels_of(self.columns, self.board.heading)
 
     @property
     def organization(self) -> Organization:
@@ -154,6 +154,7 @@ class BoardPage:
         context = {
             **admin.site.each_context(request),
             "title": self.title,
+            "is_fullwidth": "1",
             "heading": board.title if board.owner is Organization else label_of(self.owner),
             "board": board,
             "owner": self.owner,

@@ -50,7 +50,9 @@ class RowsForm(forms.Form):
         required=False,
         max_length=100,
         label="Find people",
-        widget=TextInput(attrs={"type": "search", "placeholder": "Name, title or service type"}),
+        widget=TextInput(
+            attrs={"type": "search", "placeholder": "Find people", "title": "Name, title or service type"}
+        ),
     )
     show = forms.ChoiceField(required=False, label="Show", widget=Select)
     group = forms.ChoiceField(required=False, label="Group by", widget=Select)
@@ -61,7 +63,7 @@ class RowsForm(forms.Form):
         groups = [("", "Nothing"), (TITLE, "Title"), (TYPE, "Service type")]
         if has_project:
             shows = [
-                ("", "On the project or assigned"),
+                ("", "Project and assigned"),
                 (MEMBERS, "On the project"),
                 (OUTSIDERS, "Not on the project"),
                 (ALL, "Everybody"),

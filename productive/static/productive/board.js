@@ -34,7 +34,8 @@ class StaffingBoard extends EventTarget {
   // --- The table ---
 
   readRows() {
-    this.rows = [...this.table.tBodies[0].querySelectorAll("tr[data-person]")].map((tr) => tr.board ?? this.readRow(tr));
+    const trs = [...this.table.tBodies[0].querySelectorAll("tr[data-person]")];
+    this.rows = trs.map((tr) => tr.board ?? this.readRow(tr));
     this.byPerson = new Map(this.rows.map((row) => [row.id, row]));
     this.byColumn = new Map(this.columns.map((column, index) => [column.id, index]));
   }
@@ -43,7 +44,8 @@ class StaffingBoard extends EventTarget {
     const field = tr.querySelector("input[name=row]");
     const pairs = field.value.split(":")[1].split(",").filter(Boolean).map((pair) => pair.split("="));
     const seen = new Map(pairs.map(([column, id]) => [column, Number(id)]));
-    tr.board = { id: tr.dataset.person, tr, head: tr.cells[0], name: tr.querySelector(".board-name").textContent, seen };
+    const name = tr.querySelector(".board-name").textContent;
+    tr.board = { id: tr.dataset.person, tr, head: tr.cells[0], name, seen };
     return tr.board;
   }
 
@@ -258,70 +260,5 @@ class StaffingBoard extends EventTarget {
       [field.type, field.name, field.value] = ["hidden", name, value];
       this.form.append(field);
     }
-  }
-
-  // Ask the server who is meant by pasted names, and show these people as the first rows.
-  async addPeople(text, chosen = []) {
-    const body = new FormData();
-    body.set("csrfmiddlewaretoken", this.form.elements.csrfmiddlewaretoken.value);
-    body.set("step", "match");
-    body.set("as", "json");
-    body.set("pasted", text);
-    chosen.forEach((id) => body.append("chosen", id));
-    const response = await fetch(location.href, { method: "POST", body });
-    if (!response.ok || response.redirected) {
-      throw new Error(`${response.status}`);
-    }
-    const found = await response.json();
-    this.showPeople(found);
-    return found;
-  }
-
-  showPeople(found) {
-    const body = this.table.tBodies[0];
-    const page = new DOMParser().parseFromString(`<table>${found.html}</table>`, "text/html");
-    const numbers = found.reasons.map((reason) => {
-      const number = this.reasons.indexOf(reason);
-      return number < 0 ? this.reasons.push(reason) - 1 : number;
-    });
-    const rows = [...page.querySelectorAll("tr[data-person]")].map((tr) => {
-      const shown = this.byPerson.get(tr.dataset.person)?.tr;
-      for (const cell of shown ? [] : tr.querySelectorAll("td")) {
-        cell.dataset.why = numbers[cell.dataset.why];
-      }
-      return shown ?? document.adoptNode(tr);
-    });
-    if (!rows.length) {
-      return;
-    }
-    if (!body.querySelector(".board-added")) {
-      body.prepend(page.querySelector(".board-added"), ...(body.querySelector(".board-group") ? [] : [this.heading("Others")]));
-    }
-    body.querySelector(".board-added").after(...rows);
-    this.readRows();
-    this.keepAdded(found.ids);
-    // Staged changes of rows that weren't shown.
-    for (const key of this.staged.keys()) {
-      this.paintKey(key);
-    }
-    this.show();
-  }
-
-  heading(text) {
-    const tr = document.createElement("tr"), cell = document.createElement("th"), span = document.createElement("span");
-    [tr.className, cell.scope, cell.colSpan] = ["board-group", "rowgroup", this.columns.length + 1];
-    span.textContent = text;
-    cell.append(span);
-    tr.append(cell);
-    return tr;
-  }
-
-  // Keep the added rows over a reload.
-  keepAdded(ids) {
-    const address = new URL(location.href);
-    const before = (address.searchParams.get("add") ?? "").split(",").filter(Boolean);
-    address.searchParams.set("add", [...new Set([...ids.map(String), ...before])].slice(0, 200).join(","));
-    history.replaceState(history.state, "", address);
-    this.form.action = address;
   }
 }

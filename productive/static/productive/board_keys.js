@@ -1,8 +1,6 @@
 // The staffing board as a sheet: the focused cell, blocks, keys, the mouse, and the clipboard.
 "use strict";
 {
-  const CHECKED = /^(x|1|true|yes|y|✓|✔|☑|wahr|ja)$/i;
-  const UNCHECKED = /^(0|false|no|n|-|☐|falsch|nein|)$/i;
   const TYPED = "input, textarea, select, [contenteditable]";
 
   class Sheet {
@@ -10,7 +8,7 @@
       this.board = board;
       this.table = board.table;
       this.note = board.root.querySelector("#board-note");
-      this.messages = board.root.querySelector("#board-messages");
+      this.clipboard = new BoardClipboard(this);
       // The focused cell; -1 is the row of titles, or the column of names. The block is from the anchor to it.
       this.row = this.column = 0;
       this.anchor = null;
@@ -61,6 +59,15 @@
       element.scrollIntoView({ block: "nearest", inline: "nearest" });
       this.paint();
       this.explain(row, column);
+    }
+
+    // Select a block; the second corner gets the focus.
+    select(anchor, [row, column], isShown = true) {
+      if (isShown) {
+        this.focus(row, column);
+      }
+      [this.row, this.column, this.anchor] = [row, column, anchor];
+      this.paint();
     }
 
     // Return the cells of the block, or of the focused row, column or cell.
@@ -170,138 +177,13 @@
         case "y":
           return Boolean(this.board.redo()) || true;
         case "a":
-          this.anchor = [0, 0];
-          [this.row, this.column] = [this.board.rows.length - 1, this.board.columns.length - 1];
-          this.paint();
+          this.select([0, 0], [this.board.rows.length - 1, this.board.columns.length - 1], false);
           return true;
         case "enter":
           this.review();
           return true;
       }
       return false;
-    }
-
-    // --- The clipboard ---
-
-    copy(event) {
-      const lines = new Map();
-      for (const [row, column] of this.block()) {
-        lines.set(row, [...(lines.get(row) ?? []), this.board.isAssigned(row, column) ? "x" : ""]);
-      }
-      event.clipboardData.setData("text/plain", [...lines.values()].map((line) => line.join("\t")).join("\n"));
-      event.preventDefault();
-      if (event.type === "cut") {
-        this.assign(false);
-      }
-    }
-
-    paste(text) {
-      const lines = text.replace(/\r\n?/g, "\n").replace(/\n+$/, "").split("\n").map((line) => line.split("\t").map((cell) => cell.trim()));
-      const isMark = (cell) => CHECKED.test(cell) || UNCHECKED.test(cell);
-      if (!lines.flat().some(Boolean) || lines.every((line) => line.every(isMark))) {
-        this.pasteBlock(lines);
-      } else if (lines.some((line) => line.length > 2 || (line.length === 2 && isMark(line[1])))) {
-        this.pasteTable(lines);
-      } else {
-        this.addPeople(text);
-      }
-    }
-
-    // Paste marks at the focused cell. A single one fills the block.
-    pasteBlock(lines) {
-      const cells = this.block(), isOne = lines.length === 1 && lines[0].length === 1;
-      const [top, left] = cells[0];
-      const { rows, columns } = this.board;
-      const marks = isOne
-        ? cells.map(([row, column]) => [row, column, CHECKED.test(lines[0][0])])
-        : lines.flatMap((line, r) => line.map((cell, c) => [top + r, left + c, CHECKED.test(cell)]));
-      const inside = marks.filter(([row, column]) => row < rows.length && column < columns.length);
-      const count = this.board.stage(inside);
-      this.say(`${count} ${count === 1 ? "cell" : "cells"} changed.`, marks.length - inside.length && `${marks.length - inside.length} outside of the board.`);
-    }
-
-    // Paste people with their marks, as an export has them: names, perhaps addresses, and a column for each title.
-    async pasteTable(lines) {
-      const titles = new Map(this.board.columns.map(({ label }, index) => [label.toLowerCase(), index]));
-      const isTitled = lines[0].slice(1).some((cell) => titles.has(cell.toLowerCase()));
-      const people = isTitled ? lines.slice(1) : lines;
-      const start = people.some((line) => line[1]?.includes("@")) || (isTitled && !titles.has(lines[0][1]?.toLowerCase())) ? 2 : 1;
-      const places = isTitled ? lines[0].map((cell) => titles.get(cell.toLowerCase())) : lines[0].map((_, index) => index - start);
-      const entryOf = (line) => (start === 2 && line[1]) || line[0];
-      const found = await this.addPeople(people.map(entryOf).join("\n"), { keepsFocus: true });
-      const cells = [];
-      for (const line of found ? people : []) {
-        const row = this.rowNamed(entryOf(line));
-        for (let index = start; row >= 0 && index < line.length; index += 1) {
-          const column = places[index];
-          if (column >= 0 && column < this.board.columns.length) {
-            cells.push([row, column, CHECKED.test(line[index])]);
-          }
-        }
-      }
-      const count = this.board.stage(cells);
-      this.messages.prepend(`${count} ${count === 1 ? "cell" : "cells"} changed. `);
-    }
-
-    // Return the only row with this name or address, or -1.
-    rowNamed(entry) {
-      const words = (text) => text.normalize("NFC").toLowerCase().split(/[\s,;·]+/).filter(Boolean).sort().join(" ");
-      const wanted = words(entry);
-      const found = this.board.rows.flatMap(({ head }, index) => {
-        const [name, ...others] = head.title.split(" · ");
-        return words(name) === wanted || others.some((text) => words(text) === wanted) ? [index] : [];
-      });
-      return found.length === 1 ? found[0] : -1;
-    }
-
-    // Add the named people as rows, and select these.
-    async addPeople(text, { chosen = [], keepsFocus = false } = {}) {
-      this.say("Looking for these people…");
-      let found;
-      try {
-        found = await this.board.addPeople(text, chosen);
-      } catch {
-        this.say("The server didn't answer. Your staged changes are kept: reload the page and try again.");
-        return null;
-      }
-      const count = found.ids.length;
-      this.say(
-        `${count} ${count === 1 ? "person" : "people"} added${count && !keepsFocus ? " and selected: Space assigns them" : ""}.`,
-        found.unknown.length && `Not found: ${found.unknown.join("; ")}.`,
-        found.archived.length && `Can't be added: ${found.archived.join("; ")}.`,
-      );
-      for (const [entry, people] of Object.entries(found.ambiguous)) {
-        this.offer(entry, people);
-      }
-      const field = this.board.form.elements.pasted;
-      field.value = found.unknown.join("\n");
-      if (count && !keepsFocus) {
-        this.focus(0, 0);
-        this.anchor = [count - 1, this.board.columns.length - 1];
-        this.paint();
-      }
-      return found;
-    }
-
-    // Offer the people whom an ambiguous name could mean.
-    offer(entry, people) {
-      const line = document.createElement("p");
-      line.append(`Which “${entry}”? `);
-      for (const [id, label] of people) {
-        const button = document.createElement("button");
-        [button.type, button.textContent] = ["button", label];
-        button.addEventListener("click", () => this.addPeople("", { chosen: [id] }));
-        line.append(button, " ");
-      }
-      this.messages.append(line);
-    }
-
-    say(...texts) {
-      this.messages.replaceChildren(...texts.filter(Boolean).map((text) => {
-        const line = document.createElement("p");
-        line.textContent = text;
-        return line;
-      }));
     }
 
     // --- Events ---
@@ -355,22 +237,36 @@
       });
       this.board.addEventListener("change", () => this.explain(this.row, this.column));
       for (const type of ["copy", "cut"]) {
-        document.addEventListener(type, (event) => table.contains(document.activeElement) && this.copy(event));
+        document.addEventListener(type, (event) => {
+          if (table.contains(document.activeElement)) {
+            this.clipboard.copy(event);
+          }
+        });
       }
       document.addEventListener("paste", (event) => {
         const text = event.clipboardData.getData("text");
-        if (!event.target.closest?.(TYPED) && text.trim() && !document.querySelector("dialog[open]")) {
+        const isTyping = event.target.closest?.(TYPED);
+        if (text.trim() && isTyping?.name === "pasted") {
           event.preventDefault();
-          this.paste(text);
+          this.clipboard.addPeople(text);
+        } else if (text && !isTyping && !document.querySelector("dialog[open]")) {
+          event.preventDefault();
+          this.clipboard.paste(text);
+        }
+      });
+      form.elements.pasted?.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" && !event.shiftKey) {
+          event.preventDefault();
+          this.clipboard.addPeople(event.target.value);
         }
       });
       form.addEventListener("submit", (event) => {
         if (event.submitter?.value === "match") {
           event.preventDefault();
-          this.addPeople(form.elements.pasted.value);
+          this.clipboard.addPeople(form.elements.pasted.value);
         } else if (!this.board.staged.size) {
           event.preventDefault();
-          this.say("Nothing is staged yet. Click a cell, or press Space in it.");
+          this.clipboard.say("Nothing is staged yet. Click a cell, or press Space in it.");
         } else {
           this.isLeaving = true;
           this.board.prepare();
