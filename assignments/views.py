@@ -37,7 +37,7 @@ from productive.jsonapi.cursors import Term
 from productive.jsonapi.documents import Row
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.filter_backends import FilterBackend
-from productive.jsonapi.pagination import Contents, CursorPage, Page
+from productive.jsonapi.pagination import Contents, CursorPage, Page, Pagination
 from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
 from productive.jsonapi.plans import Plan, related_columns
 from productive.jsonapi.views import ReadOnlyViewSet
@@ -80,6 +80,12 @@ class FilterViewSet(AccessViewSet):
     filterset_class = FilterFilterSet
 
 
+class DecisionPagination(Pagination):
+    """Allow pages with all decisions of a board."""
+
+    max_page_size = 20_000
+
+
 class TrackingDecisionViewSet(ReadOnlyViewSet):
     """Apply the tracking rule to all pairs of filtered people and services.
 
@@ -88,6 +94,7 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
 
     serializer_class = TrackingDecisionSerializer
     filterset_class = TrackingDecisionFilterSet
+    pagination_class = DecisionPagination
     sorts = None
 
     def people(self) -> QuerySet[Person]:

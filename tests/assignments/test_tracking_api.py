@@ -25,6 +25,7 @@ from tests.support.factories import (
     ServiceAssignmentFactory,
     ServiceFactory,
     ServiceTypeAssignmentFactory,
+    ServiceTypeFactory,
     UserFactory,
 )
 
@@ -193,10 +194,37 @@ def test_decision_has_reasons(api: Api, people: list[Person], services: list[Ser
             "total_pages": 1,
             "total_count": 1,
             "page_size": 30,
-            "max_page_size": 200,
+            "max_page_size": 20_000,
         },
     }
     assert api.get(f"tracking_decisions/{decision['id']}").json == {"data": decision, "meta": {}}
+
+
+@pytest.mark.any_database
+def test_page_has_a_whole_board(api: Api, organization: Organization) -> None:
+    """Of 70 people and 30 services, 2,100 pairs: more than other resources have on a page."""
+    people = Person.objects.bulk_create(
+        [Person(organization=organization, first_name="P", last_name=str(n)) for n in range(70)]
+    )
+    deal = DealFactory(organization=organization)
+    service_type = ServiceTypeFactory(organization=organization)
+    services = Service.objects.bulk_create(
+        [
+            Service(organization=organization, deal=deal, service_type=service_type, name="S")
+            for _ in range(30)
+        ]
+    )
+    query = "&".join(
+        f"filter[{name}]={','.join(str(row.pk) for row in rows)}"
+        for name, rows in (("person_id", people), ("service_id", services))
+    )
+    for cursor in ("", "&page[after]="):
+        page = api.get(
+            f"tracking_decisions?{query}&page[size]=99999{cursor}&fields[tracking_decisions]=allowed"
+        )
+        assert len({resource["id"] for resource in page.data}) == 2_100
+        assert page.json["meta"]["page_size"] == 20_000
+        assert "next" not in page.json["links"]
 
 
 @pytest.mark.no_cover

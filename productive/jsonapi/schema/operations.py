@@ -11,7 +11,7 @@ from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 
 from productive.jsonapi.idempotency import REPLAYED
-from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
+from productive.jsonapi.pagination import PAGE_SIZE
 from productive.jsonapi.records import resource_type
 from productive.jsonapi.schema import examples, parameters, resources, responses
 from productive.jsonapi.schema.guide import GUIDE
@@ -112,7 +112,7 @@ class AutoSchema(SpectacularAutoSchema):
             found += parameters.filter_parameters(self.view.filterset_class.base_filters)
             if self.view.sorts is not None:
                 found.append(parameters.sort_parameter(["id", *self.view.sorts]))
-            found += parameters.page_parameters()
+            found += parameters.page_parameters(self.max_page_size)
         return found
 
     def sparse_fields(self, serializer_class: SerializerClass) -> Schema:
@@ -184,6 +184,11 @@ class AutoSchema(SpectacularAutoSchema):
         names = {"type": "array", "items": {"type": "string"}, "description": "The members that were ignored"}
         return resources.object_schema({"ignored": names, **self.view.dry_run_meta})
 
+    @property
+    def max_page_size(self) -> int:
+        size: int = self.view.pagination_class.max_page_size
+        return size
+
     def list_content(self) -> Schema:
         schema = document_schema({"type": "array", "items": self.resource(self.serializer_class)})
         schema["required"] = ["data", "links", "meta"]
@@ -199,7 +204,7 @@ class AutoSchema(SpectacularAutoSchema):
                 "total_pages": 1,
                 "total_count": 1,
                 "page_size": PAGE_SIZE,
-                "max_page_size": MAX_PAGE_SIZE,
+                "max_page_size": self.max_page_size,
             },
         }
         return responses.content(schema, example)

@@ -8,7 +8,7 @@ from typing import Any
 from productive.jsonapi.cursors import MAX_CURSOR
 from productive.jsonapi.filters import MAX_VALUES, NEGATIONS, OperationFilter
 from productive.jsonapi.idempotency import MAX_LENGTH
-from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
+from productive.jsonapi.pagination import PAGE_SIZE
 from productive.jsonapi.parameters import DRY_RUN, MAX_INCLUDE_DEPTH
 from productive.jsonapi.schema.resources import (
     POSITIVE_INTEGER,
@@ -148,7 +148,7 @@ def sort_parameter(names: list[str]) -> Schema:
     return query_parameter("sort", schema, "The order of the list; with a minus, descending")
 
 
-def page_parameters() -> Iterator[Schema]:
+def page_parameters(max_size: int) -> Iterator[Schema]:
     # Without a default, which Swagger UI would send even with page[after].
     yield query_parameter(
         "page[number]",
@@ -158,7 +158,7 @@ def page_parameters() -> Iterator[Schema]:
     yield query_parameter(
         "page[size]",
         {**POSITIVE_INTEGER, "default": PAGE_SIZE},
-        f"The number of records on a page. More than {MAX_PAGE_SIZE} count as {MAX_PAGE_SIZE}",
+        f"The number of records on a page. More than {max_size} count as {max_size}",
     )
     yield query_parameter(
         "page[after]",
