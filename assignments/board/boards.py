@@ -166,11 +166,6 @@ def member_ids(project: int) -> QuerySet[Any]:
     return ProjectAssignment.objects.filter(project=project).order_by().values("person")
 
 
-def board_of(model: type[Model]) -> Board | None:
-    """Return the board of each record of the model."""
-    return next((board for board in BOARDS if board.owner is model and model is not Organization), None)
-
-
 def organization_of(owner: Any) -> Organization:
     """Return the organization of a board's owner, which can be the owner itself."""
     organization: Organization = owner if isinstance(owner, Organization) else owner.organization

@@ -37,9 +37,9 @@ def access_url(context: Any, **params: int) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def board_url(context: Any, record: Any) -> str:
-    """Return the URL of the record's staffing board, or "" without permission."""
-    from assignments.board.boards import board_of
+def boards_of(context: Any, record: Any) -> list[tuple[str, str]]:
+    """Return the titles and URLs of the record's boards that the user may view."""
+    from assignments.board.boards import BOARDS
 
-    board = board_of(record._meta.model)
-    return board.url(record) if board is not None and board.may_view(context["request"]) else ""
+    boards = [board for board in BOARDS if board.owner is record._meta.model]
+    return [(board.title, board.url(record)) for board in boards if board.may_view(context["request"])]

@@ -384,6 +384,8 @@ def test_boards_are_linked(deal: Deal, client: Client) -> None:
     ):
         assert f'href="{address}"' in client.get(url(model, "change", row.pk)).content.decode()
         assert f'href="{address}"' in client.get(url(model, "changelist")).content.decode()
+    page = client.get(url(Organization, "change", deal.organization_id)).content.decode()
+    assert f'href="{PROJECTS.url(deal.organization)}"' in page
     assert 'href="/admin/boards/projects/"' in client.get("/admin/").content.decode()
     results = client.get("/admin/search/", {"s": "board spri"}).context["results"]
     assert [(one.title, one.url) for one in results] == [("Staffing board: Spring · Shop", BUDGET.url(deal))]

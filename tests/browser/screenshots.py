@@ -7,9 +7,11 @@ from io import StringIO
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management import call_command
+from django.db.models import Count
 from playwright.sync_api import Page, expect
 
-from catalog.models import Deal
+from assignments.board.boards import PROJECT
+from catalog.models import Deal, Project
 from productive.accounts.models import Person, User
 from productive.admin.forms import label_of
 from tests.browser.steps import choose, lines_under, run_action
@@ -68,6 +70,17 @@ def test_pictures_are_taken(page: Page) -> None:
     page.get_by_role("group", name="Services").evaluate("lines => lines.scrollIntoView()")
     take(page, "budget")
 
+    project = Project.objects.active().annotate(n=Count("deals__services")).order_by("-n", "pk")[0]
+    page.goto(PROJECT.url(project))
+    cells = page.locator("tr[data-person] td.n")
+    for number in (0, 3, 4):
+        cells.nth(number).click()
+    page.locator("tr[data-person] td.y").last.click()
+    page.locator("tr[data-person] td.v").first.hover()
+    expect(page.get_by_role("status", name="Staged changes")).to_contain_text("+")
+    take(page, "board")
+
+    page.on("dialog", lambda dialog: dialog.accept())
     page.goto("/admin/")
     expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
     take(page, "dashboard")
