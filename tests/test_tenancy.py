@@ -482,6 +482,8 @@ REQUEST_MODULES = {"views", "serializers", "filters", "urls", "authentication", 
     *("tracking_filters", "status_filter", "admin", "admin_filters", "owned_admin", "spreadsheets"),
     *("user_admin", "access_check", "dashboard"),
 }
+# All modules of these do.
+ALL_MODULES = {"productive/jsonapi", "assignments/board"}
 # Querysets that aren't filtered by organization at once, because:
 EXPLAINED = {
     # the queryset is narrowed by `RelatedField.get_queryset`
@@ -490,6 +492,12 @@ EXPLAINED = {
     ("productive/jsonapi/documents.py", "relation.through._default_manager.filter"),
     ("productive/jsonapi/filters.py", "self.model._base_manager.filter"),
     ("catalog/filters.py", "Deal.objects.of_companies"),
+    ("assignments/board/boards.py", "ProjectAssignment.objects.filter"),
+    ("assignments/board/boards.py", "ServiceAssignment.objects.filter"),
+    ("assignments/board/cells.py", "Service.objects.filter"),
+    ("assignments/board/cells.py", "model.objects.filter"),
+    ("assignments/board/pages.py", "self.board.pair.objects.filter"),
+    ("assignments/board/rows.py", "ServiceTypeAssignment.objects.filter"),
     # the secret determines the organization
     ("productive/accounts/authentication.py", "ApiToken.objects.filter"),
     # the organizations of the user, or all for superusers
@@ -503,9 +511,10 @@ EXPLAINED = {
 
 def test_modules_that_handle_requests_use_owned_by() -> None:
     found = set()
-    for package in ("productive/jsonapi", "productive/accounts", "catalog", "assignments"):
+    packages = ("productive/jsonapi", "productive/accounts", "catalog", "assignments", "assignments/board")
+    for package in packages:
         for module in sorted((ROOT / package).glob("*.py")):
-            if package != "productive/jsonapi" and module.stem not in REQUEST_MODULES:
+            if package not in ALL_MODULES and module.stem not in REQUEST_MODULES:
                 continue
             for node in ast.walk(ast.parse(module.read_text())):
                 match node:

@@ -45,6 +45,8 @@ class Board:
     project: Callable[[Any], int | None] = lambda owner: None
     # Returns the heading above neighboring columns.
     heading: Callable[[Any], str] = lambda column: ""
+    # Rows of a page, even if more would fit. Where people can track in a whole organization takes long to find.
+    max_rows: int = 2_000
 
     @property
     def column(self) -> type[Model]:
@@ -140,6 +142,7 @@ PROJECTS = Board(
     grid=project_grid,
     add=bulk.ADD_TO_PROJECTS,
     remove=bulk.REMOVE_PEOPLE,
+    max_rows=150,
 )
 SERVICE_TYPES = Board(
     name="service_types",
@@ -151,6 +154,7 @@ SERVICE_TYPES = Board(
     grid=service_type_grid,
     add=bulk.GIVE_SERVICE_TYPES,
     remove=bulk.REMOVE_FROM_PEOPLE,
+    max_rows=150,
 )
 BOARDS = (BUDGET, PROJECT, PROJECTS, SERVICE_TYPES)
 

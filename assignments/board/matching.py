@@ -55,14 +55,16 @@ def find_named(request: HttpRequest, organization: Any, text: str, chosen: Colle
 
     Entries are matched as in bulk actions. One that is unknown may be a sentence that has names in it.
     """
-    matches = match_pasted(text[:MAX_PASTED], PeopleOfOrganization(organization), request)
+    # Of a longer text, the rest stays in the field.
+    end = len(text) if len(text) <= MAX_PASTED else text.rfind("\n", 0, MAX_PASTED) + 1 or MAX_PASTED
+    matches = match_pasted(text[:end], PeopleOfOrganization(organization), request)
     if matches.unknown:
         add_mentioned(matches, people_of(request, organization))
     matches.resolve({str(pk) for pk in chosen})
     active = [row.pk for row in matches.found if row.archived_at is None]
     return Named(
         list(dict.fromkeys([*chosen, *active])),
-        matches.unknown,
+        [*matches.unknown, *text[end:].splitlines()],
         {
             entry: [(row.pk, label_with_status(row)) for row in rows[:MAX_FOUND]]
             for entry, rows in matches.ambiguous.items()

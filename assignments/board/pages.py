@@ -29,6 +29,7 @@ from assignments.board.exports import export_board
 from assignments.board.matching import Named, find_named
 from assignments.board.rendering import Reasons, describe_columns, headings_of, render_rows
 from assignments.board.rows import (
+    MAX_ADDED,
     MAX_FIELDS,
     Rows,
     RowsForm,
@@ -226,7 +227,8 @@ class BoardPage:
         The script gets only these rows; without it, the page keeps what was checked.
         """
         post = self.request.POST
-        named = find_named(self.request, self.organization, post.get("pasted", ""), ids_in(post, "chosen"))
+        chosen = ids_in(post, "chosen")[:MAX_ADDED]
+        named = find_named(self.request, self.organization, post.get("pasted", ""), chosen)
         if post.get("as") == "json":
             return JsonResponse(self.named_rows(named))
         query = self.request.GET.copy()

@@ -104,7 +104,7 @@ class Rows:
 def read_rows(request: HttpRequest, board: Board, owner: Any, columns: Sequence[Any]) -> Rows:
     """Return the page of people that the request shows. It takes one query."""
     params = request.GET
-    size = page_size(params, len(columns))
+    size = page_size(params, len(columns), board.max_rows)
     added = ids_in(params, "add")[:MAX_ADDED]
     number = int(params.get("page", "1")) if is_id(params.get("page", "1")) else 1
     people = select(request, board, owner, columns, added)
@@ -116,9 +116,9 @@ def read_rows(request: HttpRequest, board: Board, owner: Any, columns: Sequence[
     return Rows([], 0, 1, size, added)
 
 
-def page_size(params: QueryDict, columns: int) -> int:
+def page_size(params: QueryDict, columns: int, max_rows: int) -> int:
     """Return the number of rows of a page: as many as fit, or fewer if the request has `rows`."""
-    most = max(MAX_CELLS // max(columns, 1), 1)
+    most = min(max(MAX_CELLS // max(columns, 1), 1), max_rows)
     wanted = params.get("rows", "")
     return min(int(wanted), most) if is_id(wanted) else most
 

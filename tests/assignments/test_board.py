@@ -350,6 +350,11 @@ def test_pasted_names_add_rows(deal: Deal, client: Client) -> None:
     assert found["archived"][0].endswith("(archived)")
     assert [pk for pk, _ in ROW.findall(found["html"])] == [*map(str, found["ids"])]
 
+    long = client.post(
+        BUDGET.url(deal), {**sent, "pasted": f"Ivo Kovač\n{'x' * 30_000}", "as": "json"}
+    ).json()
+    assert (long["ids"], sum(map(len, long["unknown"]))) == ([ivo.pk], 30_000)
+
     form = form_of(client.get(BUDGET.url(deal)))
     form["cell"] = [f"{called('Ana').pk}-{service('Design').pk}"]
     page = client.post(BUDGET.url(deal), {**form, **sent, "chosen": two.pk})

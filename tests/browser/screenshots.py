@@ -78,6 +78,7 @@ def test_pictures_are_taken(page: Page) -> None:
     page.locator("tr[data-person] td.y").last.click()
     page.locator("tr[data-person] td.v").first.hover()
     expect(page.get_by_role("status", name="Staged changes")).to_contain_text("+")
+    page.locator(".board-scroll").evaluate("box => { box.scrollLeft = 0; }")
     take(page, "board")
 
     page.on("dialog", lambda dialog: dialog.accept())

@@ -206,7 +206,12 @@
         start = event.button === 0 ? this.place(event.target) : null;
         isDragged = false;
       });
-      table.addEventListener("pointerover", (event) => {
+      table.addEventListener("pointermove", (event) => {
+        // Scrolling moves cells below a resting pointer, which explains none of them.
+        if (event.target === this.hovered || !(event.movementX || event.movementY)) {
+          return;
+        }
+        this.hovered = event.target;
         const place = this.place(event.target);
         if (place && start && event.buttons === 1 && event.pointerType === "mouse" && String(place) !== String(start)) {
           if (!isDragged) {
@@ -233,7 +238,7 @@
           this.board[button.dataset.board]();
         }
         // Changes are kept for the other pages of the board.
-        this.isLeaving ||= Boolean(target.closest("a[href*='/boards/'], .board-filters [type=submit]"));
+        this.isLeaving ||= Boolean(target.closest("a[href*='/boards/']:not([download]), .board-filters [type=submit]"));
       });
       this.board.addEventListener("change", () => this.explain(this.row, this.column));
       for (const type of ["copy", "cut"]) {
