@@ -45,7 +45,7 @@ class Board:
     project: Callable[[Any], int | None] = lambda owner: None
     # Returns the heading above neighboring columns.
     heading: Callable[[Any], str] = lambda column: ""
-    # Rows of a page, even if more would fit. Where people can track in a whole organization takes long to find.
+    # Rows of a page, even if more would fit. Finding where people can track in an organization takes long.
     max_rows: int = 2_000
 
     @property

@@ -208,10 +208,11 @@
       });
       table.addEventListener("pointermove", (event) => {
         // Scrolling moves cells below a resting pointer, which explains none of them.
-        if (event.target === this.hovered || !(event.movementX || event.movementY)) {
+        const position = `${event.screenX} ${event.screenY}`;
+        if (event.target === this.hovered || position === this.pointer) {
           return;
         }
-        this.hovered = event.target;
+        [this.hovered, this.pointer] = [event.target, position];
         const place = this.place(event.target);
         if (place && start && event.buttons === 1 && event.pointerType === "mouse" && String(place) !== String(start)) {
           if (!isDragged) {
