@@ -131,6 +131,15 @@ def test_board_is_edited_like_a_sheet(page: Page, deal: Deal) -> None:
     page.evaluate(PASTE, "1")
     assert marks(page) == ["+no", "o-+", "+++"]
     expect(page.locator("#board-messages")).to_have_text("2 cells changed.")
+    # A block is dragged with the mouse.
+    cells = page.locator("tr[data-person] td")
+    cells.nth(7).hover()
+    page.mouse.down()
+    cells.nth(8).hover()
+    page.mouse.up()
+    press(page, "Delete")
+    assert marks(page) == ["+no", "o-+", "+no"]
+    press(page, "Control+z")
     # Titles and names toggle columns and rows.
     page.locator("thead th", has_text="Design").click()
     page.get_by_role("rowheader", name="Ana").click()
@@ -218,3 +227,23 @@ def test_two_browsers_lose_nothing(page: Page, server: Server, deal: Deal) -> No
     assert ServiceAssignment.objects.filter(pk=again.pk).exists()
     assert assigned() == {("Ana", "Audit"), ("Eva", "Care"), ("Iva", "Design")}
     assert marks(page) == ["ynn", "nyn", "nny"]
+
+
+def test_board_is_a_form_without_scripts(page: Page, server: Server, deal: Deal) -> None:
+    browser = page.context.browser
+    assert browser is not None
+    context = browser.new_context(
+        base_url=f"http://{server.netloc}",
+        storage_state=page.context.storage_state(),
+        java_script_enabled=False,
+    )
+    plain = context.new_page()
+    plain.goto(BUDGET.url(deal))
+    plain.get_by_role("checkbox", name="Eva Horvat, Care").uncheck()
+    plain.get_by_role("checkbox", name="Ana Horvat, Audit").check()
+    plain.get_by_role("button", name="Review").click()
+    expect(plain.get_by_role("heading", name="Effects on access")).to_be_visible()
+    apply(plain)
+    expect(plain.get_by_role("checkbox", name="Ana Horvat, Audit")).to_be_checked()
+    context.close()
+    assert assigned() == {("Ana", "Audit")}
