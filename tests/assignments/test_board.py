@@ -251,6 +251,24 @@ def test_staged_changes_are_previewed_applied_and_undone_together(deal: Deal, cl
     assert changes == {ServiceAssignment.history.get(id=old.pk, history_type="-").change_set}
 
 
+def test_review_takes_as_many_queries_for_more_cells(deal: Deal, client: Client) -> None:
+    changes = [change("Ana", "Design", 1)]
+    for number in range(4):
+        row, other = (
+            person(deal, f"P{number}", "Q"),
+            ServiceFactory(organization=deal.organization, deal=deal),
+        )
+        changes += [[row.pk, other.pk, 1, 0], [row.pk, service("Audit").pk, 1, 0]]
+
+    def count(number: int) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert len(shown(review(client, deal, *changes[:number]))["Will be added"]) == number
+        return len(queries)
+
+    count(3)
+    assert count(3) == count(9)
+
+
 def test_changes_of_somebody_else_are_shown_and_kept(deal: Deal, client: Client) -> None:
     """Both removed an assignment, which the other has added again; and both added one."""
     old = assign("Ana", "Design")

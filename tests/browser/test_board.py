@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from assignments.board.boards import BUDGET
 from assignments.models import ProjectAssignment, ServiceAssignment
@@ -93,9 +93,16 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
-def leave(page: Page) -> None:
-    """Accept the question whether to leave staged changes."""
-    page.on("dialog", lambda dialog: dialog.accept())
+def leave(page: Page) -> list[str]:
+    """Accept the question whether to leave staged changes; the list will have the types of the dialogs."""
+    asked: list[str] = []
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", accept)
+    return asked
 
 
 def apply(page: Page) -> None:
@@ -108,7 +115,7 @@ def assigned() -> set[Any]:
 
 
 def test_board_is_edited_like_a_sheet(page: Page, deal: Deal) -> None:
-    leave(page)
+    asked = leave(page)
     open_board(page, deal)
     counts = page.get_by_role("status", name="Staged changes")
     assert marks(page) == ["ono", "oyo", "ono"]
@@ -145,6 +152,7 @@ def test_board_is_edited_like_a_sheet(page: Page, deal: Deal) -> None:
     page.get_by_role("rowheader", name="Ana").click()
     assert marks(page) == ["+++", "o-+", "+++"]
     page.reload()
+    assert asked == ["beforeunload"]
     assert marks(page) == ["+++", "o-+", "+++"]
     expect(counts).to_have_text("+7 \N{MINUS SIGN}1")
     page.locator("tr[data-person] td").nth(0).hover()
