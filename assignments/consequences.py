@@ -27,6 +27,7 @@ from assignments.models import ServiceAssignment
 from assignments.tracking import Decision, Kind, decide_all, trackable_by, with_budget
 from catalog.models import Service
 from productive.accounts.models import Person
+from productive.database.text import sort_key
 from productive.database.written_rows import WrittenRows
 
 # Reasons aren't computed for more assignments.
@@ -65,7 +66,7 @@ class AccessSnapshot:
         time zone. Of many services, the states and permits are read in parts.
         """
         rows = Service.objects.filter(pk__in=ids).select_related("deal__project", "organization")
-        services = {service.pk: service for service in rows.order_by("deal__name", "name", "pk")}
+        services = {service.pk: service for service in rows.order_by("deal__name_key", "name_key", "pk")}
         by_date: dict[date, list[int]] = defaultdict(list)
         for service in services.values():
             by_date[service.organization.today()].append(service.pk)
@@ -176,7 +177,10 @@ class AccessDifference:
                     names = {name: getattr(row, name) for name in ("first_name", "last_name", "email")}
                     people[row.id] = Person(pk=row.id, **names)
         # Sorted here, so that the order is the same before and after a deletion.
-        ordered = sorted(people.values(), key=lambda person: (person.first_name, person.last_name, person.pk))
+        ordered = sorted(
+            people.values(),
+            key=lambda person: (*map(sort_key, (person.first_name, person.last_name)), person.pk),
+        )
         return {person.pk: person for person in ordered}
 
     @cached_property

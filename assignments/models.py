@@ -10,7 +10,7 @@ from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import Person
 from productive.accounts.owned import OrganizationOwned, OrganizationOwnedQuerySet
 from productive.database.constraints import SameOrganization, UniqueTogether
-from productive.database.fields import soft_reference
+from productive.database.fields import LineField, SortKeyField, soft_reference
 from productive.database.history import History
 from productive.database.row_counts import RowCount
 from productive.database.validators import validate_portable_json
@@ -84,7 +84,8 @@ class ServiceTypeAssignment(OrganizationOwned):
 class Filter(OrganizationOwned):
     """A saved view of a list."""
 
-    name = models.CharField(max_length=255)
+    name = LineField(max_length=255)
+    name_key = SortKeyField("name")
     params = models.JSONField(default=dict, blank=True, validators=[validate_portable_json])
 
     objects = OrganizationOwnedQuerySet["Filter"].as_manager()
@@ -93,6 +94,7 @@ class Filter(OrganizationOwned):
     class Meta(OrganizationOwned.Meta):
         indexes = [
             models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
         ]
 
     def __str__(self) -> str:

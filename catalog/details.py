@@ -6,7 +6,7 @@ They are validated, stored and returned. Each is declared once: serializers and 
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 
-from productive.database.fields import TagsField, soft_reference
+from productive.database.fields import LineField, TagsField, TextField, soft_reference
 from productive.database.validators import validate_portable_json
 
 # The same values for projects and for budgets.
@@ -23,7 +23,7 @@ def currency() -> models.CharField:
 class CompanyDetails(models.Model):
     default_currency = currency()
     due_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(9999)])
-    description = models.TextField(null=True, blank=True)
+    description = TextField(null=True, blank=True)
     default_subsidiary_id = soft_reference()
     default_tax_rate_id = soft_reference()
     default_document_type_id = soft_reference()
@@ -51,7 +51,7 @@ class DealDetails(models.Model):
     currency = currency()
     probability = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(100)])
     delivered_on = models.DateField(null=True, blank=True)
-    note = models.TextField(null=True, blank=True)
+    note = TextField(null=True, blank=True)
     client_access = models.BooleanField(default=False, db_default=False)
     tag_list = TagsField()
 
@@ -64,8 +64,8 @@ class ServiceDetails(models.Model):
     unit_id = models.PositiveSmallIntegerField(choices=UNITS, default=1, db_default=1)
     price = models.BigIntegerField(null=True, blank=True)
     quantity = models.FloatField(null=True, blank=True)
-    description = models.TextField(null=True, blank=True)
-    limitation_type = models.CharField(max_length=255, null=True, blank=True)
+    description = TextField(null=True, blank=True)
+    limitation_type = LineField(max_length=255, null=True, blank=True)
     budget_cap_enabled = models.BooleanField(default=False, db_default=False)
     booking_tracking_enabled = models.BooleanField(default=True, db_default=True)
     section_id = soft_reference()

@@ -18,6 +18,7 @@ from productive.accounts.owned import (
     OrganizationOwnedQuerySet,
 )
 from productive.database.constraints import Check, SameOrganization
+from productive.database.fields import LineField, SortKeyField, TextField
 from productive.database.history import History
 from productive.database.moments import Moment
 
@@ -25,8 +26,9 @@ from productive.database.moments import Moment
 class ServiceType(Archivable):
     """A kind of work that the company offers: design, development, QA."""
 
-    name = models.CharField(max_length=255)
-    description = models.TextField(null=True, blank=True)
+    name = LineField(max_length=255)
+    name_key = SortKeyField("name")
+    description = TextField(null=True, blank=True)
     assignees = models.ManyToManyField(
         Person, through="assignments.ServiceTypeAssignment", related_name="service_types"
     )
@@ -35,10 +37,11 @@ class ServiceType(Archivable):
     history = History()
 
     class Meta(Archivable.Meta):
-        ordering = ["name", "id"]
+        ordering = ["name_key", "id"]
         indexes = [
             *Archivable.Meta.indexes,
             models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
         ]
 
     def __str__(self) -> str:
@@ -48,11 +51,12 @@ class ServiceType(Archivable):
 class Company(Archivable, CompanyDetails):
     """A client, for whom projects are done."""
 
-    name = models.CharField(max_length=255)
-    company_code = models.CharField("code", max_length=50, null=True, blank=True)
-    billing_name = models.CharField(max_length=255, null=True, blank=True)
-    vat = models.CharField("VAT number", max_length=50, null=True, blank=True)
-    domain = models.CharField(max_length=255, null=True, blank=True)
+    name = LineField(max_length=255)
+    name_key = SortKeyField("name")
+    company_code = LineField("code", max_length=50, null=True, blank=True)
+    billing_name = LineField(max_length=255, null=True, blank=True)
+    vat = LineField("VAT number", max_length=50, null=True, blank=True)
+    domain = LineField(max_length=255, null=True, blank=True)
 
     objects = ArchivableQuerySet["Company"].as_manager()
     history = History()
@@ -62,6 +66,7 @@ class Company(Archivable, CompanyDetails):
         indexes = [
             *Archivable.Meta.indexes,
             models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
             models.Index(
                 fields=["organization", "created_at", "id"],
                 name="%(app_label)s_%(class)s_by_created_at",
@@ -75,8 +80,9 @@ class Company(Archivable, CompanyDetails):
 class Project(Archivable, ProjectDetails):
     """Work for a client. Its budgets have the services that are sold."""
 
-    name = models.CharField(max_length=255)
-    project_number = models.CharField(max_length=50, null=True, blank=True)
+    name = LineField(max_length=255)
+    name_key = SortKeyField("name")
+    project_number = LineField(max_length=50, null=True, blank=True)
     company = models.ForeignKey(Company, models.RESTRICT, null=True, blank=True, related_name="projects")
     project_manager = models.ForeignKey(
         Person, models.SET_NULL, null=True, blank=True, related_name="managed_projects"
@@ -94,6 +100,7 @@ class Project(Archivable, ProjectDetails):
         indexes = [
             *Archivable.Meta.indexes,
             models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
             models.Index(
                 fields=["organization", "created_at", "id"],
                 name="%(app_label)s_%(class)s_by_created_at",
@@ -150,7 +157,8 @@ class Deal(OrganizationOwned, DealDetails):
         verbose_name="responsible person",
     )
     creator = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="created_deals")
-    name = models.CharField(max_length=255)
+    name = LineField(max_length=255)
+    name_key = SortKeyField("name")
     budget = models.BooleanField(default=True)
     date = models.DateField("start date", null=True, blank=True)
     end_date = models.DateField(null=True, blank=True)
@@ -194,6 +202,7 @@ class Deal(OrganizationOwned, DealDetails):
         indexes = [
             models.Index(fields=["organization", "closed_at"], name="%(app_label)s_%(class)s_closed"),
             models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
             models.Index(fields=["organization", "date", "id"], name="%(app_label)s_%(class)s_by_date"),
             models.Index(fields=["organization", "end_date", "id"], name="%(app_label)s_%(class)s_by_end"),
             models.Index(
@@ -232,7 +241,8 @@ class Service(OrganizationOwned, ServiceDetails):
         related_name="services",
         verbose_name="responsible person",
     )
-    name = models.CharField(max_length=255)
+    name = LineField(max_length=255)
+    name_key = SortKeyField("name")
     time_tracking_enabled = models.BooleanField(default=True)
     expense_tracking_enabled = models.BooleanField(default=True)
 
@@ -248,6 +258,7 @@ class Service(OrganizationOwned, ServiceDetails):
         ]
         indexes = [
             models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
+            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
         ]
 
     def __str__(self) -> str:

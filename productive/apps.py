@@ -7,10 +7,12 @@ from typing import Any
 from django.apps import AppConfig
 from django.apps import apps as installed
 from django.contrib.auth.management import create_permissions
+from django.db.backends.signals import connection_created
 from django.db.models import Q
 from django.db.models.signals import post_migrate
 
 from productive.database import replicas
+from productive.database.functions import create_sqlite_functions
 
 APP_LABELS = ("accounts", "catalog", "assignments")
 
@@ -47,6 +49,7 @@ class ProductiveConfig(AppConfig):
         # once for each app with models, so connect to one of them.
         sender = installed.get_app_config(APP_LABELS[0])
         post_migrate.connect(create_groups, sender=sender, dispatch_uid="productive.create_groups")
+        connection_created.connect(create_sqlite_functions)
         replicas.connect()
 
 

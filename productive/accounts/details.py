@@ -2,11 +2,11 @@
 
 from django.db import models
 
-from productive.database.fields import TagsField, soft_reference
+from productive.database.fields import LineField, TagsField, soft_reference
 
 
 class PersonDetails(models.Model):
-    nickname = models.CharField(max_length=255, null=True, blank=True)
+    nickname = LineField(max_length=255, null=True, blank=True)
     role_id = soft_reference()
     custom_role_id = soft_reference()
     subsidiary_id = soft_reference()

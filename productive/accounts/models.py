@@ -19,6 +19,7 @@ from django.utils import timezone
 from productive.accounts.details import PersonDetails
 from productive.accounts.owned import Archivable, ArchivableQuerySet, OrganizationOwned
 from productive.database.constraints import SameOrganization, UniqueTogether
+from productive.database.fields import EmailField, LineField, SortKeyField
 from productive.database.functions import AsciiUpper
 from productive.database.history import History
 from productive.database.recorded import Recorded, RecordedQuerySet
@@ -52,7 +53,7 @@ class OrganizationQuerySet(RecordedQuerySet["Organization"]):
 class Organization(Recorded):
     """A company that uses the system. It shares no records with others."""
 
-    name = models.CharField(max_length=255)
+    name = LineField(max_length=255)
     time_zone = models.CharField(
         max_length=64, default="UTC", validators=[validate_time_zone], help_text="IANA name"
     )
@@ -105,10 +106,11 @@ class Person(Archivable, PersonDetails):
     archived.
     """
 
-    first_name = models.CharField(max_length=255)
-    last_name = models.CharField(max_length=255)
-    email = models.EmailField(max_length=254, null=True, blank=True)
-    title = models.CharField(max_length=255, null=True, blank=True)
+    first_name = LineField(max_length=255)
+    last_name = LineField(max_length=255)
+    name_key = SortKeyField("first_name", "last_name")
+    email = EmailField(max_length=254, null=True, blank=True)
+    title = LineField(max_length=255, null=True, blank=True)
     company = models.ForeignKey(
         "catalog.Company",
         models.RESTRICT,
@@ -161,6 +163,7 @@ class Person(Archivable, PersonDetails):
                 fields=["organization", "first_name", "last_name", "id"],
                 name="%(app_label)s_%(class)s_by_name",
             ),
+            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
             models.Index(fields=["organization", "email", "id"], name="%(app_label)s_%(class)s_by_email"),
             models.Index(
                 fields=["organization", "created_at", "id"],

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from productive.accounts.idempotency import IdempotencyKey
 from productive.accounts.owned import OrganizationOwned, OrganizationOwnedQuerySet
+from productive.database.fields import LineField
 from productive.database.history import History
 from productive.database.moments import Moment
 from productive.database.signals import changed
@@ -49,7 +50,7 @@ class ApiToken(OrganizationOwned):
     Only a digest of the secret is stored.
     """
 
-    name = models.CharField(max_length=255)
+    name = LineField(max_length=255)
     user = models.ForeignKey(
         "accounts.User",
         models.CASCADE,

@@ -136,8 +136,9 @@ class History(HistoricalRecords):
         return fields
 
     def fields_included(self, model: Any) -> list[models.Field]:
-        """Return the fields with a column. A ForeignObject has none."""
-        return [field for field in super().fields_included(model) if field.concrete]
+        """Return the fields with a column that is written. A ForeignObject has none."""
+        included = super().fields_included(model)
+        return [field for field in included if field.concrete and not field.generated]
 
     def copy_fields(self, model: Any) -> dict[str, Any]:
         """Copy the fields without indexes, and editable for `diff_against`."""

@@ -9,6 +9,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.models import Field
 
+from productive.database.functions import DROP_STATEMENTS, create_statements
+
 
 class AddFields(Operation):
     """Add several fields to a model, none of them a relation or with an index.
@@ -83,3 +85,31 @@ class Together(Operation):
             self.operations[number].database_backwards(
                 app_label, schema_editor, states[number + 1], states[number]
             )
+
+
+class CreateTextFunctions(Operation):
+    """Create the functions `text_fold` and `text_sort_key` in PostgreSQL.
+
+    On SQLite, each connection creates them. If their results change, a later migration must end with this
+    operation and with an UPDATE of each row that has a sort key.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """Do nothing: the state of the models doesn't change."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        self.execute(schema_editor, create_statements())
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        self.execute(schema_editor, DROP_STATEMENTS)
+
+    def execute(self, schema_editor: Any, statements: Sequence[str]) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            for statement in statements:
+                schema_editor.execute(statement, params=None)
+
+    def describe(self) -> str:
+        return "Create the functions that compare and sort names"

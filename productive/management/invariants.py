@@ -13,6 +13,7 @@ from django.db import connection, models, transaction
 from django.db.models import Count, Exists, F, OuterRef
 
 from productive.database.constraints import SameOrganization, UniqueTogether
+from productive.database.fields import SortKeyField
 from productive.database.row_counts import CREATE, FILL, RowCount, missing_triggers, statements
 from productive.management.schema import unknown_objects
 
@@ -51,6 +52,7 @@ def violations() -> Iterator[str]:
             yield from dangling_links(model)
             yield from links_across_organizations(model)
             yield from duplicates(model)
+            yield from stale_sort_keys(model)
             if issubclass(model, RowCount):
                 yield from missing_triggers_of(model)
                 yield from map(str, miscounted(model))
@@ -87,6 +89,17 @@ def duplicates(model: Any) -> Iterator[str]:
             groups = all_rows(model).values(**named).filter(**{f"{name}__isnull": False for name in named})
             repeated = groups.annotate(times=Count("pk")).filter(times__gt=1)
             yield from violation(repeated, f"are duplicates, against {constraint.name}")
+
+
+def stale_sort_keys(model: Any) -> Iterator[str]:
+    """Yield sort keys that the functions of this release don't return, which sort and find names wrongly.
+
+    A damaged file can have some, or a release that changes the functions without writing the rows again.
+    """
+    for field in model._meta.concrete_fields:
+        if isinstance(field, SortKeyField):
+            stale = all_rows(model).exclude(**{field.name: field.expression})
+            yield from violation(stale, "have a sort key that isn't that of their name")
 
 
 def all_rows(model: Any) -> models.QuerySet[Any, Any]:

@@ -81,7 +81,8 @@ def multiply(organization: Organization, copies: int) -> None:
         ids = list(rows.order_by("id").values_list("id", flat=True))
         spans[model] = ids[-1] - ids[0] + 1
         at_once = max(ROWS_AT_ONCE // len(ids), 1)
-        quote, fields = connection.ops.quote_name, model._meta.concrete_fields
+        quote = connection.ops.quote_name
+        fields = [field for field in model._meta.concrete_fields if not field.generated]
         statement = COPY.format(
             table=quote(model._meta.db_table),
             columns=", ".join(quote(field.column) for field in fields),

@@ -174,7 +174,8 @@ def rows_by_table() -> dict[str, tuple[int, str, str]]:
             values = {
                 field.column: value(field)
                 for field in model._meta.concrete_fields
-                if not (field.null or field.primary_key or field.name in {"organization", "created_at"})
+                if not (field.null or field.primary_key or field.generated)
+                and field.name not in {"organization", "created_at"}
             }
             rows[model._meta.db_table] = (100, ", ".join(values), ", ".join(values.values()))
     return rows
