@@ -30,7 +30,7 @@ class ServiceTypeViewSet(AccessViewSet):
 class CompanyViewSet(AccessViewSet):
     serializer_class = CompanySerializer
     filterset_class = CompanyFilterSet
-    sorts = {"name": ("name",), "created_at": ("created_at",)}
+    sorts = {"name": ("name_key",), "created_at": ("created_at",)}
     archive = model_action("archive")
     restore = model_action("restore")
 
@@ -39,7 +39,7 @@ class ProjectViewSet(AccessViewSet):
     serializer_class = ProjectSerializer
     filterset_class = ProjectFilterSet
     sorts = {
-        "name": ("name",),
+        "name": ("name_key",),
         "created_at": ("created_at",),
         "project_number": ("project_number",),
     }
@@ -54,7 +54,7 @@ class DealViewSet(AccessViewSet):
     serializer_class = DealSerializer
     filterset_class = DealFilterSet
     sorts = {
-        "name": ("name",),
+        "name": ("name_key",),
         "created_at": ("created_at",),
         "date": ("date",),
         "end_date": ("end_date",),
@@ -69,7 +69,7 @@ class DealViewSet(AccessViewSet):
 class ServiceViewSet(AccessViewSet):
     serializer_class = ServiceSerializer
     filterset_class = ServiceFilterSet
-    sorts = {"name": ("name",)}
+    sorts = {"name": ("name_key",)}
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
         ("partial_update", "destroy"), described(LOST)
     )

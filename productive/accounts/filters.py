@@ -1,11 +1,11 @@
-from django.db.models import F, Q, Value
-from django.db.models.functions import Concat
+from django.db.models import Q
 
 from assignments.tracking_filters import DayFilter, KindFilter, MayTrackFilter
 from productive.accounts.models import Person
 from productive.jsonapi.date_filters import TimeFilter
 from productive.jsonapi.filters import (
     ChoiceFilter,
+    EmailFilter,
     FilterSet,
     IdFilter,
     MemberFilter,
@@ -28,7 +28,7 @@ class OrganizationMembershipFilterSet(FilterSet):
 
 
 class PersonFilterSet(FilterSet):
-    email = TextFilter()
+    email = EmailFilter()
     first_name = TextFilter()
     last_name = TextFilter()
     title = TextFilter()
@@ -37,7 +37,7 @@ class PersonFilterSet(FilterSet):
     role_id = SoftReferenceFilter()
     person_type = ChoiceFilter(TYPES)
     created_at = TimeFilter()
-    query = QueryFilter(Concat(F("first_name"), Value(" "), F("last_name")), "email")
+    query = QueryFilter("name_key", "email")
     status = MomentFilter(Person.moment)
     service_type_id = MemberFilter("service_types")
     project_id = MemberFilter("project_assignments__project_id")

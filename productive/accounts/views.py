@@ -66,7 +66,7 @@ class PersonViewSet(AccessViewSet):
     serializer_class = PersonSerializer
     filterset_class = PersonFilterSet
     sorts = {
-        "name": ("first_name", "last_name"),
+        "name": ("name_key",),
         "email": ("email",),
         "created_at": ("created_at",),
     }

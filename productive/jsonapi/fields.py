@@ -11,6 +11,7 @@ from rest_framework import fields
 from rest_framework.exceptions import ValidationError
 
 from productive.database.fields import MAX_TAGS
+from productive.database.text import clean_line
 from productive.jsonapi.errors import INVALID
 from productive.jsonapi.parsers import parse_day, parse_id
 
@@ -27,11 +28,18 @@ class CharField(fields.CharField):
         return super().to_internal_value(data)
 
 
-class EmailField(CharField, fields.EmailField):
+class LineField(CharField):
+    """Remove invisible characters; a text of nothing else is blank."""
+
+    def run_validation(self, data: Any = fields.empty) -> Any:
+        return super().run_validation(clean_line(data) if isinstance(data, str) else data)
+
+
+class EmailField(LineField, fields.EmailField):
     """Store a blank address as null, because addresses are unique."""
 
     def run_validation(self, data: Any = fields.empty) -> Any:
-        is_blank = isinstance(data, str) and not data.strip()
+        is_blank = isinstance(data, str) and not clean_line(data)
         return super().run_validation(None if is_blank and self.allow_null else data)
 
 

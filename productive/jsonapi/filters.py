@@ -16,17 +16,20 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.constants import LOOKUP_SEP
 from django.utils.datastructures import MultiValueDict
 
+from productive.database.functions import ascii_upper
+from productive.database.lookups import words_in
 from productive.database.moments import Moment
+from productive.database.text import clean_text, search_words
 from productive.jsonapi.parsers import MAX_ID, parse_id
 
 # Operation → the operation whose rows it excludes.
 NEGATIONS = {"not_eq": "eq", "not_contain": "contains"}
 # Operation → lookup.
-TEXT_OPERATIONS = {"eq": "exact", "contains": "icontains"}
+TEXT_OPERATIONS = {"eq": "exact", "contains": "folded"}
 NUMBER_OPERATIONS = {"gt": "gt", "gt_eq": "gte", "lt": "lt", "lt_eq": "lte"}
 
 # For most filters, each value is a condition. SQLite rejects a thousand conditions, and very long patterns.
@@ -148,7 +151,7 @@ class OperationFilter(django_filters.Filter):
 
 
 class TextFilter(OperationFilter, django_filters.CharFilter):
-    """Filter by a text or, ignoring case, a part of it; commas don't split."""
+    """Filter by a text or, ignoring case and accents, a part of it; commas don't split."""
 
     operations = TEXT_OPERATIONS
     splits_at_commas = False
@@ -161,31 +164,40 @@ class TextFilter(OperationFilter, django_filters.CharFilter):
     def describe(self, name: str) -> str:
         return f"By {name.replace('_', ' ')}"
 
+    def condition(self, operation: str, values: list[str]) -> Q:
+        # The form in which texts are stored.
+        return super().condition(operation, [clean_text(value) for value in values])
+
+
+class EmailFilter(TextFilter):
+    """Filter by an e-mail address, ignoring the case of A to Z as its unique constraint does."""
+
+    operations = {**TEXT_OPERATIONS, "eq": "ascii_upper"}
+
+    def describe(self, name: str) -> str:
+        return f"By {name.replace('_', ' ')}, ignoring case"
+
+    def condition(self, operation: str, values: list[str]) -> Q:
+        if operation == "eq":
+            values = [ascii_upper(value.strip()) for value in values]
+        return super().condition(operation, values)
+
 
 class QueryFilter(TextFilter):
-    """Search columns or expressions for a part of a text, ignoring case."""
+    """Search columns for each word of a text, ignoring case and accents."""
 
-    operations = {"eq": "icontains"}
+    operations = {"eq": "folded"}
 
-    def __init__(self, *searched: str | models.expressions.Combinable) -> None:
+    def __init__(self, *searched: str) -> None:
         super().__init__()
         self.searched = searched
 
     def describe(self, name: str) -> str:
-        expressions: list[Any] = [F(each) if isinstance(each, str) else each for each in self.searched]
-        parts = [
-            part for each in expressions for part in (each.flatten() if hasattr(each, "flatten") else [each])
-        ]
-        names = [part.name.replace("_", " ") for part in parts if isinstance(part, F)]  # type: ignore[attr-defined]
-        return f"A part of {' or '.join(names)}, whatever the case"
-
-    def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
-        expressions = {f"searched_{i}": e for i, e in enumerate(self.searched) if not isinstance(e, str)}
-        return super().filter(qs.alias(**expressions), value)
+        names = [each.removesuffix("_key").replace("_", " ") for each in self.searched]
+        return f"Words, each of them a part of {' or '.join(names)}, whatever the case and the accents"
 
     def condition(self, operation: str, values: list[str]) -> Q:
-        names = [e if isinstance(e, str) else f"searched_{i}" for i, e in enumerate(self.searched)]
-        return reduce(or_, (Q(**{f"{name}__icontains": value}) for name in names for value in values))
+        return reduce(or_, (words_in(self.searched, search_words(value)) for value in values))
 
 
 class IdFormField(forms.IntegerField):

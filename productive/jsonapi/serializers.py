@@ -17,6 +17,7 @@ from rest_framework import fields
 from rest_framework.exceptions import ValidationError
 from rest_framework_json_api import serializers
 
+from productive.database.fields import LineField as ModelLineField
 from productive.database.fields import TagsField
 from productive.database.validation import validate_change
 from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED
@@ -28,6 +29,7 @@ from productive.jsonapi.fields import (
     FloatField,
     IdField,
     IntegerField,
+    LineField,
     TagListField,
 )
 from productive.jsonapi.parsers import ABSENT, ResourceObject
@@ -49,6 +51,7 @@ class ModelSerializer(serializers.ModelSerializer):
     serializer_field_mapping: ClassVar[dict[type[models.Field], type[fields.Field]]] = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.CharField: CharField,
+        ModelLineField: LineField,
         models.TextField: CharField,
         models.EmailField: EmailField,
         models.BooleanField: BooleanField,

@@ -108,7 +108,7 @@ def test_member_filter_finds_a_record_once(
     assert names(api, f"filter[person_id]={ana.pk}") == ["Design"]
     assert names(api, f"filter[person_id]={ana.pk},{ivo.pk}") == ["Design", "QA"]
     assert names(api, f"filter[person_id]={eve.pk}") == []
-    assert names(api, f"filter[person_id][not_eq]={ivo.pk}") == ["Development", "design review"]
+    assert names(api, f"filter[person_id][not_eq]={ivo.pk}") == ["design review", "Development"]
     assert api.get(f"people?filter[service_type_id]={types['Design']},{types['QA']}").ids == [ana.pk, ivo.pk]
 
 

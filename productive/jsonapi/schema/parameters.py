@@ -23,8 +23,8 @@ from productive.jsonapi.schema.resources import (
 OPERATIONS = {
     "eq": "equals",
     "not_eq": "doesn't equal",
-    "contains": "contains, ignoring case",
-    "not_contain": "doesn't contain, ignoring case",
+    "contains": "contains, ignoring case and accents",
+    "not_contain": "doesn't contain, ignoring case and accents",
     "gt": "is greater than",
     "gt_eq": "is greater than or equal to",
     "lt": "is less than",
