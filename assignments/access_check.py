@@ -117,11 +117,11 @@ def list_context(request: HttpRequest, record: Any, on: date, kind: Kind) -> dic
     found: models.QuerySet[Any]
     if isinstance(record, Person):
         found = with_budget(trackable_by(visible_rows(request, Service), record.pk, on, kind))
-        found = found.order_by("deal__name", "name", "id")
+        found = found.order_by("deal__name_key", "name_key", "id")
         title, name, other = f"What {label_of(record)} can {verb} on", "person", "service"
     else:
         found = who_may_track(visible_rows(request, Person), [record.pk], on, kind)
-        found = found.order_by("first_name", "last_name", "id")
+        found = found.order_by("name_key", "id")
         title, name, other = f"Who can {verb} on {label_of(record)}", "service", "person"
     params = {key: request.GET[key] for key in ("on", "kind") if key in request.GET}
     rows = [

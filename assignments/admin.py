@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
-from django.utils.text import smart_split
 
 from assignments import bulk
 from assignments.access_check import can_check_access
@@ -27,6 +26,7 @@ from productive.admin.filters import by_days, by_record
 from productive.admin.forms import label_of
 from productive.admin.site import RecordPage
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
+from productive.database.text import search_words
 
 admin.site.add_page("Assignments", "Access check", "fact_check", "access_check", can_check_access)  # type: ignore[attr-defined]
 for board, icon in ((PROJECTS, "grid_on"), (SERVICE_TYPES, "grid_view")):
@@ -53,14 +53,13 @@ class PairAdmin(OrganizationOwnedAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Search each word in the joined records, which are fewer than pairs."""
-        words = list(smart_split(search_term))
-        if "\x00" in search_term or len(search_term) > 255 or len(words) > 20:
+        if "\x00" in search_term or len(search_term) > 255:
             return queryset.none(), False
-        for word in words:
-            found = Q()
+        for word in search_words(search_term) if search_term.strip() else ():
+            found, quoted = Q(), f'"{word}"' if " " in word else word
             for name in self.sides:
                 side = self.admin_site.get_model_admin(self.model._meta.get_field(name).related_model)
-                rows, _ = side.get_search_results(request, side.get_queryset(request), word)
+                rows, _ = side.get_search_results(request, side.get_queryset(request), quoted)
                 found |= Q(**{f"{name}__in": rows.order_by().values("pk")})
             queryset = queryset.filter(found)
         return queryset, False
@@ -73,7 +72,7 @@ class ServiceAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
     menu, icon = "Assignments", "assignment_ind"
     sides = ["person", "service"]
     list_display = [
-        RecordColumn(ServiceAssignment.person, "first_name"),
+        RecordColumn(ServiceAssignment.person),
         RecordColumn(ServiceAssignment.service),
         "created_at",
     ]
@@ -101,7 +100,7 @@ class ProjectAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
     menu, icon = "Assignments", "group_add"
     sides = ["person", "project"]
     list_display = [
-        RecordColumn(ProjectAssignment.person, "first_name"),
+        RecordColumn(ProjectAssignment.person),
         RecordColumn(ProjectAssignment.project),
         "watched",
         "created_at",
@@ -145,7 +144,7 @@ class ServiceTypeAssignmentAdmin(SpreadsheetAdmin, PairAdmin):
     menu, icon, menu_order = "Assignments", "workspace_premium", 1
     sides = ["person", "service_type"]
     list_display = [
-        RecordColumn(ServiceTypeAssignment.person, "first_name"),
+        RecordColumn(ServiceTypeAssignment.person),
         RecordColumn(ServiceTypeAssignment.service_type),
         "created_at",
     ]
@@ -168,5 +167,5 @@ class FilterAdmin(OrganizationOwnedAdmin):
     menu, menu_title, icon, menu_order = "Administration", "Saved filters", "filter_alt", 2
     list_display = ["name", "created_at"]
     search_fields = ["name"]
-    ordering = ["name", "id"]
+    ordering = ["name_key", "id"]
     fields = ["name", "params"]

@@ -25,7 +25,7 @@ from productive.admin.urls import admin_url
 
 # Services of a budget on the project's page.
 MAX_SERVICES = 20
-BY_NAME: list[Any] = ["person__first_name", "person__last_name", "id"]
+BY_NAME: list[Any] = ["person__name_key", "id"]
 
 
 class StatusInline(PairInline):
@@ -81,7 +81,7 @@ class ProjectsOfPerson(StatusInline):
     fields = ["project", "number", "status"]
     readonly_fields = ["number", "status"]
     autocomplete_fields = ["project"]
-    ordering = ["project__name", "id"]
+    ordering = ["project__name_key", "id"]
 
     def number(self, line: Any) -> str:
         return (line.project.project_number or "") if line.project_id else ""
@@ -93,7 +93,7 @@ class ServicesOfPerson(PairInline):
     fields = ["service", "budget", "project"]
     readonly_fields = ["budget", "project"]
     autocomplete_fields = ["service"]
-    ordering = ["service__name", "service__deal__name", "id"]
+    ordering = ["service__name_key", "service__deal__name_key", "id"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("service__deal__project")
@@ -114,7 +114,7 @@ class ServiceTypesOfPerson(StatusInline):
     verbose_name = "service type"
     fields = ["service_type", "status"]
     autocomplete_fields = ["service_type"]
-    ordering = ["service_type__name", "id"]
+    ordering = ["service_type__name_key", "id"]
 
 
 class ReadOnlyInline(LineInline):
@@ -122,7 +122,7 @@ class ReadOnlyInline(LineInline):
 
     readonly_fields = ["link"]
     fields_per_line = 2
-    ordering = ["name", "id"]
+    ordering = ["name_key", "id"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -189,7 +189,7 @@ class BudgetsOfProject(ReadOnlyInline):
         if self.found is None:
             self.found = defaultdict(list)
             services = Service.objects.filter(deal__project=project_id).select_related("deal")
-            services = services.order_by("name", "id")
+            services = services.order_by("name_key", "id")
             states = states_of_services([service.pk for service in services])
             for service in services:
                 badge = state_badge(service, states.get(service.pk))
@@ -262,7 +262,7 @@ class ServicesOfBudget(LineInline):
     fields = ["name", "open_to", "service_type", "time_tracking_enabled", "expense_tracking_enabled"]
     readonly_fields = ["open_to"]
     autocomplete_fields = ["service_type"]
-    ordering = ["name", "id"]
+    ordering = ["name_key", "id"]
     can_delete = False
     # Read when the first badge is shown. The inline exists for one request.
     states: dict[int, OpenTo] | None = None

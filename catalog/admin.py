@@ -56,7 +56,7 @@ class ServiceTypeAdmin(SpreadsheetAdmin, ArchivableAdmin):
         *ArchivableAdmin.list_filter,
     ]
     search_fields = ["name"]
-    ordering = ["name", "id"]
+    ordering = ["name_key", "id"]
     fields = ["name", "description"]
     actions = bulk.ON_SERVICE_TYPES
     inlines = [admin_inlines.AssigneesOfServiceType]
@@ -78,7 +78,7 @@ class CompanyAdmin(SpreadsheetAdmin, ArchivableAdmin):
         CountColumn("people", Person.company),
     ]
     search_fields = ["name", "company_code", "billing_name", "domain"]
-    ordering = ["name", "id"]
+    ordering = ["name_key", "id"]
     fields = ["name", "company_code", "billing_name", "vat", "domain"]
     inlines = [admin_inlines.ProjectsOfCompany]
 
@@ -107,7 +107,7 @@ class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
     list_select_related = ["company"]
     search_fields = ["name", "project_number", "company__name"]
     autocomplete_fields = ["organization", "company", "project_manager"]
-    ordering = ["name", "id"]
+    ordering = ["name_key", "id"]
     fields = ["name", "project_number", "company", "project_manager"]
     actions = bulk.ON_PROJECTS
     inlines = [admin_inlines.BudgetsOfProject, admin_inlines.MembersOfProject]
@@ -144,7 +144,7 @@ class DealAdmin(OrganizationOwnedAdmin):
     ]
     search_fields = ["name", "project__name", "project__project_number"]
     autocomplete_fields = ["organization", "project", "company", "responsible"]
-    ordering = ["name", "id"]
+    ordering = ["name_key", "id"]
     fields = [
         "project",
         "name",
@@ -215,7 +215,7 @@ class ServiceAdmin(OrganizationOwnedAdmin):
         "service_type__name",
     ]
     autocomplete_fields = ["organization", "deal", "service_type", "person"]
-    ordering = ["name", "id"]
+    ordering = ["name_key", "id"]
     fields = ["deal", "service_type", "name", "person", "time_tracking_enabled", "expense_tracking_enabled"]
     actions = bulk.ON_SERVICES
     inlines = [admin_inlines.AssigneesOfService]

@@ -13,6 +13,7 @@ from productive.accounts.spreadsheets import Companies, People
 from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Reference, Text
 from productive.admin.spreadsheets.tables import NamedTable, Table
 from productive.database.fields import field_names
+from productive.database.text import fold
 
 
 class ServiceTypes(Directory):
@@ -108,9 +109,9 @@ class ProjectTable(Table):
 
         A row with a number also matches a project of its name without a number.
         """
-        namesakes = [project for project in projects.find_all(name) if project.name.strip() == name]
+        namesakes = [project for project in projects.find_all(name) if fold(project.name) == fold(name)]
         if not number:
             return namesakes
         found = projects.find_all(number)
-        numbered = [project for project in found if (project.project_number or "").strip() == number]
+        numbered = [project for project in found if fold(project.project_number or "") == fold(number)]
         return numbered or [project for project in namesakes if not project.project_number]

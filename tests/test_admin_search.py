@@ -39,8 +39,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
         ('"offer spring"', set()),
         ("ux", {ServiceType, Service, ServiceAssignment, ServiceTypeAssignment}),
         ("ux " * 20, {ServiceType, Service, ServiceAssignment, ServiceTypeAssignment}),
+        ("ux " * 21, {ServiceType, Service, ServiceAssignment, ServiceTypeAssignment}),
         # No name is that long, and each word would add a condition to the query.
-        ("ux " * 21, {ServiceType, Service}),
+        (" ".join(f"u{'x' * n}" for n in range(21)), set()),
     ],
 )
 def test_search_finds_term(term: str, models: set[Any]) -> None:

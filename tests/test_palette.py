@@ -177,10 +177,7 @@ def test_invalid_term_causes_no_error(organization: Organization, term: str) -> 
     query = "s=%ED%A0%80" if term == "\ud800" else urlencode({"s": term})
     response = client.get(f"{PALETTE}?{query}")
     assert response.status_code == 200
-    # Django parses a lone quote as an empty word, which every name contains.
-    assert ["Ana Horvat"] * (term in QUOTES) == [
-        one.title for one in response.context["results"] if one.title == "Ana Horvat"
-    ]
+    assert "Ana Horvat" not in [one.title for one in response.context["results"]]
 
 
 def test_query_count_does_not_depend_on_number_of_records(

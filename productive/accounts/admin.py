@@ -6,8 +6,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
-from django.db.models import Value
-from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -34,6 +32,7 @@ from productive.admin.filters import by_days, by_record
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import display
 from productive.admin.urls import unhidden_list_url
+from productive.database.functions import SortKey
 
 admin.site.login_form = SignInForm
 admin.site.register(User, UserAdmin)
@@ -48,7 +47,7 @@ class OrganizationAdmin(OrganizationOwnedAdmin):
     owner_fields = fixed_fields = autocomplete_fields = []
     list_display = ["name", "time_zone", "created_at"]
     search_fields = ["name"]
-    ordering = ["name", "id"]
+    ordering = [SortKey("name"), "id"]
     fields = ["name", "time_zone"]
 
     has_add_permission = has_delete_permission = superuser_only
@@ -79,7 +78,7 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
         *ArchivableAdmin.list_filter,
     ]
     search_fields = ["first_name", "last_name", "email"]
-    ordering = ["first_name", "last_name", "id"]
+    ordering = ["name_key", "id"]
     fields = ["first_name", "last_name", "email", "title", "manager", "company"]
     autocomplete_fields = ["organization", "user", "manager", "company"]
     actions = bulk.ON_PEOPLE
@@ -89,7 +88,7 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
         admin_inlines.ServiceTypesOfPerson,
     ]
 
-    @admin.display(description="Name", ordering=Concat("first_name", Value(" "), "last_name"))
+    @admin.display(description="Name", ordering="name_key")
     def name(self, person: Person) -> str:
         return str(person)
 

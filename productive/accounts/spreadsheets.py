@@ -14,11 +14,13 @@ from productive.admin.spreadsheets.cells import Archived, Directory, Identifier,
 from productive.admin.spreadsheets.tables import NamedTable
 from productive.database.fields import field_names
 from productive.database.functions import ascii_upper
+from productive.database.text import clean_line
 
 
 class People(Directory):
     model = Person
     fields = ["first_name", "last_name", "email"]
+    ignores_accents = False  # These are two addresses.
 
     @classmethod
     def names(cls, row: Any) -> list[str | None]:
@@ -27,7 +29,7 @@ class People(Directory):
     @staticmethod
     def normalize(name: str) -> str:
         """Compare addresses as the unique constraint of people does."""
-        return ascii_upper(name.strip())
+        return ascii_upper(clean_line(name))
 
 
 class Companies(Directory):

@@ -17,6 +17,7 @@ from django.utils.http import urlencode
 
 from productive.admin.forms import label_of
 from productive.admin.urls import admin_url
+from productive.database.lookups import searched_columns
 from productive.database.row_counts import count_rows, read_slice
 
 LINK = '<a class="text-primary-600 hover:underline dark:text-primary-500" href="{}">{}</a>'
@@ -41,7 +42,7 @@ class ListColumn:
 class RecordColumn(ListColumn):
     """The target of a foreign key, as a link to its page."""
 
-    def __init__(self, relation: Any, order: str = "name", links: bool = True) -> None:
+    def __init__(self, relation: Any, order: str = "name_key", links: bool = True) -> None:
         field = relation.field
         super().__init__(field.name, field.verbose_name)
         self.model, self.admin_order_field, self.links = field.related_model, f"{field.name}__{order}", links
@@ -122,7 +123,12 @@ class Paginator(paginator.Paginator):
 
 
 class PagedChangeList(ChangeList):
-    """A change list that counts related records for the page's rows only."""
+    """A change list that counts related records of its page only, and sorts names by their letters."""
+
+    def get_ordering_field(self, field_name: Callable[..., Any] | str) -> Any:
+        """Return the sort key of a name."""
+        name = super().get_ordering_field(field_name)
+        return searched_columns(self.model, [name])[0] if isinstance(name, str) else name
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

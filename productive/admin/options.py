@@ -42,7 +42,9 @@ from productive.admin.operations import Step
 from productive.admin.saving import UnsavedForm, delete_record, save_form
 from productive.admin.theme import ModelAdmin
 from productive.database.history import history_of, is_recorded
+from productive.database.lookups import searched_columns, words_in
 from productive.database.moments import moment_of
+from productive.database.text import search_words
 
 
 class RelatedChoicesMixin(BaseModelAdmin):
@@ -136,13 +138,17 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         return TemplateResponse(request, "admin/object_history.html", context)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Search each word in the search fields, ignoring case and accents: Django knows case only."""
         # PostgreSQL rejects NUL, SQLite a condition with a thousand words. Neither can match.
         if "\x00" in search_term or len(search_term) > 255:
             return queryset.none(), False
         lookup, _ = self.inactive
         if lookup and request.GET.get("active") == "yes":  # the request of an ActiveAutocomplete
             queryset = queryset.filter(**{f"{lookup}__isnull": True})
-        return super().get_search_results(request, queryset, search_term)
+        names = searched_columns(queryset.model, self.get_search_fields(request))
+        if not names or not search_term.strip():
+            return queryset, False
+        return queryset.filter(words_in(names, search_words(search_term))), False
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Reject reverse relations, for which Django's method fails."""

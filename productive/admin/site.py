@@ -33,6 +33,7 @@ from productive.admin.forms import label_of, label_with_status
 from productive.admin.operations import Watch
 from productive.admin.theme import AdminSite
 from productive.admin.urls import admin_url
+from productive.database.text import fold, search_words
 from productive.limits.limiter import TooManySignInsError
 
 logger = getLogger(__name__)
@@ -202,18 +203,18 @@ class Site(AdminSite):
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Return the results of the command palette: pages by title, and records."""
         term = request.GET.get("s", "").strip()
-        searches = (self.search_pages, self.search_record_pages, self.search_records) if term else ()
+        searches = (self.search_pages, self.search_record_pages, self.search_records) if fold(term) else ()
         results = [result for search in searches for result in search(request, term)]
         return TemplateResponse(request, "admin/palette_results.html", {"term": term, "results": results})
 
     def search_pages(self, request: HttpRequest, term: str) -> Iterator[SearchResult]:
         for group, items in self.get_menu(request).items():
             for item in items:
-                if f" {term}".casefold() in f" {item.title}".casefold():
+                if f" {fold(term)}" in f" {fold(item.title)}":
                     yield SearchResult(item.title, group, item.icon, item.url)
 
     def search_record_pages(self, request: HttpRequest, term: str) -> Iterator[SearchResult]:
-        words = term.casefold().split()
+        words = fold(term).split()
         for page in self.record_pages:
             rest = " ".join(word for word in words if word != page.word)
             if rest and page.word in words and page.allowed(request):
@@ -232,10 +233,8 @@ class Site(AdminSite):
             key=lambda each: each.palette_order,
         )
         results = [result for each in admins for _, result in self.search_model(each, request, term)]
-        prefix = term.casefold()
-        return sorted(
-            results, key=lambda one: (bool(one.status), not one.title.casefold().startswith(prefix))
-        )
+        prefix = fold(term)
+        return sorted(results, key=lambda one: (bool(one.status), not fold(one.title).startswith(prefix)))
 
     def search_model(
         self, model_admin: Any, request: HttpRequest, term: str
@@ -257,13 +256,14 @@ def best_matches(model_admin: Any, request: HttpRequest, term: str) -> QuerySet[
     Active rows come first, then those that start with the first word.
     """
     rows, _ = model_admin.get_search_results(request, model_admin.get_queryset(request), term)
-    word, *_ = term.split()
+    word, *_ = search_words(term)
     inactive, _ = model_admin.inactive
-    own = [name.lstrip("=^") for name in model_admin.get_search_fields(request) if "__" not in name]
+    own = [name for name in model_admin.get_search_fields(request) if "__" not in name]
+    starts = reduce(or_, [Q((f"{name}__folded_startswith", word)) for name in own], NEVER)
     ordering = model_admin.get_ordering(request)
     return rows.annotate(
         is_inactive=as_boolean(Q((f"{inactive}__isnull", False)) if inactive else NEVER),
-        starts_with_word=as_boolean(reduce(or_, [Q((f"{name}__istartswith", word)) for name in own], NEVER)),
+        starts_with_word=as_boolean(starts),
     ).order_by("is_inactive", "-starts_with_word", *ordering)
 
 

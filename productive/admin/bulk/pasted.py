@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from productive.admin.forms import SEPARATOR, label_of, label_with_status
+from productive.database.text import PUNCTUATION, fold
 
 # Characters of pasted text, and its entries. Each entry takes a query; further ones stay unknown.
 MAX_PASTED = 20_000
@@ -101,10 +101,10 @@ def names_of(record: Model, model_admin: Any, request: HttpRequest) -> Iterator[
     yield str(record)
     for name in model_admin.get_search_fields(request):
         if "__" not in name:
-            yield str(getattr(record, name.lstrip("=^@")) or "")
+            yield str(getattr(record, name) or "")
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words in alphabetical order, without case and the punctuation between them."""
-    words = unicodedata.normalize("NFC", text).casefold().split()
-    return sorted(filter(None, (word.strip("\"',;·") for word in words)))
+    """Return the words in alphabetical order, as the search of a list compares them."""
+    words = (word.strip(PUNCTUATION) for word in fold(text).split())
+    return sorted(filter(None, words))

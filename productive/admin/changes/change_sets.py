@@ -129,9 +129,9 @@ def deleted_users() -> models.QuerySet[Any]:
 
 def by_author(name: str) -> Q:
     """Return the condition for records whose author has this in the username."""
-    lookup = f"{get_user_model().USERNAME_FIELD}__icontains"
+    lookup = f"{get_user_model().USERNAME_FIELD}__folded"
     deleted = deleted_users().filter(**{lookup: name}).values("id")
-    return Q((f"history_user__{lookup}", name)) | Q(history_user__in=deleted) | Q(via__icontains=name)
+    return Q((f"history_user__{lookup}", name)) | Q(history_user__in=deleted) | Q(via__folded=name)
 
 
 def change_sets(

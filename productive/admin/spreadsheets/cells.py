@@ -14,6 +14,7 @@ from django.db import models
 from django.utils import timezone
 
 from productive.admin.forms import is_id
+from productive.database.text import clean_line, fold
 
 BY_ID = re.compile(r"#([0-9]+)")
 
@@ -38,15 +39,21 @@ class Directory:
     model: type[Any]
     # The fields that `names` reads.
     fields: Sequence[str] = ()
+    # Whether a name also finds records whose name differs by case or accents only.
+    ignores_accents = True
 
     def __init__(self, organization: Any) -> None:
         self.by_id: dict[int, Any] = {}
         self.by_name: defaultdict[str, list[Any]] = defaultdict(list)
+        self.by_folded_name: defaultdict[str, list[Any]] = defaultdict(list)
         self.cached_names: dict[int, str] = {}
         for row in self.rows(organization):
             self.by_id[row.pk] = row
-            for name in {self.normalize(name) for name in self.names(row) if name}:
+            names = {self.normalize(name) for name in self.names(row) if name}
+            for name in names:
                 self.by_name[name].append(row)
+            for name in set(map(fold, names)):
+                self.by_folded_name[name].append(row)
 
     def rows(self, organization: Any) -> models.QuerySet[Any]:
         """Return the organization's records with only these fields."""
@@ -60,11 +67,13 @@ class Directory:
 
     @staticmethod
     def normalize(name: str) -> str:
-        """Return the form in which names are compared."""
-        return name.strip()
+        """Return the form in which names are compared first: with case and accents."""
+        return " ".join(clean_line(name).split())
 
     def find_all(self, name: str) -> list[Any]:
-        return self.by_name.get(self.normalize(name), [])
+        """Return the records with this name or, if there are none, those with its letters."""
+        exact = self.by_name.get(self.normalize(name))
+        return exact or (self.by_folded_name.get(fold(name), []) if self.ignores_accents else [])
 
     def name_of(self, pk: int) -> str:
         if pk not in self.cached_names:
@@ -126,7 +135,9 @@ class Text(Column):
         return getattr(record, self.attribute) or ""
 
     def value_of(self, record: Any, text: str) -> Any:
-        return text or (None if record._meta.get_field(self.attribute).null else "")
+        field = record._meta.get_field(self.attribute)
+        # Another spelling of the same text changes nothing.
+        return field.to_python(text) or (None if field.null else "")
 
     def set(self, record: Any, text: str, table: Any) -> None:
         if text != self.text_of(record, table):

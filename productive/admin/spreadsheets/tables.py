@@ -94,4 +94,4 @@ class NamedTable(Table):
 
     def find(self, organization: Any, keys: set[Any]) -> dict[Hashable, list[int]]:
         directory = self.directory(self.directory_class, organization.pk)
-        return {key: [row.pk for row in directory.by_name.get(key, [])] for key in keys}
+        return {key: [row.pk for row in directory.find_all(str(key))] for key in keys}
