@@ -3,6 +3,7 @@
 from django.db import migrations, models
 
 import productive.database.fields
+from productive.database.operations import Together
 
 
 class Migration(migrations.Migration):
@@ -12,13 +13,19 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="filter",
-            name="name_key",
-            field=productive.database.fields.SortKeyField("name"),
-        ),
-        migrations.AddIndex(
-            model_name="filter",
-            index=models.Index(fields=["organization", "name_key", "id"], name="assignments_filter_by_key"),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="filter",
+                    name="name_key",
+                    field=productive.database.fields.SortKeyField("name"),
+                ),
+                migrations.AddIndex(
+                    model_name="filter",
+                    index=models.Index(
+                        fields=["organization", "name_key", "id"], name="assignments_filter_by_key"
+                    ),
+                ),
+            ]
         ),
     ]
