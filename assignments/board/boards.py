@@ -113,7 +113,7 @@ BUDGET = Board(
     name="budget",
     title="Staffing board",
     owner=Deal,
-    columns=lambda services, deal: with_budget(services.filter(deal=deal)).order_by("name", "pk"),
+    columns=lambda services, deal: with_budget(services.filter(deal=deal)).order_by("name_key", "pk"),
     grid=service_grid,
     add=bulk.ASSIGN_TO_SERVICES,
     remove=bulk.UNASSIGN_PEOPLE,
@@ -125,7 +125,7 @@ PROJECT = Board(
     owner=Project,
     columns=lambda services, project: with_budget(
         services.filter(deal__project=project, deal__closed_at=None)
-    ).order_by("deal__name", "deal", "name", "pk"),
+    ).order_by("deal__name_key", "deal", "name_key", "pk"),
     grid=service_grid,
     add=bulk.ASSIGN_TO_SERVICES,
     remove=bulk.UNASSIGN_PEOPLE,
@@ -138,7 +138,7 @@ PROJECTS = Board(
     owner=Organization,
     columns=lambda projects, organization: projects.filter(
         organization=organization, archived_at=None
-    ).order_by("name", "pk"),
+    ).order_by("name_key", "pk"),
     grid=project_grid,
     add=bulk.ADD_TO_PROJECTS,
     remove=bulk.REMOVE_PEOPLE,
@@ -149,7 +149,7 @@ SERVICE_TYPES = Board(
     title="Service type board",
     owner=Organization,
     columns=lambda types, organization: types.filter(organization=organization, archived_at=None).order_by(
-        "name", "pk"
+        "name_key", "pk"
     ),
     grid=service_type_grid,
     add=bulk.GIVE_SERVICE_TYPES,

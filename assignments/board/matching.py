@@ -77,13 +77,13 @@ def add_mentioned(matches: Matches, people: Iterable[Any]) -> None:
     """Find full names and addresses in the unknown entries: "Ana Horvat and ivo@agency.example, please"."""
     by_name: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     for person in people:
-        by_name[tuple(str(person).casefold().split())].append(person)
+        by_name[tuple(words_in(str(person)))].append(person)
         if person.email:
-            by_name[person.email.casefold(),].append(person)
+            by_name[tuple(words_in(person.email))].append(person)
     longest = max(map(len, by_name), default=0)
     unknown = []
     for entry in matches.unknown:
-        words = [found for word in entry.split() for found in words_of(word.strip(PUNCTUATION))]
+        words = words_in(entry)
         names = dict.fromkeys(
             tuple(words[start:end])
             for end in range(len(words) + 1)
@@ -98,3 +98,8 @@ def add_mentioned(matches: Matches, people: Iterable[Any]) -> None:
         unknown += [] if found else [entry]
     matches.unknown = unknown
     matches.found = list(dict.fromkeys(matches.found))
+
+
+def words_in(text: str) -> list[str]:
+    """Return the words of a text in its order, as the search of a list compares them."""
+    return [found for word in text.split() for found in words_of(word.strip(PUNCTUATION))]

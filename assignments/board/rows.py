@@ -161,7 +161,7 @@ def select(
         group_label=label,
         total=Window(Count("pk")),
     )
-    return rows.order_by("-is_added", F("group_label").asc(nulls_last=True), "first_name", "last_name", "pk")
+    return rows.order_by("-is_added", F("group_label").asc(nulls_last=True), "name_key", "pk")
 
 
 def membership_condition(show: str, project: int, columns: Sequence[Any]) -> Q:
@@ -176,11 +176,9 @@ def membership_condition(show: str, project: int, columns: Sequence[Any]) -> Q:
 def word_condition(request: HttpRequest, people: QuerySet[Any], word: str) -> Q:
     """Return the condition that a name, the title or a service type has the word."""
     found, _ = admin.site.get_model_admin(Person).get_search_results(request, people, word)
-    holders = ServiceTypeAssignment.objects.filter(service_type__name__icontains=word).order_by()
+    holders = ServiceTypeAssignment.objects.filter(service_type__name__folded=word).order_by()
     return (
-        Q(pk__in=found.order_by().values("pk"))
-        | Q(title__icontains=word)
-        | Q(pk__in=holders.values("person"))
+        Q(pk__in=found.order_by().values("pk")) | Q(title__folded=word) | Q(pk__in=holders.values("person"))
     )
 
 
@@ -190,7 +188,7 @@ def group_expression(group: str, project: int | None) -> Any:
         return NullIf(F("title"), Value(""))
     if group == TYPE:
         held = ServiceTypeAssignment.objects.filter(person=OuterRef("pk")).order_by(
-            "service_type__name", "pk"
+            "service_type__name_key", "pk"
         )
         return Subquery(held.values("service_type__name")[:1])
     if group == MEMBERSHIP and project is not None:
