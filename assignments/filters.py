@@ -18,6 +18,7 @@ class PairFilter(IdFilter):
 
 
 class TrackingDecisionFilterSet(FilterSet):
+    can_be_grouped = False
     id = None  # type: ignore[assignment]
     person_id = PairFilter("id")
     service_id = PairFilter("id")

@@ -24,6 +24,7 @@ TYPES = {
 
 
 class OrganizationMembershipFilterSet(FilterSet):
+    can_be_grouped = False
     id = None  # type: ignore[assignment]
 
 

@@ -2,86 +2,74 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from functools import reduce
+from typing import Any
 
 import django_filters
 from django.db import models
 from django.db.models import F
 from django.db.models.expressions import OrderBy
 from django.http import QueryDict
-from django.utils.datastructures import MultiValueDict
 from rest_framework.request import Request
 from rest_framework_json_api import filters
 from rest_framework_json_api.django_filters import DjangoFilterBackend
 
 from productive.jsonapi.errors import ParameterError
+from productive.jsonapi.filter_groups import (
+    OPERATOR,
+    FilterData,
+    FilterGroup,
+    FilterParameter,
+    read_filters,
+)
 from productive.jsonapi.filters import AnyQuerySet, OperationFilter, key_of
 from productive.jsonapi.parameters import only_value
 
 
-class FilterParameter(NamedTuple):
-    """A filter and operation, and the query parameter that names them."""
-
-    name: str
-    operation: str
-    text: str
-
-
-class FilterData(MultiValueDict[str, str]):
-    """The data of a filter set's form, with the query parameter of each key."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parameters: dict[str, FilterParameter] = {}
-
-
 class FilterBackend(DjangoFilterBackend):
-    """Add operations, lists (`filter[id][]=1`) and this API's errors."""
+    """Add operations, lists (`filter[id][]=1`), groups (`filter[$op]=or`) and this API's errors."""
 
-    filter_regex = re.compile(
-        r"filter\[(?P<name>[^\[\]]*)\](?:\[(?P<operation>[^\[\]\d][^\[\]]*)\])?(?P<list>\[\d*\])?"
-    )
+    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
+        def select(group: FilterGroup, rows: AnyQuerySet) -> AnyQuerySet:
+            """Return those of the rows that the group selects."""
+            groups = group.groups.values()
+            if group.operator == "or" and len(groups) > 1:
+                # As a union, because no index can be used for OR across tables. It starts from all rows,
+                # because each of several unions would otherwise repeat those before it.
+                first, *others = (select(each, queryset).order_by().values("pk") for each in groups)
+                return rows.filter(pk__in=first.union(*others))
+            filterset = self.build(group.data, request, rows, view)
+            return reduce(
+                lambda found, each: select(each, found), groups, filterset.qs if filterset else rows
+            )
+
+        return select(self.read(request.query_params), queryset)
 
     def get_filterset(self, request: Request, queryset: AnyQuerySet, view: Any) -> Any:
-        """Return the filter set, None without filters, or raise ParameterError."""
-        declared = getattr(self.get_filterset_class(view, queryset), "base_filters", {})
-        if not any(map(is_filter, request.query_params)) and not any(map(is_required, declared.values())):
+        """Return the filter set, None without filters, or raise ParameterError.
+
+        A view that calls it has no groups.
+        """
+        root = self.read(request.query_params)
+        if root.parameter is not None:
+            raise ParameterError("unsupported_filter", OPERATOR, root.parameter)
+        return self.build(root.data, request, queryset, view)
+
+    def build(self, data: FilterData, request: Request, queryset: AnyQuerySet, view: Any) -> Any:
+        filterset_class = self.get_filterset_class(view, queryset)
+        if not data and not any(map(is_required, filterset_class.base_filters.values())):
             return None
-        filterset = super().get_filterset(request, queryset, view)
+        self._validate_filter(data.parameters.values(), filterset_class)
+        filterset = filterset_class(data=data, queryset=queryset, request=request)
         check_stock_filters(filterset)
         if not filterset.is_valid():
             raise first_error(filterset)
         return filterset
 
-    def get_filterset_kwargs(self, request: Request, queryset: AnyQuerySet, view: Any) -> dict[str, Any]:
-        data = self.read(request.query_params)
-        keys = data.parameters.values()
-        return {"data": data, "queryset": queryset, "request": request, "filter_keys": keys}
-
-    def read(self, params: QueryDict) -> FilterData:
-        """Return the form's data; raise ParameterError for ambiguous parameters."""
-        data = FilterData()
-        lists: set[str] = set()
-        for parameter, sent in params.lists():
-            if not is_filter(parameter):
-                continue
-            match = self.filter_regex.fullmatch(parameter)
-            if match is None:
-                raise ParameterError("unsupported_filter", parameter, parameter)
-            name, operation, is_list = match["name"], match["operation"] or "eq", match["list"] is not None
-            values = sent if is_list else sent[-1:]  # As in Productive's API, the last one counts.
-            key = key_of(name, operation)
-            if key in data and not (is_list and key in lists):
-                # `filter[id]=1&filter[id][eq]=2` could mean either of them, or both.
-                texts = ", ".join([*data.getlist(key), *values])
-                raise ParameterError("unsupported_filter_value", texts, parameter)
-            if is_list:
-                lists.add(key)
-            data.parameters.setdefault(key, FilterParameter(name, operation, parameter))
-            data.setlist(key, [*data.getlist(key), *values])
-        return data
+    def read(self, params: QueryDict) -> FilterGroup:
+        """Return the filters of the request; raise ParameterError for malformed parameters."""
+        return read_filters(params)
 
     def _validate_filter(
         self, keys: Collection[FilterParameter], filterset_class: type[django_filters.FilterSet] | None
@@ -101,10 +89,6 @@ class FilterBackend(DjangoFilterBackend):
             if needed and names.isdisjoint(needed):
                 message = f"{name} without {' or '.join(needed)}"
                 raise ParameterError("unsupported_filter", message, parameter)
-
-
-def is_filter(parameter: str) -> bool:
-    return parameter.partition("[")[0] == "filter"
 
 
 def is_required(each: django_filters.Filter) -> bool:

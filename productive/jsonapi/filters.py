@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from inspect import getdoc
 from operator import or_
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import django_filters
 from django import forms
@@ -291,6 +291,8 @@ class FilterSet(django_filters.FilterSet):
     """Add the filter `id`, and build only the filters that a request uses."""
 
     base_filters: Mapping[str, django_filters.Filter]
+    # Whether a view combines several of its filter sets, for `filter[$op]`.
+    can_be_grouped: ClassVar[bool] = True
     id = OwnIdFilter()
 
     def __init__(self, data: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:

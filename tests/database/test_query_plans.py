@@ -28,7 +28,7 @@ from assignments.tracking_filters import (
     TrackableByFilter,
     TrackingFilter,
 )
-from catalog.filters import NONE
+from catalog.filters import NONE, CompanyFilter
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import ApiToken, Organization
 from productive.jsonapi.date_filters import DateFilter
@@ -39,6 +39,7 @@ from productive.jsonapi.filters import (
     ChoiceFilter,
     IdFilter,
     OperationFilter,
+    OwnIdFilter,
     TextFilter,
 )
 from productive.jsonapi.records import by_id, in_order
@@ -289,6 +290,16 @@ def values_for(name: str, each: OperationFilter) -> list[Any]:
     raise NotImplementedError(f"a value for the filter {name}")
 
 
+def groups(resource: str) -> Iterator[str]:
+    """Yield all filters by ids, one or the other, without and with others around them."""
+    declared = SERVED[resource].filterset_class.base_filters
+    names = [name for name, each in declared.items() if type(each) in (IdFilter, OwnIdFilter, CompanyFilter)]
+    numbered = "&".join(f"filter[{n}][{name}]={RECORD}" for n, name in enumerate(names))
+    yield f"{resource}?filter[$op]=or&{numbered}"
+    nested = numbered.replace("filter", "filter[1]")
+    yield f"{resource}?filter[0][id][gt]=0&filter[1][$op]=or&{nested}"
+
+
 def records() -> Iterator[str]:
     for resource in RESOURCES:
         yield f"{resource}/{OWN if resource == 'organizations' else RECORD}"
@@ -304,7 +315,8 @@ def test_filters_and_records_use_an_index(api: Api) -> None:
     Sorting up to two hundred rows of a small table is cheap.
     """
     found = {}
-    for path in (*records(), *(path for resource in SERVED for path in filters(resource))):
+    paths = (path for resource in SERVED for path in filters(resource))
+    for path in (*records(), *paths, *(path for resource in RESOURCES for path in groups(resource))):
         page, *others = plans(api, path)
         scanned = set[str]().union(*map(sequential_scans, (page, *others)))
         scanned -= next((tables for start, tables in SEQUENTIAL.items() if path.startswith(start)), set())

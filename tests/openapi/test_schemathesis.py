@@ -45,6 +45,7 @@ NOT_IN_SCHEMAS = re.compile(
     r"A page has a number or comes after another"
     r"|One of the filters 'person_id, service_id' is required on this endpoint"
     r"|Filter '(on|kind) without [a-z_ ]+' is not supported on this endpoint"
+    r"|Only numbered filters can be combined with 'or', such as filter\[0\]\[[a-z_]+\]"
     r"|A string in the document has a NUL character"
 )
 

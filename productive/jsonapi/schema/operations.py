@@ -110,6 +110,8 @@ class AutoSchema(SpectacularAutoSchema):
             found.append(self.component("parameters", "dry_run", parameters.dry_run_parameter))
         if self.action == "list":
             found += parameters.filter_parameters(self.view.filterset_class.base_filters)
+            if getattr(self.view.filterset_class, "can_be_grouped", True):
+                found.append(self.component("parameters", "filter_op", parameters.operator_parameter))
             if self.view.sorts is not None:
                 found.append(parameters.sort_parameter(["id", *self.view.sorts]))
             found += parameters.page_parameters(self.max_page_size)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from productive.jsonapi.cursors import MAX_CURSOR
+from productive.jsonapi.filter_groups import OPERATORS
 from productive.jsonapi.filters import MAX_VALUES, NEGATIONS, OperationFilter
 from productive.jsonapi.idempotency import MAX_LENGTH
 from productive.jsonapi.pagination import PAGE_SIZE
@@ -130,6 +131,15 @@ def filter_parameters(base_filters: Mapping[str, OperationFilter]) -> Iterator[S
             members = {"x-needs": needed} if needed else {}
             schema = filter_schema(a_filter, operation)
             yield query_parameter(f"filter[{name}]{suffix}", schema, description, **members)
+
+
+def operator_parameter() -> Schema:
+    description = (
+        "How numbered filters are combined, such as `filter[0][name]=a` and `filter[1][name]=b`. A number can"
+        " also have several filters, which are combined with AND, or an operator and numbers of its own. Any"
+        " filter can be numbered, with its operation. With `or`, all of them must be"
+    )
+    return query_parameter("filter[$op]", {"type": "string", "enum": [*OPERATORS]}, description)
 
 
 def filter_schema(a_filter: OperationFilter, operation: str) -> Schema:
