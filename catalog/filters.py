@@ -9,6 +9,7 @@ from productive.jsonapi.date_filters import DateFilter, OpenRangeFilter, TimeFil
 from productive.jsonapi.filters import (
     BooleanFilter,
     ChoiceFilter,
+    EmptyFilter,
     FilterSet,
     IdFilter,
     MemberFilter,
@@ -63,6 +64,8 @@ class ProjectFilterSet(FilterSet):
     responsible_id = IdFilter("project_manager_id")
     project_type = by_choice("project_type_id", TYPES)
     project_number = TextFilter()
+    number = TextFilter("project_number")
+    budget_id = MemberFilter("deals")
     workflow_id = SoftReferenceFilter()
     template = ChoiceFilter({"true": ("none", NONE), "false": ("all", ALL)})
     created_at = TimeFilter()
@@ -93,9 +96,16 @@ class DealFilterSet(FilterSet):
     deal_type_id = by_choice("deal_type_id", TYPES)
     deal_status_id = SoftReferenceFilter()
     tracking_type_id = SoftReferenceFilter()
+    pipeline_id = EmptyFilter()
+    contact_id = EmptyFilter()
+    lost_reason_id = EmptyFilter()
+    subsidiary_id = EmptyFilter()
+    currency = TextFilter()
     recurring = ChoiceFilter({"true": ("none", NONE), "false": ("all", ALL)})
+    template = ChoiceFilter({"true": ("none", NONE), "false": ("all", ALL)})
     date = DateFilter()
     end_date = DateFilter()
+    delivered_on = DateFilter()
     closed_at = TimeFilter()
     created_at = TimeFilter()
 
@@ -118,6 +128,8 @@ class ServiceFilterSet(FilterSet):
     unit = by_choice("unit_id", UNITS)
     time_tracking_enabled = BooleanFilter("time_tracking_enabled")
     expense_tracking_enabled = BooleanFilter("expense_tracking_enabled")
+    booking_tracking_enabled = BooleanFilter("booking_tracking_enabled")
+    limitation_type = TextFilter()
     after = OpenRangeFilter("deal__end_date", "gte")
     before = OpenRangeFilter("deal__date", "lte")
     trackable_by_person_id = TrackableByFilter()

@@ -200,7 +200,7 @@ class Deal(OrganizationOwned, DealDetails):
             ),
         ]
         indexes = [
-            models.Index(fields=["organization", "closed_at"], name="%(app_label)s_%(class)s_closed"),
+            models.Index(fields=["organization", "closed_at", "id"], name="%(app_label)s_%(class)s_closed"),
             models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
             models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
             models.Index(fields=["organization", "date", "id"], name="%(app_label)s_%(class)s_by_date"),

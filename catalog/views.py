@@ -1,6 +1,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
+
 from assignments.access import Access, access_of
 from assignments.api_consequences import LOST, AccessViewSet, described
 from catalog.filters import (
@@ -10,6 +13,7 @@ from catalog.filters import (
     ServiceFilterSet,
     ServiceTypeFilterSet,
 )
+from catalog.models import Company, Deal, Project
 from catalog.serializers import (
     CompanySerializer,
     DealSerializer,
@@ -17,6 +21,8 @@ from catalog.serializers import (
     ServiceSerializer,
     ServiceTypeSerializer,
 )
+from productive.accounts.models import Person
+from productive.database.functions import RelatedValue
 from productive.jsonapi.write_views import model_action
 
 
@@ -42,6 +48,11 @@ class ProjectViewSet(AccessViewSet):
         "name": ("name_key",),
         "created_at": ("created_at",),
         "project_number": ("project_number",),
+        "number": ("project_number",),
+        "company_name": ("company_name",),
+    }
+    sort_expressions: ClassVar[Mapping[str, Combinable]] = {
+        "company_name": RelatedValue(Company, "company", "name_key")
     }
     archive = model_action("archive")
     restore = model_action("restore")
@@ -58,6 +69,22 @@ class DealViewSet(AccessViewSet):
         "created_at": ("created_at",),
         "date": ("date",),
         "end_date": ("end_date",),
+        "closed_at": ("closed_at",),
+        # Productive numbers budgets in the order of their creation; here, their ids do.
+        "number": ("id",),
+        "company_name": ("company_name",),
+        "project_name": ("project_name",),
+        "responsible_name": ("responsible_key",),
+        "creator_name": ("creator_key",),
+    }
+    sort_expressions: ClassVar[Mapping[str, Combinable]] = {
+        "company_name": Coalesce(
+            RelatedValue(Company, "company", "name_key"),
+            RelatedValue(Project, "project", "company__name_key"),
+        ),
+        "project_name": RelatedValue(Project, "project", "name_key"),
+        "responsible_key": RelatedValue(Person, "responsible", "name_key"),
+        "creator_key": RelatedValue(Person, "creator", "name_key"),
     }
     close = model_action("close")
     open = model_action("open")
@@ -69,7 +96,19 @@ class DealViewSet(AccessViewSet):
 class ServiceViewSet(AccessViewSet):
     serializer_class = ServiceSerializer
     filterset_class = ServiceFilterSet
-    sorts = {"name": ("name_key",)}
+    sorts = {
+        "name": ("name_key",),
+        "budget": ("budget_name",),
+        "project_name": ("project_name",),
+        "company": ("company_name",),
+    }
+    sort_expressions: ClassVar[Mapping[str, Combinable]] = {
+        "budget_name": RelatedValue(Deal, "deal", "name_key"),
+        "project_name": RelatedValue(Deal, "deal", "project__name_key"),
+        "company_name": RelatedValue(
+            Deal, "deal", Coalesce("company__name_key", "project__company__name_key")
+        ),
+    }
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
         ("partial_update", "destroy"), described(LOST)
     )

@@ -4,8 +4,10 @@ from assignments.tracking_filters import DayFilter, KindFilter, MayTrackFilter
 from productive.accounts.models import Person
 from productive.jsonapi.date_filters import TimeFilter
 from productive.jsonapi.filters import (
+    BooleanFilter,
     ChoiceFilter,
     EmailFilter,
+    EmptyFilter,
     FilterSet,
     IdFilter,
     MemberFilter,
@@ -36,8 +38,15 @@ class PersonFilterSet(FilterSet):
     company_id = IdFilter()
     manager_id = IdFilter()
     role_id = SoftReferenceFilter()
+    custom_role_id = SoftReferenceFilter()
+    subsidiary_id = SoftReferenceFilter()
+    time_tracking_policy_id = SoftReferenceFilter()
+    timesheet_submission_disabled = BooleanFilter("timesheet_submission_disabled")
+    virtual = BooleanFilter("virtual")
+    team = EmptyFilter()
     person_type = ChoiceFilter(TYPES)
     created_at = TimeFilter()
+    archived_at = TimeFilter()
     query = QueryFilter("name_key", "email")
     status = MomentFilter(Person.moment)
     service_type_id = MemberFilter("service_types")

@@ -165,6 +165,7 @@ class Person(Archivable, PersonDetails):
             ),
             models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
             models.Index(fields=["organization", "email", "id"], name="%(app_label)s_%(class)s_by_email"),
+            models.Index(fields=["organization", "title", "id"], name="%(app_label)s_%(class)s_by_title"),
             models.Index(
                 fields=["organization", "created_at", "id"],
                 name="%(app_label)s_%(class)s_by_created_at",

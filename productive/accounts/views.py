@@ -1,7 +1,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
+from django.db.models.expressions import Combinable
+
 from assignments.api_consequences import LOST, OPENED, AccessViewSet, described
+from catalog.models import Company
 from productive.accounts.filters import OrganizationMembershipFilterSet, PersonFilterSet
 from productive.accounts.models import Organization, Person, User
 from productive.accounts.serializers import (
@@ -9,6 +12,7 @@ from productive.accounts.serializers import (
     OrganizationSerializer,
     PersonSerializer,
 )
+from productive.database.functions import RelatedValue
 from productive.jsonapi.cursors import Term
 from productive.jsonapi.documents import Row
 from productive.jsonapi.errors import ParameterError
@@ -68,7 +72,16 @@ class PersonViewSet(AccessViewSet):
     sorts = {
         "name": ("name_key",),
         "email": ("email",),
+        "title": ("title",),
         "created_at": ("created_at",),
+        # A person joins when they are added here.
+        "joined_at": ("created_at",),
+        "company_name": ("company_name",),
+        "manager": ("manager_key",),
+    }
+    sort_expressions: ClassVar[Mapping[str, Combinable]] = {
+        "company_name": RelatedValue(Company, "company", "name_key"),
+        "manager_key": RelatedValue(Person, "manager", "name_key"),
     }
     archive = model_action("archive")
     restore = model_action("restore")

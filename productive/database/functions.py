@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from django.db.models import Func, TextField
+from django.db import models
+from django.db.models import Func, OuterRef, Subquery, TextField
 from django.db.models.functions import Upper
 
 from productive.database import text
@@ -44,6 +45,17 @@ class FoldedKey(Func):
 
     arity, output_field = 1, TextField()
     template = f"replace(replace(%(expressions)s, '{text.MARK}', ''), '{text.PART}', ' ')"
+
+
+class RelatedValue(Subquery):
+    """A value of the record that a foreign key names, such as its name.
+
+    It is looked up by id for each row. For a join, a database can read the records of all organizations.
+    """
+
+    def __init__(self, model: type[models.Model], foreign_key: str, value: str | models.Expression) -> None:
+        rows = model._default_manager.filter(pk=OuterRef(foreign_key)).order_by()
+        super().__init__(rows.values_list(value, flat=True))
 
 
 # --- SQLite ---------------------------------------------------------------------------------------

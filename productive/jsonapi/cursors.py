@@ -74,8 +74,20 @@ def terms_of(queryset: models.QuerySet[Any, Any]) -> list[Term]:
             if isinstance(key, str)
             else (key.expression.name, key.descending)  # type: ignore[union-attr]
         )
-        terms.append(Term.of(queryset.model, column, descending=descending))
+        field: Any = column_field(queryset, column)
+        terms.append(Term(column, field, descending, is_nullable(queryset, column)))
     return terms
+
+
+def column_field(queryset: models.QuerySet[Any, Any], column: str) -> Any:
+    """Return the model's field, or that of an annotation, by which the queryset is sorted."""
+    annotation = queryset.query.annotations.get(column)
+    return queryset.model._meta.get_field(column) if annotation is None else annotation.output_field
+
+
+def is_nullable(queryset: models.QuerySet[Any, Any], column: str) -> bool:
+    """Return whether the column can be null; an annotation can."""
+    return column in queryset.query.annotations or queryset.model._meta.get_field(column).null
 
 
 # --- Reading and writing --------------------------------------------------------------------------

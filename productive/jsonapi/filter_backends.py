@@ -7,7 +7,6 @@ from functools import reduce
 from typing import Any
 
 import django_filters
-from django.db import models
 from django.db.models import F
 from django.db.models.expressions import OrderBy
 from django.http import QueryDict
@@ -15,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework_json_api import filters
 from rest_framework_json_api.django_filters import DjangoFilterBackend
 
+from productive.jsonapi.cursors import is_nullable
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.filter_groups import (
     OPERATOR,
@@ -117,20 +117,32 @@ def first_error(filterset: Any) -> ParameterError:
 
 
 class OrderingFilter(filters.OrderingFilter):
-    """Add sorts of several columns, and an order of nulls.
+    """Add sorts of several columns, sorts by expressions, and an order of nulls.
 
     The id is the last column. It has the direction of the sort before it, so that one index gives the order
     forwards and backwards. Without `sort`, the order is that of the model.
     """
 
-    def get_ordering(self, request: Request, queryset: AnyQuerySet, view: Any) -> list[OrderBy] | None:
+    def filter_queryset(self, request: Request, queryset: AnyQuerySet, view: Any) -> AnyQuerySet:
+        directions = self.directions(request, queryset, view)
+        if not directions:
+            return queryset
+        used = {name: each for name, each in view.sort_expressions.items() if name in directions}
+        if used:
+            queryset = queryset.annotate(**used)
+        return queryset.order_by(
+            *(order(queryset, column, descending=down) for column, down in directions.items())
+        )
+
+    def directions(self, request: Request, queryset: AnyQuerySet, view: Any) -> dict[str, bool]:
+        """Return the columns of the order, and whether each is descending."""
         value = only_value(request.query_params, self.ordering_param, "unsupported_sort")
+        directions: dict[str, bool] = {}
         if not value:
-            return None
+            return directions
         names = value.split(",")
         self.remove_invalid_fields(queryset, names, view, request)
         sorts = sorts_of(view)
-        directions: dict[str, bool] = {}
         descending = False
         for name in names:
             descending = name.startswith("-")
@@ -138,7 +150,7 @@ class OrderingFilter(filters.OrderingFilter):
                 if "id" not in directions:  # The id is unique: no later column can change the order.
                     directions.setdefault(column, descending)
         directions.setdefault("id", descending)
-        return [order(queryset.model, column, descending=down) for column, down in directions.items()]
+        return directions
 
     def remove_invalid_fields(
         self, queryset: AnyQuerySet, fields: Iterable[str], view: Any, request: Request
@@ -155,9 +167,9 @@ def sorts_of(view: Any) -> dict[str, tuple[str, ...]]:
     return {"id": ("id",), **view.sorts}
 
 
-def order(model: type[models.Model], column: str, *, descending: bool) -> OrderBy:
+def order(queryset: AnyQuerySet, column: str, *, descending: bool) -> OrderBy:
     """Order nulls as the largest values, as PostgreSQL's indexes do."""
-    nulls = model._meta.get_field(column).null
+    nulls = is_nullable(queryset, column)
     if descending:
         return F(column).desc(nulls_first=nulls or None)
     return F(column).asc(nulls_last=nulls or None)

@@ -236,6 +236,19 @@ class SoftReferenceFilter(IdFilter):
         return f"By the stored `{name}`"
 
 
+class EmptyFilter(SoftReferenceFilter):
+    """Filter by ids of records that don't exist here, so no record has one of them."""
+
+    def __init__(self) -> None:
+        super().__init__("pk")
+
+    def describe(self, name: str) -> str:
+        return "Matches nothing: there are no such records here"
+
+    def condition(self, operation: str, values: list[int]) -> Q:
+        return Q(pk__in=())
+
+
 class OwnIdFilter(IdFilter):
     """Filter by the record's own id, which can also be compared."""
 

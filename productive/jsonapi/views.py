@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 import django_filters
 from django.conf import settings
 from django.db import models
+from django.db.models.expressions import Combinable
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -39,6 +40,9 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     pagination_class = Pagination
     # Name in `sort` → columns. `id` is always a sort. With None, the list can't be sorted.
     sorts: ClassVar[Mapping[str, tuple[str, ...]] | None] = {}
+    # Columns in `sorts` that aren't the model's own → expressions. No index has their order: a page sorts
+    # all records that the filters select.
+    sort_expressions: ClassVar[Mapping[str, Combinable]] = {}
     schema = AutoSchema()
     # For the OpenAPI document: member of `resource_metas` → JSON Schema; action → header → description.
     resource_meta: ClassVar[Mapping[str, Any]] = {}
