@@ -19,7 +19,7 @@ from productive.accounts.owned import (
 )
 from productive.database.constraints import Check, SameOrganization
 from productive.database.fields import LineField, SortKeyField, TextField
-from productive.database.history import History
+from productive.database.history import History, current_user
 from productive.database.moments import Moment
 
 
@@ -213,6 +213,13 @@ class Deal(OrganizationOwned, DealDetails):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the budget. The creator of a new one is the person as whom the current user acts, if any."""
+        user = current_user() if self._state.adding and self.creator_id is None else None
+        if user is not None:
+            self.creator = Person.objects.filter(organization=self.organization_id, user=user.pk).first()
+        super().save(*args, **kwargs)
 
     def people_to_ask(self) -> list[Person]:
         """Return who is responsible for the budget and for its project, in this order."""

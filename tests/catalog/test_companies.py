@@ -11,14 +11,16 @@ from django.utils.html import escape
 from catalog.models import Deal, Project
 from productive.accounts.models import Organization
 from productive.database.history import history_of
-from tests.support.admin import staff
+from tests.support.admin import form_data, save, signed_in, staff
 from tests.support.api import Api
 from tests.support.factories import (
+    ApiTokenFactory,
     CompanyFactory,
     DealFactory,
     PersonFactory,
     ProjectFactory,
     ServiceFactory,
+    UserFactory,
 )
 from tests.support.resources import document_for
 from tests.support.spreadsheets import csv_file, preview, rows_of, run
@@ -107,6 +109,28 @@ def test_responsible_people_can_be_set_included_and_deleted(api: Api, organizati
     # One entry for both links.
     entry = history_of(Deal).objects.filter(id=deal.pk).latest("history_id")
     assert (entry.responsible_id, entry.creator_id) == (None, None)
+
+
+def test_creator_of_budget_is_the_person_who_acts(api: Api, organization: Organization) -> None:
+    user = UserFactory(organization=organization, is_staff=True, is_superuser=True)
+    PersonFactory(user=user)  # of another organization
+    person = user.people.get(organization=organization)
+    project = ProjectFactory(organization=organization)
+    document = document_for("deals", name="Phase 1", project_id=project.pk)
+    own = Api(ApiTokenFactory(organization=organization, user=user).name)
+    created = own.post("deals?include=creator", json=document)
+    assert created.data["relationships"]["creator"]["data"] == {"type": "people", "id": str(person.pk)}
+    assert own.get(f"deals?filter[creator_id]={person.pk}&sort=creator_name").ids == [int(created.data["id"])]
+    # A service account is no person, and a named creator stays.
+    assert api.post("deals?include=creator", json=document).data["relationships"]["creator"] == {"data": None}
+    other = PersonFactory(organization=organization)
+    document["data"]["attributes"]["creator_id"] = other.pk
+    named = own.post("deals?include=creator", json=document)
+    assert named.data["relationships"]["creator"]["data"]["id"] == str(other.pk)
+    client = signed_in(user)
+    data = form_data(client, "/admin/catalog/deal/add/") | {"name": "By form", "project": project.pk}
+    save(client, "/admin/catalog/deal/add/", data | {"organization": organization.pk})
+    assert Deal.objects.get(name="By form").creator == person
 
 
 def test_access_check_names_whom_to_ask(organization: Organization) -> None:
