@@ -2,6 +2,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
+from assignments.activities import EVENTS, TYPES, Activity
 from assignments.models import (
     Filter,
     ProjectAssignment,
@@ -95,6 +96,93 @@ class FilterSerializer(ModelSerializer):
         about = {
             "name": ("The name of the saved view", "Open budgets"),
             "params": ("What it shows, in a format of the client", {"filter": {"budget_status": "1"}}),
+        }
+
+
+class ActivitySerializer(ModelSerializer):
+    class Meta:
+        model = Activity
+        fields = [
+            "event",
+            "changeset",
+            "item_id",
+            "item_type",
+            "item_name",
+            "item_deleted_at",
+            "parent_id",
+            "parent_type",
+            "parent_name",
+            "parent_deleted_at",
+            "root_id",
+            "root_type",
+            "root_name",
+            "root_deleted_at",
+            "deal_is_budget",
+            "task_id",
+            "deal_id",
+            "booking_id",
+            "invoice_id",
+            "company_id",
+            "created_at",
+            "discussion_id",
+            "engagement_id",
+            "page_id",
+            "person_id",
+            "purchase_order_id",
+            "made_by_automation",
+            "organization",
+            "creator",
+        ]
+        null_relationships = ("comment", "email", "attachment", "role")
+        about = {
+            "event": ("What was done", "update"),
+            "changeset": (
+                "The changed attributes, with their values before and after",
+                [{"name": ["A", "B"]}],
+            ),
+            "item_id": ("The id of the record", 12),
+            "item_type": ("The kind of the record", "deal"),
+            "item_name": ("The name of the record after the change", "Phase 1"),
+            "item_deleted_at": ("When the record was deleted, or null", None),
+            "parent_id": ("The id of the record that it belongs to", 34),
+            "parent_type": ("The kind of the record that it belongs to", "project"),
+            "parent_name": ("The name of the record that it belongs to", "Website relaunch"),
+            "root_id": ("The id of the project that it belongs to", 34),
+            "root_type": ("The kind of `root_id`", "project"),
+            "root_name": ("The name of the project that it belongs to", "Website relaunch"),
+            "deal_is_budget": ("Whether `deal_id` is a budget: all deals are", True),
+            "deal_id": ("The id of the budget, if it is about one", 12),
+            "company_id": ("The id of the company, if it is about one", None),
+            "person_id": ("The id of the person, if it is about one", None),
+            "created_at": ("When it was done", "2026-11-23T09:30:00.000+01:00"),
+            "made_by_automation": ("Always false", False),
+            **dict.fromkeys(
+                (
+                    "parent_deleted_at",
+                    "root_deleted_at",
+                    "task_id",
+                    "booking_id",
+                    "invoice_id",
+                    "discussion_id",
+                    "engagement_id",
+                    "page_id",
+                    "purchase_order_id",
+                ),
+                ("Always null", None),
+            ),
+        }
+        schemas = {
+            "event": {"type": "string", "enum": [*EVENTS.values()]},
+            "item_type": {"type": "string", "enum": [*TYPES]},
+            "changeset": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                    "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2},
+                },
+            },
         }
 
 

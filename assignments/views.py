@@ -3,10 +3,31 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
+from django.db import models
 from django.db.models import Count, QuerySet, Subquery
 
+from assignments.activities import (
+    BY_CODE,
+    BY_HISTORY,
+    CODES,
+    EVENTS,
+    ITEMS,
+    Key,
+    Position,
+    Related,
+    changeset,
+    count_entries,
+    entries,
+    newest_keys,
+    position,
+    previous_entries,
+    read_entries,
+    type_name,
+)
 from assignments.api_consequences import (
     LOST,
     NO_EFFECT,
@@ -16,6 +37,7 @@ from assignments.api_consequences import (
     described,
 )
 from assignments.filters import (
+    ActivityFilterSet,
     FilterFilterSet,
     ProjectAssignmentFilterSet,
     ServiceAssignmentFilterSet,
@@ -23,6 +45,7 @@ from assignments.filters import (
     TrackingDecisionFilterSet,
 )
 from assignments.serializers import (
+    ActivitySerializer,
     FilterSerializer,
     ProjectAssignmentSerializer,
     ServiceAssignmentSerializer,
@@ -32,7 +55,8 @@ from assignments.serializers import (
 from assignments.tracking import Decision, Kind, decide_all, with_budget
 from assignments.tracking_filters import day_and_kind
 from catalog.models import Service
-from productive.accounts.models import Person
+from productive.accounts.models import Organization, Person
+from productive.database.history import history_of
 from productive.jsonapi.cursors import Term
 from productive.jsonapi.documents import Row
 from productive.jsonapi.errors import ParameterError
@@ -40,6 +64,7 @@ from productive.jsonapi.filter_backends import FilterBackend
 from productive.jsonapi.pagination import Contents, CursorPage, Page, Pagination
 from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
 from productive.jsonapi.plans import Plan, related_columns
+from productive.jsonapi.serializers import ModelSerializer
 from productive.jsonapi.views import ReadOnlyViewSet
 
 DECISION_ID = re.compile(r"(\d+)-(\d+)-(time|expense)-(\S+)", re.ASCII)
@@ -157,6 +182,101 @@ class TrackingDecisionViewSet(ReadOnlyViewSet):
 
     def pk(self) -> str:
         return str(self.kwargs["pk"])
+
+
+class ActivityViewSet(ReadOnlyViewSet):
+    """List the history of all records, newest first.
+
+    A page takes a query for the token, one to find its entries, one to count them, and a few for each kind of
+    record on it.
+    """
+
+    serializer_class = ActivitySerializer
+    filterset_class = ActivityFilterSet
+    sorts = None
+
+    def read_page(self, plan: Plan, page: Page | CursorPage) -> Contents:
+        params = self.request.query_params
+        if "sort" in params:
+            raise ParameterError("unsupported_sort", params["sort"], "sort")
+        querysets = [self.filter_queryset(entries(item, self.organization)) for item in ITEMS]
+        if isinstance(page, CursorPage):
+            terms = [
+                Term.of(ITEMS[0].history, name, descending=True) for name in ("history_date", "history_id")
+            ]
+            terms.append(Term("code", models.SmallIntegerField(), descending=True, nullable=False))
+            values = page.values(terms)
+            after = Position(*values) if values else None
+            keys = newest_keys(querysets, page.size + 1, after=after)
+            contents = page.contents(read_entries(keys, self.organization), terms, position)
+        else:
+            past_end = page.offset > MAX_ID - page.size
+            keys = [] if past_end else newest_keys(querysets, page.offset + page.size, page.offset)
+            is_last = len(keys) < page.size and (keys or page.number == 1)
+            total = page.offset + len(keys) if is_last else count_entries(querysets)
+            contents = page.contents(read_entries(keys, self.organization), total)
+        return contents._replace(rows=self.rows(plan, contents.rows))
+
+    def read_one(self, plan: Plan, pk: Any) -> Sequence[Row]:
+        history_id, code = divmod(pk, CODES)
+        key = Key(history_id, code)
+        return self.rows(plan, read_entries([key], self.organization)) if code in BY_CODE else []
+
+    def rows(self, plan: Plan, found: Sequence[Any]) -> Sequence[Row]:
+        """Return the plan's columns of the activities and their included records."""
+        previous = previous_entries(entry for entry in found if entry.history_type == "~")
+        related = Related(found, self.organization)
+        users = {entry.history_user_id for entry in found} - {None}
+        people = self.owned(Person).filter(user__in=users)
+        creators = dict(people.values_list("user", "pk")) if users else {}
+        columns = related_columns(plan, "creator__", people)
+        organization = related_columns(plan, "organization__", self.owned(Organization))
+        rows = []
+        for entry in found:
+            before = previous.get((type(entry), entry.previous))
+            values = activity_columns(entry, before, related, self.organization.zone)
+            values |= columns.get(creators.get(entry.history_user_id), {})
+            for each in organization.values():
+                values |= each
+            rows.append([values.get(column) for column in plan.columns])
+        return rows
+
+
+def activity_columns(entry: Any, before: Any, related: Related, zone: ZoneInfo) -> dict[str, Any]:
+    item = BY_HISTORY[type(entry)]
+    parent, root = related.parent_and_root(entry)
+    deal, company, person = (
+        getattr(entry, item.column(name) or "", None) for name in ("deal", "company", "person")
+    )
+    return {
+        "pk": entry.history_id * CODES + item.code,
+        "event": EVENTS[entry.history_type],
+        "changeset": changeset(entry, before, recorded_fields(item.model), zone),
+        "item_id": entry.id,
+        "item_type": item.type,
+        "item_name": related.name(entry),
+        "item_deleted_at": entry.deleted_at,
+        **{f"parent_{name}": value for name, value in named(parent).items()},
+        **{f"root_{name}": value for name, value in named(root).items()},
+        "deal_is_budget": deal is not None,
+        "deal_id": deal,
+        "company_id": company,
+        "person_id": person,
+        "created_at": entry.history_date,
+        "made_by_automation": False,
+    }
+
+
+def named(record: Any) -> dict[str, Any]:
+    return {} if record is None else {"id": record.pk, "type": type_name(type(record)), "name": str(record)}
+
+
+@cache
+def recorded_fields(model: Any) -> list[Any]:
+    """Return the recorded fields that the resource has, too, without the organization."""
+    names = ModelSerializer.by_model[model].Meta.fields
+    fields = [field for field in history_of(model).tracked_fields if field.name in names]
+    return [field for field in fields if field.name not in ("organization", "created_at")]
 
 
 def pairs_on(page: Page | CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]) -> Contents:

@@ -19,7 +19,9 @@ from productive.jsonapi.filters import (
     TextFilter,
 )
 
-NONE, ALL = Q(pk__in=()), Q()
+NONE = Q(pk__in=())
+# Not Q(), which selects everything also when it is negated.
+ALL = ~NONE
 
 
 def by_choice(field_name: str, choices: Iterable[tuple[int, str]]) -> ChoiceFilter:

@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 
 def test_recorded_resources_are_served() -> None:
-    assert set(SERVED) - set(RESOURCES) == {"organization_memberships", "tracking_decisions"}
+    assert set(SERVED) - set(RESOURCES) == {"activities", "organization_memberships", "tracking_decisions"}
     assert set(RESOURCES) >= {
         "companies",
         "deals",

@@ -17,6 +17,7 @@ from productive.jsonapi.parsers import parse_day
 
 # Times at other days overflow in some time zones.
 FIRST_DAY, LAST_DAY = date(1, 1, 3), date(9999, 12, 28)
+LOOKUPS = {"eq": "exact", **NUMBER_OPERATIONS}
 
 
 def parse_time(text: str) -> datetime | None:
@@ -54,7 +55,7 @@ class DateFilter(OperationFilter, django_filters.Filter):
     """Filter by a date."""
 
     field_class = DayField
-    operations = {"eq": "exact", **NUMBER_OPERATIONS}
+    operations = LOOKUPS
     takes_one_value = True
     value_schema = {"type": "string", "format": "date"}
 
@@ -69,12 +70,26 @@ class TimeFilter(DateFilter):
         zone = self.parent.request.auth.organization.zone
         if isinstance(value, datetime):
             value = value if value.tzinfo else value.replace(tzinfo=zone)
-            return Q(**{f"{self.field_name}{LOOKUP_SEP}{self.operations[operation]}": value})
+            return Q(**{f"{self.field_name}{LOOKUP_SEP}{LOOKUPS[operation]}": value})
         start, end = (datetime.combine(day, time(), zone) for day in (value, value + timedelta(days=1)))
         from_start, from_end = (Q(**{f"{self.field_name}__gte": moment}) for moment in (start, end))
         before_start, before_end = (Q(**{f"{self.field_name}__lt": moment}) for moment in (start, end))
         by_operation = {"gt": from_end, "gt_eq": from_start, "lt": before_start, "lt_eq": before_end}
         return by_operation.get(operation, from_start & before_end)
+
+
+class TimeBoundFilter(TimeFilter):
+    """Filter by the first or the last time, or day in the organization's time zone."""
+
+    operations = {"eq": "exact"}
+    can_be_negated = False
+
+    def __init__(self, field_name: str, bound: str) -> None:
+        super().__init__(field_name)
+        self.bound = bound
+
+    def condition(self, operation: str, values: list[Any]) -> Q:
+        return super().condition(self.bound, values)
 
 
 class OpenRangeFilter(DateFilter):

@@ -14,8 +14,10 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from assignments.activities import CODES
 from productive.accounts.management.commands.issue_token import issue
-from productive.accounts.models import ApiToken, Organization, User
+from productive.accounts.models import ApiToken, Organization, Person, User
+from productive.database.history import history_of
 from tests.support.api import Answer, Api, SocketApi
 from tests.support.databases import contents
 from tests.support.errors import DENIED, UNAUTHENTICATED
@@ -99,6 +101,9 @@ def requests_to(route: str, organization: Organization, user: User) -> dict[str,
         service = ServiceFactory(organization=organization).pk
         pk, query = f"{person}-{service}-time-2026-11-23", f"?filter[person_id]={person}"
         return dict.fromkeys(METHODS, (route.format(pk) if "{}" in route else f"{route}{query}", None))
+    if resource == "activities":
+        pk = history_of(Person).objects.filter(id=PersonFactory(organization=organization).pk).get().pk
+        return dict.fromkeys(METHODS, (route.format(pk * CODES + 1), None))
     if resource == "organization_memberships":
         return dict.fromkeys(METHODS, (route.format(user.pk), None))
     (row,) = create_rows(resource, organization)

@@ -100,7 +100,13 @@ def use_the_admin(address: str) -> set[str]:
 
 def test_needed_names_every_resource() -> None:
     assert {*NEEDED} == {*WRITABLE}
-    assert {*SERVED} == {*NEEDED, "organization_memberships", "organizations", "tracking_decisions"}
+    assert {*SERVED} == {
+        *NEEDED,
+        "activities",
+        "organization_memberships",
+        "organizations",
+        "tracking_decisions",
+    }
 
 
 def test_concurrent_requests_leave_no_session_state(cluster: Cluster, urls: list[str], address: str) -> None:

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from assignments.access import Access
+from assignments.activities import ITEMS, Item
 from assignments.tracking import Kind
 from assignments.tracking_filters import (
     AccessFilter,
@@ -366,6 +367,44 @@ def test_sorts_by_related_names_read_only_own_rows(api: Api) -> None:
                 sorts += 1
     assert found == {}
     assert sorts
+
+
+def test_activities_read_only_their_page(api: Api) -> None:
+    """Each table of the history is read in the order of its index, and no further than the page needs."""
+    tables = {item.history._meta.db_table for item in ITEMS}
+    with connection.cursor() as cursor:
+        for item in ITEMS:
+            copy_to_history(cursor, item)
+    first = f"activities?page[size]={SIZE}"
+    after = following(api, first)
+    # Page → the number of rows of each table that may be read to find its entries.
+    pages = {
+        f"{first}&page[after]=": SIZE + 1,
+        after: SIZE + 1,
+        f"{first}&page[number]=3": 3 * SIZE,
+        f"{first}&filter[after]=2020-01-01&page[after]=": SIZE + 1,
+        f"{first}&filter[item_type]=person&filter[item_id]={RECORD}&page[after]=": SIZE + 1,
+        f"activities/{api.get(after).ids[0]}": 1,
+    }
+    for page, rows in pages.items():
+        found = plans(api, page)
+        assert max(rows_read(node) for node in nodes(found[0]) if "Relation Name" in node) <= rows, page
+        for plan in found:
+            scans = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+            assert tables.isdisjoint(scans), page
+            assert sequential_scans(plan) == set(), page
+
+
+def copy_to_history(cursor: Any, item: Item) -> None:
+    """Record that each row was created, as `seed` does."""
+    table, rows = item.history._meta.db_table, item.model._meta.db_table
+    fields = ", ".join(f'"{field.column}"' for field in item.history.tracked_fields)
+    statement = f"""
+        INSERT INTO {table} ({fields}, history_date, history_type, change_set, via)
+        SELECT {fields}, created_at, '+', gen_random_uuid(), '' FROM {rows}
+    """  # noqa: S608
+    cursor.execute(statement)
+    cursor.execute(f"ANALYZE {table}")
 
 
 @pytest.mark.parametrize(
