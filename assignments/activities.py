@@ -206,15 +206,17 @@ def read_entries(keys: Sequence[Key], organization: models.Model) -> list[Any]:
     for code, ids in grouped((key.code, key.history_id) for key in keys).items():
         item = BY_CODE[code]
         same = item.history._default_manager.filter(id=OuterRef("id"))
-        earlier = same.filter(history_id__lt=OuterRef("history_id")).order_by("-history_id")
-        latest = same.order_by("-history_date", "-history_id").annotate(
-            deleted_at=Case(When(history_type="-", then=F("history_date")))
-        )
-        rows = entries(item, organization).annotate(
+        same = same.order_by("-history_date", "-history_id")
+        place = ("history_date", "history_id")
+        earlier = same.filter(compared(place, "<", [OuterRef(column) for column in place]))
+        latest = same.annotate(deleted_at=Case(When(history_type="-", then=F("history_date"))))
+        rows = item.history._default_manager.order_by().annotate(
             previous=Subquery(earlier.values("history_id")[:1]),
             deleted_at=Subquery(latest.values("deleted_at")[:1]),
         )
-        found |= {Key(pk, code): row for pk, row in rows.in_bulk(ids).items()}
+        # Not in the query: SQLite may choose the index of the organization, and read all its entries.
+        own = (row for row in rows.filter(pk__in=ids) if row.organization_id == organization.pk)
+        found |= {Key(row.pk, code): row for row in own}
     return [found[key] for key in keys if key in found]
 
 
@@ -308,8 +310,9 @@ def read_related(model: Any, pks: set[int], organization: models.Model) -> dict[
     path = "__".join(item.parents)
     found: dict[int, Any] = (rows.select_related(path) if path else rows).in_bulk(pks)
     if missing := pks - found.keys():
-        for entry in entries(item, organization).filter(id__in=missing).order_by("history_id"):
-            found[entry.id] = recorded(entry)
+        for entry in item.history._default_manager.filter(id__in=missing).order_by("history_id"):
+            if entry.organization_id == organization.pk:
+                found[entry.id] = recorded(entry)
     return found
 
 

@@ -110,7 +110,7 @@ def scan_by_id(queryset: QS, direction: int, after: int | None = None) -> QS:
     return found
 
 
-def compared(columns: Sequence[str], operator: str, values: Sequence[Value]) -> Q:
+def compared(columns: Sequence[str], operator: str, values: Sequence[Value | F]) -> Q:
     """Return a condition such as (a, b) > (1, 2), which can use an index."""
     return Q(
         Func(
