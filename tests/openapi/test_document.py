@@ -18,6 +18,7 @@ from django.core.management import call_command
 from productive.accounts.models import Organization
 from productive.jsonapi.errors import PARAMETERS, STATUSES
 from productive.jsonapi.filters import NEGATIONS, NUMBER_OPERATIONS, TEXT_OPERATIONS
+from productive.jsonapi.renderers import dump
 from productive.jsonapi.schema import parameters
 from productive.jsonapi.schema.views import document
 from tests.openapi.records import create_records
@@ -64,6 +65,10 @@ def validate(instance: Any, schema: Any) -> None:
 
 def content_schema(described: Any) -> Any:
     return resolved(described)["content"][MEDIA_TYPE]["schema"]
+
+
+def content_properties(described: Any) -> Any:
+    return resolved(content_schema(described))["properties"]
 
 
 def validate_response(method: str, path: str, status: int, body: Any) -> None:
@@ -144,7 +149,7 @@ def test_record_has_the_described_members(resource: str, api: Api, organization:
     (row,) = create_rows(resource, organization)
     record = api.get(f"{resource}/{row.pk}").data
     response = operation("GET", f"{resource}/{{id}}")["responses"]["200"]
-    schema = resolved(content_schema(response)["properties"]["data"])
+    schema = resolved(content_properties(response)["data"])
     for member in ("attributes", "relationships", "meta"):
         properties = schema["properties"].get(member, {}).get("properties", {})
         assert [*record.get(member, {})] == [*properties], member
@@ -177,12 +182,29 @@ def test_examples_of_writes_succeed(resource: str, api: Api, organization: Organ
     validate_response("DELETE", f"{resource}/{{id}}", deleted.status, deleted.json)
 
 
+@pytest.mark.no_cover
+@pytest.mark.parametrize("resource", SERVED)
+def test_examples_of_responses_are_as_described(resource: str) -> None:
+    (example,) = resolved(content_schema(operation("GET", f"{resource}/{{id}}")["responses"]["200"]))[
+        "examples"
+    ]
+    validate_response("GET", f"{resource}/{{id}}", 200, example)
+    content = operation("GET", resource)["responses"]["200"]["content"][MEDIA_TYPE]
+    validate(content["example"], content["schema"])
+
+
+@pytest.mark.no_cover
+def test_document_is_not_larger_than_needed() -> None:
+    """What several operations have in common is a component."""
+    assert len(dump(document())) < 550_000
+
+
 def test_dry_runs_and_their_meta_are_described() -> None:
     for method, path in (("POST", "{}"), ("PATCH", "{}/{{id}}"), ("DELETE", "{}/{{id}}")):
         for described in map(path.format, WRITABLE):
             assert query_parameters(described, method)["dry_run"]["schema"]["enum"] == ["true", "false"]
-            schema = content_schema(operation(method, described)["responses"]["200"])
-            assert {"ignored", "consequences"} <= set(schema["properties"]["meta"]["properties"])
+            properties = content_properties(operation(method, described)["responses"]["200"])
+            assert {"ignored", "consequences"} <= set(resolved(properties["meta"])["properties"])
     assert "dry_run" not in query_parameters("people")
 
 

@@ -11,7 +11,7 @@ from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 
 from productive.jsonapi.idempotency import REPLAYED
-from productive.jsonapi.pagination import PAGE_SIZE
+from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 from productive.jsonapi.records import resource_type
 from productive.jsonapi.schema import examples, parameters, resources, responses
 from productive.jsonapi.schema.guide import GUIDE
@@ -103,8 +103,9 @@ class AutoSchema(SpectacularAutoSchema):
         if "{" in self.path:
             schema = resources.id_schema(self.serializer_class)
             found.append({"name": "id", "in": "path", "required": True, "schema": schema})
-        found += parameters.header_parameters(self.method)
-        found += parameters.include_parameter(self.serializer_class)
+        found += map(self.shared_parameter, parameters.header_parameters(self.method))
+        if resources.has_relationships(self.serializer_class):
+            found.append(self.component("parameters", f"include_{self.type}", self.include_parameter))
         found += [self.sparse_fields(each) for each in reachable_serializers(self.serializer_class)]
         if self.method != "GET":
             found.append(self.component("parameters", "dry_run", parameters.dry_run_parameter))
@@ -114,8 +115,20 @@ class AutoSchema(SpectacularAutoSchema):
                 found.append(self.component("parameters", "filter_op", parameters.operator_parameter))
             if self.view.sorts is not None:
                 found.append(parameters.sort_parameter(["id", *self.view.sorts]))
-            found += parameters.page_parameters(self.max_page_size)
+            found += self.page_parameters()
         return found
+
+    def include_parameter(self) -> Schema:
+        return parameters.include_parameter(self.serializer_class)
+
+    def page_parameters(self) -> list[Schema]:
+        found = parameters.page_parameters(self.max_page_size)
+        is_usual = self.max_page_size == MAX_PAGE_SIZE
+        return [self.shared_parameter(each) for each in found] if is_usual else found
+
+    def shared_parameter(self, parameter: Schema) -> Schema:
+        name = parameter["name"].replace("[", "_").replace("]", "")
+        return self.component("parameters", name, lambda: parameter)
 
     def sparse_fields(self, serializer_class: SerializerClass) -> Schema:
         name = f"fields_{type_of(serializer_class)}"
@@ -174,17 +187,23 @@ class AutoSchema(SpectacularAutoSchema):
         return {"description": "The result of a dry run", "content": content}
 
     def record_content(self) -> Schema:
+        name = f"{'read' if self.method == 'GET' else 'written'}_{self.type}_document"
+        return responses.content(self.schema(name, self.record_document))
+
+    def record_document(self) -> Schema:
         schema = document_schema(self.resource(self.serializer_class))
         schema["required"] = ["data", "meta"]
         schema["properties"] |= {**self.included(), "meta": self.meta()}
-        return responses.content(schema, {"data": self.example(), "meta": {}})
+        schema["examples"] = [{"data": self.example(), "meta": {}}]
+        return schema
 
     def meta(self) -> Schema:
         """Return the schema of the document's meta; that of a dry run has more members."""
         if self.method == "GET":
             return {"type": "object"}
         names = {"type": "array", "items": {"type": "string"}, "description": "The members that were ignored"}
-        return resources.object_schema({"ignored": names, **self.view.dry_run_meta})
+        members = {"ignored": names, **self.view.dry_run_meta}
+        return self.schema(f"{self.type}_meta", lambda: resources.object_schema(members))
 
     @property
     def max_page_size(self) -> int:
@@ -231,7 +250,8 @@ class AutoSchema(SpectacularAutoSchema):
         if len(found) == 1:
             return {}
         items = {"anyOf": [self.resource(each) for each in found]}
-        return {"included": {"type": "array", "items": items}}
+        schema = self.schema(f"{self.type}_included", lambda: {"type": "array", "items": items})
+        return {"included": schema}
 
     def error(self, status: int) -> Schema:
         code = responses.error_code(status)

@@ -78,17 +78,14 @@ def header_parameters(method: str) -> list[Schema]:
 # --- of all operations ----------------------------------------------------------------------------
 
 
-def include_parameter(serializer_class: SerializerClass) -> list[Schema]:
-    paths = sorted(include_paths(serializer_class), key=lambda path: path.count("."))
-    if not paths:
-        return []
+def include_parameter(serializer_class: SerializerClass) -> Schema:
+    paths = [*serializer_class.without_records, *include_paths(serializer_class)]
+    paths.sort(key=lambda path: path.count("."))
     schema = {"type": "array", "items": {"type": "string", "enum": paths}}
-    return [query_parameter("include", schema, "Related records to add to the response, in `included`")]
+    return query_parameter("include", schema, "Related records to add to the response, in `included`")
 
 
 def include_paths(serializer_class: SerializerClass, depth: int = MAX_INCLUDE_DEPTH) -> Iterator[str]:
-    if depth == MAX_INCLUDE_DEPTH:
-        yield from serializer_class.without_records
     for name in relationships(serializer_class) if depth else ():
         yield name
         for path in include_paths(related_serializer(serializer_class, name), depth - 1):

@@ -94,6 +94,10 @@ def relationships(serializer_class: SerializerClass) -> list[str]:
     return [n for n in serializer_class.Meta.fields if model_field(serializer_class, n).is_relation]
 
 
+def has_relationships(serializer_class: SerializerClass) -> bool:
+    return bool(relationships(serializer_class) or serializer_class.without_records)
+
+
 def related_serializer(serializer_class: SerializerClass, name: str) -> SerializerClass:
     return ModelSerializer.by_model[model_field(serializer_class, name).related_model]
 
