@@ -196,7 +196,7 @@ def test_examples_of_responses_are_as_described(resource: str) -> None:
 @pytest.mark.no_cover
 def test_document_is_not_larger_than_needed() -> None:
     """What several operations have in common is a component."""
-    assert len(dump(document())) < 550_000
+    assert len(dump(document())) < 520_000
 
 
 def test_dry_runs_and_their_meta_are_described() -> None:

@@ -213,8 +213,8 @@ class AutoSchema(SpectacularAutoSchema):
     def list_content(self) -> Schema:
         schema = document_schema({"type": "array", "items": self.resource(self.serializer_class)})
         schema["required"] = ["data", "links", "meta"]
-        metas = [{"$ref": f"#/components/schemas/{each}"} for each in ("numbered_page", "cursor_page")]
-        links = {"$ref": "#/components/schemas/links"}
+        metas = [resources.shared(each) for each in ("numbered_page", "cursor_page")]
+        links = resources.shared("links")
         schema["properties"] |= {**self.included(), "links": links, "meta": {"anyOf": metas}}
         url = f"https://example.com{self.path}?page%5Bnumber%5D=1&page%5Bsize%5D={PAGE_SIZE}"
         example = {

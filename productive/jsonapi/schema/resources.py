@@ -54,13 +54,17 @@ FIELD_SCHEMAS: tuple[tuple[type[models.Field[Any, Any]], Schema, Any], ...] = (
     (models.EmailField, {"type": "string", "format": "email"}, "ana@example.com"),
     (models.Field, {"type": "string"}, "…"),
 )
-NO_RECORDS = "Always empty: this system has no such records"
 CREATED_AT = "The moment it was created"
 
 
 def object_schema(properties: Schema, required: Iterable[str] = ()) -> Schema:
     names = [*required]
     return {"type": "object", **({"required": names} if names else {}), "properties": properties}
+
+
+def shared(name: str) -> Schema:
+    """Return a reference to one of `responses.SHARED_SCHEMAS`."""
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def type_of(serializer_class: SerializerClass) -> str:
@@ -228,7 +232,7 @@ def response_relationship(serializer_class: SerializerClass, name: str) -> Schem
     linkage = object_schema({"data": data}, required=["data"])
     if is_always_linked(name):
         return linkage
-    return {"anyOf": [{"$ref": "#/components/schemas/not_included"}, linkage]}
+    return {"anyOf": [shared("not_included"), linkage]}
 
 
 def request_relationship(serializer_class: SerializerClass, name: str) -> Schema:
@@ -286,21 +290,11 @@ def response_schema(serializer_class: SerializerClass, meta: Schema) -> Schema:
             schemas = {name: schema_of(serializer_class, name) for name in names}
             properties[member] = object_schema(schemas)
     for name, data in serializer_class.without_records.items():
-        linkage = object_schema({"data": {"const": data}}, required=["data"])
-        properties["relationships"]["properties"][name] = {
-            "anyOf": [{"$ref": "#/components/schemas/not_included"}, linkage],
-            "description": NO_RECORDS,
-        }
+        kind = "null_relationship" if data is None else "empty_relationship"
+        properties["relationships"]["properties"][name] = shared(kind)
     if meta:
         properties["meta"] = object_schema(meta, required=meta)
     return object_schema(properties, required=["type", "id"])
-
-
-IDENTIFIER = object_schema({"type": {"type": "string"}, "id": {"type": "string"}}, required=["type", "id"])
-# A relationship that the resource doesn't have.
-UNKNOWN_RELATIONSHIP = object_schema(
-    {"data": {"anyOf": [{"type": "null"}, IDENTIFIER, {"type": "array", "items": IDENTIFIER}]}}
-)
 
 
 def request_schema(serializer_class: SerializerClass, *, new: bool) -> Schema:
@@ -313,16 +307,17 @@ def request_schema(serializer_class: SerializerClass, *, new: bool) -> Schema:
         if field.write_only:
             values[name] = {"type": ["boolean", "null"], "description": field.help_text}
     linkages = {name: request_relationship(serializer_class, name) for name in links}
-    linkages |= {
-        name: {**UNKNOWN_RELATIONSHIP, "description": NO_RECORDS} for name in serializer_class.without_records
-    }
+    linkages |= dict.fromkeys(serializer_class.without_records, shared("ignored_relationship"))
     required = required_fields(serializer_class) if new else frozenset()
     required_values = [name for name in values if name in required]
     properties: Schema = {"type": {"const": type_of(serializer_class)}}
     if not new:
         properties["id"] = nullable(id_schema(serializer_class))
     properties["attributes"] = object_schema(values, required_values)
-    properties["relationships"] = {**object_schema(linkages), "additionalProperties": UNKNOWN_RELATIONSHIP}
+    properties["relationships"] = {
+        **object_schema(linkages),
+        "additionalProperties": shared("unknown_relationship"),
+    }
     schema = object_schema(properties, required=["type", *(["attributes"] if required_values else [])])
     required_links = [required_foreign_key(name) for name in links if name in required]
     return {**schema, "allOf": required_links} if required_links else schema

@@ -7,7 +7,7 @@ from typing import Any
 
 from productive.jsonapi.errors import PARAMETERS, STATUSES
 from productive.jsonapi.renderers import MEDIA_TYPE
-from productive.jsonapi.schema.resources import Schema, object_schema
+from productive.jsonapi.schema.resources import Schema, object_schema, shared
 
 COMMON_ERRORS = (400, 401, 403, 414, 429, 431, 503)
 # Action of a viewset → other errors that it can return. "extra_action" stands for archive, restore and so on.
@@ -79,7 +79,7 @@ def error_document_schema(status: int) -> Schema:
         "code": {"type": "string", "enum": [error_code(status), *OTHER_CODES.get(status, ())]},
         "title": {"type": "string"},
         "detail": {"type": "string"},
-        "source": {"$ref": "#/components/schemas/error_source"},
+        "source": shared("error_source"),
     }
     if status == 429:
         properties |= {
@@ -98,13 +98,29 @@ def error_response(status: int) -> Schema:
         error["source"] = {"pointer": "data/attributes/name"}
     return {
         **response(ERROR_DESCRIPTIONS[status], ERROR_HEADERS.get(status, {})),
-        "content": content({"$ref": f"#/components/schemas/{code}"}, {"errors": [error]}),
+        "content": content(shared(code), {"errors": [error]}),
     }
 
 
 PAGE_SIZES = dict.fromkeys(("page_size", "max_page_size"), COUNT)
 NUMBERED_PAGE = dict.fromkeys(("current_page", "total_pages", "total_count"), COUNT) | PAGE_SIZES
+NO_RECORDS = {"description": "Always empty: this system has no such records"}
+IDENTIFIER = object_schema({"type": {"type": "string"}, "id": {"type": "string"}}, required=["type", "id"])
+UNKNOWN_RELATIONSHIP = object_schema(
+    {"data": {"anyOf": [{"type": "null"}, IDENTIFIER, {"type": "array", "items": IDENTIFIER}]}}
+)
+
+
+def without_records(data: Any) -> Schema:
+    linkage = object_schema({"data": {"const": data}}, required=["data"])
+    return {"anyOf": [shared("not_included"), linkage], **NO_RECORDS}
+
+
 SHARED_SCHEMAS: Mapping[str, Schema] = {
+    "unknown_relationship": UNKNOWN_RELATIONSHIP,
+    "ignored_relationship": {**UNKNOWN_RELATIONSHIP, **NO_RECORDS},
+    "null_relationship": without_records(None),
+    "empty_relationship": without_records([]),
     "not_included": {
         **object_schema(
             {"meta": object_schema({"included": {"const": False}}, required=["included"])},
