@@ -6,12 +6,15 @@ is 0.06 ms and 0.04 ms, and the whole request takes about 1 ms.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
+import orjson
 from django.db import connections, models, router
+from django.db.models.expressions import Col
 
 ValuesQuerySet = models.QuerySet[Any, tuple[Any, ...]]
 # Takes a value of the database, its expression and the connection, as Django's do.
@@ -89,7 +92,7 @@ class CompiledQuery:
         if set(values.values()) != set(range(len(self.placeholders))):
             raise ValueError("The query doesn't use each of its values unchanged")
         converters = [
-            (place, expression, without_connection(converter, connection))
+            (place, expression, fast_converter(converter, expression, connection))
             for place, (expression, *_) in enumerate(compiler.select[: compiler.col_count])
             for converter in (
                 *connection.ops.get_db_converters(expression),
@@ -110,31 +113,56 @@ def converted(rows: Sequence[Sequence[Any]], statement: Statement, connection: A
     results = [*map(list, rows)]
     for place, expression, converter in statement.converters:
         for row in results:
-            row[place] = converter(row[place], expression, connection)
+            if row[place] is not None:
+                row[place] = converter(row[place], expression, connection)
     return [*results]
 
 
-def without_connection(converter: Converter, connection: Any) -> Converter:
-    """Return a converter that has no reference to the connection.
+def fast_converter(converter: Converter, expression: Any, connection: Any) -> Converter:
+    """Return a converter that is faster, and has no reference to the connection.
 
-    Django's can be methods of the connection's operations.
+    Django's can be methods of the connection's operations. None isn't converted.
     """
-    if getattr(converter, "__self__", None) is not connection.ops:
+    owner = getattr(converter, "__self__", None)
+    if isinstance(owner, models.JSONField) and owner.decoder is None and isinstance(expression, Col):
+        return from_json
+    if owner is not connection.ops:
         return converter
-    method: Any = getattr(type(connection.ops), converter.__name__)
-    if converter.__name__ == "convert_datetimefield_value":
-        return as_utc
+    name = converter.__name__
+    if name in OWN_CONVERTERS:
+        return OWN_CONVERTERS[name]
+    method: Any = getattr(type(connection.ops), name)
     return lambda value, expression, connection: method(connection.ops, value, expression, connection)
 
 
+def from_json(value: str, expression: Any, connection: Any) -> Any:
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:  # Such as NaN, which Python's parser accepts.
+        return json.loads(value)
+
+
 def as_utc(value: Any, expression: Any, connection: Any) -> Any:
-    """Convert a datetime of SQLite, which is naive.
+    """Convert a datetime of SQLite, which is text without an offset.
 
     Django's converter looks up settings for each value, which costs 6 % of an average read of the API.
     """
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    return value and connection.ops.convert_datetimefield_value(value, expression, connection)
+    try:
+        value = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return connection.ops.convert_datetimefield_value(value, expression, connection)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+def as_boolean(value: Any, expression: Any, connection: Any) -> Any:
+    return bool(value) if value in (0, 1) else value
+
+
+# Django's converters for SQLite → faster ones.
+OWN_CONVERTERS: Mapping[str, Converter] = {
+    "convert_datetimefield_value": as_utc,
+    "convert_booleanfield_value": as_boolean,
+}
 
 
 def insert(row: models.Model) -> None:

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, Concat, TruncDate
 
 from assignments.models import ProjectAssignment
 from productive.accounts.models import Person
-from productive.database.query_cache import CompiledQuery, padded
+from productive.database.query_cache import CompiledQuery, from_json, padded
 from tests.support.factories import PersonFactory, ProjectAssignmentFactory
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +47,13 @@ def test_datetimes_and_json_are_converted() -> None:
     ((moment, preferences, watched),) = CompiledQuery(ProjectAssignment, one, 1).rows(row.pk)
     row.refresh_from_db()
     assert (moment, preferences, watched) == (row.created_at, {"a": [1, None]}, True)
+
+
+def test_json_that_only_python_reads_is_converted() -> None:
+    """As the ORM does; no validated value is such JSON."""
+    value = from_json('[NaN, 1, "a"]', None, None)
+    assert (str(value[0]), value[1:]) == ("nan", [1, "a"])
+    assert [from_json(text, None, None) for text in ("{}", "null", '"a"')] == [{}, None, "a"]
 
 
 def test_values_of_expressions_are_converted_as_by_the_orm() -> None:
