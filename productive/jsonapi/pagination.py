@@ -12,13 +12,12 @@ from rest_framework.request import Request
 from rest_framework_json_api.pagination import JsonApiPageNumberPagination
 
 from productive.database.owned_rows import scan_by_id
-from productive.database.row_counts import count_rows
 from productive.jsonapi.cursors import Term, cursor_at, ranges_after, terms_of, values_at
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.filters import AnyQuerySet
 from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
-from productive.jsonapi.records import read_rows
+from productive.jsonapi.records import count_records, read_rows
 
 PAGE_SIZE = 30
 MAX_PAGE_SIZE = 200
@@ -56,7 +55,7 @@ class Page:
         """Return the number of all rows, counted unless this is the last page."""
         if len(rows) < self.size and (rows or self.number == 1):
             return self.offset + len(rows)
-        return count_rows(queryset)
+        return count_records(queryset)
 
     def read(self, queryset: AnyQuerySet, columns: Sequence[str]) -> Contents:
         rows, known = self.rows(queryset, columns)
