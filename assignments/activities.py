@@ -1,24 +1,23 @@
-"""Activities: what was created, changed and deleted, read from the history for the API.
+"""Activities: what was created, changed and deleted, found in the history for the API.
 
-The entries of each model are in a table of their own. A page merges them, newest first.
+The entries of each model are in a table of their own. A page merges them, newest first. `activity_rows` reads
+them.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
-from django.db.models import Case, F, OuterRef, Subquery, Value, When
+from django.db.models import Value
 
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Company, Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person
-from productive.database.history import comparable, history_of
+from productive.database.history import history_of
 from productive.database.owned_rows import compared
 
 EVENTS = {"+": "create", "~": "update", "-": "destroy"}
@@ -191,132 +190,3 @@ def run(querysets: Sequence[Entries], branch: str, statement: str, *params: int)
     with connections[querysets[0].db].cursor() as cursor:
         cursor.execute(statement.format(" UNION ALL ".join(branches)), [*values, *params])
         return list(cursor.fetchall())
-
-
-# --- Reading entries ------------------------------------------------------------------------------
-
-
-def read_entries(keys: Sequence[Key], organization: models.Model) -> list[Any]:
-    """Return the entries with these keys, in their order; one query for each model.
-
-    They are annotated with `previous`, the id of the object's entry before, and `deleted_at`, which is null
-    unless the object is deleted now.
-    """
-    found: dict[Key, Any] = {}
-    for code, ids in grouped((key.code, key.history_id) for key in keys).items():
-        item = BY_CODE[code]
-        same = item.history._default_manager.filter(id=OuterRef("id"))
-        same = same.order_by("-history_date", "-history_id")
-        place = ("history_date", "history_id")
-        earlier = same.filter(compared(place, "<", [OuterRef(column) for column in place]))
-        latest = same.annotate(deleted_at=Case(When(history_type="-", then=F("history_date"))))
-        rows = item.history._default_manager.order_by().annotate(
-            previous=Subquery(earlier.values("history_id")[:1]),
-            deleted_at=Subquery(latest.values("deleted_at")[:1]),
-        )
-        # Not in the query: SQLite may choose the index of the organization, and read all its entries.
-        own = (row for row in rows.filter(pk__in=ids) if row.organization_id == organization.pk)
-        found |= {Key(row.pk, code): row for row in own}
-    return [found[key] for key in keys if key in found]
-
-
-def position(entry: Any) -> Position:
-    return Position(entry.history_date, entry.history_id, BY_HISTORY[type(entry)].code)
-
-
-def previous_entries(changed: Iterable[Any]) -> dict[tuple[Any, int], Any]:
-    """Return the entries before those of changed objects, by class and id."""
-    ids = grouped((type(entry), entry.previous) for entry in changed if entry.previous is not None)
-    return {
-        (history, pk): entry
-        for history, pks in ids.items()
-        for pk, entry in history._default_manager.order_by().in_bulk(pks).items()
-    }
-
-
-def grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, set[Any]]:
-    groups: dict[Any, set[Any]] = defaultdict(set)
-    for key, value in pairs:
-        groups[key].add(value)
-    return groups
-
-
-def changeset(
-    entry: Any, previous: Any, fields: Sequence[models.Field[Any, Any]], zone: ZoneInfo
-) -> list[dict[str, list[Any]]]:
-    """Return the changed fields as `{name: [before, after]}`; all that aren't null if created or deleted."""
-    if entry.history_type == "~" and previous is None:
-        return []
-    before = None if entry.history_type == "+" else entry if entry.history_type == "-" else previous
-    after = None if entry.history_type == "-" else entry
-    changes = []
-    for field in fields:
-        values = [None if one is None else getattr(one, field.attname) for one in (before, after)]
-        old, new = (None if value is None else comparable(field, value) for value in values)
-        if old != new:
-            changes.append({field.attname: [in_zone(value, zone) for value in values]})
-    return changes
-
-
-def in_zone(value: Any, zone: ZoneInfo) -> Any:
-    return value.astimezone(zone).isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
-
-
-# --- Names ----------------------------------------------------------------------------------------
-
-
-class Related:
-    """The records that items belong to and are named after, without a query for each.
-
-    A deleted record is as its last entry was.
-    """
-
-    def __init__(self, found: Sequence[Any], organization: models.Model) -> None:
-        ids: dict[Any, set[Any]] = grouped(
-            (field.related_model, getattr(entry, field.attname))
-            for entry in found
-            for field in links(BY_HISTORY[type(entry)])
-        )
-        self.rows = {model: read_related(model, pks - {None}, organization) for model, pks in ids.items()}
-
-    def name(self, entry: Any) -> str:
-        state = recorded(entry)
-        for field in links(BY_HISTORY[type(entry)]):
-            field.set_cached_value(state, self.rows[field.related_model].get(getattr(entry, field.attname)))
-        return str(state)
-
-    def parent_and_root(self, entry: Any) -> tuple[Any, Any]:
-        """Return the record that the item belongs to, and the one to which that belongs; None if unknown."""
-        first, *others = BY_HISTORY[type(entry)].parents or (None,)
-        if first is None:
-            return None, None
-        field = type(entry).instance_type._meta.get_field(first)
-        parent = root = self.rows[field.related_model].get(getattr(entry, field.attname))
-        for name in others:
-            # A deleted record has no related records in memory.
-            root = None if root is None or root._state.adding else getattr(root, name)
-        return parent, root
-
-
-def links(item: Item) -> list[Any]:
-    """Return the foreign keys to the record that the item belongs to, and of an assignment to its person."""
-    assigned = ("person",) if item.model.__name__.endswith("Assignment") else ()
-    return [item.model._meta.get_field(name) for name in (*item.parents[:1], *assigned)]
-
-
-def read_related(model: Any, pks: set[int], organization: models.Model) -> dict[int, Any]:
-    item = BY_MODEL[model]
-    rows = model.objects.owned_by(organization)
-    path = "__".join(item.parents)
-    found: dict[int, Any] = (rows.select_related(path) if path else rows).in_bulk(pks)
-    if missing := pks - found.keys():
-        for entry in item.history._default_manager.filter(id__in=missing).order_by("history_id"):
-            if entry.organization_id == organization.pk:
-                found[entry.id] = recorded(entry)
-    return found
-
-
-def recorded(entry: Any) -> Any:
-    """Return the object as it was after the change, without its related objects."""
-    names = [field.attname for field in entry.tracked_fields]
-    return entry.instance_type(**{name: getattr(entry, name) for name in names})

@@ -3,31 +3,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.db.models import Count, QuerySet, Subquery
 
 from assignments.activities import (
     BY_CODE,
-    BY_HISTORY,
     CODES,
-    EVENTS,
     ITEMS,
     Key,
     Position,
-    Related,
-    changeset,
     count_entries,
     entries,
     newest_keys,
-    position,
-    previous_entries,
-    read_entries,
-    type_name,
 )
+from assignments.activity_rows import Related, activity_columns, position, previous_entries, read_entries
 from assignments.api_consequences import (
     LOST,
     NO_EFFECT,
@@ -56,7 +47,6 @@ from assignments.tracking import Decision, Kind, decide_all, with_budget
 from assignments.tracking_filters import day_and_kind
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
-from productive.database.history import history_of
 from productive.jsonapi.cursors import Term
 from productive.jsonapi.documents import Row
 from productive.jsonapi.errors import ParameterError
@@ -64,7 +54,6 @@ from productive.jsonapi.filter_backends import FilterBackend
 from productive.jsonapi.pagination import Contents, CursorPage, Page, Pagination
 from productive.jsonapi.parsers import MAX_ID, parse_day, parse_id
 from productive.jsonapi.plans import Plan, related_columns
-from productive.jsonapi.serializers import ModelSerializer
 from productive.jsonapi.views import ReadOnlyViewSet
 
 DECISION_ID = re.compile(r"(\d+)-(\d+)-(time|expense)-(\S+)", re.ASCII)
@@ -240,43 +229,6 @@ class ActivityViewSet(ReadOnlyViewSet):
                 values |= each
             rows.append([values.get(column) for column in plan.columns])
         return rows
-
-
-def activity_columns(entry: Any, before: Any, related: Related, zone: ZoneInfo) -> dict[str, Any]:
-    item = BY_HISTORY[type(entry)]
-    parent, root = related.parent_and_root(entry)
-    deal, company, person = (
-        getattr(entry, item.column(name) or "", None) for name in ("deal", "company", "person")
-    )
-    return {
-        "pk": entry.history_id * CODES + item.code,
-        "event": EVENTS[entry.history_type],
-        "changeset": changeset(entry, before, recorded_fields(item.model), zone),
-        "item_id": entry.id,
-        "item_type": item.type,
-        "item_name": related.name(entry),
-        "item_deleted_at": entry.deleted_at,
-        **{f"parent_{name}": value for name, value in named(parent).items()},
-        **{f"root_{name}": value for name, value in named(root).items()},
-        "deal_is_budget": deal is not None,
-        "deal_id": deal,
-        "company_id": company,
-        "person_id": person,
-        "created_at": entry.history_date,
-        "made_by_automation": False,
-    }
-
-
-def named(record: Any) -> dict[str, Any]:
-    return {} if record is None else {"id": record.pk, "type": type_name(type(record)), "name": str(record)}
-
-
-@cache
-def recorded_fields(model: Any) -> list[Any]:
-    """Return the recorded fields that the resource has, too, without the organization."""
-    names = ModelSerializer.by_model[model].Meta.fields
-    fields = [field for field in history_of(model).tracked_fields if field.name in names]
-    return [field for field in fields if field.name not in ("organization", "created_at")]
 
 
 def pairs_on(page: Page | CursorPage, outer: QuerySet[Any], inner: QuerySet[Any]) -> Contents:

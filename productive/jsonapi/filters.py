@@ -239,9 +239,6 @@ class SoftReferenceFilter(IdFilter):
 class EmptyFilter(SoftReferenceFilter):
     """Filter by ids of records that don't exist here, so no record has one of them."""
 
-    def __init__(self) -> None:
-        super().__init__("pk")
-
     def describe(self, name: str) -> str:
         return "Matches nothing: there are no such records here"
 
