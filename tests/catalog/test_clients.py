@@ -139,3 +139,14 @@ def test_writes_of_clients_are_answered(api: Api, ids: dict[str, int]) -> None:
         }
         answer = api.post(resource, json={"data": data}, headers={"Prefer": "handling=strict"})
         assert answer.status == 201, (data, answer.json)
+
+
+def test_filters_by_what_is_not_here(api: Api, ids: dict[str, int]) -> None:
+    """No project is a template, no budget recurs, and nobody is in a team."""
+    for every, none in (
+        ("projects?filter[template]=false", "projects?filter[template][not_eq]=false"),
+        ("deals?filter[recurring][not_eq]=true", "deals?filter[recurring]=true"),
+        ("people?filter[team][not_eq]=1", "people?filter[team]=1"),
+        ("deals?filter[stage_status_id][not_eq]=2", "deals?filter[stage_status_id]=2"),
+    ):
+        assert (len(api.get(every).data), api.get(none).data) == (1, [])

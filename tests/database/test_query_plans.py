@@ -20,6 +20,7 @@ from django.test.utils import CaptureQueriesContext
 
 from assignments.access import Access
 from assignments.activities import ITEMS, Item
+from assignments.filters import ItemTypeFilter
 from assignments.tracking import Kind
 from assignments.tracking_filters import (
     AccessFilter,
@@ -29,7 +30,7 @@ from assignments.tracking_filters import (
     TrackableByFilter,
     TrackingFilter,
 )
-from catalog.filters import NONE, CompanyFilter
+from catalog.filters import ALL, NONE, CompanyFilter
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import ApiToken, Organization
 from productive.jsonapi.date_filters import DateFilter
@@ -272,6 +273,11 @@ def filters(resource: str) -> Iterator[str]:
         prefix = f"filter[{tracking_filter}]={RECORD}&" if isinstance(each, Qualifier) else ""
         for operation in filter(each.takes, OPERATIONS):
             for value in values_for(name, each):
+                if isinstance(each, ChoiceFilter) and (operation, each.conditions[value][1]) == (
+                    "not_eq",
+                    ALL,
+                ):
+                    continue  # No query is necessary.
                 yield f"{resource}?{prefix}filter[{name}][{operation}]={value}"
 
 
@@ -280,6 +286,8 @@ def values_for(name: str, each: OperationFilter) -> list[Any]:
         case ChoiceFilter():
             # No query is necessary for a condition that no record meets.
             return [value for value, (_, condition) in each.conditions.items() if condition != NONE]
+        case ItemTypeFilter():
+            return ["person"]
         case EmptyFilter():
             return []
         case AccessFilter():
