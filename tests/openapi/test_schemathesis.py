@@ -111,10 +111,8 @@ def without_empty_values(document: dict[str, Any]) -> dict[str, Any]:
     With it, schemathesis ignores the format of a cursor.
     """
     copied = deepcopy(document)
-    for path in copied["paths"].values():
-        for operation in path.values():
-            for parameter in operation["parameters"]:
-                parameter.pop("allowEmptyValue", None)
+    for parameter in copied["components"]["parameters"].values():
+        parameter.pop("allowEmptyValue", None)
     return copied
 
 
