@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0010_sorts"),
-        ("catalog", "0006_keep_authors"),
+        ("catalog", "0007_names"),
     ]
 
     operations = [

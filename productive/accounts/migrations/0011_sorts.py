@@ -5,8 +5,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0009_keep_authors"),
-        ("catalog", "0006_keep_authors"),
+        ("accounts", "0010_names"),
+        ("catalog", "0007_names"),
     ]
 
     operations = [
