@@ -48,7 +48,7 @@ class OrganizationAdmin(OrganizationOwnedAdmin):
     list_display = ["name", "time_zone", "created_at"]
     search_fields = ["name"]
     ordering = [SortKey("name"), "id"]
-    fields = ["name", "time_zone"]
+    fields = ["name", "time_zone", "day_order"]
 
     has_add_permission = has_delete_permission = superuser_only
 

@@ -1,4 +1,4 @@
-"""Show times in the admin in the time zone of the user's organization."""
+"""Show times and read days in the admin as the user's organization does."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from django.utils import timezone
 
 from productive.accounts.models import Organization
 from productive.accounts.owned_admin import organizations_of
+from productive.admin.days import override_day_order
 
 
 class LocalTimeMiddleware:
-    """Activate the time zone of the user's organization in the admin.
+    """Activate the time zone of the user's organization in the admin, and how it writes a day.
 
-    For users of several organizations, it is UTC.
+    For users of several organizations, the zone is UTC, and days are read in the order that all of them have;
+    superusers of several have none.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -26,5 +28,8 @@ class LocalTimeMiddleware:
         organizations = (
             Organization.objects.all()[:2] if request.user.is_superuser else organizations_of(request)
         )
-        with timezone.override(organizations[0].zone if len(organizations) == 1 else None):
+        is_single = len(organizations) == 1
+        orders = {one.day_order for one in organizations}
+        order = orders.pop() if len(orders) == 1 and (is_single or not request.user.is_superuser) else ""
+        with timezone.override(organizations[0].zone if is_single else None), override_day_order(order):
             return self.get_response(request)

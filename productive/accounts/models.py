@@ -57,6 +57,20 @@ class Organization(Recorded):
     time_zone = models.CharField(
         max_length=64, default="UTC", validators=[validate_time_zone], help_text="IANA name"
     )
+    day_order = models.CharField(
+        "days in figures",
+        max_length=3,
+        blank=True,
+        default="",
+        db_default="",
+        choices=[
+            ("", "Year first: 2026-12-31"),
+            ("dmy", "Day first: 31/12/2026"),
+            ("mdy", "Month first: 12/31/2026"),
+        ],
+        help_text="How the organization writes a day. With the year first, a day that can be read in two "
+        "ways, such as 03/04/2026, is rejected. 2026-12-31 and 31 Dec 2026 can always be entered.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     owner = "id"
@@ -255,8 +269,11 @@ class User(auth_models.AbstractUser, Recorded):
     # Sessions that began before are invalid, also after the user is activated or the person is restored.
     signed_out_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    # The columns that the user chose for headings of imports: {"accounts.person": {"mail": "email"}}.
+    import_headings = models.JSONField(default=dict, db_default={}, blank=True, editable=False)
+
     objects: ClassVar[UserManager] = UserManager()
-    history = History(excluded_fields=["password", "last_login", "signed_out_at"])
+    history = History(excluded_fields=["password", "last_login", "signed_out_at", "import_headings"])
 
     class Meta(auth_models.AbstractUser.Meta):
         constraints = [

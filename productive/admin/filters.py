@@ -17,6 +17,7 @@ from django.db.models.query import QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
+from productive.admin.days import DayField
 from productive.admin.forms import Autocomplete, RecordField, is_id
 from productive.admin.theme import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
 from productive.database.moments import Moment
@@ -173,7 +174,10 @@ class DateRangeListFilter(FormListFilter):
 
     @property
     def form(self) -> Any:
-        return self.form_class(name=self.name, data=self.used_parameters)
+        form = self.form_class(name=self.name, data=self.used_parameters)
+        for name in self.parameters:
+            form.fields[name] = DayField(label="", required=False, widget=form.fields[name].widget)
+        return form
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         form = self.form

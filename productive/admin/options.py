@@ -26,6 +26,7 @@ from productive.admin.bulk.rows import Stamp
 from productive.admin.changes.change_sets import object_history
 from productive.admin.columns import ListColumn, PagedChangeList, Paginator
 from productive.admin.conflicts import save_merged
+from productive.admin.days import DayField, DayTimeField
 from productive.admin.deleted import show_deleted
 from productive.admin.filters import MomentListFilter, get_parameter_names
 from productive.admin.forms import (
@@ -48,7 +49,13 @@ from productive.database.text import search_words
 
 
 class RelatedChoicesMixin(BaseModelAdmin):
-    """Limit the choices of relations to records that the user may see."""
+    """Limit the choices of relations to records that the user may see, and read days without guessing."""
+
+    formfield_overrides: ClassVar[dict[Any, Any]] = {
+        models.JSONField: {"decoder": PortableDecoder},
+        models.DateField: {"form_class": DayField},
+        models.DateTimeField: {"form_class": DayTimeField},
+    }
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
         related = db_field.remote_field.model
@@ -97,7 +104,6 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
     list_filter_submit = True
     list_fullwidth = True
     list_before_template = "admin/list_title.html"
-    formfield_overrides: ClassVar[dict[Any, Any]] = {models.JSONField: {"decoder": PortableDecoder}}
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return the object, locked for a POST request.

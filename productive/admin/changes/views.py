@@ -28,6 +28,7 @@ from productive.admin.changes.change_sets import (
     visible_records,
 )
 from productive.admin.changes.undo import Undo, target_of_record, targets_of_set
+from productive.admin.days import DayField
 from productive.admin.filters import within_days
 from productive.admin.forms import is_id
 from productive.admin.operations import BusyError, Result, carry_out, respond
@@ -45,8 +46,8 @@ class ChangesForm(forms.Form):
     who = forms.CharField(label="Who", required=False, max_length=255, widget=TextInput)
     model = forms.ChoiceField(label="Kind of record", required=False, widget=Select)
     kind = forms.ChoiceField(label="Change", required=False, choices=HISTORY_TYPES, widget=Select)
-    since = forms.DateField(label="From", required=False, widget=TextInput({"type": "date"}))
-    until = forms.DateField(label="To", required=False, widget=TextInput({"type": "date"}))
+    since = DayField(label="From", required=False, widget=TextInput({"type": "date"}))
+    until = DayField(label="To", required=False, widget=TextInput({"type": "date"}))
 
     def __init__(self, data: Any, admins: list[Any]) -> None:
         super().__init__(data)
