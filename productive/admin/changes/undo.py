@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from productive.admin.changes.reversals import Reversal, Target, needed_by_other
 from productive.admin.changes.states import fill_relations, recorded_state, records_before
 from productive.admin.operations import Operation
 from productive.admin.preview import WRITTEN_OUTCOMES, Preview, RecordOutcome, group_lines, summary
+from productive.database.constraints import UniqueTogether
 from productive.database.history import ENTRIES_PER_INSERT, record
 
 
@@ -97,9 +99,33 @@ def undo(request: HttpRequest, targets: Sequence[Target]) -> list[Reversal]:
 
 def reverse_model(request: HttpRequest, model_admin: Any, targets: dict[int, Target]) -> dict[int, Reversal]:
     """Lock and validate the objects of one model, and write the valid ones."""
-    pks = [target.pk for target in targets.values()]
+    if exchanged := exchanged_fields(model_admin.model, targets.values()):
+        try:
+            with transaction.atomic():
+                return reverse_rows(request, model_admin, targets, exchanged)
+        except IntegrityError:
+            pass  # an object keeps a value that another one would have
+    return reverse_rows(request, model_admin, targets)
+
+
+def exchanged_fields(model: Any, targets: Iterable[Target]) -> list[str]:
+    """Return the unique fields that several targets change, so that they can exchange the values."""
+    changed = Counter(name for target in targets for name in target.fields)
+    unique = [rule.blame for rule in model._meta.constraints if isinstance(rule, UniqueTogether)]
+    fields = [model._meta.get_field(name) for name in unique if changed[name] > 1]
+    return [field.name for field in fields if field.null and not field.is_relation]
+
+
+def reverse_rows(
+    request: HttpRequest, model_admin: Any, targets: dict[int, Target], exchanged: Sequence[str] = ()
+) -> dict[int, Reversal]:
+    """Validate and write the objects, which give up the values of the exchanged fields first."""
+    model, pks = model_admin.model, [target.pk for target in targets.values()]
     rows = model_admin.get_queryset(request).select_for_update(of=("self",)).in_bulk(pks)
-    needed = needed_by_others(model_admin.model, [t.pk for t in targets.values() if t.state is None])
+    kept = {pk: copy(row) for pk, row in rows.items()} if exchanged else {}
+    if exchanged:
+        model._default_manager.filter(pk__in=rows).update(**dict.fromkeys(exchanged))
+    needed = needed_by_others(model, [t.pk for t in targets.values() if t.state is None])
     fill_relations(request, [*rows.values()])
     states = [target.state for target in targets.values() if target.state is not None]
     related = related_rows(request, [*states, *rows.values()])
@@ -107,9 +133,11 @@ def reverse_model(request: HttpRequest, model_admin: Any, targets: dict[int, Tar
         number: reversal_of(request, target, rows.get(target.pk), related, needed.get(target.pk, ""))
         for number, target in targets.items()
     }
-    write_reversals(
-        model_admin.model, [each for each in reversals.values() if each.outcome in WRITTEN_OUTCOMES]
-    )
+    written = [each for each in reversals.values() if each.outcome in WRITTEN_OUTCOMES]
+    write_reversals(model, written)
+    for name in exchanged:
+        changed = {each.row.pk for each in written if each.row is not None and name in each.fields}
+        model._default_manager.bulk_update([row for pk, row in kept.items() if pk not in changed], [name])
     return reversals
 
 
