@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -10,20 +11,29 @@ from django.db.models import QuerySet
 from catalog.details import CompanyDetails, ProjectDetails
 from catalog.models import Company, Project, Service, ServiceType
 from productive.accounts.spreadsheets import Companies, People
-from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Reference, Text
-from productive.admin.spreadsheets.tables import NamedTable, Table
+from productive.admin.spreadsheets.cells import (
+    Archived,
+    Beside,
+    Directory,
+    Identifier,
+    Owner,
+    Reference,
+    Text,
+)
+from productive.admin.spreadsheets.comparison import tidy
+from productive.admin.spreadsheets.tables import ALL, NamedTable, Table
 from productive.database.fields import field_names
 from productive.database.text import fold
 
 
 class ServiceTypes(Directory):
     model = ServiceType
-    fields = ["name"]
+    fields = ["name", "archived_at"]
 
 
 class Projects(Directory):
     model = Project
-    fields = ["name", "project_number"]
+    fields = ["name", "project_number", "archived_at"]
 
     @classmethod
     def names(cls, row: Any) -> list[str | None]:
@@ -33,7 +43,7 @@ class Projects(Directory):
 class Services(Directory):
     """Services by their path: Project / Budget / Service.
 
-    A slash in a name is written as \\/.
+    A slash in a name is written as \\/. An import also accepts the number of the project in the path.
     """
 
     model = Service
@@ -45,8 +55,22 @@ class Services(Directory):
 
     @classmethod
     def names(cls, row: Any) -> list[str | None]:
-        parts = (row.deal.project.name, row.deal.name, row.name)
-        return [" / ".join(part.replace("\\", "\\\\").replace("/", "\\/") for part in parts)]
+        return [path_of(row.deal.project.name, row.deal.name, row.name)]
+
+    @classmethod
+    def aliases(cls, row: Any) -> list[str | None]:
+        number = row.deal.project.project_number
+        return [path_of(number, row.deal.name, row.name) if number else None]
+
+
+def path_of(*names: str) -> str:
+    """Return the path of a service: Project / Budget / Service."""
+    return " / ".join(name.replace("\\", "\\\\").replace("/", "\\/") for name in names)
+
+
+def names_in(path: str) -> list[str]:
+    """Return the names from which `path_of` made the path."""
+    return [re.sub(r"\\(.)", r"\1", name) for name in path.split(" / ")]
 
 
 class ServiceTypeTable(NamedTable):
@@ -56,10 +80,11 @@ class ServiceTypeTable(NamedTable):
     columns = [
         Identifier(),
         Owner(),
-        Text("name", "Name", required=True),
-        Text("description", "Description"),
+        Text("name", "Name", "Service type", required=True),
+        Text("description", "Description", "Notes"),
         Archived(),
     ]
+    scopes = [ALL]
 
 
 class CompanyTable(NamedTable):
@@ -69,14 +94,18 @@ class CompanyTable(NamedTable):
     columns = [
         Identifier(),
         Owner(),
-        Text("name", "Name", required=True),
-        Text("company_code", "Code"),
-        Text("billing_name", "Billing name"),
-        Text("vat", "VAT number"),
-        Text("domain", "Domain"),
+        Text("name", "Name", "Company", "Client", "Customer", required=True),
+        Text("company_code", "Code", "Company number", "Number"),
+        Text("billing_name", "Billing name", "Legal name"),
+        Text("vat", "VAT number", "VAT ID"),
+        Text("domain", "Domain", "Website"),
         Archived(),
     ]
+    scopes = [ALL]
     left_out = {"created_at", *field_names(CompanyDetails)}
+
+
+MANAGER = Reference("project_manager", "Project manager", People, "PM", "Manager", "Lead", required=False)
 
 
 class ProjectTable(Table):
@@ -85,19 +114,21 @@ class ProjectTable(Table):
     columns = [
         Identifier(),
         Owner(),
-        Text("name", "Name", required=True),
-        Text("project_number", "Number"),
-        Reference("company", "Company", Companies, required=False),
-        Reference("project_manager", "Project manager", People, required=False),
+        Text("name", "Name", "Project", required=True),
+        Text("project_number", "Number", "No", "Code"),
+        Reference("company", "Company", Companies, "Client", "Customer", required=False),
+        MANAGER,
+        Beside(MANAGER, "name", "Project manager name"),
         Archived(),
     ]
+    scopes = [ALL]
     left_out = {"created_at", *field_names(ProjectDetails)}
 
     def row_key(self, row: Mapping[str, str], organization: Any) -> Hashable | None:
-        return row["name"].strip(), row.get("project_number", "").strip()
+        return tidy(row["name"]), tidy(row.get("project_number", ""))
 
     def record_key(self, record: Any) -> Hashable | None:
-        return (record.name or "").strip(), (record.project_number or "").strip()
+        return tidy(record.name or ""), tidy(record.project_number or "")
 
     def find(self, organization: Any, keys: set[Any]) -> dict[Hashable, list[int]]:
         projects = self.directory(Projects, organization.pk)

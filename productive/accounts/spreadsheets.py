@@ -10,35 +10,51 @@ from django.core.exceptions import ValidationError
 from catalog.models import Company
 from productive.accounts.details import PersonDetails
 from productive.accounts.models import Person
-from productive.admin.spreadsheets.cells import Archived, Directory, Identifier, Owner, Reference, Text
-from productive.admin.spreadsheets.tables import NamedTable
+from productive.admin.spreadsheets.cells import (
+    Archived,
+    Beside,
+    Directory,
+    Identifier,
+    Owner,
+    Reference,
+    Text,
+)
+from productive.admin.spreadsheets.comparison import tidy
+from productive.admin.spreadsheets.tables import ALL, NamedTable
 from productive.database.fields import field_names
 from productive.database.functions import ascii_upper
-from productive.database.text import clean_line
 
 
 class People(Directory):
     model = Person
-    fields = ["first_name", "last_name", "email"]
+    fields = ["first_name", "last_name", "email", "archived_at"]
     ignores_accents = False  # These are two addresses.
 
     @classmethod
     def names(cls, row: Any) -> list[str | None]:
         return [row.email]
 
+    @classmethod
+    def aliases(cls, row: Any) -> list[str | None]:
+        return [f"{row.first_name} {row.last_name}", f"{row.last_name}, {row.first_name}"]
+
     @staticmethod
     def normalize(name: str) -> str:
         """Compare addresses as the unique constraint of people does."""
-        return ascii_upper(clean_line(name))
+        return ascii_upper(tidy(name))
 
 
 class Companies(Directory):
     model = Company
-    fields = ["name", "company_code"]
+    fields = ["name", "company_code", "archived_at"]
 
     @classmethod
     def names(cls, row: Any) -> list[str | None]:
         return [row.name, row.company_code]
+
+
+EMAIL = ["Email address", "E-mail address", "Mail", "Work email"]
+MANAGER = Reference("manager", "Manager", People, "Line manager", "Supervisor", "Reports to", required=False)
 
 
 class PersonTable(NamedTable):
@@ -49,14 +65,18 @@ class PersonTable(NamedTable):
     columns = [
         Identifier(),
         Owner(),
-        Text("first_name", "First name", required=True),
-        Text("last_name", "Last name", required=True),
-        Text("email", "Email", required=True),
-        Text("title", "Title"),
-        Reference("company", "Company", Companies, required=False),
-        Reference("manager", "Manager", People, required=False),
+        Text("first_name", "First name", "Given name", "Forename", required=True),
+        Text("last_name", "Last name", "Surname", "Family name", required=True),
+        Text("email", "Email", *EMAIL, required=True),
+        Text("title", "Title", "Job title", "Position", "Role"),
+        Reference("company", "Company", Companies, "Client", "Customer", required=False),
+        MANAGER,
+        Beside(MANAGER, "name", "Manager name"),
         Archived(),
     ]
+    # Two people can exchange their addresses in one file.
+    exchangeable = "email"
+    scopes = [ALL]
     # A file can't give a person a login.
     left_out = {"created_at", "user", *field_names(PersonDetails)}
 

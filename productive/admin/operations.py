@@ -52,6 +52,7 @@ class Step(StrEnum):
     MATCH = "match"
     CHOOSE = "choose"
     PREVIEW = "preview"
+    SKIP = "skip"
     APPLY = "apply"
 
 
@@ -269,7 +270,12 @@ def posted_fields(request: HttpRequest) -> list[tuple[str, Any]]:
 
 
 def respond(
-    request: HttpRequest, result: Result, *, success_url: str, context: Mapping[str, Any]
+    request: HttpRequest,
+    result: Result,
+    *,
+    success_url: str,
+    context: Mapping[str, Any],
+    template: str = "admin/preview.html",
 ) -> HttpResponse:
     """Show the preview, or redirect to `success_url` if nothing is left to do.
 
@@ -292,7 +298,7 @@ def respond(
         "is_stale": result.is_stale,
         "is_untyped": result.is_untyped,
     }
-    return TemplateResponse(request, "admin/preview.html", {**shared, "preview_id": str(uuid4()), **context})
+    return TemplateResponse(request, template, {**shared, "preview_id": str(uuid4()), **context})
 
 
 def with_undo_link(message: str) -> str:

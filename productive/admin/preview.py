@@ -85,6 +85,11 @@ class Group:
         return len(self.lines) > MAX_OPEN_LINES
 
     @property
+    def folds(self) -> bool:
+        """Return whether the lines are folded if there are many, because nothing is done."""
+        return self.outcome is RecordOutcome.UNCHANGED
+
+    @property
     def hidden(self) -> str:
         return f"{len(self.lines) - MAX_LINES:,}" if len(self.lines) > MAX_LINES else ""
 

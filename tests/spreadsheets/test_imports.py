@@ -219,7 +219,7 @@ def test_import_can_not_archive(client: Client, organization: Organization) -> N
 
 def test_one_error_prevents_import(client: Client, organization: Organization) -> None:
     response = preview(client, ServiceType, csv_file(["Name", "Description"], ["Good", ""], ["", "no name"]))
-    assert "token" not in hidden_fields(response)
+    assert confirm(client, ServiceType, {**hidden_fields(response), "step": "apply"}) == []
     assert "so nothing can be imported" in response.content.decode()
     assert 'value="apply"' not in response.content.decode()
     assert ServiceType.objects.count() == 0

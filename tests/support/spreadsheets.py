@@ -17,7 +17,7 @@ from django.test import Client
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Company, Project, ServiceType
 from productive.accounts.models import Person
-from productive.admin.spreadsheets import files as spreadsheets
+from productive.admin.spreadsheets.writing import CONTENT_TYPES
 from tests.support.admin import hidden_fields, url
 from tests.support.bulk import messages_of
 from tests.support.factories import (
@@ -64,7 +64,7 @@ def exported(
 ) -> SimpleUploadedFile:
     response = client.get(url(model, "export") + f"?format={extension}{query}")
     assert response.status_code == 200
-    assert response["Content-Type"] == spreadsheets.CONTENT_TYPES[extension]
+    assert response["Content-Type"] == CONTENT_TYPES[extension]
     data = b"".join(response.streaming_content)
     return SimpleUploadedFile(f"file.{extension}", data)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import closing
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -14,14 +16,20 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
 
-from productive.admin.operations import BusyError, carry_out, respond
+from productive.admin.operations import BusyError, Step, carry_out, posted_digest, respond
+from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets import files
 from productive.admin.spreadsheets.archives import MEGABYTE
-from productive.admin.spreadsheets.imports import Import
-from productive.admin.spreadsheets.tables import Table
+from productive.admin.spreadsheets.headings import ERRORS_HEADING, ColumnsForm, Headings, Match, remember
+from productive.admin.spreadsheets.imports import Import, ImportedRow
+from productive.admin.spreadsheets.tables import Scope, Table
 from productive.admin.spreadsheets.uploads import UploadForm, UploadNotFoundError, Uploads
+from productive.admin.spreadsheets.writing import CONTENT_TYPES, write_sheet
 from productive.admin.theme import ModelAdmin
+from productive.database.moments import moment_of
 
 
 class SpreadsheetAdmin(ModelAdmin):
@@ -39,6 +47,7 @@ class SpreadsheetAdmin(ModelAdmin):
         pages = {
             "import": self.import_view,
             "process_import": self.confirm_import_view,
+            "import_errors": self.rejected_view,
             "export": self.export_view,
         }
         urls = [
@@ -79,33 +88,40 @@ class SpreadsheetAdmin(ModelAdmin):
         """Show the upload form or, with a file, the preview of its import."""
         if not self.has_import_permission(request):
             raise PermissionDenied
-        form = UploadForm(request.POST or None, request.FILES or None)
+        table = self.table(request)
+        form = UploadForm(
+            request.POST or None,
+            request.FILES or None,
+            names=str(self.opts.verbose_name_plural),
+            scopes=self.get_scopes(request),
+        )
         if form.is_valid():
             upload = form.cleaned_data["file"]
             # One byte more than allowed; then `read_sheet` rejects the file.
             data = upload.read(files.MAX_MEGABYTES * MEGABYTE + 1)
             try:
-                return self.carry_out_import(request, upload.name, data)
+                return self.carry_out_import(request, upload.name, data, form=form)
             except ValidationError as error:
                 form.add_error("file", error)
         title = f"Import {self.opts.verbose_name_plural}"
-        table = self.table(request)
         return self.render_page(request, "admin/spreadsheets/import.html", title, form=form, table=table)
 
     def confirm_import_view(self, request: HttpRequest) -> HttpResponse:
-        """Import the previewed file."""
+        """Import the previewed file, or preview it with another choice."""
         if not self.has_import_permission(request):
             raise PermissionDenied
         if request.method != "POST":
             return HttpResponseRedirect(self.get_url("import"))
+        token = request.POST.get("token", "")
+        is_confirmed = bool(posted_digest(request))
         try:
-            name, data = self.uploads(request).pop(request.POST.get("token", ""))
+            name, data = self.uploads(request).read(token, delete=is_confirmed)
         except UploadNotFoundError:
             message = "The file has already been imported or has expired. Choose the file again."
             self.message_user(request, message, messages.WARNING)
             return HttpResponseRedirect(self.get_url("import"))
         try:
-            return self.carry_out_import(request, name, data)
+            return self.carry_out_import(request, name, data, token="" if is_confirmed else token)
         except ValidationError as error:  # for example, the user has lost access to an organization
             message = " ".join(error.messages)
         except BusyError:
@@ -115,19 +131,128 @@ class SpreadsheetAdmin(ModelAdmin):
         )
         return HttpResponseRedirect(self.get_url("import"))
 
-    def carry_out_import(self, request: HttpRequest, name: str, data: bytes) -> HttpResponse:
-        result = carry_out(request, Import(self.table(request), files.read_sheet(name, data)))
-        can_confirm = result.preview.can_apply and not result.is_applied
+    def carry_out_import(
+        self, request: HttpRequest, name: str, data: bytes, *, token: str = "", form: Any = None
+    ) -> HttpResponse:
+        """Import the file, show the preview, or let the user choose its columns."""
+        table, user, label = self.table(request), request.user, self.opts.label_lower
+        headings = Headings(table, user.import_headings.get(label, {}))  # type: ignore[union-attr]
+        sheet = files.read_sheet(name, data, headings.recognizes)
+        match = headings.match(sheet, request.POST)
+        if match.problems or request.POST.get("step") == Step.CHOOSE:
+            if form is not None:
+                form.add_error("file", match.problems)
+            token = token or self.uploads(request).store(name, data)
+            return self.render_columns(request, sheet, match, token, form=form)
+        remember(user, label, headings.choices_to_remember(match))
+        operation = Import(
+            table,
+            sheet,
+            match,
+            skips_errors=Step.SKIP in (request.POST.get("step"), request.POST.get("errors")),
+            scope=self.posted_scope(request),
+        )
+        result = carry_out(request, operation)
+        rejected = [row for row in operation.rows if row.outcome is RecordOutcome.REJECTED]
+        link = self.link_to_rejected(request, name, sheet, rejected) if rejected else ""
+        if result.is_applied and link:
+            text = '{} with errors left out. <a class="font-semibold underline" href="{}">Download</a>'
+            self.message_user(request, format_html(text, quantity_of(rejected), link), messages.WARNING)
+        fields = []
+        if not result.is_applied and (result.preview.can_apply or rejected):
+            token = token or self.uploads(request).store(name, data)
+            fields = [("token", token), *self.choices_of(operation, match)]
         context = {
             "title": f"Import {self.opts.verbose_name_plural}",
             "intro": f"This imports {name}.",
             "opts": self.opts,
             "action": self.get_url("process_import"),
-            "fields": [("token", self.uploads(request).store(name, data))] if can_confirm else [],
+            "fields": fields,
             "back": self.get_url("import"),
             "back_label": "Choose another file",
+            "choose": "Change columns" if fields else "",
+            "notes": [*sheet.notes, *match.notes],
+            "rejected": quantity_of(rejected) if rejected else "",
+            "rejected_link": link,
+            "others": len(operation.rows) - len(rejected),
+            "can_skip": rejected and not operation.skips_errors and operation.scope is None,
+            "step_skip": Step.SKIP,
         }
-        return respond(request, result, success_url=self.get_url("changelist"), context=context)
+        return respond(
+            request,
+            result,
+            success_url=self.get_url("changelist"),
+            context=context,
+            template="admin/spreadsheets/preview.html",
+        )
+
+    def render_columns(
+        self, request: HttpRequest, sheet: files.Sheet, match: Match, token: str, *, form: Any
+    ) -> HttpResponse:
+        """Show the page where the user chooses the columns."""
+        fields = [
+            (name, value) for name, value in request.POST.items() if name in ("scope", "errors") and value
+        ]
+        return self.render_page(
+            request,
+            "admin/spreadsheets/columns.html",
+            f"Import {self.opts.verbose_name_plural}",
+            form=form,
+            problems=match.problems,
+            columns=ColumnsForm(self.table(request), sheet, match),
+            action=self.get_url("process_import"),
+            back=self.get_url("import"),
+            fields=[("token", token), *fields],
+            notes=sheet.notes,
+        )
+
+    def choices_of(self, operation: Import, match: Match) -> list[tuple[str, str]]:
+        """Return the fields with which the next step repeats the user's choices."""
+        choices = [*match.choices]
+        if operation.scope:
+            choices.append(("scope", operation.scope.name))
+        if operation.skips_errors:
+            choices.append(("errors", Step.SKIP))
+        return choices
+
+    def get_scopes(self, request: HttpRequest) -> Sequence[Scope]:
+        """Return what the user may remove with an import."""
+        archives = moment_of(self.model) is not None
+        is_allowed = self.has_change_permission(request) if archives else self.has_delete_permission(request)
+        return self.table_class.scopes if is_allowed else ()
+
+    def posted_scope(self, request: HttpRequest) -> Scope | None:
+        name = request.POST.get("scope", "")
+        found = next((scope for scope in self.get_scopes(request) if scope.name == name), None)
+        if name and found is None:
+            raise ValidationError("You don't have permission to remove what isn't in the file.")
+        return found
+
+    # --- Rejected rows ---
+
+    def rejected_uploads(self, request: HttpRequest) -> Uploads:
+        return Uploads(request, f"{self.opts.label_lower} errors")
+
+    def link_to_rejected(
+        self, request: HttpRequest, name: str, sheet: files.Sheet, rejected: Sequence[ImportedRow]
+    ) -> str:
+        """Store a file with the rejected rows and their errors, and return its URL."""
+        extension = "xlsx" if name.lower().endswith(".xlsx") else "csv"
+        rows = ([*row.cells, "\n".join(row.errors)] for row in rejected)
+        with write_sheet(extension, [*sheet.headings, ERRORS_HEADING], rows) as file:
+            token = self.rejected_uploads(request).store(f"errors.{extension}", file.read())
+        return f"{self.get_url('import_errors')}?{urlencode({'token': token})}"
+
+    def rejected_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the file with the rejected rows of an import."""
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        try:
+            name, data = self.rejected_uploads(request).read(request.GET.get("token", ""))
+        except UploadNotFoundError:
+            self.message_user(request, "The file has expired. Import it again.", messages.WARNING)
+            return HttpResponseRedirect(self.get_url("import"))
+        return file_response(BytesIO(data), f"{self.file_name()}-{name}")
 
     def uploads(self, request: HttpRequest) -> Uploads:
         return Uploads(request, self.opts.label_lower)
@@ -135,7 +260,7 @@ class SpreadsheetAdmin(ModelAdmin):
     # --- Export ---
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Export the list as it is filtered, or show a choice of formats."""
+        """Export the list as it is filtered and sorted, or show a choice of formats."""
         if not self.has_export_permission(request):
             raise PermissionDenied
         query = request.GET.copy()
@@ -146,8 +271,9 @@ class SpreadsheetAdmin(ModelAdmin):
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"{self.get_url('changelist')}?e=1")
         table = self.table(request)
-        rows = table.rows().filter(pk__in=listed.order_by().values("pk")).order_by("pk")
-        if extension in files.CONTENT_TYPES:
+        # Not the list's queryset itself, which joins what its columns show.
+        rows = table.rows().filter(pk__in=listed.order_by().values("pk")).order_by(*listed.query.order_by)
+        if extension in CONTENT_TYPES:
             try:
                 return self.download(table, rows, extension)
             except ValidationError as error:
@@ -166,11 +292,17 @@ class SpreadsheetAdmin(ModelAdmin):
     def download(self, table: Table, rows: Any, extension: str) -> FileResponse:
         # Close the generator, and with it the query, even if a row can't be written.
         with closing(table.export(rows)) as exported:
-            file = files.write_sheet(extension, table.headings(), exported)
-        name = re.sub(r"\W+", "_", str(self.opts.verbose_name_plural))
-        return FileResponse(
-            file,
-            as_attachment=True,
-            filename=f"{name}-{timezone.localdate()}.{extension}",
-            content_type=files.CONTENT_TYPES[extension],
-        )
+            file = write_sheet(extension, table.headings(), exported)
+        return file_response(file, f"{self.file_name()}-{timezone.localdate()}.{extension}")
+
+    def file_name(self) -> str:
+        return re.sub(r"\W+", "_", str(self.opts.verbose_name_plural))
+
+
+def file_response(file: IO[bytes], name: str) -> FileResponse:
+    content_type = CONTENT_TYPES[name.rpartition(".")[2]]
+    return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
+
+
+def quantity_of(rows: Sequence[Any]) -> str:
+    return f"{len(rows):,} row{'s' if len(rows) > 1 else ''}"

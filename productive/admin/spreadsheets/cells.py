@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
 
 from productive.admin.forms import is_id
-from productive.database.text import clean_line, fold
+from productive.admin.spreadsheets.comparison import clean, is_same, parse_id, quoted, tidy
+from productive.database.text import fold
 
 BY_ID = re.compile(r"#([0-9]+)")
-
-
-def quoted(text: str) -> str:
-    """Return the text in quotation marks, at most 100 characters of it."""
-    return f"“{text[:100]}…”" if len(text) > 100 else f"“{text}”"
 
 
 def id_list(ids: Sequence[int]) -> str:
@@ -33,7 +29,8 @@ def id_list(ids: Sequence[int]) -> str:
 class Directory:
     """The records of one organization, by name and id.
 
-    A cell has a unique name of the record or, if it has none, the id as #12.
+    A cell has a unique name of the record or, if it has none, the id as #12. An import also finds records by
+    their aliases, if no record has the name.
     """
 
     model: type[Any]
@@ -46,6 +43,7 @@ class Directory:
         self.by_id: dict[int, Any] = {}
         self.by_name: defaultdict[str, list[Any]] = defaultdict(list)
         self.by_folded_name: defaultdict[str, list[Any]] = defaultdict(list)
+        self.by_alias: defaultdict[str, list[Any]] = defaultdict(list)
         self.cached_names: dict[int, str] = {}
         for row in self.rows(organization):
             self.by_id[row.pk] = row
@@ -54,6 +52,8 @@ class Directory:
                 self.by_name[name].append(row)
             for name in set(map(fold, names)):
                 self.by_folded_name[name].append(row)
+            for alias in {fold(alias) for alias in self.aliases(row) if alias}:
+                self.by_alias[alias].append(row)
 
     def rows(self, organization: Any) -> models.QuerySet[Any]:
         """Return the organization's records with only these fields."""
@@ -65,10 +65,15 @@ class Directory:
         """Return the names of a record, in order of preference for export."""
         return [row.name]
 
+    @classmethod
+    def aliases(cls, row: Any) -> list[str | None]:
+        """Return other names, which an export doesn't use."""
+        return []
+
     @staticmethod
     def normalize(name: str) -> str:
         """Return the form in which names are compared first: with case and accents."""
-        return " ".join(clean_line(name).split())
+        return tidy(name)
 
     def find_all(self, name: str) -> list[Any]:
         """Return the records with this name or, if there are none, those with its letters."""
@@ -94,7 +99,7 @@ class Directory:
             row = self.by_id.get(int(by_id[1])) if is_id(by_id[1]) else None
             found = [] if row is None else [row]
         else:
-            found = self.find_all(text)
+            found = self.find_all(text) or self.by_alias.get(fold(text), [])
         if not found:
             raise ValueError(f"There is no {options.verbose_name} {quoted(text)}.")
         if len(found) > 1:
@@ -110,8 +115,8 @@ class Column:
 
     required = False
 
-    def __init__(self, attribute: str, heading: str) -> None:
-        self.attribute, self.heading = attribute, heading
+    def __init__(self, attribute: str, heading: str, synonyms: Sequence[str] = ()) -> None:
+        self.attribute, self.heading, self.synonyms = attribute, heading, synonyms
 
     def text_of(self, record: Any, table: Any) -> str:
         raise NotImplementedError
@@ -124,11 +129,12 @@ class Column:
 class Text(Column):
     """A column of text.
 
-    An unchanged cell doesn't change the field, so that an empty one keeps both null and "".
+    An unchanged cell doesn't change the field, so that an empty one keeps both null and "", and one that a
+    program has rewritten keeps 007.
     """
 
-    def __init__(self, attribute: str, heading: str, *, required: bool = False) -> None:
-        super().__init__(attribute, heading)
+    def __init__(self, attribute: str, heading: str, *synonyms: str, required: bool = False) -> None:
+        super().__init__(attribute, heading, synonyms)
         self.required = required
 
     def text_of(self, record: Any, table: Any) -> str:
@@ -140,8 +146,8 @@ class Text(Column):
         return field.to_python(text) or (None if field.null else "")
 
     def set(self, record: Any, text: str, table: Any) -> None:
-        if text != self.text_of(record, table):
-            setattr(record, self.attribute, self.value_of(record, text.strip()))
+        if not is_same(self.text_of(record, table), text):
+            setattr(record, self.attribute, self.value_of(record, clean(text)))
 
 
 class YesNo(Text):
@@ -162,7 +168,7 @@ class YesNo(Text):
 
     def value_of(self, record: Any, text: str) -> bool | None:
         try:
-            return self.words[text.lower()]
+            return self.words[text.lower().removesuffix(".0")]
         except KeyError:
             raise ValueError(f"{quoted(text)} is neither yes nor no.") from None
 
@@ -173,7 +179,7 @@ class ReadOnly(Column):
     reason = "can't be changed by an import"
 
     def set(self, record: Any, text: str, table: Any) -> None:
-        if text.strip() != self.text_of(record, table):
+        if not is_same(self.text_of(record, table), text):
             raise ValueError(self.reason)
 
 
@@ -183,7 +189,7 @@ class Archived(ReadOnly):
     reason = "can't be changed by an import; use the actions of the list"
 
     def __init__(self) -> None:
-        super().__init__("archived_at", "Archived")
+        super().__init__("archived_at", "Archived", ["Archived on", "Date archived"])
 
     def text_of(self, record: Any, table: Any) -> str:
         if record.archived_at is None:
@@ -196,14 +202,14 @@ class Owner(ReadOnly):
     """The id of the organization; an empty cell is valid."""
 
     def __init__(self) -> None:
-        super().__init__("organization", "Organization")
+        super().__init__("organization", "Organization", ["Organisation", "Organization ID"])
 
     def text_of(self, record: Any, table: Any) -> str:
         return str(record.organization_id)
 
     def set(self, record: Any, text: str, table: Any) -> None:
-        if text.strip():
-            super().set(record, text, table)
+        if clean(text) and parse_id(text) != record.organization_id:
+            raise ValueError(self.reason)
 
 
 class Identifier(ReadOnly):
@@ -223,20 +229,57 @@ class Reference(Column):
     """A column of a foreign key, written by the name in a directory."""
 
     def __init__(
-        self, attribute: str, heading: str, directory: type[Directory], *, required: bool = True
+        self,
+        attribute: str,
+        heading: str,
+        directory: type[Directory],
+        *synonyms: str,
+        required: bool = True,
     ) -> None:
-        super().__init__(attribute, heading)
+        super().__init__(attribute, heading, synonyms)
         self.directory, self.required = directory, required
+
+    def row_of(self, record: Any, table: Any) -> Any | None:
+        """Return the record's target from the directory, or None."""
+        pk = getattr(record, f"{self.attribute}_id")
+        directory = None if pk is None else table.directory(self.directory, record.organization_id)
+        return directory and directory.by_id.get(pk)
 
     def text_of(self, record: Any, table: Any) -> str:
         pk = getattr(record, f"{self.attribute}_id")
         return "" if pk is None else table.directory(self.directory, record.organization_id).name_of(pk)
 
     def set(self, record: Any, text: str, table: Any) -> None:
-        if not text.strip():
+        text = clean(text)
+        if not text:
             if self.required:
                 raise ValueError(record._meta.get_field(self.attribute).error_messages["blank"])
             setattr(record, self.attribute, None)
             return
         directory = table.directory(self.directory, record.organization_id)
-        setattr(record, self.attribute, directory.find(text.strip()))
+        try:
+            setattr(record, self.attribute, directory.find(text))
+        except ValueError:
+            # A program may have rewritten the name of the present target.
+            if not (record.pk and self.is_same(record, text, table)):
+                raise
+
+    def is_same(self, record: Any, text: str, table: Any) -> bool:
+        return is_same(self.text_of(record, table), text)
+
+
+class Beside(ReadOnly):
+    """A column that helps to read a reference, such as the name beside an address. An import ignores it."""
+
+    def __init__(
+        self, reference: Reference, part: str, heading: str, text: Callable[[Any], str] = str
+    ) -> None:
+        super().__init__(f"{reference.attribute}.{part}", heading)
+        self.reference, self.text = reference, text
+
+    def text_of(self, record: Any, table: Any) -> str:
+        row = self.reference.row_of(record, table)
+        return "" if row is None else self.text(row)
+
+    def set(self, record: Any, text: str, table: Any) -> None:
+        """Do nothing."""

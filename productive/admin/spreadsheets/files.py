@@ -1,4 +1,4 @@
-"""Read and write CSV and XLSX without changing the text."""
+"""Read CSV and XLSX as text."""
 
 from __future__ import annotations
 
@@ -6,30 +6,35 @@ import csv
 import io
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
-from tempfile import TemporaryFile
-from typing import IO, Any
+from functools import partial
+from itertools import chain
+from typing import Any
 
 from django.core.exceptions import ValidationError
 
 from productive.admin.spreadsheets.archives import MEGABYTE, unpack
+from productive.admin.spreadsheets.comparison import BLANK, clean, quoted
 
 MAX_ROWS = 10_000
 MAX_MEGABYTES = 5
 MAX_COLUMNS = 50
+# Rows above the headings, such as a title, and sheets that are searched for headings.
+MAX_ROWS_ABOVE = 20
+MAX_SHEETS = 20
+# The limit of the XLSX format.
+LAST_XLSX_ROW = 1_048_576
 # As many as a CSV can have. The cells of an XLSX can share a text, so a small file can have more.
 MAX_CHARACTERS = MAX_MEGABYTES * MEGABYTE
-# The limit of the XLSX format.
-MAX_XLSX_CELL_LENGTH = 32_767
-# Larger files take too long to write.
-MAX_XLSX_ROWS = 100_000
-
-CONTENT_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
+NO_HEADINGS = "The first row must contain the headings. It is empty."
+SEPARATORS = ",;\t"
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?[,;\t]*(?:\r\n?|\n)', re.IGNORECASE)
+QUOTED = re.compile('"[^"]*"')
+# Characters in which the separator is searched.
+MAX_BEGINNING = 65_536
 # The default limit of the csv module is 128 KB.
 csv.field_size_limit(MAX_MEGABYTES * MEGABYTE)
 
@@ -49,12 +54,13 @@ XML_ESCAPED = re.compile("_x(005F|00(?:0[1-9A-F]|1[0-9A-F])|FFF[EF])_", re.IGNOR
 class Sheet:
     """Headings and rows of text; `numbers` are the row numbers in the file.
 
-    Empty rows are omitted, so the numbers may have gaps.
+    Empty rows are omitted, so the numbers may have gaps. `notes` say what isn't imported.
     """
 
     headings: list[str]
     rows: list[list[str]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def escaped(text: str) -> str:
@@ -68,50 +74,84 @@ def unescaped(text: str) -> str:
 
 # --- Reading --------------------------------------------------------------------------------------
 
+# The rows of a sheet that aren't blank, with their numbers.
+Rows = Iterator[tuple[int, list[str]]]
 
-def read_sheet(name: str, data: bytes) -> Sheet:
-    """Return the sheet of a file, or raise ValidationError."""
+
+@dataclass
+class Source:
+    """A sheet of a workbook, or a CSV that is split in one of several ways."""
+
+    rows: Rows
+    note: str = ""
+
+
+def read_sheet(name: str, data: bytes, recognizes: Callable[[list[str]], bool] = bool) -> Sheet:
+    """Return the sheet of a file, or raise ValidationError.
+
+    It is the first with headings that `recognizes` accepts, or else the first that isn't empty.
+    """
     if len(data) > MAX_MEGABYTES * MEGABYTE:
         raise ValidationError(f"The file is larger than {MAX_MEGABYTES} MB. Split it into several.")
     if not data:
         raise ValidationError("The file is empty.")
-    readers = {"csv": csv_rows, "xlsx": xlsx_rows}
     extension = name.rpartition(".")[2].lower()
-    if extension not in readers:
+    if extension not in READERS:
         raise ValidationError("The name of the file must end in .csv or .xlsx.")
-    return build_sheet(readers[extension](data))
+    with READERS[extension](data) as sources:
+        return find_sheet(sources, recognizes)
 
 
-def build_sheet(rows: Iterable[list[str]]) -> Sheet:
-    """Return a sheet from rows, the first of which has the headings."""
-    sheet: Sheet | None = None
-    for number, cells in enumerate(rows, start=1):
-        if number > MAX_ROWS + 1:
+def find_sheet(sources: Iterable[Source], recognizes: Callable[[list[str]], bool]) -> Sheet:
+    # Of the first source that isn't empty.
+    other: Callable[[], Sheet] | None = None
+    for source in sources:
+        first: list[tuple[int, list[str]]] = []
+        is_found = False
+        try:
+            while not is_found and len(first) <= MAX_ROWS_ABOVE and (row := next(source.rows, None)):
+                first.append(row)
+                is_found = recognizes(parse_headings(row[1]))
+        except ValidationError as error:
+            other = other or partial(fail, error)
+            continue
+        if is_found:
+            return build_sheet(source, first[-1:], above=first[:-1])
+        if first:
+            other = other or partial(build_sheet, source, first)
+    return other() if other else fail(ValidationError(NO_HEADINGS))
+
+
+def fail(error: ValidationError) -> Sheet:
+    raise error
+
+
+def build_sheet(
+    source: Source, first: list[tuple[int, list[str]]], above: Sequence[tuple[int, list[str]]] = ()
+) -> Sheet:
+    """Return a sheet from the rows that are read already, the headings first, and the others."""
+    (_, cells), *rest = first
+    sheet = Sheet(parse_headings(cells), notes=[source.note] if source.note else [])
+    if above:
+        numbers = ", ".join(str(number) for number, _ in above)
+        rows = f"rows {numbers} aren't" if len(above) > 1 else f"row {numbers} isn't"
+        sheet.notes.append(f"Above the headings, {rows} imported.")
+    width = len(sheet.headings)
+    for number, row in chain(rest, source.rows):
+        if len(sheet.rows) == MAX_ROWS:
             raise ValidationError(f"The file has more than {MAX_ROWS:,} rows. Split it into several.")
-        for column, cell in enumerate(cells, start=1):
-            if "\0" in cell:
-                raise ValidationError(
-                    f"Row {number}, column {column} contains a NUL character, as text in UTF-16 does. "
-                    "Save the file as “CSV UTF-8” or as XLSX."
-                )
-        if sheet is None:
-            sheet = Sheet(parse_headings(cells))
-        elif any(cells):
-            width = len(sheet.headings)
-            if any(cells[width:]):
-                raise ValidationError(f"Row {number} has more cells than there are headings.")
-            padded = [*map(unescaped, cells), *[""] * width]
-            sheet.rows.append(padded[:width])
-            sheet.numbers.append(number)
-    if sheet is None or not sheet.headings:
-        raise ValidationError("The first row must contain the headings. It is empty.")
+        if not all(map(is_blank, row[width:])):
+            raise ValidationError(f"Row {number} has more cells than there are headings.")
+        padded = [*map(unescaped, row), *[""] * width]
+        sheet.rows.append(padded[:width])
+        sheet.numbers.append(number)
     if not sheet.rows:
         raise ValidationError("The file has headings, but no rows below them.")
     return sheet
 
 
-def parse_headings(cells: list[str]) -> list[str]:
-    found = [cell.strip() for cell in cells]
+def parse_headings(cells: Sequence[str]) -> list[str]:
+    found = [" ".join(clean(cell).split()) for cell in cells]
     while found and not found[-1]:
         found.pop()
     if len(found) > MAX_COLUMNS:
@@ -119,29 +159,63 @@ def parse_headings(cells: list[str]) -> list[str]:
     return found
 
 
-def csv_rows(data: bytes) -> Iterator[list[str]]:
-    """Yield the rows of a CSV in UTF-8.
+def is_blank(cell: str) -> bool:
+    return not cell or not clean(cell)
 
-    The delimiter is a comma, a semicolon or a tab, depending on the locale of the spreadsheet program.
+
+def numbered(rows: Iterable[Sequence[str]], start: int = 1) -> Rows:
+    """Yield the rows that aren't blank, with their numbers in the file."""
+    for number, cells in enumerate(rows, start):
+        # Most blank rows of a spreadsheet have only empty cells.
+        if not any(cells) or all(map(is_blank, cells)):
+            continue
+        for column, cell in enumerate(cells, start=1):
+            if "\0" in cell:
+                raise ValidationError(
+                    f"Row {number}, column {column} contains a NUL character, as text in UTF-16 does. "
+                    "Save the file as “CSV UTF-8” or as XLSX."
+                )
+        yield number, [*cells]
+
+
+@contextmanager
+def csv_sources(data: bytes) -> Iterator[list[Source]]:
+    """Read a CSV in UTF-8, split at commas, semicolons or tabs.
+
+    Which of them depends on the locale of the spreadsheet program. The likeliest is the first, unless Excel's
+    first line says which: sep=;
     """
     try:
-        text = data.decode("utf-8-sig")
+        # Programs that don't know the byte order mark add another one.
+        text = data.decode().lstrip("\ufeff")
     except UnicodeDecodeError:
         raise ValidationError("The file is not a CSV in UTF-8. Save it as “CSV UTF-8” or as XLSX.") from None
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    if named := SEPARATOR_LINE.match(text):
+        yield [Source(csv_rows(text[named.end() :], named[1], start=2))]
+        return
+    if not text.strip(BLANK + SEPARATORS):
+        yield []
+        return
+    beginning = QUOTED.sub("", text[:MAX_BEGINNING])
+    lines = [line for line in re.split("[\r\n]+", beginning) if any(one in line for one in SEPARATORS)]
+    likeliest = sorted(SEPARATORS, key=(lines[0] if lines else "").count, reverse=True)
+    yield [Source(csv_rows(text, separator)) for separator in likeliest]
+
+
+def csv_rows(text: str, separator: str, start: int = 1) -> Rows:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        for cells in reader:
-            yield [ESCAPED_SPLIT.sub("", cell) for cell in cells]
+        yield from numbered(([ESCAPED_SPLIT.sub("", cell) for cell in cells] for cells in reader), start)
     except csv.Error:
+        line = reader.line_num + start - 1
         raise ValidationError(
-            f"Line {reader.line_num} can't be read as CSV. Is a quotation mark not closed, or not doubled?"
+            f"Line {line} can't be read as CSV. Is a quotation mark not closed, or not doubled?"
         ) from None
 
 
-def xlsx_rows(data: bytes) -> Iterator[list[str]]:
-    """Yield the rows of the first sheet as text; reject formulas and errors."""
+@contextmanager
+def xlsx_sources(data: bytes) -> Iterator[Iterator[Source]]:
+    """Read the visible sheets of an XLSX as text; reject formulas and errors."""
     import openpyxl  # slow to import
 
     broken = ValidationError(
@@ -151,24 +225,43 @@ def xlsx_rows(data: bytes) -> Iterator[list[str]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             book = openpyxl.load_workbook(unpack(data), read_only=True, keep_links=False)
-            if not book.worksheets:
+            visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+            if not visible:
                 raise broken
-            rows = book.worksheets[0].iter_rows(max_row=MAX_ROWS + 2, max_col=MAX_COLUMNS + 1)
-            characters = 0
-            for number, row in enumerate(rows, start=1):
-                characters += sum(len(cell.value) for cell in row if isinstance(cell.value, str))
-                if characters > MAX_CHARACTERS:
-                    raise ValidationError(
-                        f"The file contains more than {MAX_MEGABYTES} MB of text. Split it into several."
-                    )
-                yield [text_of(cell, number) for cell in row]
+            has_others = len(book.worksheets) > 1
+            hidden = [quoted(sheet.title) for sheet in book.worksheets if sheet not in visible]
+            suffix = f" Hidden sheets aren't: {', '.join(hidden[:5])}." if hidden else ""
+            yield (
+                Source(
+                    numbered(xlsx_rows(sheet)),
+                    f"The sheet {quoted(sheet.title)} is imported.{suffix}" if has_others else "",
+                )
+                for sheet in visible[:MAX_SHEETS]
+            )
     except ValidationError:
         raise
     except Exception:  # openpyxl and zipfile raise many kinds for damaged files
         raise broken from None
 
 
-def text_of(cell: Any, row: int) -> str:
+def xlsx_rows(sheet: Any) -> Iterator[Sequence[str]]:
+    characters, blank = 0, None
+    # Rows far below, which only have a format, don't count.
+    for row in sheet.iter_rows(max_row=LAST_XLSX_ROW, max_col=MAX_COLUMNS + 1):
+        # openpyxl returns the same object for rows that the file leaves out, up to a million.
+        if row is blank or all(cell.value is None for cell in row):
+            blank = row
+            yield ()
+            continue
+        characters += sum(len(cell.value) for cell in row if isinstance(cell.value, str))
+        if characters > MAX_CHARACTERS:
+            raise ValidationError(
+                f"The file contains more than {MAX_MEGABYTES} MB of text. Split it into several."
+            )
+        yield [text_of(cell) for cell in row]
+
+
+def text_of(cell: Any) -> str:
     value = cell.value
     match cell.data_type:
         case "f":
@@ -191,55 +284,8 @@ def text_of(cell: Any, row: int) -> str:
     return str(value)
 
 
-# --- Writing --------------------------------------------------------------------------------------
-
-
-def write_sheet(extension: str, headings: list[str], rows: Iterable[list[str]]) -> IO[bytes]:
-    """Write the rows to a temporary file, which is deleted when closed."""
-    file = TemporaryFile()  # noqa: SIM115, the response closes it
-    writers = {"csv": write_csv, "xlsx": write_xlsx}
-    try:
-        writers[extension](file, headings, ([escaped(cell) for cell in row] for row in rows))
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return file
-
-
-def write_csv(file: IO[bytes], headings: list[str], rows: Iterable[list[str]]) -> None:
-    # Spreadsheet programs recognize UTF-8 by the byte order mark.
-    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerow(headings)
-    writer.writerows([UNESCAPED_SPLIT.sub("'", cell) for cell in row] for row in rows)
-    text.detach()
-
-
-def write_xlsx(file: IO[bytes], headings: list[str], rows: Iterable[list[str]]) -> None:
-    """Write all cells as text, so that programs don't change 007 or 1-2."""
-    import openpyxl
-
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet()
-    sheet.append(headings)
-    try:
-        for number, row in enumerate(rows, start=1):
-            if number > MAX_XLSX_ROWS:
-                raise ValidationError(
-                    f"An XLSX export has up to {MAX_XLSX_ROWS:,} rows. Export as CSV, or filter the list."
-                )
-            sheet.append([xml_text(cell) for cell in row])
-    except BaseException:
-        sheet.close()
-        raise
-    book.save(file)
-
-
-def xml_text(text: str) -> str:
-    text = XML_UNSAFE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
-    if len(text) > MAX_XLSX_CELL_LENGTH:
-        raise ValidationError(
-            f"A text is longer than the {MAX_XLSX_CELL_LENGTH:,} characters of an XLSX cell. Export as CSV."
-        )
-    return text
+READERS: dict[str, Callable[[bytes], Any]] = {
+    "csv": csv_sources,
+    "tsv": csv_sources,
+    "xlsx": xlsx_sources,
+}

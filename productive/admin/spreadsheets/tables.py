@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.db import models
@@ -11,6 +12,41 @@ from productive.admin.spreadsheets.cells import Column, Directory, Owner
 
 # Values in one query, or rows in one statement.
 MAX_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Records that an import can remove: those that have an attribute of the records in the file.
+
+    With `through`, those that have this attribute of the attribute.
+    """
+
+    attribute: str
+    label: str
+    through: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.attribute}.{self.through}" if self.through else self.attribute or "all"
+
+    def rows_beside(self, table: Table, records: Sequence[Any]) -> Iterator[models.QuerySet[Any]]:
+        """Yield the records in the scope of those in the file, in batches."""
+        rows = table.rows().filter(organization__in={record.organization_id for record in records})
+        if not self.attribute:
+            yield rows.active()  # type: ignore[attr-defined]
+            return
+        path, field = self.attribute, table.options.get_field(self.attribute)
+        ids = sorted({getattr(record, field.attname) for record in records})
+        for start in range(0, len(ids), MAX_BATCH):
+            batch: Any = ids[start : start + MAX_BATCH]
+            if self.through:
+                path = f"{self.attribute}__{self.through}"
+                targets = field.related_model._default_manager.filter(pk__in=batch)
+                batch = targets.order_by().values(self.through)
+            yield rows.filter(**{f"{path}__in": batch})
+
+
+ALL = Scope("", "Archive them")
 
 
 class Table:
@@ -22,10 +58,16 @@ class Table:
     left_out: ClassVar[set[str]] = {"created_at"}
     # Help text of the import: how a row without an id is matched.
     key_help: ClassVar[str] = ""
+    # A nullable field that is unique; in one import, records can exchange its values.
+    exchangeable: ClassVar[str] = ""
+    # What an import can remove: it deletes the records or, with `ALL`, archives them.
+    scopes: ClassVar[Sequence[Scope]] = ()
 
     def __init__(self, organizations: Iterable[Any], *, shows_owner: bool) -> None:
         self.organizations = {one.pk: one for one in organizations}
         self.shows_owner = shows_owner
+        # Whether the columns beside a reference are shown, which an import may not have.
+        self.has_parts = True
         self.directories: dict[tuple[type[Directory], int], Directory] = {}
 
     @property
@@ -43,7 +85,14 @@ class Table:
             self.directories[key] = kind(self.organizations[organization_id])
         return self.directories[key]
 
+    def use_columns(self, columns: Sequence[Column | None]) -> None:
+        """Prepare for an import with these columns."""
+
     # --- For subclasses; `row` is the text of the cells by field name ---
+
+    def prepare(self, row: dict[str, str]) -> dict[str, str]:
+        """Return the row with cells that follow from others."""
+        return row
 
     def row_key(self, row: Mapping[str, str], organization: Any) -> Hashable | None:
         """Return the key by which a row without an id matches a record, or None."""

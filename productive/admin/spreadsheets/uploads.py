@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -16,18 +17,20 @@ from django.core import signing
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 from productive.admin.spreadsheets.archives import MEGABYTE
 from productive.admin.spreadsheets.files import MAX_MEGABYTES, MAX_ROWS
-from productive.admin.theme import FileInput
+from productive.admin.spreadsheets.tables import Scope
+from productive.admin.theme import FileInput, Select
 
 # The body of a request to any page.
 MAX_UPLOAD_BYTES = 4 * MAX_MEGABYTES * MEGABYTE
 # Stored files expire after this many seconds.
 MAX_AGE = 60 * 60
 PREFIX = "productive-import-"
-# Stored files of one user; the next one replaces the oldest.
-MAX_PENDING = 5
+# Stored files of one user, with those of rejected rows; the next one replaces the oldest.
+MAX_PENDING = 10
 
 
 class UploadNotFoundError(Exception):
@@ -53,15 +56,16 @@ class Uploads:
             file.write(data)
         return self.signer.sign_object({"key": key, "name": name, "data": sha256(data).hexdigest()})
 
-    def pop(self, token: str) -> tuple[str, bytes]:
-        """Return the name and content of a file, and delete it.
+    def read(self, token: str, *, delete: bool = False) -> tuple[str, bytes]:
+        """Return the name and content of a file, or raise UploadNotFoundError.
 
-        Of two concurrent requests, one raises UploadNotFoundError.
+        If it is deleted, that happens once: of two concurrent requests, one raises the error.
         """
         try:
             stored = self.signer.unsign_object(token, max_age=MAX_AGE)
             data = path_of(stored["key"]).read_bytes()
-            path_of(stored["key"]).unlink()
+            if delete:
+                path_of(stored["key"]).unlink()
         except (signing.BadSignature, OSError) as error:
             raise UploadNotFoundError from error
         if sha256(data).hexdigest() != stored["data"]:
@@ -113,9 +117,18 @@ class UploadLimit(FileUploadHandler):
 
 class UploadForm(forms.Form):
     file = forms.FileField(
-        widget=FileInput(attrs={"accept": ".csv,.xlsx"}),
+        widget=FileInput(attrs={"accept": ".csv,.tsv,.xlsx"}),
         max_length=255,
         help_text=f"CSV in UTF-8 or XLSX, up to {MAX_ROWS:,} rows and {MAX_MEGABYTES} MB. "
-        "Only the first sheet of an XLSX is imported.",
+        "One sheet of an XLSX is imported: the first visible one with the headings.",
         error_messages={"empty": "The file is empty."},
     )
+    scope = forms.ChoiceField(required=False, widget=Select)
+
+    def __init__(self, data: Any, files: Any, *, names: str, scopes: Sequence[Scope]) -> None:
+        super().__init__(data, files)
+        field: Any = self.fields["scope"]
+        field.label = f"{capfirst(names)} that aren't in the file"
+        field.choices = [("", "Keep them"), *((scope.name, scope.label) for scope in scopes)]
+        if not scopes:
+            del self.fields["scope"]
