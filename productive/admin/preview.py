@@ -13,6 +13,8 @@ from typing import Any
 
 # Lines of a group on the page; its count includes the others.
 MAX_LINES = 300
+# Of these, written rows beyond so many are folded, at the end of their group.
+MAX_UNFOLDED = 50
 # If an operation has consequences, longer groups of written rows are folded, so that these are visible.
 MAX_OPEN_LINES = 10
 # If an operation deletes, archives or closes more records, the user confirms their number by typing it.
@@ -75,6 +77,11 @@ class Group:
     @property
     def shown(self) -> Sequence[Line]:
         return self.lines[:MAX_LINES]
+
+    @property
+    def first_folded(self) -> int:
+        """Return the number of the first folded line; reasons and effects are never folded."""
+        return (MAX_UNFOLDED if self.outcome in WRITTEN_OUTCOMES else MAX_LINES) + 1
 
     @property
     def count(self) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from productive.accounts.models import Organization, Person
+from tests.browser.axe import barriers
 from tests.browser.steps import lines_under
 
 
@@ -37,3 +38,37 @@ def test_file_with_an_error_is_corrected_and_imported(page: Page, organization: 
         ("Ana", "ana@agency.example"),
         ("Iva", "iva@agency.example"),
     ]
+
+
+def test_columns_are_chosen_and_rows_with_errors_left_out(page: Page, organization: Organization) -> None:
+    page.goto("/admin/accounts/person/import/")
+    preview(
+        page,
+        "Vorname;Surname;E-mail;Colour",
+        "Ana;Kovač;ana@agency.example;red",
+        "Iva;Marić;nowhere;blue",
+        "Ivo;Ilić;ivo@agency.example;red",
+    )
+    expect(page.get_by_text("Missing columns: First name.")).to_be_visible()
+    assert barriers(page) == []
+    assert page.get_by_label("Surname").input_value() == "last_name"
+    page.get_by_label("Vorname").select_option("First name")
+    page.get_by_role("button", name="Preview").click()
+    [line] = lines_under(page, "Can't be done")
+    assert line.startswith("Row 3 Iva · Marić · nowhere · blue")
+    assert barriers(page) == []
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download 1 row with errors").click()
+    assert download.value.suggested_filename == "people-errors.csv"
+
+    page.get_by_role("button", name="Continue with the other 2 rows").click()
+    assert len(lines_under(page, "Will be created")) == 2
+    # Back leads to the preview of all rows, whose file is still there.
+    page.go_back()
+    expect(page.get_by_text("1 row has errors")).to_be_visible()
+    page.get_by_role("button", name="Continue with the other 2 rows").click()
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("Imported: 2 created.")).to_be_visible()
+    expect(page.get_by_text("1 row with errors left out.")).to_be_visible()
+    imported = Person.objects.owned_by(organization).filter(user=None)
+    assert sorted(imported.values_list("first_name", flat=True)) == ["Ana", "Ivo"]

@@ -104,14 +104,22 @@ class SpreadsheetAdmin(ModelAdmin):
             except ValidationError as error:
                 form.add_error("file", error)
         title = f"Import {self.opts.verbose_name_plural}"
-        return self.render_page(request, "admin/spreadsheets/import.html", title, form=form, table=table)
+        return self.render_page(
+            request,
+            "admin/spreadsheets/import.html",
+            title,
+            form=form,
+            table=table,
+            action=self.get_url("import"),
+        )
 
     def confirm_import_view(self, request: HttpRequest) -> HttpResponse:
         """Import the previewed file, or preview it with another choice."""
         if not self.has_import_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            return HttpResponseRedirect(self.get_url("import"))
+            # After Back. Without a redirect, which would lose its state, the browser sends the form again.
+            return self.import_view(request)
         token = request.POST.get("token", "")
         is_confirmed = bool(posted_digest(request))
         try:
@@ -171,7 +179,7 @@ class SpreadsheetAdmin(ModelAdmin):
             "back": self.get_url("import"),
             "back_label": "Choose another file",
             "choose": "Change columns" if fields else "",
-            "notes": [*sheet.notes, *match.notes],
+            "notes": [*sheet.notes, *match.notes, *operation.notes],
             "rejected": quantity_of(rejected) if rejected else "",
             "rejected_link": link,
             "others": len(operation.rows) - len(rejected),

@@ -57,7 +57,7 @@ class ColumnsForm(forms.Form):
             self.fields[FIELD.format(number)] = forms.ChoiceField(
                 choices=[("", "Don't import"), *columns],
                 initial=column.attribute if column else "",
-                label=capfirst(title_of(number, sheet.headings[number])),
+                label=sheet.headings[number] or capfirst(title_of(number, "")),
                 widget=Select,
                 required=False,
             )
@@ -142,10 +142,10 @@ def title_of(number: int, heading: str) -> str:
 
 
 def samples_of(sheet: Sheet, number: int) -> list[str]:
-    """Return the first cells of a column that aren't blank."""
+    """Return the first different cells of a column that aren't blank."""
     samples: list[str] = []
     for row in sheet.rows:
-        if not is_blank(row[number]):
+        if row[number] not in samples and not is_blank(row[number]):
             samples.append(row[number])
             if len(samples) == MAX_SAMPLES:
                 break

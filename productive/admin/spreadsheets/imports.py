@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +14,8 @@ from django.db import models
 from productive.admin.forms import SEPARATOR, label_of, label_with_status
 from productive.admin.operations import Operation
 from productive.admin.preview import Difference, Group, Line, Preview, RecordOutcome, group_lines, summary
-from productive.admin.spreadsheets.cells import ReadOnly, Reference, id_list
-from productive.admin.spreadsheets.comparison import clean, parse_id, quoted
+from productive.admin.spreadsheets.cells import Beside, ReadOnly, Reference, id_list
+from productive.admin.spreadsheets.comparison import clean, is_same, parse_id, quoted
 from productive.admin.spreadsheets.files import Sheet, is_blank
 from productive.admin.spreadsheets.headings import Match
 from productive.admin.spreadsheets.tables import MAX_BATCH, Scope, Table
@@ -79,15 +79,17 @@ class Import(Operation):
         self.file_columns = match.columns
         self.columns = [column for column in table.columns if column in match.columns]
         self.rows: list[ImportedRow] = []
+        # How many cells differ in columns that only help to read.
+        self.ignored: Counter[str] = Counter()
 
     def attempt(self, *, apply: bool) -> Preview:
         self.rows = rows = self.read(lock=apply)
-        groups = group_lines((row.outcome, row.line) for row in rows)
+        groups = group_lines((row.outcome, row.line) for row in rows)  # the rejected ones first
         rejected = sum(row.outcome is RecordOutcome.REJECTED for row in rows)
         blocked, removed = self.reason_to_block(rejected), []
         if self.scope and not blocked:
             removed = self.find_removed(rows, self.scope, lock=apply)
-        message = f"Imported: {summary(groups)}."
+        message = f"Imported: {summary(groups[1:])}."
         if removed:
             outcome = RecordOutcome.CHANGED if self.archives else RecordOutcome.DELETED
             verb = "archived" if self.archives else "deleted"
@@ -131,6 +133,7 @@ class Import(Operation):
             for cells in self.sheet.rows
         ]
         self.table.use_columns(self.file_columns)
+        self.ignored.clear()
         existing = ExistingRecords(self.table, texts, lock=lock)
         rows, pending = [], []
         seen: dict[Hashable, int] = {}
@@ -173,9 +176,24 @@ class Import(Operation):
             for column, old, new in zip(self.columns, before, after, strict=True)
             if old != new
         ]
+        changed = {one.field for one in row.differences}
         if row.outcome is not RecordOutcome.UNCHANGED:
-            row.notes = self.inactive_targets(record, {one.field for one in row.differences})
+            row.notes = self.inactive_targets(record, changed)
+        for column, shown in zip(self.columns, before, strict=True):
+            if isinstance(column, Beside) and column.reference.heading not in changed:
+                cell = text[column.attribute]
+                self.ignored[column.heading] += not (is_blank(cell) or is_same(shown, cell))
         return errors
+
+    @property
+    def notes(self) -> list[str]:
+        """Return sentences about cells that differ and aren't imported."""
+        return [
+            f"{heading} differs in {count:,} row{'s' if count > 1 else ''}. "
+            "This column only helps to read, and isn't imported."
+            for heading, count in self.ignored.items()
+            if count
+        ]
 
     def reject_repeated(self, identity: Hashable, number: int, seen: dict[Hashable, int]) -> None:
         first = seen.setdefault(identity, number)
