@@ -20,7 +20,7 @@ from productive.admin.spreadsheets.cells import (
     Reference,
     Text,
 )
-from productive.admin.spreadsheets.comparison import tidy
+from productive.admin.spreadsheets.comparison import is_same, tidy
 from productive.admin.spreadsheets.tables import ALL, NamedTable, Table
 from productive.database.fields import field_names
 from productive.database.text import fold
@@ -145,4 +145,7 @@ class ProjectTable(Table):
             return namesakes
         found = projects.find_all(number)
         numbered = [project for project in found if fold(project.project_number or "") == fold(number)]
+        if not numbered:
+            # A program may have rewritten the number.
+            numbered = [project for project in namesakes if is_same(project.project_number or "", number)]
         return numbered or [project for project in namesakes if not project.project_number]

@@ -440,7 +440,9 @@ def test_cells_and_headings_are_compared_as_programs_rewrite_them() -> None:
     assert heading_key("First\u00a0name") == heading_key("first_name") == heading_key("First  Name")
     assert heading_key(unicodedata.normalize("NFD", "Größe")) == heading_key("GRÖSSE")
     assert name_key(" Ana\u00a0 Ban ") == "Ana Ban"
-    assert [parse_id(text) for text in ("12", "#12", " 12.0 ", "12,00", "0", "-1", "1e3", "x", "9" * 19)] == [
+    assert [
+        parse_id(text) for text in ("12", "#12", " 12.0 ", "12,00", "1.000", "0", "-1", "1e3", "x", "9" * 19)
+    ] == [
         *[12] * 4,
-        *[None] * 5,
+        *[None] * 6,
     ]

@@ -123,6 +123,9 @@ def test_projects_are_found_by_number_or_name(client: Client, organization: Orga
     file = xlsx_file(
         ["Name", "Number"], ["Website 2", "007"], ["App", 8], ["Website", None], ["Twice", ""], ["Other", "9"]
     )
+    # Without the id, a number that a program has rewritten finds the project of that name only.
+    rewritten = csv_file(["Name", "Number"], ["Website", "7.0"], ["Site", "7"])
+    assert [row[:2] for row in plan_of(client, Project, rewritten)] == [(2, "unchanged"), (3, "created")]
     assert plan_of(client, Project, file) == [
         (2, "changed", [("Name", "Website", "Website 2")]),
         (3, "changed", [("Number", "", "8")]),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import closing
 from io import BytesIO
-from typing import IO, Any
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -23,11 +23,13 @@ from productive.admin.operations import BusyError, Step, carry_out, posted_diges
 from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets import files
 from productive.admin.spreadsheets.archives import MEGABYTE
-from productive.admin.spreadsheets.headings import ERRORS_HEADING, ColumnsForm, Headings, Match, remember
-from productive.admin.spreadsheets.imports import Import, ImportedRow
+from productive.admin.spreadsheets.headings import ColumnsForm, Headings, Match, remember
+from productive.admin.spreadsheets.imports import Import
+from productive.admin.spreadsheets.records import ImportedRow
+from productive.admin.spreadsheets.rejected import quantity_of, rejected_file
 from productive.admin.spreadsheets.tables import Scope, Table
 from productive.admin.spreadsheets.uploads import UploadForm, UploadNotFoundError, Uploads
-from productive.admin.spreadsheets.writing import CONTENT_TYPES, write_sheet
+from productive.admin.spreadsheets.writing import CONTENT_TYPES, file_response, write_sheet
 from productive.admin.theme import ModelAdmin
 from productive.database.moments import moment_of
 
@@ -245,11 +247,8 @@ class SpreadsheetAdmin(ModelAdmin):
         self, request: HttpRequest, name: str, sheet: files.Sheet, rejected: Sequence[ImportedRow]
     ) -> str:
         """Store a file with the rejected rows and their errors, and return its URL."""
-        extension = "xlsx" if name.lower().endswith(".xlsx") else "csv"
-        rows = ([*row.cells, "\n".join(row.errors)] for row in rejected)
-        with write_sheet(extension, [*sheet.headings, ERRORS_HEADING], rows) as file:
-            token = self.rejected_uploads(request).store(f"errors.{extension}", file.read())
-        return f"{self.get_url('import_errors')}?{urlencode({'token': token})}"
+        stored = self.rejected_uploads(request).store(*rejected_file(name, sheet, rejected))
+        return f"{self.get_url('import_errors')}?{urlencode({'token': stored})}"
 
     def rejected_view(self, request: HttpRequest) -> HttpResponseBase:
         """Return the file with the rejected rows of an import."""
@@ -305,12 +304,3 @@ class SpreadsheetAdmin(ModelAdmin):
 
     def file_name(self) -> str:
         return re.sub(r"\W+", "_", str(self.opts.verbose_name_plural))
-
-
-def file_response(file: IO[bytes], name: str) -> FileResponse:
-    content_type = CONTENT_TYPES[name.rpartition(".")[2]]
-    return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
-
-
-def quantity_of(rows: Sequence[Any]) -> str:
-    return f"{len(rows):,} row{'s' if len(rows) > 1 else ''}"

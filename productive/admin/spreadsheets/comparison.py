@@ -17,7 +17,7 @@ BLANK = "".join(filter(str.isspace, map(chr, range(0x3001)))) + INVISIBLE
 MAX_REWRITTEN = 60
 LINE_BREAKS = re.compile(r"\r\n?")
 NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:[.,][0-9]{1,30})?(?:e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
-ID = re.compile(r"#?([1-9][0-9]{0,18})(?:[.,]0+)?", re.ASCII)
+ID = re.compile(r"#?([1-9][0-9]{0,18})(?:[.,]0{1,2})?", re.ASCII)
 # What programs add to a day without a time.
 MIDNIGHT = re.compile(r"[ T]0{1,2}:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?$")
 # The first day of serial numbers, on Windows and in old workbooks of the Mac.

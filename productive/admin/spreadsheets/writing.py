@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from django.core.exceptions import ValidationError
+from django.http import FileResponse
 
 from productive.admin.spreadsheets.files import UNESCAPED_SPLIT, XML_UNSAFE, escaped
 
@@ -90,3 +91,8 @@ def xml_text(text: str) -> str:
             f"A text is longer than the {MAX_XLSX_CELL_LENGTH:,} characters of an XLSX cell. Export as CSV."
         )
     return text
+
+
+def file_response(file: IO[bytes], name: str) -> FileResponse:
+    content_type = CONTENT_TYPES[name.rpartition(".")[2]]
+    return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)

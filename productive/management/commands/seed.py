@@ -43,7 +43,9 @@ class Command(BaseCommand):
     ) -> None:
         if people not in PEOPLE or projects not in PROJECTS:
             raise CommandError("--people must be from 20 to 1,000, --projects from 6 to 480.")
-        organization = Organization(name=organization_name.strip(), time_zone=agency.AGENCY_TIME_ZONE)
+        organization = Organization(
+            name=organization_name.strip(), time_zone=agency.AGENCY_TIME_ZONE, day_order="dmy"
+        )
         try:
             organization.full_clean()
         except ValidationError as error:
