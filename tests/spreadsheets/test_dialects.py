@@ -19,8 +19,8 @@ from django.db import transaction
 from openpyxl.styles import Font
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
-from assignments.models import ProjectAssignment, ServiceAssignment
-from catalog.models import Project
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
+from catalog.models import Company, Project, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets.comparison import heading_key, is_same, name_key, parse_id
@@ -36,7 +36,10 @@ from tests.support.factories import (
     ProjectFactory,
     ServiceAssignmentFactory,
     ServiceFactory,
+    ServiceTypeAssignmentFactory,
+    ServiceTypeFactory,
 )
+from tests.support.spreadsheets import EXCHANGED
 
 Rows = list[list[str]]
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -285,15 +288,28 @@ def create_rows(organization: Organization) -> dict[type[Any], int]:
         service = ServiceFactory(name="2026-03-04" if n else "#12", deal=deal, **own)
         ServiceAssignmentFactory(person=people[n], service=service, **own)
         ProjectAssignmentFactory(person=people[n], project=project, watched=n > 2, **own)
+        kind = ServiceTypeFactory(name=text or "3/4", description="10\n2026-03-04\n", **own)
+        ServiceTypeAssignmentFactory(person=people[n], service_type=kind, **own)
     ProjectFactory(name="Old", archived_at=archived, **own)
-    return {Person: 11, Project: 6, ServiceAssignment: 5, ProjectAssignment: 5}
+    # The factories of services make a type for each.
+    return {
+        Person: 11,
+        Company: 5,
+        ServiceType: 10,
+        Project: 6,
+        ServiceAssignment: 5,
+        ProjectAssignment: 5,
+        ServiceTypeAssignment: 5,
+    }
 
 
 @pytest.mark.django_db
 def test_file_comes_back_from_every_program_without_changes(
     table: Callable[[type[Any]], Table], organization: Organization
 ) -> None:
-    for model, count in create_rows(organization).items():
+    counts = create_rows(organization)
+    assert counts.keys() == {*EXCHANGED}
+    for model, count in counts.items():
         exporting = table(model)
         # The formulas are escaped in the file that a program opens.
         rows = [[escaped(cell) for cell in row] for row in exporting.export(exporting.rows().order_by("pk"))]
