@@ -33,7 +33,7 @@ from productive.admin.filters import within_days
 from productive.admin.forms import is_id
 from productive.admin.operations import BusyError, Result, carry_out, respond
 from productive.admin.preview import Preview
-from productive.admin.theme import Select, TextInput
+from productive.admin.theme import DateInput, Select, TextInput
 from productive.admin.urls import admin_url
 
 HISTORY_TYPES = [("", "All"), ("+", "Added"), ("~", "Changed"), ("-", "Deleted")]
@@ -46,8 +46,8 @@ class ChangesForm(forms.Form):
     who = forms.CharField(label="Who", required=False, max_length=255, widget=TextInput)
     model = forms.ChoiceField(label="Kind of record", required=False, widget=Select)
     kind = forms.ChoiceField(label="Change", required=False, choices=HISTORY_TYPES, widget=Select)
-    since = DayField(label="From", required=False, widget=TextInput({"type": "date"}))
-    until = DayField(label="To", required=False, widget=TextInput({"type": "date"}))
+    since = DayField(label="From", required=False, widget=DateInput)
+    until = DayField(label="To", required=False, widget=DateInput)
 
     def __init__(self, data: Any, admins: list[Any]) -> None:
         super().__init__(data)
