@@ -79,7 +79,10 @@ def test_headings_in_other_words_are_recognized_and_said(client: Client) -> None
 
 
 def test_user_chooses_columns_and_the_choice_is_kept(client: Client, organization: Organization) -> None:
-    rows = [["Vorname", "", "Nachname", "Elektropost", "Farbe"], ["Ana", "x", "Ban", "ana@x.org", "red"]]
+    rows = [
+        ["Vorname", "", "Nachname", "Elektropost", "Farbe", "Leer", "Ende"],
+        ["Ana", "x", "Ban", "ana@x.org", "red", "", ""],
+    ]
     page = preview(client, Person, csv_file(*rows))
     unknown = "“Vorname”, column 2, which has no heading, “Nachname”, “Elektropost”, “Farbe”"
     assert page.context["problems"][:2] == [
@@ -106,6 +109,8 @@ def test_user_chooses_columns_and_the_choice_is_kept(client: Client, organizatio
         "last_name",
         "email",
         "",
+        "",
+        "",
     ]
     assert confirm(client, Person, hidden_fields(page)) == ["Imported: 1 created."]
 
@@ -131,7 +136,7 @@ def test_user_chooses_columns_and_the_choice_is_kept(client: Client, organizatio
 def test_choice_takes_precedence_over_synonyms(client: Client, organization: Organization) -> None:
     """A file calls the code of a project its name."""
     file = csv_file(["Project", "Code"], ["P-1", "Website"])
-    page = preview(client, Project, file)
+    page = press(client, preview(client, Project, file), "choose")
     fields = {**hidden_fields(page), "column-0": "project_number", "column-1": "name", "step": "preview"}
     page = client.post(url(Project, "process_import"), fields)
     assert rows_of(page) == [(2, "created", [("Name", "", "Website"), ("Number", "", "P-1")])]

@@ -406,6 +406,10 @@ def test_first_visible_sheet_with_the_headings_is_read_and_said() -> None:
     found = read(saved(book), "file.xlsx")
     assert (found.headings, found.rows, found.numbers) == (NAME_AND_TITLE, [["a", "b"]], [5])
     assert found.notes == ["The sheet “Staff” is imported. Hidden sheets aren't: “Secret”, “Very”."]
+    # Unknown headings can have a title above them.
+    unknown = read("Table 1;;\n;;\nVorname;;Nachname\nAna;;Ban\n")
+    assert (unknown.headings, unknown.numbers) == (["Vorname", "", "Nachname"], [4])
+    assert unknown.notes == ["Above the headings, row 1 isn't imported."]
     # Without the headings, it is the first sheet that isn't empty.
     with pytest.raises(ValidationError, match="The file has headings, but no rows below them"):
         read(saved(book), "file.xlsx", {"unknown"})

@@ -23,7 +23,7 @@ from productive.admin.operations import BusyError, Step, carry_out, posted_diges
 from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets import files
 from productive.admin.spreadsheets.archives import MEGABYTE
-from productive.admin.spreadsheets.headings import ColumnsForm, Headings, Match, remember
+from productive.admin.spreadsheets.headings import CHOSEN, ColumnsForm, Headings, Match, remember
 from productive.admin.spreadsheets.imports import Import
 from productive.admin.spreadsheets.records import ImportedRow
 from productive.admin.spreadsheets.rejected import quantity_of, rejected_file
@@ -154,7 +154,8 @@ class SpreadsheetAdmin(ModelAdmin):
                 form.add_error("file", match.problems)
             token = token or self.uploads(request).store(name, data)
             return self.render_columns(request, sheet, match, token, form=form)
-        remember(user, label, headings.choices_to_remember(match))
+        if CHOSEN in request.POST:
+            remember(user, label, headings.choices_to_remember(sheet, match))
         operation = Import(
             table,
             sheet,
@@ -212,7 +213,7 @@ class SpreadsheetAdmin(ModelAdmin):
             columns=ColumnsForm(self.table(request), sheet, match),
             action=self.get_url("process_import"),
             back=self.get_url("import"),
-            fields=[("token", token), *fields],
+            fields=[("token", token), (CHOSEN, 1), *fields],
             notes=sheet.notes,
         )
 

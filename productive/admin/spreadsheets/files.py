@@ -118,8 +118,15 @@ def find_sheet(sources: Iterable[Source], recognizes: Callable[[list[str]], bool
         if is_found:
             return build_sheet(source, first[-1:], above=first[:-1])
         if first:
-            other = other or partial(build_sheet, source, first)
+            start = count_titles(first)
+            other = other or partial(build_sheet, source, first[start:], first[:start])
     return other() if other else fail(ValidationError(NO_HEADINGS))
+
+
+def count_titles(rows: Sequence[tuple[int, list[str]]]) -> int:
+    """Return how many rows of one cell are above a row with more, and so above unknown headings."""
+    widths = [sum(not is_blank(cell) for cell in cells) for _, cells in rows]
+    return next((number for number, width in enumerate(widths) if width > 1), 0)
 
 
 def fail(error: ValidationError) -> Sheet:

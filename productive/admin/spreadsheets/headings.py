@@ -18,6 +18,8 @@ from productive.admin.theme import Select
 
 # The column that the download of rejected rows has in addition. An import ignores it.
 ERRORS_HEADING = "Errors"
+# The field that only the page with the choices has.
+CHOSEN = "chosen"
 # The field of a form with the choice for a column of the file, by its position.
 FIELD = "column-{}"
 # Cells of a column that are shown beside its heading.
@@ -30,11 +32,8 @@ MAX_REMEMBERED = 200
 class Match:
     """The table's column for each column of a file; None for one that isn't imported."""
 
-    headings: Sequence[str]
     columns: list[Column | None]
     problems: Sequence[str]
-    # Whether the user has chosen the columns.
-    is_chosen: bool
     # For each heading that isn't the name of its column, what is imported.
     notes: Sequence[str]
 
@@ -113,7 +112,7 @@ class Headings:
         ]
         if problems:
             problems.append(f"Valid columns: {', '.join(column.heading for column in self.table.columns)}.")
-        return Match(sheet.headings, found, problems, has_choice, self.notes_of(sheet, found))
+        return Match(found, problems, self.notes_of(sheet, found))
 
     def notes_of(self, sheet: Sheet, columns: Sequence[Column | None]) -> list[str]:
         """Return sentences about the columns that have another heading, or aren't imported."""
@@ -126,14 +125,15 @@ class Headings:
         notes = [f"Columns are imported under other names: {', '.join(renamed)}."] if renamed else []
         return [*notes, *([f"Columns that aren't imported: {', '.join(left_out)}."] if left_out else [])]
 
-    def choices_to_remember(self, match: Match) -> dict[str, str]:
+    def choices_to_remember(self, sheet: Sheet, match: Match) -> dict[str, str]:
         """Return the choices that differ from what the table knows, by heading."""
-        if not match.is_chosen:
-            return {}
         return {
             key: column.attribute if column else ""
-            for heading, column in zip(match.headings, match.columns, strict=True)
-            if (key := heading_key(heading)) and (key not in self.known or self.known[key] is not column)
+            for number, (heading, column) in enumerate(zip(sheet.headings, match.columns, strict=True))
+            if (key := heading_key(heading))
+            and (key not in self.known or self.known[key] is not column)
+            # Nobody chooses to leave out a column that is empty.
+            and (column or samples_of(sheet, number))
         }
 
 
