@@ -268,7 +268,7 @@ def test_invisible_name_is_blank(api: Api, client: Client, organization: Organiz
         assert post(name).invalid == [("name", "can't be blank")], ascii(name)
     page = client.post(url(ServiceType, "add"), {"name": "\u200b\u2060", "organization": organization.pk})
     assert page.context["adminform"].form.errors["name"] == ["This field cannot be blank."]
-    errors = preview(client, ServiceType, csv_file(["Name"], ["\u3164"])).content.decode()
+    errors = preview(client, ServiceType, csv_file(["Name", "Description"], ["\u3164", "x"])).content.decode()
     assert "This field cannot be blank." in errors
     assert ServiceType.objects.count() == 0
 

@@ -10,7 +10,7 @@ from django.http import FileResponse
 from django.utils import timezone
 
 from assignments.board.cells import Pair
-from productive.admin.spreadsheets.files import CONTENT_TYPES, write_sheet
+from productive.admin.spreadsheets.writing import file_response, write_sheet
 
 
 def export_board(
@@ -32,9 +32,4 @@ def export_board(
     ]
     headings = ["Person", "E-mail", *(labels[column.pk] for column in columns)]
     name = re.sub(r"\W+", "_", title).strip("_")
-    return FileResponse(
-        write_sheet(extension, headings, rows),
-        as_attachment=True,
-        filename=f"{name}-{timezone.localdate()}.{extension}",
-        content_type=CONTENT_TYPES[extension],
-    )
+    return file_response(write_sheet(extension, headings, rows), f"{name}-{timezone.localdate()}.{extension}")

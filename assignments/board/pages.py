@@ -42,7 +42,7 @@ from productive.accounts.models import Organization, Person
 from productive.accounts.owned_admin import organizations_of
 from productive.admin.forms import label_of
 from productive.admin.operations import BusyError, Step, carry_out, posted_step, respond
-from productive.admin.spreadsheets.files import CONTENT_TYPES
+from productive.admin.spreadsheets.writing import CONTENT_TYPES
 from productive.admin.urls import admin_url
 
 # With more columns, their titles are vertical.

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0010_sorts"),
+        ("accounts", "0011_sorts"),
         ("catalog", "0007_names"),
     ]
 

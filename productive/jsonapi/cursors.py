@@ -82,7 +82,9 @@ def terms_of(queryset: models.QuerySet[Any, Any]) -> list[Term]:
 def column_field(queryset: models.QuerySet[Any, Any], column: str) -> Any:
     """Return the model's field, or that of an annotation, by which the queryset is sorted."""
     annotation = queryset.query.annotations.get(column)
-    return queryset.model._meta.get_field(column) if annotation is None else annotation.output_field
+    field: Any = queryset.model._meta.get_field(column) if annotation is None else annotation.output_field
+    # A generated column has the type of its expression.
+    return field.output_field if field.generated else field
 
 
 def is_nullable(queryset: models.QuerySet[Any, Any], column: str) -> bool:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0009_keep_authors"),
+        ("accounts", "0011_sorts"),
     ]
 
     operations = [
