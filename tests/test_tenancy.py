@@ -514,6 +514,7 @@ EXPLAINED = {
     # the organizations of the user, or all for superusers
     ("productive/accounts/owned_admin.py", "Organization.objects.of"),
     ("productive/accounts/owned_admin.py", "Organization.objects.all"),
+    ("productive/accounts/owned_admin.py", "Organization.objects.count"),
     # a user's other organizations and permissions
     ("productive/accounts/user_admin.py", "Organization.objects.exclude"),
     ("productive/accounts/user_admin.py", "Permission.objects.filter"),
