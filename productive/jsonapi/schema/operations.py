@@ -122,7 +122,7 @@ class AutoSchema(SpectacularAutoSchema):
         return parameters.include_parameter(self.serializer_class)
 
     def page_parameters(self) -> list[Schema]:
-        found = parameters.page_parameters(self.max_page_size)
+        found = list(parameters.page_parameters(self.max_page_size))
         is_usual = self.max_page_size == MAX_PAGE_SIZE
         return [self.shared_parameter(each) for each in found] if is_usual else found
 
