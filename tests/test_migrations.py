@@ -8,7 +8,7 @@ from django.db.migrations import RemoveConstraint
 from django.db.migrations.executor import MigrationExecutor
 
 from assignments.models import ServiceAssignment
-from productive.accounts.models import Organization, User
+from productive.accounts.models import User
 from productive.database.row_counts import CreateRowCountTriggers
 from tests.support.factories import OrganizationFactory, PersonFactory, ServiceFactory
 
@@ -25,7 +25,8 @@ def our_tables() -> list[str]:
 def create_logins_of_service_accounts() -> None:
     """Create users as release 0.1 may have them: two service accounts, one with a login, and a person."""
     state = MigrationExecutor(connection).loader.project_state(BEFORE_LOGINS_ARE_REMOVED)
-    organization, users = Organization.objects.get(), state.apps.get_model("accounts", "User").objects
+    organization = state.apps.get_model("accounts", "Organization").objects.get()
+    users = state.apps.get_model("accounts", "User").objects
     access = {"is_staff": True, "is_superuser": True, "password": make_password("correct horse battery")}
     for name, owner in (("login", organization.pk), ("new", organization.pk), ("ana", None)):
         users.create(username=name, service_account_of_id=owner, **access)

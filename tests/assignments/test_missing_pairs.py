@@ -98,7 +98,7 @@ def test_import_says_so_in_the_row_and_adds_what_is_missing(
     assert line.notes[0].startswith("no effect today: Cy Z is not on the project Portal; ")
     page = click(client, click(client, page, "_include", MEMBERS), "_include", TYPES)
     [line] = next(group.lines for group in page.context["preview"].groups if group.lines)
-    assert line.notes == ()
+    assert not line.notes
     assert press(client, page, "apply").status_code == 302
     assert (cy.project_assignments.count(), cy.service_type_assignments.count()) == (1, 1)
 
