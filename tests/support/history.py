@@ -18,7 +18,10 @@ HISTORIES: list[Any] = [
 ]
 RECORDED: list[Any] = [history.instance_type for history in HISTORIES]
 # Fields without history: secrets, and fields that change with every use.
-LEFT_OUT = {User: {"password", "last_login", "signed_out_at", "import_headings"}, ApiToken: {"digest", "last_used_at"}}
+LEFT_OUT = {
+    User: {"password", "last_login", "signed_out_at", "import_headings"},
+    ApiToken: {"digest", "last_used_at"},
+}
 
 every_recorded_model = pytest.mark.parametrize("model", RECORDED, ids=lambda model: model.__name__)
 
