@@ -132,7 +132,8 @@ class AccessViewSet(ModelViewSet):
             return {"consequences": None}
         difference = comparison.difference()
         meta: dict[str, Any] = {"consequences": describe_difference(difference)}
-        for decision in difference.unused.decisions:  # One at most: the write is of one record.
+        is_of_one = self.action in ("create", "partial_update")
+        for decision in difference.unused.decisions if is_of_one else ():  # One at most.
             meta["without_effect"] = [
                 {"code": reason.code, "message": reason.message} for reason in decision.reasons
             ]

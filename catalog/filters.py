@@ -40,6 +40,7 @@ class ServiceTypeFilterSet(FilterSet):
     name = TextFilter()
     description = TextFilter()
     person_id = MemberFilter("assignees")
+    merged_into_id = IdFilter()
     query = QueryFilter("name", "description")
     status = MomentFilter(ServiceType.moment)
 

@@ -14,6 +14,8 @@ from productive.accounts.models import Person
 from productive.accounts.owned import (
     Archivable,
     ArchivableQuerySet,
+    Mergeable,
+    MergeableQuerySet,
     OrganizationOwned,
     OrganizationOwnedQuerySet,
 )
@@ -23,7 +25,7 @@ from productive.database.history import History, current_user
 from productive.database.moments import Moment
 
 
-class ServiceType(Archivable):
+class ServiceType(Mergeable):
     """A kind of work that the company offers: design, development, QA."""
 
     name = LineField(max_length=255)
@@ -33,10 +35,10 @@ class ServiceType(Archivable):
         Person, through="assignments.ServiceTypeAssignment", related_name="service_types"
     )
 
-    objects = ArchivableQuerySet["ServiceType"].as_manager()
+    objects = MergeableQuerySet["ServiceType"].as_manager()
     history = History()
 
-    class Meta(Archivable.Meta):
+    class Meta(Mergeable.Meta):
         ordering = ["name_key", "id"]
         indexes = [
             *Archivable.Meta.indexes,
@@ -273,9 +275,10 @@ class Service(OrganizationOwned, ServiceDetails):
 
     def clean(self) -> None:
         """Reject an archived service type, unless the service has it already."""
+        super().clean()
         if self.service_type_id is None or self.service_type.archived_at is None:
             return
-        if not self.has_saved_service_type():
+        if not self.is_saved_with(Service.service_type.field):
             raise ValidationError({"service_type": "is archived"})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -299,9 +302,5 @@ class Service(OrganizationOwned, ServiceDetails):
         with connection.cursor() as cursor:
             cursor.execute(sql, [self.service_type_id])
             row = cursor.fetchone()
-        if row is not None and row[0] is not None and not self.has_saved_service_type():
+        if row is not None and row[0] is not None and not self.is_saved_with(Service.service_type.field):
             raise IntegrityError("The service type has been archived")
-
-    def has_saved_service_type(self) -> bool:
-        """Return whether the saved service has this service type."""
-        return Service.objects.filter(pk=self.pk, service_type=self.service_type_id).exists()

@@ -13,6 +13,7 @@ from catalog.filters import (
     ServiceFilterSet,
     ServiceTypeFilterSet,
 )
+from catalog.look_alikes import types_like
 from catalog.models import Company, Deal, Project
 from catalog.serializers import (
     CompanySerializer,
@@ -23,14 +24,42 @@ from catalog.serializers import (
 )
 from productive.accounts.models import Person
 from productive.database.functions import RelatedValue
+from productive.jsonapi.merges import MergeMixin
+from productive.jsonapi.parsers import ResourceObject
+from productive.jsonapi.schema.resources import ID_STRING, object_schema
 from productive.jsonapi.write_views import model_action
 
+# Service types that `meta` names.
+MAX_LOOK_ALIKES = 10
 
-class ServiceTypeViewSet(AccessViewSet):
+
+class ServiceTypeViewSet(MergeMixin, AccessViewSet):
     serializer_class = ServiceTypeSerializer
     filterset_class = ServiceTypeFilterSet
+    write_meta: ClassVar[Mapping[str, Any]] = {
+        "look_alikes": {
+            "type": "array",
+            "maxItems": MAX_LOOK_ALIKES,
+            "description": "Other service types whose names are like the one that was sent",
+            "items": object_schema(
+                {"id": ID_STRING, "name": {"type": "string"}, "archived": {"type": "boolean"}},
+                required=["id", "name", "archived"],
+            ),
+        }
+    }
     archive = model_action("archive")
     restore = model_action("restore")
+
+    def remarks(self, resource: ResourceObject | None, pk: int | None) -> dict[str, Any]:
+        """Add the service types with a similar name."""
+        remarks = super().remarks(resource, pk)
+        name = None if resource is None else resource.attributes.get("name")
+        if isinstance(name, str) and (found := types_like(self.organization, name, exclude=pk)):
+            remarks["look_alikes"] = [
+                {"id": str(each.pk), "name": each.name, "archived": each.archived_at is not None}
+                for each in found[:MAX_LOOK_ALIKES]
+            ]
+        return remarks
 
 
 class CompanyViewSet(AccessViewSet):

@@ -100,6 +100,8 @@ def test_columns_in_returns_columns_of_constraint() -> None:
         "accounts_person_unique_organization_id": {"organization_id", "id"},
         "accounts_person_own_company": {"organization_id", "company_id"},
         "accounts_person_own_manager": {"organization_id", "manager_id"},
+        "accounts_person_own_merged_into": {"organization_id", "merged_into_id"},
+        "accounts_person_merged_is_archived": {"merged_into_id", "archived_at"},
         "accounts_person_unique_email": {"organization_id", "email"},
         "accounts_person_unique_user": {"user_id", "organization_id"},
         "catalog_deal_unique_organization_id": {"organization_id", "id"},

@@ -37,6 +37,7 @@ class PersonFilterSet(FilterSet):
     title = TextFilter()
     company_id = IdFilter()
     manager_id = IdFilter()
+    merged_into_id = IdFilter()
     role_id = SoftReferenceFilter()
     custom_role_id = SoftReferenceFilter()
     subsidiary_id = SoftReferenceFilter()

@@ -17,7 +17,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from productive.accounts.details import PersonDetails
-from productive.accounts.owned import Archivable, ArchivableQuerySet, OrganizationOwned
+from productive.accounts.owned import Mergeable, MergeableQuerySet
 from productive.database.constraints import SameOrganization, UniqueTogether
 from productive.database.fields import EmailField, LineField, SortKeyField
 from productive.database.functions import AsciiUpper
@@ -96,7 +96,7 @@ class Organization(Recorded):
         return timezone.localdate(timezone=self.zone)
 
 
-class PersonQuerySet(ArchivableQuerySet["Person"]):
+class PersonQuerySet(MergeableQuerySet["Person"]):
     def update(self, **values: Any) -> int:
         """Update the rows, and sign out users who are no longer members.
 
@@ -113,7 +113,7 @@ class PersonQuerySet(ArchivableQuerySet["Person"]):
     update.alters_data = True  # type: ignore[attr-defined]
 
 
-class Person(Archivable, PersonDetails):
+class Person(Mergeable, PersonDetails):
     """A person who works for the organization and is assigned to work.
 
     If the person has a `user`, that user can work with the organization's records, until the person is
@@ -151,10 +151,10 @@ class Person(Archivable, PersonDetails):
     # The user in the database, if it was loaded.
     loaded_user_id: int | None = None
 
-    class Meta(Archivable.Meta):
+    class Meta(Mergeable.Meta):
         verbose_name_plural = "people"
         constraints = [
-            *OrganizationOwned.Meta.constraints,
+            *Mergeable.Meta.constraints,
             SameOrganization("company", name="%(app_label)s_%(class)s_own_company"),
             SameOrganization("manager", name="%(app_label)s_%(class)s_own_manager"),
             UniqueTogether(
@@ -172,7 +172,7 @@ class Person(Archivable, PersonDetails):
             ),
         ]
         indexes = [
-            *Archivable.Meta.indexes,
+            *Mergeable.Meta.indexes,
             models.Index(
                 fields=["organization", "first_name", "last_name", "id"],
                 name="%(app_label)s_%(class)s_by_name",

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
+from productive.database.constraints import Check, SameOrganization
 from productive.database.moments import Moment
 from productive.database.owned_rows import OwnedRowsQuerySet
+from productive.database.record_merges import RecordMerge
 from productive.database.recorded import M_co, Recorded
+from productive.database.written_rows import announce
 
 
 class OrganizationOwnedQuerySet(OwnedRowsQuerySet[M_co]):
@@ -46,6 +51,25 @@ class OrganizationOwned(Recorded):
                 fields=["organization", "id"], name="%(app_label)s_%(class)s_unique_organization_id"
             )
         ]
+
+    def clean(self) -> None:
+        """Reject a new link to a record that was merged into another."""
+        super().clean()
+        errors = {}
+        field: Any
+        for field in self._meta.concrete_fields:
+            # A record that is not loaded is the one in the database.
+            related = field.get_cached_value(self, default=None) if field.is_relation else None
+            merged_into = getattr(related, "merged_into_id", None)
+            if merged_into is not None and not self.is_saved_with(field):
+                errors[field.name] = merged_message(merged_into)
+        if errors:
+            raise ValidationError(errors)
+
+    def is_saved_with(self, field: Any) -> bool:
+        """Return whether the saved record has the same value of the field."""
+        values = {"pk": self.pk, field.attname: getattr(self, field.attname)}
+        return type(self)._base_manager.filter(**values).exists()
 
 
 class ArchivableQuerySet(OrganizationOwnedQuerySet[M_co]):
@@ -85,3 +109,74 @@ class Archivable(OrganizationOwned):
     def restore(self) -> None:
         """Restore the archived record."""
         self.moment.clear(self)
+
+
+def merged_message(merged_into: int) -> str:
+    return f"has been merged into {merged_into}"
+
+
+class MergeableQuerySet(ArchivableQuerySet[M_co]):
+    def restore(self) -> int:
+        """Restore the records, except those that were merged into others."""
+        return Archivable.moment.clear_all(self.filter(merged_into=None))
+
+
+class Mergeable(Archivable):
+    """A record that can be merged into another, which gets everything that refers to it.
+
+    It stays archived, so that its id can still be looked up.
+    """
+
+    merged_into = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, editable=False, related_name="merged"
+    )
+
+    merged_into_id: int | None
+
+    class Meta(Archivable.Meta):
+        abstract = True
+        constraints = [
+            *OrganizationOwned.Meta.constraints,
+            SameOrganization("merged_into", name="%(app_label)s_%(class)s_own_merged_into"),
+            Check(
+                condition=Q(merged_into=None) | Q(archived_at__isnull=False),
+                name="%(app_label)s_%(class)s_merged_is_archived",
+                blame="archived_at",
+                violation_error_message="must be set for a merged record",
+            ),
+        ]
+
+    def clean(self) -> None:
+        """Reject changes of a record that was merged into another, unless they undo that."""
+        super().clean()
+        if self.merged_into_id is not None and self.is_saved_with(self._meta.get_field("merged_into")):
+            self.reject_merged()
+
+    def reject_merged(self) -> None:
+        if self.merged_into_id is not None:
+            raise ValidationError(merged_message(self.merged_into_id))
+
+    def restore(self) -> None:
+        """Restore the archived record. One that was merged into another can't be restored."""
+        self.reject_merged()
+        super().restore()
+
+    def merge(self, into: Self) -> None:
+        """Move everything that refers to the record to another one, and archive it.
+
+        Of pairs that both have, one is deleted. Needs a transaction, with both records locked. Raise
+        ValidationError if they can't be merged; if they have been, do nothing.
+        """
+        if self.merged_into_id == into.pk:
+            return
+        self.reject_merged()
+        if into.pk == self.pk:
+            raise ValidationError({"into": "must be another record"})
+        if into.merged_into_id is not None:
+            raise ValidationError({"into": merged_message(into.merged_into_id)})
+        if into.archived_at is not None and self.archived_at is None:
+            raise ValidationError({"into": "is archived"})
+        self.archived_at = self.archived_at or timezone.now()
+        announce(self, "~", ["archived_at"])
+        RecordMerge(into, [self]).write()
+        self.refresh_from_db()

@@ -17,6 +17,7 @@ from productive.jsonapi.cursors import Term
 from productive.jsonapi.documents import Row
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.filter_backends import FilterBackend
+from productive.jsonapi.merges import MergeMixin
 from productive.jsonapi.pagination import Contents, CursorPage, Page
 from productive.jsonapi.plans import Plan, related_columns
 from productive.jsonapi.views import ReadOnlyViewSet
@@ -66,7 +67,7 @@ class OrganizationMembershipViewSet(ReadOnlyViewSet):
         return [[values.get(column) for column in plan.columns]]
 
 
-class PersonViewSet(AccessViewSet):
+class PersonViewSet(MergeMixin, AccessViewSet):
     serializer_class = PersonSerializer
     filterset_class = PersonFilterSet
     sorts = {
@@ -91,4 +92,5 @@ class PersonViewSet(AccessViewSet):
         "destroy": described(LOST, OPENED),
         "archive": described(LOST),
         "deactivate": described(LOST),
+        "merge": described(LOST),
     }

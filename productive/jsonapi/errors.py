@@ -13,6 +13,7 @@ from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.models import RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseServerError, UnreadablePostError
@@ -151,6 +152,11 @@ def invalid_attributes(detail: Any) -> Iterator[dict[str, Any]]:
             yield error_object(422, detail=str(message), source={"pointer": f"data/attributes/{pointer}"})
 
 
+def messages_of(error: ModelValidationError) -> dict[str, list[str]]:
+    """Return the messages by field."""
+    return error.message_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.messages}
+
+
 def restricted_message(error: RestrictedError) -> str:
     users = list(error.restricted_objects)
     return f"is used by {len(users)} {users[0]._meta.verbose_name_plural}; archive it instead"
@@ -161,6 +167,8 @@ def errors_of(exc: Exception) -> tuple[int, list[dict[str, Any]]]:
     match exc:
         case ValidationError():
             return 422, list(invalid_attributes(exc.detail))
+        case ModelValidationError():  # Raised by a method of the model.
+            return 422, list(invalid_attributes(messages_of(exc)))
         case RestrictedError():
             return 422, list(invalid_attributes({NON_FIELD_ERRORS: restricted_message(exc)}))
         case ApiError():

@@ -20,7 +20,7 @@ from rest_framework_json_api import serializers
 from productive.database.fields import LineField as ModelLineField
 from productive.database.fields import TagsField
 from productive.database.validation import validate_change
-from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED
+from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED, messages_of
 from productive.jsonapi.fields import (
     BooleanField,
     CharField,
@@ -219,7 +219,7 @@ class ModelSerializer(serializers.ModelSerializer):
             else:
                 validate_change(record, attrs)
         except ModelValidationError as error:
-            raise ValidationError(error.message_dict) from None
+            raise ValidationError(messages_of(error)) from None
         self.instance = record
         return attrs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import django_filters
@@ -44,8 +44,12 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
     # all records that the filters select.
     sort_expressions: ClassVar[Mapping[str, Combinable]] = {}
     schema = AutoSchema()
-    # For the OpenAPI document: member of `resource_metas` → JSON Schema; action → header → description.
+    # For the OpenAPI document. Action with a body → a function for the schema of its resource object.
+    action_bodies: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
+    # Member of `resource_metas` → JSON Schema; action → header → description.
     resource_meta: ClassVar[Mapping[str, Any]] = {}
+    # Likewise, but only some resources have these.
+    optional_meta: ClassVar[Mapping[str, Any]] = {}
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -99,7 +103,11 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         if not rows:
             raise ApiError(404)
         members = self.data_and_included(plan, rows)
-        return {**members, "data": members["data"][0], "meta": {}}
+        return {**members, "data": members["data"][0], "meta": self.document_meta(members["data"][0])}
+
+    def document_meta(self, resource: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the meta of the document of one resource; by default, it is empty."""
+        return {}
 
     def data_and_included(self, plan: Plan, rows: Rows) -> dict[str, Any]:
         writer = DocumentWriter(self.organization.pk, self.organization.zone, self.max_included())
@@ -110,7 +118,8 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
             detail = TOO_MUCH_INCLUDED.format(settings.MAX_INCLUDED)
             raise ParameterError("unsupported_include", include, "include", detail=detail) from None
         pk = plan.root.pk
-        if metas := self.resource_metas([row[pk] for row in rows]):
+        ids = [row[pk] for row in rows if self.may_have_meta(plan, row)]
+        if ids and (metas := self.resource_metas(ids)):
             for resource, row in zip(data, rows, strict=True):
                 if row[pk] in metas:  # It may have been deleted in the meantime.
                     resource["meta"] = metas[row[pk]]
@@ -129,6 +138,10 @@ class ReadOnlyViewSet(ViewSetMixin, GenericAPIView):
         model: Any = self.serializer_class.Meta.model
         owner: Any = type(self.organization)
         return by_id(model, owner, plan.columns).rows(self.organization.pk, pk)
+
+    def may_have_meta(self, plan: Plan, row: Row) -> bool:
+        """Return whether `resource_metas` is needed for the resource of the row."""
+        return True
 
     def resource_metas(self, ids: Sequence[Any]) -> Mapping[Any, dict[str, Any]]:
         """Return the meta objects of resources by id; by default, none."""

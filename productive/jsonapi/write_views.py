@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -39,7 +39,8 @@ class ModelViewSet(ReadOnlyViewSet):
     """Also create, update and delete, each in one transaction."""
 
     is_dry_run = False
-    # For the OpenAPI document: member of the `meta` of a dry run → JSON Schema.
+    # For the OpenAPI document: member of the `meta` of a write, or only of a dry run → JSON Schema.
+    write_meta: ClassVar[Mapping[str, Any]] = {}
     dry_run_meta: ClassVar[Mapping[str, Any]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -50,10 +51,9 @@ class ModelViewSet(ReadOnlyViewSet):
         plan, resource = self.plan(), self.resource_object()
         if resource.id is not None:
             raise ApiError(403, "The id of a new record can't be chosen by the client")
-        ignored = unknown_members(self.serializer_class, resource)
         if self.is_dry_run:
             idempotency_key(request)  # Neither used nor kept, but it must be valid.
-            return self.dry_run(plan, lambda: self.save(None, resource), ignored)
+            return self.dry_run(plan, lambda: self.save(None, resource), self.remarks(resource, None))
 
         def save() -> Created:
             pk = self.save(None, resource)
@@ -65,13 +65,13 @@ class ModelViewSet(ReadOnlyViewSet):
         if created.is_replayed:
             headers[REPLAYED] = "true"
         pk = created.location.rpartition("/")[2]
-        return self.written(plan, int(pk), created.body, ignored, status=201, headers=headers)
+        remarks = self.remarks(resource, int(pk))
+        return self.written(plan, int(pk), created.body, remarks, status=201, headers=headers)
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         plan, pk, resource = self.plan(), self.pk(), self.resource_object()
         self.check_id(resource)
-        ignored = unknown_members(self.serializer_class, resource)
-        return self.change(plan, pk, lambda record: self.save(record, resource), ignored)
+        return self.change(plan, pk, lambda record: self.save(record, resource), resource)
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         plan, pk = self.plan(), self.pk()
@@ -86,7 +86,11 @@ class ModelViewSet(ReadOnlyViewSet):
         return Response(status=204)
 
     def change(
-        self, plan: Plan, pk: int, change: Callable[[models.Model], Any], ignored: Sequence[str] = ()
+        self,
+        plan: Plan,
+        pk: int,
+        change: Callable[[models.Model], Any],
+        resource: ResourceObject | None = None,
     ) -> Response:
         """Call `change` with the locked record, and return the response."""
         state = self.matched_state(plan, pk)
@@ -96,18 +100,26 @@ class ModelViewSet(ReadOnlyViewSet):
             return pk
 
         if self.is_dry_run:
-            return self.dry_run(plan, write, ignored)
-        return self.written(plan, pk, self.run(lambda: self.record_document(write())), ignored)
+            return self.dry_run(plan, write, self.remarks(resource, pk))
+        document = self.run(lambda: self.record_document(write()))
+        return self.written(plan, pk, document, self.remarks(resource, pk))
+
+    def remarks(self, resource: ResourceObject | None, pk: int | None) -> dict[str, Any]:
+        """Return what the `meta` of the response says about the sent members of the record."""
+        ignored = [] if resource is None else unknown_members(self.serializer_class, resource)
+        return {"ignored": ignored} if ignored else {}
 
     def run(self, write: Callable[[], T]) -> T:
         """Make the write of the request."""
         return in_transaction(write)
 
-    def dry_run(self, plan: Plan, write: Callable[[], int | None], ignored: Sequence[str] = ()) -> Response:
+    def dry_run(
+        self, plan: Plan, write: Callable[[], int | None], remarks: Mapping[str, Any] | None = None
+    ) -> Response:
         """Roll the write back, and return what it would do. The response has no ETag: nothing has it."""
         attempted = DryRun(write, partial(self.document_or_record, plan))
-        meta = {**({"ignored": ignored} if ignored else {}), **self.consequences(attempted)}
-        return Response(dump({**attempted.document, "meta": meta}))
+        meta = {**(remarks or {}), **self.consequences(attempted)}
+        return Response(dump({**attempted.document, "meta": {**attempted.document.get("meta", {}), **meta}}))
 
     def consequences(self, attempted: DryRun) -> dict[str, Any]:
         """Attempt a dry run, and return what `meta` says about it."""
@@ -142,19 +154,20 @@ class ModelViewSet(ReadOnlyViewSet):
             raise ApiError(409, "The id of the resource is not the one in the address")
 
     def written(
-        self, plan: Plan, pk: Any, document: bytes, ignored: Sequence[str] = (), **kwargs: Any
+        self, plan: Plan, pk: Any, document: bytes, remarks: Mapping[str, Any], **kwargs: Any
     ) -> Response:
         """Return the response to a write, with the ETag that a GET would have.
 
         Add included records after the transaction. If there are too many, or the record has been deleted by
-        then, leave them out: the change has been made. `meta` names the members that were ignored.
+        then, leave them out: the change has been made. `remarks` are added to `meta`.
         """
         if plan is not self.plan_without_include():
             with suppress(ApiError):
                 document = dump(self.document(plan, pk))
         etag = tags_of(document, self.organization.pk)[""]
-        if ignored:
-            document = dump({**orjson.loads(document), "meta": {"ignored": ignored}})
+        if remarks:
+            parsed = orjson.loads(document)
+            document = dump({**parsed, "meta": {**parsed["meta"], **remarks}})
         response = Response(document, **kwargs)
         response.headers["ETag"] = etag
         return response

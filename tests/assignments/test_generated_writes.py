@@ -84,7 +84,11 @@ class World:
         if what == "delete":
             return "DELETE", f"{resource}/{pk}", None
         if what == "act":
-            return ("PATCH", f"{resource}/{pk}/{self.draw(verbs)}", None) if verbs else None
+            if not verbs:
+                return None
+            verb = self.draw(verbs)
+            into = document_for(resource, into_id=self.pick(resource)) if verb == "merge" else None
+            return "PATCH", f"{resource}/{pk}/{verb}", into
         changes: list[dict[str, Any]] = [{name: self.pick(o)} for name, o in LINKS.get(resource, {}).items()]
         changes += [{name: value} for name in SWITCHES.get(resource, ()) for value in (True, False)]
         if resource == "deals":

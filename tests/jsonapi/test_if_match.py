@@ -18,7 +18,15 @@ from tests.support.factories import (
     PersonFactory,
     ServiceTypeFactory,
 )
-from tests.support.resources import ACTIONS, WRITABLE, create_rows, document_for, model_of, relationships_of
+from tests.support.resources import (
+    ACTIONS,
+    WRITABLE,
+    action_document,
+    create_rows,
+    document_for,
+    model_of,
+    relationships_of,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
@@ -65,12 +73,12 @@ def test_action_requires_the_current_etag(
     resource: str, action: str, api: Api, organization: Organization
 ) -> None:
     (row,) = create_rows(resource, organization)
-    path = f"{resource}/{row.pk}"
+    path, document = f"{resource}/{row.pk}", action_document(resource, action, organization)
     before = api.get(path).body
-    assert is_rejected(api.patch(f"{path}/{action}", headers=matching(STALE)))
-    assert is_rejected(api.request("PUT", f"{path}/{action}", headers=matching(STALE)))
+    assert is_rejected(api.patch(f"{path}/{action}", json=document, headers=matching(STALE)))
+    assert is_rejected(api.request("PUT", f"{path}/{action}", json=document, headers=matching(STALE)))
     assert api.get(path).body == before
-    done = api.patch(f"{path}/{action}", headers=matching(tag_of(api, path)))
+    done = api.patch(f"{path}/{action}", json=document, headers=matching(tag_of(api, path)))
     assert (done.status, done.headers["ETag"]) == (200, tag_of(api, path))
 
 

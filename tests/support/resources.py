@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from productive.accounts.models import Organization
 from productive.accounts.owned import OrganizationOwned
@@ -78,12 +79,22 @@ def create_linked_rows(resource: str, organization: Organization, count: int) ->
                 related: Any = type(row)._meta.get_field(name).related_model
                 factory: Any = getattr(factories, f"{related.__name__}Factory")
                 setattr(row, name, factory(organization=organization))
+                if name == "merged_into":
+                    row.archived_at = timezone.now()
         row.save()
     return rows
 
 
 def document_for(resource: str, **attributes: Any) -> dict[str, Any]:
     return {"data": {"type": resource, "attributes": attributes}}
+
+
+def action_document(resource: str, action: str, organization: Organization) -> dict[str, Any] | None:
+    """Return the document that the action needs, or None."""
+    if action not in RESOURCES[resource].action_bodies:
+        return None
+    (other,) = create_rows(resource, organization)
+    return document_for(resource, into_id=other.pk)
 
 
 def foreign_keys(model: type[models.Model]) -> list[str]:

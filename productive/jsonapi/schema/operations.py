@@ -142,6 +142,9 @@ class AutoSchema(SpectacularAutoSchema):
             schema = self.schema(name, lambda: resources.request_schema(serializer_class, new=new))
             example = {"data": examples.request_example(serializer_class, new=new)}
             return {"required": True, "content": responses.content(document_schema(schema), example)}
+        if self.action in self.view.action_bodies:
+            schema = document_schema(self.view.action_bodies[self.action](self.type))
+            return {"required": True, "content": responses.content(schema)}
         if self.is_extra_action:
             id_schema = resources.nullable(resources.id_schema(serializer_class))
             properties = {"type": {"const": self.type}, "id": id_schema}
@@ -155,6 +158,9 @@ class AutoSchema(SpectacularAutoSchema):
         action = "extra_action" if self.is_extra_action else self.action
         errors = {*responses.COMMON_ERRORS, *responses.ACTION_ERRORS[action]}
         if self.action == "destroy" and self.is_restricted():
+            errors.add(422)
+        if self.is_extra_action and self.view.action_bodies:
+            # A merged record can't be restored, either.
             errors.add(422)
         return {**self.success(), **{str(status): self.error(status) for status in sorted(errors)}}
 
@@ -199,10 +205,11 @@ class AutoSchema(SpectacularAutoSchema):
 
     def meta(self) -> Schema:
         """Return the schema of the document's meta; that of a dry run has more members."""
+        optional: Schema = dict(self.view.optional_meta)
         if self.method == "GET":
-            return {"type": "object"}
+            return resources.object_schema(optional) if optional else {"type": "object"}
         names = {"type": "array", "items": {"type": "string"}, "description": "The members that were ignored"}
-        members = {"ignored": names, **self.view.dry_run_meta}
+        members = {"ignored": names, **optional, **self.view.write_meta, **self.view.dry_run_meta}
         return self.schema(f"{self.type}_meta", lambda: resources.object_schema(members))
 
     @property
@@ -232,11 +239,12 @@ class AutoSchema(SpectacularAutoSchema):
 
     def resource(self, serializer_class: SerializerClass) -> Schema:
         """Return a resource's schema; only primary data has the view's meta."""
-        metas = self.view.resource_meta if serializer_class is self.serializer_class else {}
+        is_primary = serializer_class is self.serializer_class
+        metas, optional = (self.view.resource_meta, self.view.optional_meta) if is_primary else ({}, {})
         name = type_of(serializer_class)
         return self.schema(
-            f"{name}_with_meta" if metas else name,
-            lambda: resources.response_schema(serializer_class, metas),
+            f"{name}_with_meta" if metas or optional else name,
+            lambda: resources.response_schema(serializer_class, metas, optional),
         )
 
     def example(self) -> Schema:

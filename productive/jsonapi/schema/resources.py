@@ -279,7 +279,7 @@ def required_foreign_key(name: str) -> Schema:
 # --- resource objects -----------------------------------------------------------------------------
 
 
-def response_schema(serializer_class: SerializerClass, meta: Schema) -> Schema:
+def response_schema(serializer_class: SerializerClass, meta: Schema, optional_meta: Schema) -> Schema:
     """Return the schema of a resource in responses, without required members."""
     properties: Schema = {"type": {"const": type_of(serializer_class)}, "id": id_schema(serializer_class)}
     for member, names, schema_of in (
@@ -292,8 +292,8 @@ def response_schema(serializer_class: SerializerClass, meta: Schema) -> Schema:
     for name, data in serializer_class.without_records.items():
         kind = "null_relationship" if data is None else "empty_relationship"
         properties["relationships"]["properties"][name] = shared(kind)
-    if meta:
-        properties["meta"] = object_schema(meta, required=meta)
+    if meta or optional_meta:
+        properties["meta"] = object_schema({**meta, **optional_meta}, required=meta)
     return object_schema(properties, required=["type", "id"])
 
 
