@@ -12,6 +12,7 @@ from assignments import bulk
 from assignments.access_check import can_check_access
 from assignments.admin_consequences import AccessWatch
 from assignments.board.boards import BUDGET, PROJECT, PROJECTS, SERVICE_TYPES
+from assignments.clean_up import clean_up_views
 from assignments.dashboard import overview
 from assignments.models import Filter, ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.spreadsheets import (
@@ -35,6 +36,7 @@ for board in (BUDGET, PROJECT):
     admin.site.record_pages.append(  # type: ignore[attr-defined]
         RecordPage("board", board.title, "grid_on", board.owner, board.url, board.may_view)
     )
+admin.site.add_page("Catalog", "Clean-up", "cleaning_services", "clean_up", clean_up_views)  # type: ignore[attr-defined]
 admin.site.overview = overview  # type: ignore[attr-defined]
 admin.site.watch = AccessWatch()  # type: ignore[attr-defined]
 

@@ -6,12 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from assignments.related_bulk import AssigneesToProjects, RelatedPairing, RelatedStamp, SwitchOn
-from catalog.models import Deal, Project, ServiceType
+from assignments.related_bulk import (
+    AssigneesToProjects,
+    ChangeRelation,
+    RelatedPairing,
+    RelatedStamp,
+    SwitchOn,
+)
+from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.owned_admin import ARCHIVE, RESTORE
 from productive.admin.bulk.pairs import Pairing, Unpairing
 from productive.admin.bulk.rows import DELETE, Stamp
 from productive.admin.forms import label_of
+from productive.admin.record_merges import merge_records
 
 # --- on people ------------------------------------------------------------------------------------
 
@@ -187,7 +194,15 @@ REMOVE_SERVICE_TYPE_ASSIGNMENTS = replace(
 
 # --- the actions of each list ---------------------------------------------------------------------
 
+CHANGE_TYPE = ChangeRelation(
+    name="change_type",
+    title="Change type",
+    relation=Service.service_type,
+    help="Access of these services depends on it if their budgets are restricted by service type.",
+)
+
 ON_PEOPLE: list[Any] = [
+    merge_records,
     ASSIGN_TO_SERVICES,
     ADD_TO_PROJECTS,
     GIVE_SERVICE_TYPES,
@@ -197,6 +212,7 @@ ON_PEOPLE: list[Any] = [
 ON_PROJECTS: list[Any] = [ADD_PEOPLE, COPY_MEMBERS, REMOVE_PEOPLE, ARCHIVE, RESTORE]
 ON_DEALS: list[Any] = [CLOSE_DEALS, OPEN_DEALS]
 ON_SERVICES: list[Any] = [
+    CHANGE_TYPE,
     ASSIGN_PEOPLE,
     COPY_ASSIGNMENTS,
     UNASSIGN_PEOPLE,
@@ -207,4 +223,10 @@ ON_SERVICES: list[Any] = [
     SWITCH_ON_EXPENSES,
     CLOSE_DEALS_OF_SERVICES,
 ]
-ON_SERVICE_TYPES: list[Any] = [GIVE_TO_PEOPLE, REMOVE_FROM_PEOPLE, ARCHIVE_SERVICE_TYPES, RESTORE]
+ON_SERVICE_TYPES: list[Any] = [
+    merge_records,
+    GIVE_TO_PEOPLE,
+    REMOVE_FROM_PEOPLE,
+    ARCHIVE_SERVICE_TYPES,
+    RESTORE,
+]

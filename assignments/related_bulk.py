@@ -12,13 +12,14 @@ from django.contrib import admin
 from django.contrib.admin.options import ModelAdmin
 from django.db import models
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 from assignments.models import ServiceAssignment
 from productive.admin.bulk.actions import MAX_BULK_ROWS, BulkAction, Selection, TooManyError, quantity
-from productive.admin.bulk.pairs import Pairing
+from productive.admin.bulk.pairs import Pairing, validation_errors
 from productive.admin.bulk.rows import Stamp, lines
 from productive.admin.forms import label_of
-from productive.admin.preview import Group, Preview, RecordOutcome
+from productive.admin.preview import Difference, Group, Line, Preview, RecordOutcome, group_lines
 
 
 @dataclass(kw_only=True, eq=False)
@@ -114,3 +115,45 @@ class SwitchOn(BulkAction):
     def write(self, rows: list[Any]) -> None:
         queryset = type(rows[0])._default_manager.filter(pk__in=[row.pk for row in rows])
         queryset.update_recorded(**{self.field_name: True})
+
+
+@dataclass(kw_only=True, eq=False)
+class ChangeRelation(BulkAction):
+    """Set a foreign key of the selected rows to a record that the user chooses."""
+
+    permission = "change"
+    max_chosen = 1
+    relation: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.choice = self.relation.field
+
+    def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
+        related = admin.site.get_model_admin(self.relation.field.related_model)
+        return bool(related.has_view_permission(request)) and super().is_allowed(model_admin, request)
+
+    def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
+        field = self.relation.field
+        (chosen,) = selection.others(field.related_model)
+        rows: list[Any] = []
+        found: list[tuple[RecordOutcome, Line]] = []
+        for row in selection.rows():
+            before, label = getattr(row, field.name), label_of(row)
+            if before == chosen:
+                found.append((RecordOutcome.UNCHANGED, Line(label)))
+                continue
+            setattr(row, field.name, chosen)
+            if reason := validation_errors(row):
+                found.append((RecordOutcome.REJECTED, Line(label, [reason])))
+                continue
+            difference = Difference(capfirst(field.verbose_name), label_of(before), label_of(chosen))
+            found.append((RecordOutcome.CHANGED, Line(label, differences=[difference])))
+            rows.append(row)
+        count = quantity(selection.model_admin.model, len(rows))
+        return rows, Preview(group_lines(found), f"{self.title}: {count}", f"{count} changed.")
+
+    def write(self, rows: list[Any]) -> None:
+        name = self.relation.field.name
+        queryset = type(rows[0])._default_manager.filter(pk__in=[row.pk for row in rows])
+        queryset.update_recorded(**{name: getattr(rows[0], name).pk})

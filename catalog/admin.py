@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -24,14 +25,18 @@ from catalog.admin_filters import (
     ServiceInUseFilter,
     TypeInUseFilter,
 )
+from catalog.look_alikes import types_like
 from catalog.models import Company, Deal, Project, Service, ServiceType
 from catalog.spreadsheets import CompanyTable, ProjectTable, ServiceTypeTable
-from productive.accounts.models import Person
-from productive.accounts.owned_admin import ArchivableAdmin, OrganizationOwnedAdmin
+from productive.accounts.models import Organization, Person
+from productive.accounts.owned_admin import ArchivableAdmin, MergeableAdmin, OrganizationOwnedAdmin
 from productive.admin.columns import CountColumn, PageColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
+from productive.admin.preview import Question
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import display
+from productive.admin.urls import admin_url
+from productive.database.written_rows import WrittenRows
 
 # Sorts unrestricted budgets first, then those restricted by person, by type, and by both.
 RESTRICTIONS = Case(When(person_restricted_tracking=True, then=1), default=0) + Case(
@@ -39,9 +44,22 @@ RESTRICTIONS = Case(When(person_restricted_tracking=True, then=1), default=0) + 
 )
 
 
+# Similar service types that the page of a new one names.
+MAX_ASKED = 5
+
+
+def question_about(service_type: ServiceType, may_restore: bool) -> Question:
+    url, name = admin_url(ServiceType, "change", service_type.pk), str(service_type)
+    if service_type.archived_at is None:
+        return Question(f"“{name}” exists already. Use it instead?", url)
+    action = ("restore", admin_url(ServiceType, "changelist"), service_type.pk) if may_restore else None
+    return Question(f"“{name}” exists already, archived. Restore it instead?", url, action)
+
+
 @admin.register(ServiceType)
-class ServiceTypeAdmin(SpreadsheetAdmin, ArchivableAdmin):
+class ServiceTypeAdmin(SpreadsheetAdmin, MergeableAdmin):
     table_class = ServiceTypeTable
+    clean_up_view = "types"
     menu, icon, in_palette = "Catalog", "category", True
     palette_order = 4
     list_display = [
@@ -60,6 +78,21 @@ class ServiceTypeAdmin(SpreadsheetAdmin, ArchivableAdmin):
     fields = ["name", "description"]
     actions = bulk.ON_SERVICE_TYPES
     inlines = [admin_inlines.AssigneesOfServiceType]
+
+    def questions(self, request: HttpRequest, written: Sequence[WrittenRows]) -> list[Question]:
+        """Ask whether a new name means the same as that of another service type."""
+        named = [
+            row
+            for each in written
+            if each.model is ServiceType and (each.columns is None or "name" in each.columns)
+            for row in each.rows
+        ]
+        may_restore = self.has_change_permission(request)
+        questions = []
+        for row in named:
+            found = types_like(Organization(pk=row.organization_id), row.name, exclude=row.id)
+            questions += [question_about(other, may_restore) for other in found[:MAX_ASKED]]
+        return questions
 
 
 @admin.register(Company)

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from assignments.access_check import access_check
 from assignments.board.pages import urls as board_urls
+from assignments.clean_up import clean_up
 from productive.jsonapi.errors import error_handler
 from productive.jsonapi.schema.views import DocumentView, SwaggerView
 from productive.jsonapi.views import UnknownRoute
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/access-check/", admin.site.admin_view(access_check), name="access_check"),
     *board_urls(),
+    path("admin/clean-up/", admin.site.admin_view(clean_up), name="clean_up"),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=static("productive/favicon.svg"))),
     path("api/v2/openapi.json", DocumentView.as_view(), name="openapi"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from django.contrib import admin, messages
@@ -19,6 +20,7 @@ from productive.accounts.admin_filters import TokenStateFilter, TrackableFilter
 from productive.accounts.models import ApiToken, Organization, Person, User
 from productive.accounts.owned_admin import (
     ArchivableAdmin,
+    MergeableAdmin,
     OrganizationOwnedAdmin,
     request_user,
     superuser_only,
@@ -26,13 +28,17 @@ from productive.accounts.owned_admin import (
 from productive.accounts.sign_in import SignInForm
 from productive.accounts.spreadsheets import PersonTable
 from productive.accounts.user_admin import GroupAdmin, UserAdmin
+from productive.admin import preview
 from productive.admin.bulk.rows import Stamp
 from productive.admin.columns import LINK, CountColumn, RecordColumn
 from productive.admin.filters import by_days, by_record
+from productive.admin.forms import label_of
+from productive.admin.preview import Line, RecordOutcome
 from productive.admin.spreadsheets.admin import SpreadsheetAdmin
 from productive.admin.theme import display
 from productive.admin.urls import unhidden_list_url
 from productive.database.functions import SortKey
+from productive.database.record_merges import RecordMerge
 
 admin.site.login_form = SignInForm
 admin.site.register(User, UserAdmin)
@@ -54,9 +60,10 @@ class OrganizationAdmin(OrganizationOwnedAdmin):
 
 
 @admin.register(Person)
-class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
+class PersonAdmin(SpreadsheetAdmin, MergeableAdmin):
     table_class = PersonTable
     superuser_fields = ["user"]
+    clean_up_view = "people"
     menu, icon, in_palette = "People", "person", True
     label_fields = ["email"]
     list_display = [
@@ -100,6 +107,32 @@ class PersonAdmin(SpreadsheetAdmin, ArchivableAdmin):
     @admin.display(description="Can't track because")
     def why_nowhere(self, person: Any) -> str:
         return capfirst(PERSON_STATES[person.state])
+
+    def merge_warnings(self, request: HttpRequest, merge: RecordMerge) -> list[preview.Group]:
+        """Say whose sign-in ends, and that of their tokens, or moves to the survivor."""
+        kept = merge.values.get("user_id", merge.survivor.user_id)
+        users = {one.user_id: one for one in [merge.survivor, *merge.others] if one.user_id is not None}
+        names = User.objects.in_bulk(users.keys())
+        tokens = Counter(
+            ApiToken.objects.filter(
+                user__in=users, organization=merge.survivor.organization_id, revoked_at=None
+            ).values_list("user", flat=True)
+        )
+        ended = [
+            Line(f"{names[pk].username} ({label_of(person)})", [f"API tokens: {tokens[pk]}"])
+            for pk, person in users.items()
+            if pk != kept
+        ]
+        moved = [
+            Line(f"{names[kept].username} will sign in as {label_of(merge.survivor)}")
+            for pk in users
+            if pk == kept != merge.survivor.user_id
+        ]
+        title = "Users who can no longer sign in, and whose API tokens stop working"
+        return [
+            preview.Group(title, RecordOutcome.LOST, ended),
+            preview.Group("Users who move", RecordOutcome.AFFECTED, moved),
+        ]
 
     # The user determines what a person can see, so it is read-only for staff.
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

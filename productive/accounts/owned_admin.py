@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import tzinfo
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Q
 from django.http import HttpRequest
+from django.urls import path, reverse
 
 from productive.accounts.models import Organization, Person, User
-from productive.accounts.owned import Archivable
+from productive.accounts.owned import Archivable, merged_message
 from productive.admin.bulk.rows import Stamp
 from productive.admin.filters import MomentListFilter, by_days, by_record
 from productive.admin.inlines import limit_inlines
 from productive.admin.options import BaseAdmin
+from productive.admin.preview import Group
+from productive.admin.record_merges import merge_view
 from productive.admin.theme import display
+from productive.database.record_merges import RecordMerge
 from productive.web.request_state import state_of
 
 
@@ -146,8 +151,16 @@ class ArchivedFilter(MomentListFilter):
     parameter_name = moment.done
 
 
+class Restore(Stamp):
+    """Restore archived records, except those that were merged into others."""
+
+    def rejection(self, row: Any) -> str:
+        merged_into = getattr(row, "merged_into_id", None)
+        return "" if merged_into is None else f"{merged_message(merged_into)}: undo that in Changes"
+
+
 ARCHIVE = Stamp(name="archive", title="Archive", moment=Archivable.moment)
-RESTORE = Stamp(name="restore", title="Restore", moment=Archivable.moment, clears=True)
+RESTORE = Restore(name="restore", title="Restore", moment=Archivable.moment, clears=True)
 
 
 class ArchivableAdmin(OrganizationOwnedAdmin):
@@ -159,3 +172,27 @@ class ArchivableAdmin(OrganizationOwnedAdmin):
     @display(description="Status", ordering="archived_at", label={"Active": "success", "Archived": "warning"})
     def status(self, record: Archivable) -> str:
         return record.moment.word(record).capitalize()
+
+
+class MergeableAdmin(ArchivableAdmin):
+    """The admin of records that can be merged. Their list needs the action `merge_records`."""
+
+    # Where the page that merges returns to: a view of the Clean-up page.
+    merge_back_label = "Back to Clean-up"
+    clean_up_view = ""
+
+    def merge_back_url(self) -> str:
+        return f"{reverse('clean_up')}?show={self.clean_up_view}"
+
+    def merge_warnings(self, request: HttpRequest, merge: RecordMerge) -> list[Group]:
+        """Return what the preview says first."""
+        return []
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(partial(merge_view, self))
+        name = f"{self.opts.app_label}_{self.opts.model_name}_merge"
+        return [path("merge/", view, name=name), *super().get_urls()]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        is_merged = obj is not None and obj.merged_into_id is not None
+        return [*super().get_readonly_fields(request, obj), *(["merged_into"] if is_merged else [])]

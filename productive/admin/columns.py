@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -139,14 +139,19 @@ class PagedChangeList(ChangeList):
             page = self.queryset.filter(pk__in=[pk for (pk,) in ids])
         rows = list(page)
         self.result_list = rows
-        counts = {
-            column.__name__: column.count() for column in self.list_display if isinstance(column, CountColumn)
-        }
-        if counts and rows:
-            annotations = {f"count_{name}": count for name, count in counts.items()}
-            counted = self.model._default_manager.filter(pk__in=[row.pk for row in rows])
-            values = counted.annotate(**annotations).values_list("pk", *annotations)
-            by_row = {pk: numbers for pk, *numbers in values}
-            for row in rows:
-                row.counts = dict(zip(counts, by_row.get(row.pk, [0] * len(counts)), strict=True))
+        columns = [column for column in self.list_display if isinstance(column, CountColumn)]
+        count_related(self.model, rows, columns)
         self.model_admin.prepare_rows(rows)  # type: ignore[attr-defined]
+
+
+def count_related(model: Any, rows: Sequence[Any], columns: Sequence[CountColumn]) -> None:
+    """Set the counts that the columns show, as `counts` of each row, in one query."""
+    if not columns or not rows:
+        return
+    names = [column.__name__ for column in columns]
+    annotations = {f"count_{column.__name__}": column.count() for column in columns}
+    counted = model._default_manager.filter(pk__in=[row.pk for row in rows])
+    values = counted.annotate(**annotations).values_list("pk", *annotations)
+    by_row = {pk: numbers for pk, *numbers in values}
+    for row in rows:
+        row.counts = dict(zip(names, by_row.get(row.pk, [0] * len(names)), strict=True))

@@ -40,12 +40,14 @@ from productive.admin.forms import (
 )
 from productive.admin.merge import SHOWN, dump, page_values
 from productive.admin.operations import Step
+from productive.admin.preview import Question
 from productive.admin.saving import UnsavedForm, delete_record, save_form
 from productive.admin.theme import ModelAdmin
 from productive.database.history import history_of, is_recorded
 from productive.database.lookups import searched_columns, words_in
 from productive.database.moments import moment_of
 from productive.database.text import search_words
+from productive.database.written_rows import WrittenRows
 
 
 class RelatedChoicesMixin(BaseModelAdmin):
@@ -295,6 +297,10 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         except IntegrityError:
             # Another request was faster. Validate again, which now finds its row.
             return save_form(self, request, save)
+
+    def questions(self, request: HttpRequest, written: Sequence[WrittenRows]) -> list[Question]:
+        """Return what to ask before a form that writes these rows is saved."""
+        return []
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Delete the object, after a preview."""

@@ -142,6 +142,18 @@ class RelatedChange:
         return Group(self.label, RecordOutcome.CREATED, self.lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the user may want to do instead of saving a form: open another record, or run an action on it.
+
+    `action` has the name of a bulk action, the URL of its list, and the id of the record.
+    """
+
+    text: str
+    url: str
+    action: tuple[str, str, int] | None = None
+
+
 @dataclass(frozen=True)
 class Preview:
     """The result of an attempt, with the texts of button and message."""
@@ -155,11 +167,12 @@ class Preview:
     # The number of records that are deleted, archived or closed, including related ones.
     removed: int = 0
     related: Sequence[RelatedChange] = ()
+    questions: Sequence[Question] = ()
 
     @cached_property
     def digest(self) -> str:
         """Return a hash of everything that the preview shows."""
-        shown = [self.groups, self.consequences, *self.related]
+        shown = [self.groups, self.consequences, *self.related, *self.questions]
         text = json.dumps(shown, default=slot_values)
         return sha256(text.encode()).hexdigest()
 

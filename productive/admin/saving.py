@@ -44,21 +44,22 @@ class FormSave(Operation):
     response: HttpResponse
     written: Sequence[WrittenRows]
 
-    def __init__(self, request: HttpRequest, save: Callable[[], HttpResponse]) -> None:
-        self.request, self.save = request, save
+    def __init__(self, model_admin: Any, request: HttpRequest, save: Callable[[], HttpResponse]) -> None:
+        self.model_admin, self.request, self.save = model_admin, request, save
         self.message_count = len(queued_messages(request))
 
     def attempt(self, *, apply: bool) -> Preview:
         self.discard_messages()
         with collect_written_rows() as self.written:
             self.response = self.save()
-        return Preview([], button="Save")
+        questions = self.model_admin.questions(self.request, self.written)
+        return Preview([], button="Save anyway" if questions else "Save", questions=questions)
 
     def needs_confirmation(self, preview: Preview) -> bool:
         """Return True also for a preview that the browser restores, unless the form has errors."""
         is_restored = self.request.POST.get("step") == Step.PREVIEW
         return (
-            bool(preview.related)
+            bool(preview.related or preview.questions)
             or super().needs_confirmation(preview)
             or (is_restored and isinstance(self.response, HttpResponseRedirect))
         )
@@ -123,7 +124,7 @@ class RecordDeletion(BulkOperation):
 
 def save_form(model_admin: Any, request: HttpRequest, save: Callable[[], HttpResponse]) -> HttpResponse:
     """Return the response of `save`, or the preview if it must be confirmed."""
-    operation = FormSave(request, save)
+    operation = FormSave(model_admin, request, save)
     result = attempt(request, operation)
     if result.is_applied:
         consequences = result.preview.consequences
@@ -148,6 +149,8 @@ def intro_of(preview: Preview) -> str:
     consequences = preview.consequences
     if consequences is not None and consequences.need_confirmation:
         return "Saving this changes who has access."
+    if preview.questions:
+        return "There are records with a similar name."
     if preview.related:
         return "Some of the new assignments have no effect yet."
     return "This is what saving changes."

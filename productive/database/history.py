@@ -300,7 +300,9 @@ def record_rows(rows: models.QuerySet[Any], history_type: str, *, date: Any, **v
         **values,
     }
     columns: dict[str, Any] = {field.attname: field.attname for field in history.tracked_fields}
-    columns |= {name: Value(value, opts.get_field(name)) for name, value in constants.items()}
+    for name, value in constants.items():
+        field = opts.get_field(name)
+        columns[field.attname] = Value(value, field)
     columns["history_date"] = date if isinstance(date, F) else Value(date, opts.get_field("history_date"))
     select, params = rows.order_by("pk").values_list(*columns.values()).query.sql_with_params()
     connection = connections[rows.db]

@@ -109,6 +109,8 @@ class BulkAction:
 
     # The permission that the action requires: "add", "change" or "delete".
     permission: ClassVar[str]
+    # Records to choose in its form.
+    max_chosen: ClassVar[int] = MAX_CHOSEN
     # A template would call an action, because it is callable.
     do_not_call_in_templates: ClassVar[bool] = True
 
@@ -182,7 +184,7 @@ class BulkAction:
             chosen=RecordsField(
                 model_admin.get_queryset(request),
                 relation=relation,
-                max_choices=MAX_CHOSEN,
+                max_choices=self.max_chosen,
                 label=str(model_admin.opts.verbose_name_plural).capitalize(),
                 help_text=self.help,
                 required=is_complete,

@@ -34,10 +34,16 @@ class Stamp(BulkAction):
     note: str = ""
 
     def changes(self, row: Any) -> bool:
-        return (getattr(row, self.moment.field) is not None) == self.clears
+        return (getattr(row, self.moment.field) is not None) == self.clears and not self.rejection(row)
+
+    def rejection(self, row: Any) -> str:
+        """Return why the moment of the row can't change, or ""."""
+        return ""
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
-        rows = selection.rows()
+        selected = selection.rows()
+        rejected = {row.pk: reason for row in selected if (reason := self.rejection(row))}
+        rows = [row for row in selected if row.pk not in rejected]
         done, already = self.moment.done, self.moment.done
         if self.clears:
             done, already = self.moment.undone, self.moment.unset
@@ -46,6 +52,11 @@ class Stamp(BulkAction):
         groups = [
             Group(f"Will be {done}", RecordOutcome.CHANGED, lines(map(label_of, changed))),
             Group(f"Are already {already}, skipped", RecordOutcome.UNCHANGED, lines(map(label_of, skipped))),
+            Group(
+                "Can't be done",
+                RecordOutcome.REJECTED,
+                [Line(label_of(row), [rejected[row.pk]]) for row in selected if row.pk in rejected],
+            ),
         ]
         count = quantity(selection.model_admin.model, len(changed))
         consequences = Consequences([self.note]) if self.note else None
