@@ -168,12 +168,15 @@ class AccessDifference:
 
     @cached_property
     def people(self) -> dict[int, Person]:
-        """The people who lose or gain access, by name; also new and deleted ones."""
+        """The people who lose or gain access, by name; also new and deleted ones.
+
+        Their names are the new ones, whether they are written at the moment or not.
+        """
         ids = {permit.person_id for permit in self.lost | self.gained}
         people = Person.objects.in_bulk(ids)
         for each in self.written:
             for row in each.rows if each.model is Person else ():
-                if row.id in ids - people.keys():
+                if row.id in ids:
                     names = {name: getattr(row, name) for name in ("first_name", "last_name", "email")}
                     people[row.id] = Person(pk=row.id, **names)
         # Sorted here, so that the order is the same before and after a deletion.

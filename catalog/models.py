@@ -278,6 +278,8 @@ class Service(OrganizationOwned, ServiceDetails):
         super().clean()
         if self.service_type_id is None or self.service_type.archived_at is None:
             return
+        if self.restoration is not None and self.service_type.archived_at <= self.restoration.changed_at:
+            return
         if not self.is_saved_with(Service.service_type.field):
             raise ValidationError({"service_type": "is archived"})
 

@@ -163,7 +163,7 @@ def test_people_are_merged_and_undone_whole(organization: Organization) -> None:
 
     assert undo(client, Person).status_code == 302
     # The user has to sign in again.
-    User.objects.update(signed_out_at=None)
+    User.objects.filter(pk=user.pk).update(signed_out_at=None)
     assert tables() == before
 
 

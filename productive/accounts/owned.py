@@ -56,13 +56,16 @@ class OrganizationOwned(Recorded):
         """Reject a new link to a record that was merged into another."""
         super().clean()
         errors = {}
+        # A merged record that is restored at the same time won't be merged any longer.
+        restored: Any = () if self.restoration is None else self.restoration.records
         field: Any
         for field in self._meta.concrete_fields:
             # A record that is not loaded is the one in the database.
-            related = field.get_cached_value(self, default=None) if field.is_relation else None
+            related: Any = field.get_cached_value(self, default=None) if field.is_relation else None
             merged_into = getattr(related, "merged_into_id", None)
-            if merged_into is not None and not self.is_saved_with(field):
-                errors[field.name] = merged_message(merged_into)
+            if merged_into is None or self.is_saved_with(field) or (type(related), related.pk) in restored:
+                continue
+            errors[field.name] = merged_message(merged_into)
         if errors:
             raise ValidationError(errors)
 

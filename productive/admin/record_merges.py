@@ -137,13 +137,7 @@ def uses_of(records: Sequence[Any]) -> Counter[int]:
 
 
 class RecordMerging(Operation):
-    """Merge the records into the survivor, with the chosen values.
-
-    It is always confirmed, but the consequences are described while it is written, since it can change the
-    names of people: the preview and its confirmation then have the same names.
-    """
-
-    always_confirmed = False
+    """Merge the records into the survivor, with the chosen values."""
 
     def __init__(self, selection: Selection, survivor: int, values: dict[str, int]) -> None:
         self.selection, self.survivor_id, self.values = selection, survivor, values
@@ -174,9 +168,6 @@ class RecordMerging(Operation):
         if not preview.blocked:
             self.merge.write(moves)
         return preview
-
-    def needs_confirmation(self, preview: Preview) -> bool:
-        return True
 
     def describe_merge(self, moves: Sequence[Move]) -> Preview:
         """Return the preview. The rows must not be written yet."""

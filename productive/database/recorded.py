@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from django.db import models, router, transaction
@@ -45,12 +47,25 @@ class RecordedQuerySet(models.QuerySet[M_co]):
     update_recorded.alters_data = True  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """The undo of a change: what was allowed before the change is allowed again.
+
+    `changed_at` is the time of the change; `records` are the models and ids of the records that are restored.
+    """
+
+    changed_at: datetime
+    records: frozenset[tuple[type[models.Model], int]]
+
+
 class Recorded(models.Model):
     """A model whose changes are recorded, with a `history = History()`."""
 
     # The field with the id of the organization; None if rows don't belong to one.
     owner: ClassVar[str | None] = None
     deletion: Deletion | None = None
+    # Set while the record is validated for the undo of a change.
+    restoration: Restoration | None = None
 
     class Meta:
         abstract = True

@@ -62,15 +62,14 @@ class NameKeys(NamedTuple):
 @lru_cache(maxsize=20_000)
 def name_keys(name: str) -> NameKeys:
     found = WORD.findall(JOINED.sub("", fold(name)))
-    spelled = [word for word in found if word not in IGNORED_WORDS] or found
-    words = [singular(ABBREVIATED.get(word, word)) for word in spelled]
-    joined = "".join(words)
-    is_spelled = len(spelled) == 1 or all(len(word) == 1 for word in found)
-    letters = "".join(found) if is_spelled else ""
+    are_letters = all(len(word) == 1 for word in found)
+    kept = [word for word in found if are_letters or word not in IGNORED_WORDS] or found
+    words = [singular(ABBREVIATED.get(word, word)) for word in kept]
+    letters = "".join(kept) if are_letters or len(kept) == 1 else ""
     return NameKeys(
         words=tuple(sorted(words)),
-        joined=joined,
-        initials="".join(word[0] for word in spelled) if len(spelled) > 1 and not letters else "",
+        joined="".join(words),
+        initials="" if letters else "".join(word[0] for word in kept),
         abbreviation=letters if MIN_INITIALS <= len(letters) <= MAX_INITIALS and letters.isalpha() else "",
     )
 

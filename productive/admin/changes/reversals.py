@@ -20,6 +20,7 @@ from productive.admin.changes.states import differences, fill_relations, related
 from productive.admin.forms import label_of
 from productive.admin.preview import Difference, Line, RecordOutcome
 from productive.database.moments import moment_of
+from productive.database.recorded import Restoration
 
 
 class NotPossibleError(Exception):
@@ -36,6 +37,7 @@ class Target:
     fields: set[str] = field(default_factory=set)
     # The state after the change. If the fields have other values, they were changed again.
     current_state: Any | None = None
+    restoration: Restoration | None = None
 
 
 @dataclass
@@ -96,6 +98,7 @@ def recreation(request: HttpRequest, target: Target, related: Related) -> Revers
         setattr(row, row._meta.get_field(name).attname, None)
     set_related(row, related)
     row._state.adding = True
+    row.restoration = target.restoration
     row.clean_fields(exclude={column.name for column in row._meta.fields if column.is_relation})
     row.clean()
     # The id is free, because no row was found with it.
@@ -117,6 +120,7 @@ def restoration(request: HttpRequest, target: Target, row: Any, related: Related
     for name in names:
         column = row._meta.get_field(name)
         setattr(row, column.attname, getattr(state, column.attname))
+    row.restoration = target.restoration
     if any(row._meta.get_field(name).is_relation for name in names):
         set_related(row, related)
         fill_relations(request, [before])

@@ -18,6 +18,7 @@ from productive.admin.operations import Operation
 from productive.admin.preview import WRITTEN_OUTCOMES, Preview, RecordOutcome, group_lines, summary
 from productive.database.constraints import UniqueTogether
 from productive.database.history import ENTRIES_PER_INSERT, record
+from productive.database.recorded import Restoration
 
 
 class Undo(Operation):
@@ -52,7 +53,8 @@ def targets_of_set(records: Sequence[Any]) -> list[Target]:
         last[key] = each
     targets = []
     for (model, pk), each in first.items():
-        target = Target(admin.site.get_model_admin(model), pk, None)
+        restoration = Restoration(each.history_date, frozenset(first))
+        target = Target(admin.site.get_model_admin(model), pk, None, restoration=restoration)
         earlier = before.get((type(each), each.record_before))
         if each.history_type != "+":
             # The record of a deletion has the last state.
