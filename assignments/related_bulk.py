@@ -135,8 +135,11 @@ class ChangeRelation(BulkAction):
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         field = self.relation.field
-        (chosen,) = selection.others(field.related_model)
+        # None if it has just been deleted.
+        chosen = next(iter(selection.others(field.related_model)), None)
         rows: list[Any] = []
+        if chosen is None:
+            return rows, Preview([])
         found: list[tuple[RecordOutcome, Line]] = []
         for row in selection.rows():
             before, label = getattr(row, field.name), label_of(row)

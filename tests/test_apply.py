@@ -21,7 +21,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from assignments.models import ServiceAssignment
-from assignments.related_bulk import AssigneesToProjects, OnRelated, SwitchOn
+from assignments.related_bulk import AssigneesToProjects, ChangeRelation, OnRelated, SwitchOn
 from catalog.models import Company, Project, ServiceType
 from productive.accounts.models import Organization, Person, User
 from productive.admin.bulk.actions import BulkAction
@@ -105,6 +105,8 @@ def previewed(model: Any, action: BulkAction) -> tuple[Client, Any, Any, Any]:
         model._default_manager.filter(pk=row.pk).update(**{action.field_name: False})
     if isinstance(action, AssigneesToProjects):
         FACTORIES[ServiceAssignment](organization=organization, service=row)
+    elif isinstance(action, ChangeRelation):
+        chosen = create_row(action.relation.field.related_model, organization)
     elif isinstance(action, PairAction):
         other = create_row(action.side(action.other), organization)
         chosen = create_row(model, organization) if action.copies else other

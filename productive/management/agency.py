@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 NAME = "Studio Maestral"
 AGENCY_TIME_ZONE = "Europe/Zagreb"
-EMAIL_DOMAIN = "agency.example"
+EMAIL_DOMAIN, PRIVATE_DOMAIN = "agency.example", "mail.example"
 
 
 class Discipline(NamedTuple):
@@ -92,6 +92,14 @@ RETIRED_DISCIPLINES = (
     Discipline(
         "Community Management", "Moved to the clients' own teams.", (), ("Channel care", "Moderation")
     ),
+)
+
+# Service types that somebody added a second time, with the name of the first. The last one was never used.
+DUPLICATES = (
+    ("QA", "Quality Assurance"),
+    ("Front-end development", "Frontend Development"),
+    ("Visual designs", "Visual Design"),
+    ("Analytic", "Analytics"),
 )
 
 # Services that are billed without work.

@@ -6,6 +6,7 @@ random generator, in the order of the methods of `SampleAgency`, so a seed alway
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import product
@@ -41,6 +42,11 @@ T = TypeVar("T")
 OwnedModel = TypeVar("OwnedModel", bound=OrganizationOwned)
 # The ages of the start, the end and the closing.
 Schedule = tuple[int | None, int | None, int | None]
+
+
+def without_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFD", text)
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
 class Employee(NamedTuple):
@@ -107,6 +113,7 @@ class SampleAgency:
         services = [(budget, list(self.services(budget))) for budget in budgets]
         Service.objects.bulk_create(service for _, of_budget in services for service in of_budget)
         ServiceAssignment.objects.bulk_create(self.service_assignments(services))
+        self.add_duplicate_types()
 
     def shuffled(self, *words: Sequence[str]) -> list[tuple[str, ...]]:
         """Return all combinations of the words in random order."""
@@ -140,10 +147,40 @@ class SampleAgency:
                 row.archived_at = self.moment(self.between(60, 150))
             yield row
 
+    def add_duplicate_types(self) -> None:
+        """Create service types that exist already, with a few of the other one's services and people.
+
+        Only services of budgets that aren't restricted by service type change, so access stays the same.
+        """
+        for name, original in agency.DUPLICATES:
+            duplicate = self.new(ServiceType, name=name, age=FOUNDED - 30)
+            ServiceType.objects.bulk_create([duplicate])
+            if (name, original) == agency.DUPLICATES[-1]:
+                continue
+            services = Service.objects.owned_by(self.organization).filter(
+                service_type__name=original, deal__service_type_restricted_tracking=False
+            )
+            chosen = list(services.order_by("-created_at").values_list("pk", flat=True)[:3])
+            services.filter(pk__in=chosen).update(service_type=duplicate)
+            held = ServiceTypeAssignment.objects.owned_by(self.organization).filter(
+                service_type__name=original, person__archived_at=None
+            )
+            people = [pair.person for pair in held.select_related("person").order_by("-created_at")[:2]]
+            ServiceTypeAssignment.objects.bulk_create(
+                self.new(ServiceTypeAssignment, person=person, service_type=duplicate, age=2)
+                for person in people
+            )
+
     def people(self, names: list[tuple[str, ...]]) -> Iterator[Person]:
-        """Yield people, hired one by one. Every 7th has left."""
+        """Yield people, hired one by one. Every 7th has left.
+
+        The last two have been added before, one of them without accents, the other with a private address.
+        """
+        names = [*names[:-2], names[1], names[2]]
+        names[-2] = tuple(map(without_accents, names[-2]))
         for number, (first_name, last_name) in enumerate(names):
-            mailbox = f"{slugify(first_name)}.{slugify(last_name)}@{agency.EMAIL_DOMAIN}"
+            domain = agency.EMAIL_DOMAIN if number < len(names) - 2 else agency.PRIVATE_DOMAIN
+            mailbox = f"{slugify(first_name)}.{slugify(last_name)}@{domain}"
             age = FIRST_HIRED - (FIRST_HIRED - LAST_HIRED) * number // len(names)
             person = self.new(
                 Person,
