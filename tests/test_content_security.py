@@ -62,6 +62,7 @@ def test_other_responses_load_nothing(api: Api) -> None:
         reverse("admin:index"),
         reverse("admin:changes"),
         reverse("access_check"),
+        reverse("clean_up"),
         *(
             url(model, page)
             for model in (Person, ServiceType, ServiceAssignment, User)

@@ -503,7 +503,7 @@ MANAGERS = {"objects", "_default_manager", "_base_manager"}
 # Modules that handle requests. Others get rows or ids from these.
 REQUEST_MODULES = {"views", "serializers", "filters", "urls", "authentication", "api_consequences"} | {
     *("tracking_filters", "status_filter", "admin", "admin_filters", "owned_admin", "spreadsheets"),
-    *("user_admin", "access_check", "dashboard"),
+    *("user_admin", "access_check", "clean_up", "dashboard", "look_alikes"),
 }
 # All modules of these do.
 ALL_MODULES = {"productive/jsonapi", "assignments/board"}
@@ -527,6 +527,11 @@ EXPLAINED = {
     ("productive/accounts/owned_admin.py", "Organization.objects.of"),
     ("productive/accounts/owned_admin.py", "Organization.objects.all"),
     ("productive/accounts/owned_admin.py", "Organization.objects.count"),
+    # the users of people of one organization, and their tokens for it
+    ("productive/accounts/admin.py", "User.objects.in_bulk"),
+    ("productive/accounts/admin.py", "ApiToken.objects.filter"),
+    # ids of rows that were found before
+    ("catalog/look_alikes.py", "ServiceType.objects.in_bulk"),
     # a user's other organizations and permissions
     ("productive/accounts/user_admin.py", "Organization.objects.exclude"),
     ("productive/accounts/user_admin.py", "Permission.objects.filter"),

@@ -99,7 +99,7 @@ DUPLICATES = (
     ("QA", "Quality Assurance"),
     ("Front-end development", "Frontend Development"),
     ("Visual designs", "Visual Design"),
-    ("Analytic", "Analytics"),
+    ("Mobile Developement", "Mobile Development"),
 )
 
 # Services that are billed without work.
