@@ -19,6 +19,12 @@ def types_in_use(types: models.QuerySet[ServiceType]) -> models.QuerySet[Service
     return types.filter(Exists(in_use(Service.objects.filter(service_type=OuterRef("pk")))))
 
 
+def unused_types(types: models.QuerySet[ServiceType]) -> models.QuerySet[ServiceType]:
+    """Filter the active service types without services in use."""
+    active = types.filter(archived_at=None)
+    return active.exclude(pk__in=types_in_use(active).order_by().values("pk"))
+
+
 def archived_types_in_use(types: models.QuerySet[ServiceType]) -> models.QuerySet[ServiceType]:
     """Filter the archived service types of services in use."""
     return types_in_use(types.exclude(archived_at=None))

@@ -10,12 +10,11 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
-from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from assignments.access_check import visible_rows
-from assignments.attention import archived_types_in_use, types_in_use
+from assignments.attention import archived_types_in_use, unused_types
 from catalog.look_alikes import similar_people, similar_types
 from catalog.models import Service, ServiceType
 from productive.accounts.models import Person
@@ -27,17 +26,9 @@ from productive.admin.urls import admin_url
 PER_PAGE = 30
 
 
-def unused_types(types: Any) -> list[list[int]]:
-    """Return the ids of active service types without services of open budgets, those never used first."""
-    active = types.filter(archived_at=None)
-    unused = active.exclude(pk__in=types_in_use(active).order_by().values("pk"))
-    is_sold = Exists(Service.objects.filter(service_type=OuterRef("pk")))
-    return [[pk] for pk in unused.order_by(is_sold, "name", "pk").values_list("pk", flat=True)]
-
-
-def half_retired_types(types: Any) -> list[list[int]]:
-    """Return the ids of archived service types that open budgets still sell."""
-    return [[pk] for pk in archived_types_in_use(types).order_by("name", "pk").values_list("pk", flat=True)]
+def one_by_one(rows: Any) -> list[list[int]]:
+    """Return the ids of the rows, each in a group of its own."""
+    return [[pk] for pk in rows.order_by("name", "pk").values_list("pk", flat=True)]
 
 
 @dataclass(frozen=True)
@@ -80,7 +71,7 @@ VIEWS = [
         "unused",
         "Unused",
         ServiceType,
-        unused_types,
+        lambda types: one_by_one(unused_types(types)),
         "Active service types without services of open budgets.",
         "Open budgets have services of all active service types.",
         "archive",
@@ -89,7 +80,7 @@ VIEWS = [
         "half-retired",
         "Half-retired",
         ServiceType,
-        half_retired_types,
+        lambda types: one_by_one(archived_types_in_use(types)),
         "Archived service types of which open budgets have services. Restore them, or open their services in"
         " use and change their type.",
         "Open budgets have no services of archived service types.",

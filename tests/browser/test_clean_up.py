@@ -45,7 +45,7 @@ def test_similar_service_type_is_restored_instead(page: Page, organization: Orga
     archived = ServiceTypeFactory(organization=organization, name="Quality Assurance")
     archived.archive()
     page.goto("/admin/catalog/servicetype/add/")
-    page.get_by_label("Name", exact=True).fill("QA")
+    page.get_by_role("textbox", name="Name").fill("QA")
     save(page)
     expect(page.get_by_text("“Quality Assurance” exists already, archived.")).to_be_visible()
     assert barriers(page) == []
