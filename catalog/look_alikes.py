@@ -12,7 +12,7 @@ from productive.database.similar_names import PersonName, alike, group_alike, gr
 
 K = TypeVar("K", bound=Hashable)
 
-# A new name is compared with as many service types, the newest. It takes 6 ms of processor time.
+# A new name is compared with as many service types, the newest. It takes 10 ms of processor time.
 MAX_COMPARED = 5_000
 
 

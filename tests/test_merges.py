@@ -11,6 +11,8 @@ from django.urls import reverse
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Service, ServiceType
 from productive.accounts.models import Organization, Person, User
+from productive.admin.changes.views import MAX_UNDONE
+from productive.admin.record_merges import MAX_MERGED
 from productive.database.record_merges import MAX_MOVED, relations, unique_columns
 from tests.support.admin import is_preview, press, save, signed_in, staff, superuser, url
 from tests.support.factories import (
@@ -257,7 +259,7 @@ def test_confirmation_of_an_old_preview_shows_the_new_one(organization: Organiza
 
 
 def test_merge_larger_than_undo_is_blocked(organization: Organization, monkeypatch: Any) -> None:
-    assert MAX_MOVED <= 5_000
+    assert MAX_MOVED + MAX_MERGED <= MAX_UNDONE
     kept, other = ServiceTypeFactory.create_batch(2, organization=organization)
     ServiceFactory.create_batch(2, organization=organization, service_type=other)
     monkeypatch.setattr("productive.database.record_merges.MAX_MOVED", 1)

@@ -168,9 +168,12 @@ class Mergeable(Archivable):
         """Move everything that refers to the record to another one, and archive it.
 
         Of pairs that both have, one is deleted. Needs a transaction, with both records locked. Raise
-        ValidationError if they can't be merged; if they have been, do nothing.
+        ValidationError if they can't be merged; if they have been, only move what refers to it by now.
         """
         if self.merged_into_id == into.pk:
+            # An assignment that was validated before the merge can have been saved after it.
+            merge = RecordMerge(into, [self])
+            merge.move(merge.moves())
             return
         self.reject_merged()
         if into.pk == self.pk:

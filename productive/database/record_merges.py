@@ -6,7 +6,7 @@ The foreign keys of recorded models say what that is, so those of a new model ar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -18,8 +18,8 @@ from django.utils import timezone
 from productive.database.history import is_recorded
 from productive.database.validation import columns_in
 
-# Rows that refer to the merged records. It is what undo can restore at once.
-MAX_MOVED = 5_000
+# Rows that refer to the merged records. With the records themselves, undo can restore them at once.
+MAX_MOVED = 4_900
 TOO_MANY = f"More than {MAX_MOVED:,} records refer to these: move some first, so that it can be undone"
 
 
@@ -92,13 +92,21 @@ class RecordMerge:
 
     def write(self, moves: Sequence[Move] | None = None) -> None:
         """Write the merge. Needs a transaction, with all records locked."""
-        for move in self.moves() if moves is None else moves:
+        self.move(self.moves() if moves is None else moves)
+        self.write_records()
+
+    def move(self, moves: Iterable[Move]) -> None:
+        """Write what refers to the other records."""
+        for move in moves:
             manager = move.model._default_manager
             if move.duplicates:
                 manager.filter(pk__in=[row.pk for row in move.duplicates]).delete()
             if move.rows:
                 rows = manager.filter(pk__in=[row.pk for row in move.rows])
                 rows.update_recorded(**{move.name: self.survivor.pk})
+
+    def write_records(self) -> None:
+        """Write the survivor's values, and archive the others."""
         released = self.released()
         for other in self.others:
             if columns := released[other.pk]:

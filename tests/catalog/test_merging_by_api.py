@@ -57,8 +57,11 @@ def test_service_type_is_merged(api: Api, organization: Organization) -> None:
     history = ServiceType.history.filter(id=other.pk).latest("history_id")
     assert (history.merged_into_id, history.via) == (kept.pk, f"API: {ApiToken.objects.get().name}")
 
-    # Again, as a client that got no response.
+    # Again, as a client that got no response. What a concurrent request has added moves, too.
+    late = ServiceTypeAssignmentFactory(organization=organization, service_type=other)
     assert api.patch(f"{path}/merge", json=into("service_types", kept.pk)).body == merged.body
+    late.refresh_from_db()
+    assert late.service_type == kept
 
 
 def test_merged_record_is_refused_with_the_id_of_the_other(api: Api, organization: Organization) -> None:
