@@ -85,6 +85,7 @@ class ServiceTypeTable(NamedTable):
         Archived(),
     ]
     scopes = [ALL]
+    left_out = {"created_at", "merged_into"}
 
 
 class CompanyTable(NamedTable):

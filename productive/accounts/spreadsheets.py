@@ -78,7 +78,7 @@ class PersonTable(NamedTable):
     exchangeable = "email"
     scopes = [ALL]
     # A file can't give a person a login.
-    left_out = {"created_at", "user", *field_names(PersonDetails)}
+    left_out = {"created_at", "merged_into", "user", *field_names(PersonDetails)}
 
     def new_record(self, row: Mapping[str, str], organization: Any) -> Any:
         if self.row_key(row, organization) is None:

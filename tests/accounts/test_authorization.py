@@ -28,7 +28,7 @@ from tests.support.factories import (
     ServiceFactory,
     UserFactory,
 )
-from tests.support.resources import ROUTES, create_rows, document_for, new
+from tests.support.resources import ROUTES, action_document, create_rows, document_for, new
 from tests.support.servers import PATIENCE, Server
 
 # Other tests cover each kind of client.
@@ -108,7 +108,8 @@ def requests_to(route: str, organization: Organization, user: User) -> dict[str,
         return dict.fromkeys(METHODS, (route.format(user.pk), None))
     (row,) = create_rows(resource, organization)
     is_verb = route.count("/") > 1
-    body = None if is_verb else document_for(resource)
+    verb = route.rpartition("/")[2]
+    body = action_document(resource, verb, organization) if is_verb else document_for(resource)
     found = dict.fromkeys(METHODS, (route.format(row.pk), body))
     if "POST" in OFFERED[route]:
         found["POST"] = (route, new(resource, organization))
