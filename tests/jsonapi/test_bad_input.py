@@ -1100,6 +1100,7 @@ MOMENT_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d")
 NEW = "(new)"
 RENAMED = {(ServiceType, TYPE): {"name": "Design"}}
 DESIGN = {"name": "Design", "description": None, "archived_at": None}
+NEW_DESIGN = {(ServiceType, NEW): {**DESIGN, "merged_into_id": None}}
 ARCHIVED = {(ServiceType, TYPE): {"archived_at": MOMENT}}
 DESIGN_AGAIN = document("service_types", {"name": "Design"}, id=str(TYPE))
 ASSIGNED = {(ServiceAssignment, NEW): {"person_id": FREE_PERSON, "service_id": SERVICE}}
@@ -1114,9 +1115,7 @@ def patched(name: str, body: Any, **more: Any) -> Careless:
 
 
 def created(name: str, body: Any, query: str = "", **more: Any) -> Careless:
-    return Careless(
-        name, "POST", f"service_types{query}", 201, body, DESIGN, {(ServiceType, NEW): DESIGN}, **more
-    )
+    return Careless(name, "POST", f"service_types{query}", 201, body, DESIGN, NEW_DESIGN, **more)
 
 
 def member(name: str, attributes: dict[str, Any], **changes: Any) -> Careless:
