@@ -25,7 +25,7 @@ from catalog.admin_filters import (
     ServiceInUseFilter,
     TypeInUseFilter,
 )
-from catalog.look_alikes import types_like
+from catalog.look_alikes import LookAlike, types_like
 from catalog.models import Company, Deal, Project, Service, ServiceType
 from catalog.spreadsheets import CompanyTable, ProjectTable, ServiceTypeTable
 from productive.accounts.models import Organization, Person
@@ -48,8 +48,8 @@ RESTRICTIONS = Case(When(person_restricted_tracking=True, then=1), default=0) + 
 MAX_ASKED = 5
 
 
-def question_about(service_type: ServiceType, may_restore: bool) -> Question:
-    url, name = admin_url(ServiceType, "change", service_type.pk), str(service_type)
+def question_about(service_type: LookAlike, may_restore: bool) -> Question:
+    url, name = admin_url(ServiceType, "change", service_type.pk), service_type.name
     if service_type.archived_at is None:
         return Question(f"“{name}” exists already. Use it instead?", url)
     action = ("restore", admin_url(ServiceType, "changelist"), service_type.pk) if may_restore else None

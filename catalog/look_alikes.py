@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
 
 from catalog.models import ServiceType
 from productive.accounts.models import Organization
@@ -16,14 +17,23 @@ K = TypeVar("K", bound=Hashable)
 MAX_COMPARED = 5_000
 
 
-def types_like(organization: Organization, name: str, *, exclude: int | None = None) -> list[ServiceType]:
+class LookAlike(NamedTuple):
+    """A service type with a similar name."""
+
+    pk: int
+    name: str
+    archived_at: datetime | None
+
+
+def types_like(organization: Organization, name: str, *, exclude: int | None = None) -> list[LookAlike]:
     """Return the service types of the organization whose names are like this one, active ones first."""
     types = ServiceType.objects.owned_by(organization).filter(merged_into=None)
     if exclude is not None:
         types = types.exclude(pk=exclude)
-    names = types.order_by("-pk").values_list("pk", "name")[:MAX_COMPARED]
-    found = ServiceType.objects.in_bulk(alike(name, list(names)))
-    return sorted(found.values(), key=lambda each: (each.archived_at is not None, each.name, each.pk))
+    newest = types.order_by("-pk").values_list(*LookAlike._fields)[:MAX_COMPARED]
+    rows = {row[0]: LookAlike(*row) for row in newest}
+    found = [rows[pk] for pk in alike(name, [(row.pk, row.name) for row in rows.values()])]
+    return sorted(found, key=lambda each: (each.archived_at is not None, each.name, each.pk))
 
 
 def similar_types(types: Any) -> list[list[int]]:

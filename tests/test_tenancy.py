@@ -530,8 +530,6 @@ EXPLAINED = {
     # the users of people of one organization, and their tokens for it
     ("productive/accounts/admin.py", "User.objects.in_bulk"),
     ("productive/accounts/admin.py", "ApiToken.objects.filter"),
-    # ids of rows that were found before
-    ("catalog/look_alikes.py", "ServiceType.objects.in_bulk"),
     # a user's other organizations and permissions
     ("productive/accounts/user_admin.py", "Organization.objects.exclude"),
     ("productive/accounts/user_admin.py", "Permission.objects.filter"),
