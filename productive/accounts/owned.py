@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from productive.database.constraints import Check, SameOrganization
+from productive.database.constraints import DatabaseCheck, SameOrganization
 from productive.database.moments import Moment
 from productive.database.owned_rows import OwnedRowsQuerySet
 from productive.database.record_merges import RecordMerge
@@ -141,11 +141,9 @@ class Mergeable(Archivable):
         constraints = [
             *OrganizationOwned.Meta.constraints,
             SameOrganization("merged_into", name="%(app_label)s_%(class)s_own_merged_into"),
-            Check(
+            DatabaseCheck(
                 condition=Q(merged_into=None) | Q(archived_at__isnull=False),
                 name="%(app_label)s_%(class)s_merged_is_archived",
-                blame="archived_at",
-                violation_error_message="must be set for a merged record",
             ),
         ]
 

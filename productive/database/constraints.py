@@ -102,6 +102,16 @@ class Check(Blame, models.CheckConstraint):
     """A CheckConstraint whose violation is reported at the field `blame`."""
 
 
+class DatabaseCheck(models.CheckConstraint):
+    """A CheckConstraint that only the database checks, because `clean()` has rejected what violates it.
+
+    Django's validation takes a query and a savepoint for each new record.
+    """
+
+    def validate(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing."""
+
+
 class SameOrganization(BaseConstraint):
     """Restrict a foreign key to rows of the record's own organization.
 

@@ -46,11 +46,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="person",
-            constraint=productive.database.constraints.Check(
-                blame="archived_at",
+            constraint=productive.database.constraints.DatabaseCheck(
                 condition=models.Q(("merged_into", None), ("archived_at__isnull", False), _connector="OR"),
                 name="accounts_person_merged_is_archived",
-                violation_error_message="must be set for a merged record",
             ),
         ),
     ]
