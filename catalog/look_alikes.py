@@ -38,7 +38,7 @@ def types_like(organization: Organization, name: str, *, exclude: int | None = N
 
 def similar_types(types: Any) -> list[list[int]]:
     """Return groups of ids of service types with similar names, from a queryset."""
-    rows = types.filter(merged_into=None).order_by("name", "pk")
+    rows = types.filter(merged_into=None).order_by("name_key", "pk")
     by_owner: dict[int, dict[int, str]] = defaultdict(dict)
     for pk, owner, name in rows.values_list("pk", "organization", "name"):
         by_owner[owner][pk] = name
@@ -47,7 +47,7 @@ def similar_types(types: Any) -> list[list[int]]:
 
 def similar_people(people: Any) -> list[list[int]]:
     """Return groups of ids of people with the same name or similar addresses, from a queryset."""
-    rows = people.filter(merged_into=None).order_by("first_name", "last_name", "pk")
+    rows = people.filter(merged_into=None).order_by("name_key", "pk")
     by_owner: dict[int, dict[int, PersonName]] = defaultdict(dict)
     for pk, owner, *name in rows.values_list("pk", "organization", *PersonName._fields):
         by_owner[owner][pk] = PersonName(*name)

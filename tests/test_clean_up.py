@@ -47,7 +47,7 @@ def test_lists_have_the_records_of_the_organization(organization: Organization) 
     ServiceTypeFactory(name="design")
     PersonFactory(first_name="Ivo", last_name="Kos")
     client = staff(organization)
-    assert groups(client, "types") == [["QA", "Quality assurance", "q.a. (archived)"]]
+    assert groups(client, "types") == [["q.a. (archived)", "QA", "Quality assurance"]]
     assert groups(client, "unused") == [["QA"]]
     assert groups(client, "half-retired") == [["q.a. (archived)"]]
     assert groups(client, "people") == [["Ana Šimić", "ana Simic"]]

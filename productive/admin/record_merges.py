@@ -70,7 +70,9 @@ class MergeForm(forms.Form):
         self.columns = [
             field
             for field in model_admin.model._meta.concrete_fields
-            if field.name not in hidden and len({text_of(record, field) for record in records}) > 1
+            if not field.generated
+            and field.name not in hidden
+            and len({text_of(record, field) for record in records}) > 1
         ]
         self.fields["survivor"] = self.choice("Keep", self.records[0])
         self.fields["survivor"].required = True

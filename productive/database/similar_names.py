@@ -10,16 +10,15 @@ of processor time, 80,000 people 600 ms.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
+from productive.database.text import fold
+
 K = TypeVar("K", bound=Hashable)
 
-# Letters that Unicode doesn't decompose into a letter and an accent.
-PLAIN_LETTERS = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "\u0131": "i", "æ": "ae", "œ": "oe"})
 WORD = re.compile(r"[^\W_]+")
 # Within a word, these don't separate: "Q.A.", "don't".
 JOINED = re.compile("[.'\u2019]")
@@ -37,14 +36,6 @@ ABBREVIATED = {
 MIN_TYPO_LENGTH = 6
 # The length of initials, such as "QA". One letter, as in "Plan B", is no abbreviation.
 MIN_INITIALS, MAX_INITIALS = 2, 5
-
-
-def fold(text: str) -> str:
-    """Return the text without case and accents."""
-    if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(PLAIN_LETTERS)
 
 
 class NameKeys(NamedTuple):

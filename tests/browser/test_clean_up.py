@@ -37,6 +37,8 @@ def test_look_alikes_are_merged_and_the_merge_undone(page: Page, organization: O
     page.get_by_role("link", name="View or undo").click()
     page.get_by_role("link", name="Undo").click()
     page.get_by_role("button", name="Undo").click()
+    # The test must not end before the page is loaded: the server would read while the database is emptied.
+    expect(page.get_by_text("Undone: ")).to_be_visible()
     service.refresh_from_db()
     assert service.service_type == qa
 
