@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -62,7 +63,11 @@ def test_every_page_responds_to_superuser(model: type[Model]) -> None:
         url(model, "delete", row.pk),
         url(model, "history", row.pk),
     ]
-    assert {page: client.get(page).status_code for page in pages} == dict.fromkeys(pages, 200)
+    for page in pages:
+        response = client.get(page)
+        assert response.status_code == 200, page
+        # A comment of a template that doesn't end on its line is shown.
+        assert not {"{#", "{%", "{{"} & {*re.findall(r"\{[#%{]", response.content.decode())}, page
 
 
 @every_model
