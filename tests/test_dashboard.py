@@ -29,7 +29,7 @@ from tests.support.factories import (
     UserFactory,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 INDEX = "/admin/"
 
@@ -109,6 +109,7 @@ NEEDED = {
 PEOPLE = "People who can't track anywhere today"
 
 
+@pytest.mark.no_cover
 def test_dashboard_counts_what_needs_attention(organization: Organization) -> None:
     """The user is a person on no project, too."""
     concerns(organization)
@@ -132,6 +133,7 @@ def test_dashboard_counts_what_needs_attention(organization: Organization) -> No
     }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("card", ["attention", "counts"])
 def test_every_number_links_to_list_with_as_many_rows(organization: Organization, card: str) -> None:
     concerns(organization)
@@ -200,6 +202,7 @@ def test_staff_see_only_what_they_may_view(organization: Organization) -> None:
     assert "token" not in page.content.decode().lower().replace("csrfmiddlewaretoken", "")
 
 
+@pytest.mark.no_cover
 def test_quick_actions_require_permissions(organization: Organization) -> None:
     for client in (staff(organization), superuser()):
         actions = client.get(INDEX).context["quick"]
@@ -217,6 +220,7 @@ def test_staff_without_permissions_see_message(organization: Organization) -> No
     assert "You don't have permission to view anything yet" in page.content.decode()
 
 
+@pytest.mark.no_cover
 def test_recent_changes_show_author_and_link(organization: Organization) -> None:
     ServiceFactory(organization=OrganizationFactory(), name="Foreign")
     person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat", title=None)
@@ -243,6 +247,7 @@ def test_recent_changes_show_author_and_link(organization: Organization) -> None
     assert len(page.context["changes"]) <= 10
 
 
+@pytest.mark.no_cover
 def test_query_count_does_not_depend_on_number_of_records(
     organization: Organization, django_assert_max_num_queries: Any
 ) -> None:
@@ -257,6 +262,7 @@ def test_query_count_does_not_depend_on_number_of_records(
     assert len(many) == len(few)
 
 
+@pytest.mark.no_cover
 def test_numbers_take_few_queries(organization: Organization, django_assert_num_queries: Any) -> None:
     """One for each number of rows; for states of services and people, and ended budgets, one for the dates.
 

@@ -17,7 +17,7 @@ from tests.support.admin import staff, url
 from tests.support.api import Api, keep_connection
 from tests.support.factories import ServiceTypeFactory, UserFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -129,6 +129,7 @@ def test_redirect_to_tls_can_not_be_framed() -> None:
     }
 
 
+@pytest.mark.no_cover
 @override_settings(SECURE_PROXY_SSL_HEADER=None)
 @pytest.mark.parametrize("header", ["X-Forwarded-Proto", "X-Forwarded-Ssl", "X-Url-Scheme", "Forwarded"])
 def test_headers_of_untrusted_proxy_are_ignored(header: str, api: Api) -> None:

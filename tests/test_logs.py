@@ -27,7 +27,7 @@ from tests.support.admin import superuser, url
 from tests.support.api import Api, SocketApi
 from tests.support.servers import ROOT, empty_environment, gunicorn
 
-pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
+pytestmark = pytest.mark.any_database
 
 NEW_ID = re.compile(r"[0-9a-f]{32}")
 BROKEN = override_settings(ROOT_URLCONF="tests.jsonapi.test_errors")

@@ -22,7 +22,7 @@ from productive.management import agency
 from productive.management.commands.seed import MODELS
 from tests.support.factories import PersonFactory, ProjectFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = pytest.mark.django_db
 
 SMALLEST = {"people": 20, "projects": 6}
 

@@ -16,7 +16,7 @@ from tests.support.admin import form_errors, staff, superuser, url
 from tests.support.bulk import apply, preview
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, UserFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def add_token(client: Client, **data: Any) -> Any:

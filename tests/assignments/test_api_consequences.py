@@ -26,7 +26,7 @@ from tests.support.factories import (
 from tests.support.resources import RESOURCES, WRITABLE, document_for
 from tests.support.worlds import rolled_back
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = pytest.mark.django_db
 
 LOST, OPENED, NO_EFFECT = "Warning-Access-Lost", "Warning-Opened-Service", "Warning-No-Effect"
 

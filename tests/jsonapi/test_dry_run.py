@@ -31,7 +31,7 @@ from tests.support.resources import (
     new,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = pytest.mark.django_db
 
 # What differs between two creations.
 OWN = ("id", "created_at", "archived_at", "closed_at")

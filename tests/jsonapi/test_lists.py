@@ -11,7 +11,7 @@ from productive.accounts.models import Organization
 from tests.support.api import Api
 from tests.support.factories import PersonFactory, ServiceTypeAssignmentFactory, ServiceTypeFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.support.api import MEDIA_TYPE, Api
 from tests.support.resources import ACTIONS, RESOURCES, ROUTES, SERVED, WRITABLE, create_rows, model_of
 from tests.support.samples import sampled
 
-pytestmark = [pytest.mark.any_database, pytest.mark.no_cover]
+pytestmark = [pytest.mark.any_database]
 
 OPERATIONS = {"eq", *NEGATIONS, *TEXT_OPERATIONS, *NUMBER_OPERATIONS}
 EXCHANGES = [

@@ -19,7 +19,7 @@ from tests.support.admin import hidden_fields, signed_in, staff, url
 from tests.support.factories import PersonFactory, ServiceTypeFactory, UserFactory
 from tests.support.spreadsheets import confirm, csv_file, preview, rows_of, waiting
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = pytest.mark.django_db
 
 
 GONE = ["The file has already been imported or has expired. Choose the file again."]
