@@ -20,6 +20,8 @@ from productive.admin.filters import ChoiceListFilter, MomentListFilter, RecordL
 from productive.admin.forms import is_id
 
 NOBODY, CLOSED = "nobody", "closed"
+# The most ids in a condition.
+MAX_IDS = 5_000
 
 
 class ClosedFilter(MomentListFilter):
@@ -86,7 +88,10 @@ class OpenToFilter(ChoiceListFilter):
         if not value:
             return queryset
         groups = {NOBODY: TRACKABLE_BY_NOBODY, CLOSED: NOT_IN_USE}
-        return in_service_states(queryset, groups.get(value, frozenset({value}) & {*ServiceState}))
+        rows = in_service_states(queryset, groups.get(value, frozenset({value}) & {*ServiceState}))
+        # The states of all services are worked out once, and not again to count the rows and to read a page.
+        ids = list(rows.order_by().values_list("pk", flat=True)[: MAX_IDS + 1])
+        return queryset.filter(pk__in=ids) if len(ids) <= MAX_IDS else rows
 
 
 class ServiceInUseFilter(ChoiceListFilter):

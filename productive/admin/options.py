@@ -42,7 +42,7 @@ from productive.admin.merge import SHOWN, dump, page_values
 from productive.admin.operations import Step
 from productive.admin.preview import Question
 from productive.admin.saving import UnsavedForm, delete_record, save_form
-from productive.admin.theme import ModelAdmin
+from productive.admin.theme import ModelAdmin, display, render_row_checkbox
 from productive.database.history import history_of, is_recorded
 from productive.database.lookups import searched_columns, words_in
 from productive.database.moments import moment_of
@@ -106,6 +106,10 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
     list_filter_submit = True
     list_fullwidth = True
     list_before_template = "admin/list_title.html"
+
+    @display(description=ModelAdmin.action_checkbox.short_description)  # type: ignore[attr-defined]
+    def action_checkbox(self, obj: models.Model) -> str:
+        return render_row_checkbox(obj.pk)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return the object, locked for a POST request.

@@ -8,8 +8,9 @@ from random import Random
 from typing import Any
 
 from django.contrib.auth.models import Group
+from django.core.management import call_command
 from django.db import connection, transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -17,6 +18,7 @@ from django.urls import reverse
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import Organization, Person, User
+from productive.database.history import change_set
 from tests.benchmarks.load.run import database_name
 from tests.benchmarks.timing import medians
 
@@ -41,6 +43,8 @@ OPENED = {
 }
 # Rows that one statement inserts.
 BATCH = 5_000
+# Recorded changes.
+CHANGES = 50
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,13 @@ class Result:
             yield f"| {page.name} | {figures} | {'✓' if page.passed() else '✗'} |"
 
 
-def measure(organization: Organization, assignments: int, rounds: int) -> Result:
-    """Add random assignments until there are as many, and measure each page."""
+def measure(organization: Organization, services: int, assignments: int, rounds: int) -> Result:
+    """Delete services and add random assignments until there are as many, and measure each page."""
+    delete_services(organization, services)
     add_assignments(organization, assignments)
+    change_people(organization)
+    if not connection.in_atomic_block:
+        call_command("refresh_statistics")
     user = User.objects.create(username="bench", is_staff=True)
     user.groups.add(Group.objects.get(name="Operations"))
     Person.objects.create(organization=organization, first_name="Bench", last_name="Mark", user=user)
@@ -96,6 +104,23 @@ def measure(organization: Organization, assignments: int, rounds: int) -> Result
     }
     size = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     return Result(database_name(), size, measured)
+
+
+def delete_services(organization: Organization, kept: int) -> None:
+    """Delete all services but the first ones, without a record in the history."""
+    own = Service.objects.owned_by(organization).order_by("pk").values_list("pk", flat=True)
+    surplus = list(own[kept:])
+    for model, lookup in ((ServiceAssignment, "service__in"), (Service, "pk__in")):
+        rows = QuerySet(model).filter(**{lookup: surplus})
+        rows._raw_delete(rows.db)
+
+
+def change_people(organization: Organization) -> None:
+    """Record changes as on a usual day: small ones, each in a change set of its own."""
+    for person in Person.objects.owned_by(organization).order_by("pk")[:CHANGES]:
+        with change_set():
+            person.title = f"{person.title or ''} changed"
+            person.save()
 
 
 def add_assignments(organization: Organization, number: int) -> None:

@@ -21,7 +21,7 @@ def test_every_page_is_measured(organization: Organization) -> None:
     for factory in (ProjectAssignmentFactory, ServiceAssignmentFactory, ServiceTypeAssignmentFactory):
         factory(organization=organization)
     PersonFactory.create_batch(3, organization=organization)
-    result = measure(organization, assignments=6, rounds=1)
+    result = measure(organization, services=1, assignments=6, rounds=1)
     assert ServiceAssignment.objects.count() == ProjectAssignment.objects.count() == 3
     assert len(result.pages) == 20
     assert all(page.queries > 0 < page.kilobytes for page in result.pages)
