@@ -13,8 +13,8 @@ from django.forms.formsets import INITIAL_FORM_COUNT
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
+from productive.admin.choices import RelatedChoicesMixin
 from productive.admin.forms import Autocomplete, label_of
-from productive.admin.options import RelatedChoicesMixin
 from productive.admin.theme import TabularInline
 from productive.admin.urls import unhidden_list_url
 from productive.database.constraints import UniqueTogether

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.options import BaseModelAdmin, IncorrectLookupParameters
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
@@ -24,17 +24,13 @@ from django.utils.text import capfirst
 from productive.admin.bulk.actions import BulkAction
 from productive.admin.bulk.rows import Stamp
 from productive.admin.changes.change_sets import object_history
+from productive.admin.choices import RelatedChoicesMixin
 from productive.admin.columns import ListColumn, PagedChangeList, Paginator
 from productive.admin.conflicts import save_merged
-from productive.admin.days import DayField, DayTimeField
 from productive.admin.deleted import show_deleted
 from productive.admin.filters import MomentListFilter, get_parameter_names
 from productive.admin.forms import (
-    Autocomplete,
-    IdMultipleChoiceField,
     LabeledRecord,
-    PortableDecoder,
-    RecordField,
     is_id,
     label_of,
 )
@@ -48,30 +44,6 @@ from productive.database.lookups import searched_columns, words_in
 from productive.database.moments import moment_of
 from productive.database.text import search_words
 from productive.database.written_rows import WrittenRows
-
-
-class RelatedChoicesMixin(BaseModelAdmin):
-    """Limit the choices of relations to records that the user may see, and read days without guessing."""
-
-    formfield_overrides: ClassVar[dict[Any, Any]] = {
-        models.JSONField: {"decoder": PortableDecoder},
-        models.DateField: {"form_class": DayField},
-        models.DateTimeField: {"form_class": DayTimeField},
-    }
-
-    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
-        related = db_field.remote_field.model
-        if self.admin_site.is_registered(related):
-            return self.admin_site.get_model_admin(related).get_queryset(request)
-        return super().get_field_queryset(db, db_field, request)
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name in self.get_autocomplete_fields(request):
-            kwargs.setdefault("widget", Autocomplete(db_field, self.admin_site))
-        return super().formfield_for_foreignkey(db_field, request, form_class=RecordField, **kwargs)
-
-    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
-        return super().formfield_for_manytomany(db_field, request, form_class=IdMultipleChoiceField, **kwargs)
 
 
 class BaseAdmin(RelatedChoicesMixin, ModelAdmin):

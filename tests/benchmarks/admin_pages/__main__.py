@@ -1,7 +1,7 @@
 """Run `python -m tests.benchmarks.admin_pages sqlite|postgresql [--rounds N]`.
 
-Create an organization of 2,000 people with 3,000 services and 100,000 assignments, and measure the pages of the
-admin that its staff open most. Exit with 1 if one takes or sends too much.
+Create an organization of 2,000 people with 3,000 services and 100,000 assignments, and measure the pages of
+the admin that its staff open most. Exit with 1 if one takes or sends too much.
 """
 
 from __future__ import annotations
