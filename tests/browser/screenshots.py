@@ -21,7 +21,7 @@ IMAGES = ROOT / "docs" / "images"
 
 
 @pytest.fixture
-def operator(database: None, monkeypatch: pytest.MonkeyPatch) -> User:
+def operator(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> User:
     """A project manager of the agency that `seed` creates."""
     # The history names this user as the command's; don't show one of this machine.
     monkeypatch.setenv("LOGNAME", "set-up")
