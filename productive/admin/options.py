@@ -116,7 +116,7 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
             return super().history_view(request, object_id, extra_context)
         history = object_history(self, request, object_id) if is_id(object_id) else None
         if history is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         shared = {**self.admin_site.each_context(request), "opts": self.opts}
         context = {**shared, **history, **(extra_context or {})}
         return TemplateResponse(request, "admin/object_history.html", context)
@@ -261,10 +261,6 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
     ) -> HttpResponse:
         """Save the form, merged with concurrent changes, after a preview if this has consequences."""
         view = partial(super().changeform_view, request, object_id, *args, **kwargs)
-        if request.method == "POST" and object_id is not None:
-            is_missing = self.get_object(request, unquote(object_id)) is None
-            if is_missing and (page := show_deleted(self, request, object_id)):
-                return page
         if request.method != "POST" or request.POST.get("step") == Step.CHOOSE:
             return view()
         save = partial(save_merged, self, request, object_id, view)
@@ -273,6 +269,16 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         except IntegrityError:
             # Another request was faster. Validate again, which now finds its row.
             return save_form(self, request, save)
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        """Keep what was typed into the form of a record that was deleted meanwhile."""
+        page = show_deleted(self, request, object_id) if SHOWN in request.POST else None
+        if page is not None:
+            return page
+        response: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)  # type: ignore[misc]
+        return response
 
     def questions(self, request: HttpRequest, written: Sequence[WrittenRows]) -> list[Question]:
         """Return what to ask before a form that writes these rows is saved."""
@@ -284,5 +290,5 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         if not self.has_delete_permission(request, record):
             raise PermissionDenied
         if record is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         return delete_record(self, request, record)
