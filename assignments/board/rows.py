@@ -31,6 +31,7 @@ from assignments.tracking_today import TRACKS_NOWHERE, in_person_states
 from productive.accounts.models import Organization, Person
 from productive.admin.forms import is_id
 from productive.admin.theme import Select, TextInput
+from productive.database.text import search_words
 
 # A page has as many rows as fit: with more cells, browsers become slow.
 MAX_CELLS = 20_000
@@ -150,7 +151,7 @@ def select(
         wanted = in_person_states(wanted, TRACKS_NOWHERE)
     if project is not None:
         wanted = wanted.filter(membership_condition(show, project, columns))
-    for word in form.value("q").split()[:10]:
+    for word in search_words(form.value("q")) if form.value("q").strip() else ():
         wanted = wanted.filter(word_condition(request, people, word))
     rows = people.filter(Q(pk__in=wanted.order_by().values("pk")) | Q(pk__in=added))
     label = group_expression(form.value("group"), project)

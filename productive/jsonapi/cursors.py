@@ -45,7 +45,7 @@ class Term:
     @classmethod
     def of(cls, model: type[models.Model], column: str, *, descending: bool = False) -> Term:
         field: Any = model._meta.get_field(column)
-        return cls(column, getattr(field, "output_field", field), descending, field.null)
+        return cls(column, field, descending, field.null)
 
     def __str__(self) -> str:
         return f"-{self.column}" if self.descending else self.column

@@ -7,12 +7,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from productive.admin.days import readings
-from productive.database.text import clean_line, clean_text, fold
+from productive.database.text import INVISIBLE, clean_line, clean_text, fold, removal
 
-# What programs and web pages leave in cells that look empty, besides white space.
-INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2800\u3164\ufeff"
+# What programs and web pages leave in cells that look empty, besides white space; joiners join nothing there.
+INVISIBLES = "".join(map(chr, removal(*INVISIBLE))) + "\u200c\u200d"
 # All that Unicode has are before this one; a regular expression takes long for a long run of them.
-BLANK = "".join(filter(str.isspace, map(chr, range(0x3001)))) + INVISIBLE
+BLANK = "".join(filter(str.isspace, map(chr, range(0x3001)))) + INVISIBLES
 # Longer cells are no numbers or days.
 MAX_REWRITTEN = 60
 LINE_BREAKS = re.compile(r"\r\n?")
