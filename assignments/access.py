@@ -18,11 +18,10 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
 
 from assignments.models import ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Service
-from productive.database.query_cache import CompiledQuery, padded
+from productive.database.lookups import NO_ROWS
+from productive.database.query_cache import MAX_COMPILED_IDS, CompiledQuery, padded
 
 BY_PERSON, BY_TYPE = 1, 2
-# More services than a page of the API has.
-MAX_COMPILED = 256
 
 
 class Access(StrEnum):
@@ -63,7 +62,7 @@ def access_of(services: Collection[int]) -> dict[int, dict[str, Any]]:
 
 def compiled_access_rows(services: list[int]) -> Any:
     """Return `access_rows()`, which take the ORM 3 ms to compile."""
-    if len(services) > MAX_COMPILED:
+    if len(services) > MAX_COMPILED_IDS:
         return access_rows(services)
     ids = padded(services)
     return access_query(len(ids)).rows(*ids)
@@ -159,7 +158,7 @@ def in_state(services: models.QuerySet[Service], states: Collection[Access]) -> 
         Access.RESTRICTED: (by_type | any_of(services.filter(by_person, assigned))) & ~to_nobody,
         Access.RESTRICTED_TO_NOBODY: to_nobody,
     }
-    return services.filter(reduce(or_, (conditions[state] for state in states), Q(pk__in=())))
+    return services.filter(reduce(or_, (conditions[state] for state in states), NO_ROWS))
 
 
 def any_of(*querysets: models.QuerySet[Service]) -> Q:

@@ -33,7 +33,7 @@ from assignments.tracking import (
 )
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
-from productive.admin.days import DayField
+from productive.admin.days import LocalDayField
 from productive.admin.forms import Autocomplete, RecordField, label_of
 from productive.admin.operations import BusyError, carry_out, respond
 from productive.admin.theme import DateInput, Select
@@ -52,7 +52,7 @@ def record_field(name: str) -> RecordField:
 class AccessCheckForm(forms.Form):
     person = record_field("person")
     service = record_field("service")
-    on = DayField(required=False, widget=DateInput, label="Day")
+    on = LocalDayField(required=False, widget=DateInput, label="Day")
     kind = forms.ChoiceField(
         choices=[(Kind.TIME, "Track time"), (Kind.EXPENSE, "Log expenses")], required=False, widget=Select
     )

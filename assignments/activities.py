@@ -20,7 +20,7 @@ from productive.accounts.models import Organization, Person
 from productive.database.history import history_of
 from productive.database.owned_rows import compared
 
-EVENTS = {"+": "create", "~": "update", "-": "destroy"}
+EVENT_OF_CHANGE = {"+": "create", "~": "update", "-": "destroy"}
 
 
 class Item(NamedTuple):
@@ -72,7 +72,7 @@ def type_name(model: Any) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in model.__name__).lstrip("_")
 
 
-TYPES = tuple(item.type for item in ITEMS)
+ITEM_TYPES = tuple(item.type for item in ITEMS)
 
 
 class Activity(models.Model):
@@ -124,7 +124,7 @@ class Position(NamedTuple):
     code: int
 
 
-class Key(NamedTuple):
+class ActivityKey(NamedTuple):
     history_id: int
     code: int
 
@@ -136,7 +136,7 @@ NEWEST = (
     "SELECT history_id, code FROM ({}) AS entries"
     " ORDER BY history_date DESC, history_id DESC, code DESC LIMIT %s OFFSET %s"
 )
-COUNT = "SELECT sum(number) FROM ({}) AS numbers"
+COUNT_SQL = "SELECT sum(number) FROM ({}) AS numbers"
 
 
 def entries(item: Item, organization: models.Model) -> Entries:
@@ -147,7 +147,7 @@ def entries(item: Item, organization: models.Model) -> Entries:
 
 def newest_keys(
     querysets: Sequence[Entries], stop: int, start: int = 0, after: Position | None = None
-) -> list[Key]:
+) -> list[ActivityKey]:
     """Return a slice of the entries of all querysets, newest first, or of those after a position.
 
     Each table is read in the order of its index, and no further than to the end of the slice.
@@ -162,12 +162,15 @@ def newest_keys(
             values = [Value(after.date), Value(after.history_id, models.BigIntegerField())]
             rows = rows.filter(compared(("history_date", "history_id"), operator, values))
         branches.append(rows.values_list("history_date", "history_id", "code")[:stop])
-    return [Key(*row) for row in run(branches, "SELECT * FROM ({}) AS rows_{}", NEWEST, stop - start, start)]
+    return [
+        ActivityKey(*row)
+        for row in run(branches, "SELECT * FROM ({}) AS rows_{}", NEWEST, stop - start, start)
+    ]
 
 
 def count_entries(querysets: Sequence[Entries]) -> int:
     rows = [queryset.values_list("history_id") for queryset in querysets]
-    ((count,),) = run(rows, "SELECT count(*) AS number FROM ({}) AS rows_{}", COUNT) or [(0,)]
+    ((count,),) = run(rows, "SELECT count(*) AS number FROM ({}) AS rows_{}", COUNT_SQL) or [(0,)]
     return int(count)
 
 

@@ -17,9 +17,9 @@ from assignments.activities import (
     BY_HISTORY,
     BY_MODEL,
     CODES,
-    EVENTS,
+    EVENT_OF_CHANGE,
+    ActivityKey,
     Item,
-    Key,
     Position,
     type_name,
 )
@@ -28,13 +28,13 @@ from productive.database.owned_rows import compared
 from productive.jsonapi.serializers import ModelSerializer
 
 
-def read_entries(keys: Sequence[Key], organization: models.Model) -> list[Any]:
+def read_entries(keys: Sequence[ActivityKey], organization: models.Model) -> list[Any]:
     """Return the entries with these keys, in their order; one query for each model.
 
     They are annotated with `previous`, the id of the object's entry before, and `deleted_at`, which is null
     unless the object is deleted now.
     """
-    found: dict[Key, Any] = {}
+    found: dict[ActivityKey, Any] = {}
     for code, ids in grouped((key.code, key.history_id) for key in keys).items():
         item = BY_CODE[code]
         same = item.history._default_manager.filter(id=OuterRef("id"))
@@ -48,7 +48,7 @@ def read_entries(keys: Sequence[Key], organization: models.Model) -> list[Any]:
         )
         # Not in the query: SQLite may choose the index of the organization, and read all its entries.
         own = (row for row in rows.filter(pk__in=ids) if row.organization_id == organization.pk)
-        found |= {Key(row.pk, code): row for row in own}
+        found |= {ActivityKey(row.pk, code): row for row in own}
     return [found[key] for key in keys if key in found]
 
 
@@ -97,7 +97,7 @@ def in_zone(value: Any, zone: ZoneInfo) -> Any:
 # --- Names ----------------------------------------------------------------------------------------
 
 
-class Related:
+class RelatedRecords:
     """The records that items belong to and are named after, without a query for each.
 
     A deleted record is as its last entry was.
@@ -157,7 +157,7 @@ def recorded(entry: Any) -> Any:
 # --- Columns --------------------------------------------------------------------------------------
 
 
-def activity_columns(entry: Any, before: Any, related: Related, zone: ZoneInfo) -> dict[str, Any]:
+def activity_columns(entry: Any, before: Any, related: RelatedRecords, zone: ZoneInfo) -> dict[str, Any]:
     item = BY_HISTORY[type(entry)]
     parent, root = related.parent_and_root(entry)
     deal, company, person = (
@@ -165,14 +165,14 @@ def activity_columns(entry: Any, before: Any, related: Related, zone: ZoneInfo) 
     )
     return {
         "pk": entry.history_id * CODES + item.code,
-        "event": EVENTS[entry.history_type],
+        "event": EVENT_OF_CHANGE[entry.history_type],
         "changeset": changeset(entry, before, recorded_fields(item.model), zone),
         "item_id": entry.id,
         "item_type": item.type,
         "item_name": related.name(entry),
         "item_deleted_at": entry.deleted_at,
-        **{f"parent_{name}": value for name, value in named(parent).items()},
-        **{f"root_{name}": value for name, value in named(root).items()},
+        **{f"parent_{name}": value for name, value in identify(parent).items()},
+        **{f"root_{name}": value for name, value in identify(root).items()},
         "deal_is_budget": deal is not None,
         "deal_id": deal,
         "company_id": company,
@@ -182,7 +182,7 @@ def activity_columns(entry: Any, before: Any, related: Related, zone: ZoneInfo) 
     }
 
 
-def named(record: Any) -> dict[str, Any]:
+def identify(record: Any) -> dict[str, Any]:
     return {} if record is None else {"id": record.pk, "type": type_name(type(record)), "name": str(record)}
 
 

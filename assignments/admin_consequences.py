@@ -31,7 +31,9 @@ from productive.database.written_rows import WrittenRows
 
 NOT_ALLOWED = "Only users who may view people and services see who gains or loses access."
 UNCHANGED = "Nobody gains or loses access today."
-TOO_MANY = f"This affects more than {MAX_SERVICES:,} services, too many to show who gains or loses access."
+TOO_MANY_SERVICES = (
+    f"This affects more than {MAX_SERVICES:,} services, too many to show who gains or loses access."
+)
 
 # Why a user can't lock out themselves.
 OWN_USER = "You can't deactivate or delete your own user. Somebody else can do it."
@@ -41,14 +43,14 @@ OWN_PERSON = "You can't archive or delete yourself: you would no longer see your
 MAX_NOTICES = 3
 
 # What somebody loses or gains on a service: all access, or one kind while they have the other.
-ALL = "all"
+ANY_KIND = "all"
 LOSSES = {
-    ALL: ("Lose access", "{who} {loses} access to {services}."),
+    ANY_KIND: ("Lose access", "{who} {loses} access to {services}."),
     Kind.TIME: ("Can no longer track time", "{who} can no longer track time on {services}."),
     Kind.EXPENSE: ("Can no longer log expenses", "{who} can no longer log expenses on {services}."),
 }
 GAINS = {
-    ALL: ("Gain access", "{who} {gains} access to {services}."),
+    ANY_KIND: ("Gain access", "{who} {gains} access to {services}."),
     Kind.TIME: ("Can now track time", "{who} can now track time on {services}."),
     Kind.EXPENSE: ("Can now log expenses", "{who} can now log expenses on {services}."),
 }
@@ -118,7 +120,7 @@ class DescribedComparison(Comparison):
             try:
                 read(written)
             except TooManyServicesError:
-                self.problem = Consequences([TOO_MANY], need_confirmation=True)
+                self.problem = Consequences([TOO_MANY_SERVICES], need_confirmation=True)
 
     def is_complete(self) -> bool:
         return self.problem is not None or self.access.is_complete()
@@ -182,7 +184,7 @@ def split_by_kind(
     has_other = {permit[:2] for permit in others}
     found: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
     for permit in permits:
-        name = permit.kind if permit[:2] in has_other else ALL
+        name = permit.kind if permit[:2] in has_other else ANY_KIND
         found[name][permit.person_id].add(permit.service_id)
     return {
         name: {person: sorted(services, key=order.__getitem__) for person, services in people.items()}

@@ -24,7 +24,7 @@ from productive.admin.inlines import MAX_FIELDS, LineForm, LineInline, PairInlin
 from productive.admin.urls import admin_url
 
 # Services of a budget on the project's page.
-MAX_SERVICES = 20
+SERVICES_SHOWN = 20
 BY_NAME: list[Any] = ["person__name_key", "id"]
 
 
@@ -169,7 +169,7 @@ class BudgetsOfProject(ReadOnlyInline):
     @admin.display(description="Services")
     def services(self, deal: Deal) -> str:
         services = self.services_by_deal(deal.project_id).get(deal.pk, [])
-        shown = services[:MAX_SERVICES]
+        shown = services[:SERVICES_SHOWN]
         return render_to_string(
             "admin/service_states.html",
             {

@@ -24,14 +24,14 @@ from productive.jsonapi.write_views import ModelViewSet
 T = TypeVar("T")
 
 # The entries of a list in `meta`, and the ids in a header.
-MAX_ENTRIES = 100
+MAX_IN_META = 100
 # Pairs of a service and a person on its project. A dry run doesn't compare access for more: while it reads,
 # other writes wait on SQLite.
-MAX_COMPARED = 10_000
+MAX_COMPARED_PAIRS = 10_000
 
 LOST, OPENED, NO_EFFECT = "Warning-Access-Lost", "Warning-Opened-Service", "Warning-No-Effect"
-ID_LIST = f"separated by commas. For more than {MAX_ENTRIES}, it is `count=` and their number"
-HEADERS: Mapping[str, str] = {
+ID_LIST = f"separated by commas. For more than {MAX_IN_META}, it is `count=` and their number"
+WARNINGS: Mapping[str, str] = {
     LOST: f"The ids of the people who lose access to a service by this, {ID_LIST}; it is `unknown` if there"
     f" are more than {MAX_PAIRS:,} pairs of a service and a person to compare",
     OPENED: "The ids of the services that this has opened to all members of their projects, because they no"
@@ -72,21 +72,21 @@ WITHOUT_EFFECT_SCHEMA = {
 def consequences_schema() -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for name, (text, schema) in LISTS.items():
-        shown = f"{text}. At most {MAX_ENTRIES}"
-        properties[name] = {"type": "array", "maxItems": MAX_ENTRIES, "items": schema, "description": shown}
+        shown = f"{text}. At most {MAX_IN_META}"
+        properties[name] = {"type": "array", "maxItems": MAX_IN_META, "items": schema, "description": shown}
         properties[f"{name}_count"] = {"type": "integer", "minimum": 0, "description": f"All of `{name}`"}
     return {
         "type": ["object", "null"],
         "description": "Who gains and loses access today. Null if the affected services have more than"
-        f" {MAX_COMPARED:,} pairs of a service and a person on its project",
+        f" {MAX_COMPARED_PAIRS:,} pairs of a service and a person on its project",
         "required": [*properties],
         "properties": properties,
     }
 
 
-def described(*names: str) -> Mapping[str, Any]:
+def describe_headers(*names: str) -> Mapping[str, Any]:
     """Return the descriptions of headers for the OpenAPI document."""
-    return {name: {"description": HEADERS[name], "schema": {"type": "string"}} for name in names}
+    return {name: {"description": WARNINGS[name], "schema": {"type": "string"}} for name in names}
 
 
 class AccessViewSet(ModelViewSet):
@@ -131,7 +131,7 @@ class AccessViewSet(ModelViewSet):
         except TooManyServicesError:
             return {"consequences": None}
         difference = comparison.difference()
-        meta: dict[str, Any] = {"consequences": describe_difference(difference)}
+        meta: dict[str, Any] = {"consequences": consequence_lists(difference)}
         is_of_one = self.action in ("create", "partial_update")
         for decision in difference.unused.decisions if is_of_one else ():  # One at most.
             meta["without_effect"] = [
@@ -141,8 +141,8 @@ class AccessViewSet(ModelViewSet):
 
 
 def check_number_of_pairs(written: Sequence[WrittenRows]) -> None:
-    """Raise TooManyServicesError if the affected services have more than MAX_COMPARED pairs."""
-    if has_more_pairs(affected_services(written), MAX_COMPARED):
+    """Raise TooManyServicesError if the affected services have more than MAX_COMPARED_PAIRS pairs."""
+    if has_more_pairs(affected_services(written), MAX_COMPARED_PAIRS):
         raise TooManyServicesError
 
 
@@ -154,11 +154,11 @@ def headers_of(effects: WriteEffects) -> dict[str, str]:
 
 
 def list_of_ids(ids: Sequence[int]) -> str:
-    return ", ".join(map(str, ids)) if len(ids) <= MAX_ENTRIES else f"count={len(ids)}"
+    return ", ".join(map(str, ids)) if len(ids) <= MAX_IN_META else f"count={len(ids)}"
 
 
-def describe_difference(difference: AccessDifference) -> dict[str, Any]:
-    """Return the lists and their lengths. The lists have MAX_ENTRIES entries at most."""
+def consequence_lists(difference: AccessDifference) -> dict[str, Any]:
+    """Return the lists and their lengths. The lists have MAX_IN_META entries at most."""
     lists: dict[str, Sequence[Any]] = {
         "loses": [permit._asdict() for permit in sorted(difference.lost)],
         "gains": [permit._asdict() for permit in sorted(difference.gained)],
@@ -167,5 +167,5 @@ def describe_difference(difference: AccessDifference) -> dict[str, Any]:
     }
     members: dict[str, Any] = {}
     for name, entries in lists.items():
-        members |= {name: entries[:MAX_ENTRIES], f"{name}_count": len(entries)}
+        members |= {name: entries[:MAX_IN_META], f"{name}_count": len(entries)}
     return members

@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from assignments.tracking_today import organizations_by_date
 from catalog.models import Deal, Service, ServiceType
+from productive.database.lookups import NO_ROWS
 
 
 def in_use(services: models.QuerySet[Service]) -> models.QuerySet[Service]:
@@ -32,7 +33,7 @@ def archived_types_in_use(types: models.QuerySet[ServiceType]) -> models.QuerySe
 
 def ended_deals(deals: models.QuerySet[Deal]) -> models.QuerySet[Deal]:
     """Filter the open budgets of active projects that have ended. It takes a query for the dates."""
-    ended = Q(pk__in=())
+    ended = NO_ROWS
     for today, organizations in organizations_by_date(deals).items():
         ended |= Q(end_date__lt=today, organization__in=organizations)
     return deals.filter(ended, closed_at=None, project__archived_at=None)

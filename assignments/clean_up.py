@@ -26,7 +26,7 @@ from productive.admin.urls import admin_url
 PER_PAGE = 30
 
 
-def one_by_one(rows: Any) -> list[list[int]]:
+def single_groups(rows: Any) -> list[list[int]]:
     """Return the ids of the rows, each in a group of its own."""
     return [[pk] for pk in rows.order_by("name", "pk").values_list("pk", flat=True)]
 
@@ -71,7 +71,7 @@ VIEWS = [
         "unused",
         "Unused",
         ServiceType,
-        lambda types: one_by_one(unused_types(types)),
+        lambda types: single_groups(unused_types(types)),
         "Active service types without services of open budgets.",
         "Open budgets have services of all active service types.",
         "archive",
@@ -80,7 +80,7 @@ VIEWS = [
         "half-retired",
         "Half-retired",
         ServiceType,
-        lambda types: one_by_one(archived_types_in_use(types)),
+        lambda types: single_groups(archived_types_in_use(types)),
         "Archived service types of which open budgets have services. Restore them, or open their services in"
         " use and change their type.",
         "Open budgets have no services of archived service types.",

@@ -21,12 +21,13 @@ from typing import Any, NamedTuple
 
 from django.db.models import F, OuterRef
 
-from assignments.access import MAX_COMPILED, Access, access_of
+from assignments.access import Access, access_of
 from assignments.affected_services import affected_services
 from assignments.models import ServiceAssignment
 from assignments.tracking import Decision, Kind, decide_all, trackable_by, with_budget
 from catalog.models import Service
 from productive.accounts.models import Person
+from productive.database.query_cache import MAX_COMPILED_IDS
 from productive.database.text import sort_key
 from productive.database.written_rows import WrittenRows
 
@@ -79,7 +80,7 @@ class AccessSnapshot:
         usable = [pk for today, pks in by_date.items() for pk in pks if is_usable(services[pk], today)]
         states = {
             pk: values["access"]
-            for part in parts(usable, MAX_COMPILED)
+            for part in parts(usable, MAX_COMPILED_IDS)
             for pk, values in access_of(part).items()
         }
         return cls(services, states, permits)

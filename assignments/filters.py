@@ -7,9 +7,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
-from assignments.activities import BY_HISTORY, EVENTS, TYPES
+from assignments.activities import BY_HISTORY, EVENT_OF_CHANGE, ITEM_TYPES
 from assignments.tracking_filters import DayFilter, KindFilter
 from productive.accounts.models import Person
+from productive.database.lookups import ALL_ROWS, NO_ROWS
 from productive.jsonapi.date_filters import TimeBoundFilter
 from productive.jsonapi.filters import (
     AnyQuerySet,
@@ -21,8 +22,6 @@ from productive.jsonapi.filters import (
     QueryFilter,
     TextFilter,
 )
-
-NONE = Q(pk__in=())
 
 
 class PairFilter(IdFilter):
@@ -77,7 +76,7 @@ class RelatedItemFilter(IdFilter):
     def condition(self, operation: str, values: list[int]) -> Q:
         # The parent's queryset has the entries of one model.
         column = BY_HISTORY[self.parent.queryset.model].column(str(self.field_name))
-        return NONE if column is None else Q((f"{column}__in", values))
+        return NO_ROWS if column is None else Q((f"{column}__in", values))
 
 
 class CreatorFilter(IdFilter):
@@ -96,7 +95,7 @@ class ItemTypeField(forms.Field):
 
     def to_python(self, value: Any) -> str:
         plain = str(value).replace("_", "").lower()
-        for name in TYPES:
+        for name in ITEM_TYPES:
             if name.replace("_", "") == plain:
                 return name
         raise ValidationError("is invalid", code="invalid")
@@ -106,7 +105,7 @@ class ItemTypeFilter(OperationFilter, django_filters.Filter):
     """Filter activities by the kind of their record."""
 
     field_class = ItemTypeField
-    value_schema = {"type": "string", "enum": [*TYPES]}
+    value_schema = {"type": "string", "enum": [*ITEM_TYPES]}
 
     def filter(self, qs: AnyQuerySet, value: list[Condition] | None) -> AnyQuerySet:
         for operation, types in value or ():
@@ -121,7 +120,7 @@ class ActivityFilterSet(FilterSet):
     id = None  # type: ignore[assignment]
     after = TimeBoundFilter("history_date", "gt_eq")
     before = TimeBoundFilter("history_date", "lt_eq")
-    event = ChoiceFilter({name: (name, Q(history_type=kind)) for kind, name in EVENTS.items()})
+    event = ChoiceFilter({name: (name, Q(history_type=kind)) for kind, name in EVENT_OF_CHANGE.items()})
     item_type = ItemTypeFilter()
     item_id = IdFilter("id")
     person_id = RelatedItemFilter("person")
@@ -130,4 +129,4 @@ class ActivityFilterSet(FilterSet):
     project_id = RelatedItemFilter("project")
     creator_id = CreatorFilter()
     # Only changes are recorded.
-    type = ChoiceFilter({"1": ("comment", NONE), "2": ("change", ~NONE), "3": ("email", NONE)})
+    type = ChoiceFilter({"1": ("comment", NO_ROWS), "2": ("change", ALL_ROWS), "3": ("email", NO_ROWS)})

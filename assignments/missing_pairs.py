@@ -50,13 +50,13 @@ def add_missing_pairs(
         if name in included:
             model.objects.bulk_create(rows)
             record(model, rows, "+")
-        label = text.format(people=named(rows, "person"), others=named(rows, relation))
+        label = text.format(people=name_or_count(rows, "person"), others=name_or_count(rows, relation))
         lines = [Line(f"{label_of(row.person)} → {label_of(getattr(row, relation))}") for row in rows]
         changes.append(RelatedChange(name, label, lines, name in included))
     return changes
 
 
-def named(rows: Sequence[Any], relation: str) -> str:
+def name_or_count(rows: Sequence[Any], relation: str) -> str:
     """Return the name of the record at the end of the relation, or how many there are."""
     records = {getattr(row, relation) for row in rows}
     one = next(iter(records))

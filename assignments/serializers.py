@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from assignments.activities import EVENTS, TYPES, Activity
+from assignments.activities import EVENT_OF_CHANGE, ITEM_TYPES, Activity
 from assignments.models import (
     Filter,
     ProjectAssignment,
@@ -172,8 +172,8 @@ class ActivitySerializer(ModelSerializer):
             ),
         }
         schemas = {
-            "event": {"type": "string", "enum": [*EVENTS.values()]},
-            "item_type": {"type": "string", "enum": [*TYPES]},
+            "event": {"type": "string", "enum": [*EVENT_OF_CHANGE.values()]},
+            "item_type": {"type": "string", "enum": [*ITEM_TYPES]},
             "changeset": {
                 "type": "array",
                 "items": {

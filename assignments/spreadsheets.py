@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
-from catalog.spreadsheets import Projects, Services, ServiceTypes, names_in, path_of
+from catalog.spreadsheets import Projects, Services, ServiceTypes, names_in, service_path
 from productive.accounts.spreadsheets import EMAIL, People
 from productive.admin.spreadsheets.cells import (
     BY_ID,
@@ -19,7 +19,7 @@ from productive.admin.spreadsheets.cells import (
     YesNo,
 )
 from productive.admin.spreadsheets.comparison import clean, is_same
-from productive.admin.spreadsheets.tables import MAX_BATCH, Scope, Table
+from productive.admin.spreadsheets.tables import MAX_BATCH, RemovalScope, Table
 
 
 class ServiceReference(Reference):
@@ -56,7 +56,7 @@ class AssignmentTable(Table):
 
     person = Reference("person", "Person", People, "Person email", "Employee", *EMAIL)
     person_name = Beside(person, "name", "Person name")
-    scopes = [Scope("person", "Delete those of the people in the file")]
+    scopes = [RemovalScope("person", "Delete those of the people in the file")]
     target: ClassVar[Reference]
 
     def prepare(self, row: dict[str, str]) -> dict[str, str]:
@@ -104,8 +104,8 @@ class ServiceAssignmentTable(AssignmentTable):
     ]
     scopes = [
         *AssignmentTable.scopes,
-        Scope("service", "Delete those on the services in the file"),
-        Scope("service", "Delete those on all services of the budgets in the file", "deal"),
+        RemovalScope("service", "Delete those on the services in the file"),
+        RemovalScope("service", "Delete those on all services of the budgets in the file", "deal"),
     ]
 
     def use_columns(self, columns: Sequence[Column | None]) -> None:
@@ -116,7 +116,7 @@ class ServiceAssignmentTable(AssignmentTable):
         row = super().prepare(row)
         names = [clean(row.get(column.attribute, "")) for column in (self.project, self.budget, self.target)]
         if any(names[:2]) and not BY_ID.fullmatch(names[2]):
-            row["service"] = path_of(*names) if names[2] else ""
+            row["service"] = service_path(*names) if names[2] else ""
         return row
 
 
@@ -137,7 +137,7 @@ class ProjectAssignmentTable(AssignmentTable):
     ]
     scopes = [
         *AssignmentTable.scopes,
-        Scope("project", "Delete those on the projects in the file"),
+        RemovalScope("project", "Delete those on the projects in the file"),
     ]
     # The preferred views of the person.
     left_out = {
@@ -162,5 +162,5 @@ class ServiceTypeAssignmentTable(AssignmentTable):
     columns = [Identifier(), Owner(), AssignmentTable.person, AssignmentTable.person_name, target]
     scopes = [
         *AssignmentTable.scopes,
-        Scope("service_type", "Delete those of the service types in the file"),
+        RemovalScope("service_type", "Delete those of the service types in the file"),
     ]

@@ -22,7 +22,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, Value
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Service
 from productive.accounts.models import Person
-from productive.database.query_cache import CompiledQuery, padded
+from productive.database.query_cache import MAX_COMPILED_IDS, CompiledQuery, padded
 
 # The reason codes and their meanings, in the order of the checks. The first failed check is the main reason,
 # but all of them are reported.
@@ -52,8 +52,6 @@ ALLOWANCES = {
 }
 
 PAIRS_PER_QUERY = 1_000
-# More pairs than a page of the API has.
-MAX_COMPILED = 256
 
 
 class Kind(StrEnum):
@@ -172,7 +170,7 @@ def fetch_facts(pairs: Sequence[tuple[Person, Service]]) -> Iterator[Facts]:
     projects = {service.deal.project_id for _, service in pairs}
     types = {service.service_type_id for _, service in pairs}
 
-    if len(pairs) > MAX_COMPILED:
+    if len(pairs) > MAX_COMPILED_IDS:
         found = {*fact_rows(people, projects, services, types)}
     else:
         lists = [*map(padded, (people, projects, services, types))]

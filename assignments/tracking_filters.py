@@ -29,7 +29,7 @@ class Qualifier(OperationFilter):
         return qs
 
 
-class DayField(forms.DateField):
+class TrackingDayField(forms.DateField):
     """Accept a day as YYYY-MM-DD only."""
 
     def to_python(self, value: Any) -> date:
@@ -42,7 +42,7 @@ class DayField(forms.DateField):
 class DayFilter(Qualifier, django_filters.DateFilter):
     """A day, YYYY-MM-DD; by default today in the organization's zone."""
 
-    field_class = DayField
+    field_class = TrackingDayField
     value_schema = {"type": "string", "format": "date"}
 
 

@@ -61,7 +61,7 @@ class ServiceState(StrEnum):
 
 
 # More services than a page of the admin has.
-MAX_COMPILED = 1024
+MAX_COMPILED_STATES = 1024
 
 TRACKABLE = frozenset({ServiceState.OPEN, ServiceState.OPEN_NOBODY_ASSIGNED, ServiceState.RESTRICTED})
 # Somebody has closed the budget or archived the project, so nobody is expected to track.
@@ -131,7 +131,7 @@ def states_on(today: date, services: Sequence[int]) -> dict[int, OpenTo]:
     """Return the states of these services on a day, by id. It takes one query."""
     if not services:
         return {}
-    if len(services) > MAX_COMPILED:
+    if len(services) > MAX_COMPILED_STATES:
         rows = state_rows(today.isoformat(), *services)
     else:
         repeated = padded(services)

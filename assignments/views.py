@@ -12,20 +12,26 @@ from assignments.activities import (
     BY_CODE,
     CODES,
     ITEMS,
-    Key,
+    ActivityKey,
     Position,
     count_entries,
     entries,
     newest_keys,
 )
-from assignments.activity_rows import Related, activity_columns, position, previous_entries, read_entries
+from assignments.activity_rows import (
+    RelatedRecords,
+    activity_columns,
+    position,
+    previous_entries,
+    read_entries,
+)
 from assignments.api_consequences import (
     LOST,
     NO_EFFECT,
     OPENED,
     WITHOUT_EFFECT_SCHEMA,
     AccessViewSet,
-    described,
+    describe_headers,
 )
 from assignments.filters import (
     ActivityFilterSet,
@@ -63,9 +69,9 @@ class ServiceAssignmentViewSet(AccessViewSet):
     serializer_class = ServiceAssignmentSerializer
     filterset_class = ServiceAssignmentFilterSet
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "create": described(LOST, NO_EFFECT),
-        "partial_update": described(LOST, OPENED, NO_EFFECT),
-        "destroy": described(LOST, OPENED),
+        "create": describe_headers(LOST, NO_EFFECT),
+        "partial_update": describe_headers(LOST, OPENED, NO_EFFECT),
+        "destroy": describe_headers(LOST, OPENED),
     }
     dry_run_meta: ClassVar[Mapping[str, Any]] = {
         **AccessViewSet.dry_run_meta,
@@ -77,7 +83,7 @@ class ProjectAssignmentViewSet(AccessViewSet):
     serializer_class = ProjectAssignmentSerializer
     filterset_class = ProjectAssignmentFilterSet
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
-        ("partial_update", "destroy"), described(LOST)
+        ("partial_update", "destroy"), describe_headers(LOST)
     )
 
 
@@ -85,7 +91,7 @@ class ServiceTypeAssignmentViewSet(AccessViewSet):
     serializer_class = ServiceTypeAssignmentSerializer
     filterset_class = ServiceTypeAssignmentFilterSet
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
-        ("partial_update", "destroy"), described(LOST)
+        ("partial_update", "destroy"), describe_headers(LOST)
     )
 
 
@@ -208,13 +214,13 @@ class ActivityViewSet(ReadOnlyViewSet):
 
     def read_one(self, plan: Plan, pk: Any) -> Sequence[Row]:
         history_id, code = divmod(pk, CODES)
-        key = Key(history_id, code)
+        key = ActivityKey(history_id, code)
         return self.rows(plan, read_entries([key], self.organization)) if code in BY_CODE else []
 
     def rows(self, plan: Plan, found: Sequence[Any]) -> Sequence[Row]:
         """Return the plan's columns of the activities and their included records."""
         previous = previous_entries(entry for entry in found if entry.history_type == "~")
-        related = Related(found, self.organization)
+        related = RelatedRecords(found, self.organization)
         users = {entry.history_user_id for entry in found} - {None}
         people = self.owned(Person).filter(user__in=users)
         creators = dict(people.values_list("user", "pk")) if users else {}

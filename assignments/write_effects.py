@@ -32,7 +32,7 @@ MAX_PAIRS = 2_000
 Permits = frozenset[Permit]
 
 
-class Scope(NamedTuple):
+class AffectedScope(NamedTuple):
     """The services on which a write can take access: all, or those whose `lookup` is one of `ids`.
 
     `person` is the id of the only person who can lose it. If `ends` is true, they lose all of it.
@@ -57,7 +57,7 @@ class WriteEffects:
 
     def __init__(self, organization: Organization) -> None:
         self.organization = organization
-        self.scope: Scope | None = None
+        self.scope: AffectedScope | None = None
         self.before: Permits | None = frozenset()
         self.restricted: list[int] = []
         # A new or moved assignment to a service.
@@ -93,21 +93,21 @@ class WriteEffects:
         return self.organization.today()
 
 
-def scope_of(written: WrittenRows) -> Scope | None:
+def scope_of(written: WrittenRows) -> AffectedScope | None:
     """Return where the write of a record can take access, or None if it can't."""
     if not can_take_access(written):
         return None
     (row,), model, is_deletion = written.rows, written.model, written.history_type == "-"
     if model is Person:
-        return Scope("", (), row.pk, ends=True)
+        return AffectedScope("", (), row.pk, ends=True)
     if model is Project:
-        return Scope("deal__project", (row.pk,), ends=True)
+        return AffectedScope("deal__project", (row.pk,), ends=True)
     if model is Deal:
-        return Scope("deal", (row.pk,), ends=is_deletion or written.columns == {"closed_at"})
+        return AffectedScope("deal", (row.pk,), ends=is_deletion or written.columns == {"closed_at"})
     if model is Service:
-        return Scope("pk", (row.pk,), ends=is_deletion)
+        return AffectedScope("pk", (row.pk,), ends=is_deletion)
     if written.history_type == "+":
-        return Scope("pk", (row.service_id,)) if is_first_assignee(row.service_id) else None
+        return AffectedScope("pk", (row.service_id,)) if is_first_assignee(row.service_id) else None
     return scope_of_assignment(row, is_deletion)
 
 
@@ -128,7 +128,7 @@ def can_take_access(written: WrittenRows) -> bool:
     )
 
 
-def scope_of_assignment(row: Any, is_deletion: bool) -> Scope | None:
+def scope_of_assignment(row: Any, is_deletion: bool) -> AffectedScope | None:
     """Return where access is lost by deleting or moving an assignment."""
     model: Any = type(row)
     name, lookup = OTHER_RECORDS[model]
@@ -138,9 +138,9 @@ def scope_of_assignment(row: Any, is_deletion: bool) -> Scope | None:
         return None
     person, other = old
     if model is not ServiceAssignment:
-        return Scope(lookup, (other,), person, ends=model is ProjectAssignment)
+        return AffectedScope(lookup, (other,), person, ends=model is ProjectAssignment)
     # If it is moved, the new service may have been open to everyone.
-    return Scope(lookup, (other,), person) if is_deletion else Scope(lookup, (other, new[1]))
+    return AffectedScope(lookup, (other,), person) if is_deletion else AffectedScope(lookup, (other, new[1]))
 
 
 # The other record of an assignment, and its lookup from a service.
@@ -193,7 +193,7 @@ def why_unused(assignment: ServiceAssignment, today: date) -> Sequence[Reason]:
 
     Of time and expenses, they are those of the kind for which less is missing.
     """
-    if permits_in(Scope("pk", (assignment.service_id,), assignment.person_id), today):
+    if permits_in(AffectedScope("pk", (assignment.service_id,), assignment.person_id), today):
         return ()
     for service in with_budget(Service.objects.filter(pk=assignment.service_id)):
         decisions = (decide(assignment.person, service, today, kind) for kind in Kind)
@@ -201,7 +201,7 @@ def why_unused(assignment: ServiceAssignment, today: date) -> Sequence[Reason]:
     return ()  # The service has been deleted since.
 
 
-def permits_in(scope: Scope, today: date) -> Permits | None:
+def permits_in(scope: AffectedScope, today: date) -> Permits | None:
     """Return who may track on the services of a scope, or None for too many pairs.
 
     Of a person who loses all access, one permit is enough.

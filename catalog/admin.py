@@ -17,8 +17,8 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from assignments.state_badges import state_badge
 from assignments.tracking_today import states_of_services
 from catalog.admin_filters import (
+    BudgetCompanyFilter,
     ClosedFilter,
-    CompanyFilter,
     EndedFilter,
     OpenToFilter,
     ResponsibleFilter,
@@ -39,7 +39,7 @@ from productive.admin.urls import admin_url
 from productive.database.written_rows import WrittenRows
 
 # Sorts unrestricted budgets first, then those restricted by person, by type, and by both.
-RESTRICTIONS = Case(When(person_restricted_tracking=True, then=1), default=0) + Case(
+RESTRICTION_ORDER = Case(When(person_restricted_tracking=True, then=1), default=0) + Case(
     When(service_type_restricted_tracking=True, then=2), default=0
 )
 
@@ -166,7 +166,7 @@ class DealAdmin(OrganizationOwnedAdmin):
         ClosedFilter,
         EndedFilter,
         by_record(Deal.project),
-        CompanyFilter,
+        BudgetCompanyFilter,
         by_record(Deal.responsible),
         "person_restricted_tracking",
         "service_type_restricted_tracking",
@@ -205,7 +205,7 @@ class DealAdmin(OrganizationOwnedAdmin):
     def end(self, deal: Deal) -> date | None:
         return deal.end_date
 
-    @admin.display(description="Restricted by", ordering=RESTRICTIONS)
+    @admin.display(description="Restricted by", ordering=RESTRICTION_ORDER)
     def restricted_by(self, deal: Deal) -> str | None:
         by = [("person", deal.person_restricted_tracking), ("type", deal.service_type_restricted_tracking)]
         return " and ".join(name for name, is_restricted in by if is_restricted) or None

@@ -29,7 +29,7 @@ class ClosedFilter(MomentListFilter):
     parameter_name = moment.done
 
 
-class CompanyFilter(RecordListFilter):
+class BudgetCompanyFilter(RecordListFilter):
     """Filter budgets by their company: their own or, without one, that of their project."""
 
     title, parameters, relation = "company", ("company",), Deal.company.field

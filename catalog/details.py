@@ -10,7 +10,7 @@ from productive.database.fields import LineField, TagsField, TextField, soft_ref
 from productive.database.validators import validate_portable_json
 
 # The same values for projects and for budgets.
-TYPES = [(1, "internal"), (2, "client")]
+PROJECT_TYPES = [(1, "internal"), (2, "client")]
 BILLING_TYPES = [(1, "fixed"), (2, "time and materials"), (3, "not billable"), (4, "other")]
 UNITS = [(1, "hour"), (2, "piece"), (3, "day")]
 
@@ -34,7 +34,7 @@ class CompanyDetails(models.Model):
 
 
 class ProjectDetails(models.Model):
-    project_type_id = models.PositiveSmallIntegerField(choices=TYPES, default=2, db_default=2)
+    project_type_id = models.PositiveSmallIntegerField(choices=PROJECT_TYPES, default=2, db_default=2)
     workflow_id = soft_reference()
     preferences = models.JSONField(
         default=dict, db_default={}, blank=True, validators=[validate_portable_json]
@@ -45,7 +45,7 @@ class ProjectDetails(models.Model):
 
 
 class DealDetails(models.Model):
-    deal_type_id = models.PositiveSmallIntegerField(choices=TYPES, default=2, db_default=2)
+    deal_type_id = models.PositiveSmallIntegerField(choices=PROJECT_TYPES, default=2, db_default=2)
     deal_status_id = soft_reference()
     tracking_type_id = soft_reference()
     currency = currency()

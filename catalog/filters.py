@@ -3,8 +3,9 @@ from collections.abc import Iterable
 from django.db.models import Q
 
 from assignments.tracking_filters import AccessFilter, DayFilter, KindFilter, TrackableByFilter
-from catalog.details import BILLING_TYPES, TYPES, UNITS
+from catalog.details import BILLING_TYPES, PROJECT_TYPES, UNITS
 from catalog.models import Company, Deal, Project, ServiceType
+from productive.database.lookups import ALL_ROWS, NO_ROWS
 from productive.jsonapi.date_filters import DateFilter, OpenRangeFilter, TimeFilter
 from productive.jsonapi.filters import (
     BooleanFilter,
@@ -18,10 +19,6 @@ from productive.jsonapi.filters import (
     SoftReferenceFilter,
     TextFilter,
 )
-
-NONE = Q(pk__in=())
-# Not Q(), which selects everything also when it is negated.
-ALL = ~NONE
 
 
 def by_choice(field_name: str, choices: Iterable[tuple[int, str]]) -> ChoiceFilter:
@@ -65,19 +62,19 @@ class ProjectFilterSet(FilterSet):
     company_id = IdFilter()
     project_manager_id = IdFilter()
     responsible_id = IdFilter("project_manager_id")
-    project_type = by_choice("project_type_id", TYPES)
+    project_type = by_choice("project_type_id", PROJECT_TYPES)
     project_number = TextFilter()
     number = TextFilter("project_number")
     budget_id = MemberFilter("deals")
     workflow_id = SoftReferenceFilter()
-    template = ChoiceFilter({"true": ("none", NONE), "false": ("all", ALL)})
+    template = ChoiceFilter({"true": ("none", NO_ROWS), "false": ("all", ALL_ROWS)})
     created_at = TimeFilter()
 
 
 STAGES = {
     "1": ("open", Deal.moment.is_null),
-    "2": ("won", NONE),
-    "3": ("lost", NONE),
+    "2": ("won", NO_ROWS),
+    "3": ("lost", NO_ROWS),
     "4": ("delivered", ~Deal.moment.is_null),
 }
 
@@ -96,7 +93,7 @@ class DealFilterSet(FilterSet):
     # Only deals that are not budgets are won or lost.
     stage_status_id = ChoiceFilter(STAGES)
     sales_status_id = ChoiceFilter(STAGES)
-    deal_type_id = by_choice("deal_type_id", TYPES)
+    deal_type_id = by_choice("deal_type_id", PROJECT_TYPES)
     deal_status_id = SoftReferenceFilter()
     tracking_type_id = SoftReferenceFilter()
     pipeline_id = EmptyFilter()
@@ -104,8 +101,8 @@ class DealFilterSet(FilterSet):
     lost_reason_id = EmptyFilter()
     subsidiary_id = EmptyFilter()
     currency = TextFilter()
-    recurring = ChoiceFilter({"true": ("none", NONE), "false": ("all", ALL)})
-    template = ChoiceFilter({"true": ("none", NONE), "false": ("all", ALL)})
+    recurring = ChoiceFilter({"true": ("none", NO_ROWS), "false": ("all", ALL_ROWS)})
+    template = ChoiceFilter({"true": ("none", NO_ROWS), "false": ("all", ALL_ROWS)})
     date = DateFilter()
     end_date = DateFilter()
     delivered_on = DateFilter()

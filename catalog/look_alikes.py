@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from catalog.models import ServiceType
 from productive.accounts.models import Organization
-from productive.database.similar_names import PersonName, alike, group_alike, group_people
-
-K = TypeVar("K", bound=Hashable)
+from productive.database.similar_names import K, PersonName, alike, group_alike, group_people
 
 # A new name is compared with as many service types, the newest. It takes 10 ms of processor time.
-MAX_COMPARED = 5_000
+MAX_COMPARED_NAMES = 5_000
 
 
 class LookAlike(NamedTuple):
@@ -30,7 +28,7 @@ def types_like(organization: Organization, name: str, *, exclude: int | None = N
     types = ServiceType.objects.owned_by(organization).filter(merged_into=None)
     if exclude is not None:
         types = types.exclude(pk=exclude)
-    newest = types.order_by("-pk").values_list(*LookAlike._fields)[:MAX_COMPARED]
+    newest = types.order_by("-pk").values_list(*LookAlike._fields)[:MAX_COMPARED_NAMES]
     rows = {row[0]: LookAlike(*row) for row in newest}
     found = [rows[pk] for pk in alike(name, [(row.pk, row.name) for row in rows.values()])]
     return sorted(found, key=lambda each: (each.archived_at is not None, each.name, each.pk))

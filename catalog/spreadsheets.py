@@ -21,7 +21,7 @@ from productive.admin.spreadsheets.cells import (
     Text,
 )
 from productive.admin.spreadsheets.comparison import is_same, tidy
-from productive.admin.spreadsheets.tables import ALL, NamedTable, Table
+from productive.admin.spreadsheets.tables import WHOLE_TABLE, NamedTable, Table
 from productive.database.fields import field_names
 from productive.database.text import fold
 
@@ -55,21 +55,21 @@ class Services(Directory):
 
     @classmethod
     def names(cls, row: Any) -> list[str | None]:
-        return [path_of(row.deal.project.name, row.deal.name, row.name)]
+        return [service_path(row.deal.project.name, row.deal.name, row.name)]
 
     @classmethod
     def aliases(cls, row: Any) -> list[str | None]:
         number = row.deal.project.project_number
-        return [path_of(number, row.deal.name, row.name) if number else None]
+        return [service_path(number, row.deal.name, row.name) if number else None]
 
 
-def path_of(*names: str) -> str:
+def service_path(*names: str) -> str:
     """Return the path of a service: Project / Budget / Service."""
     return " / ".join(name.replace("\\", "\\\\").replace("/", "\\/") for name in names)
 
 
 def names_in(path: str) -> list[str]:
-    """Return the names from which `path_of` made the path."""
+    """Return the names from which `service_path` made the path."""
     return [re.sub(r"\\(.)", r"\1", name) for name in path.split(" / ")]
 
 
@@ -84,7 +84,7 @@ class ServiceTypeTable(NamedTable):
         Text("description", "Description", "Notes"),
         Archived(),
     ]
-    scopes = [ALL]
+    scopes = [WHOLE_TABLE]
     left_out = {"created_at", "merged_into"}
 
 
@@ -102,11 +102,13 @@ class CompanyTable(NamedTable):
         Text("domain", "Domain", "Website"),
         Archived(),
     ]
-    scopes = [ALL]
+    scopes = [WHOLE_TABLE]
     left_out = {"created_at", *field_names(CompanyDetails)}
 
 
-MANAGER = Reference("project_manager", "Project manager", People, "PM", "Manager", "Lead", required=False)
+PROJECT_MANAGER = Reference(
+    "project_manager", "Project manager", People, "PM", "Manager", "Lead", required=False
+)
 
 
 class ProjectTable(Table):
@@ -118,11 +120,11 @@ class ProjectTable(Table):
         Text("name", "Name", "Project", required=True),
         Text("project_number", "Number", "No", "Code"),
         Reference("company", "Company", Companies, "Client", "Customer", required=False),
-        MANAGER,
-        Beside(MANAGER, "name", "Project manager name"),
+        PROJECT_MANAGER,
+        Beside(PROJECT_MANAGER, "name", "Project manager name"),
         Archived(),
     ]
-    scopes = [ALL]
+    scopes = [WHOLE_TABLE]
     left_out = {"created_at", *field_names(ProjectDetails)}
 
     def row_key(self, row: Mapping[str, str], organization: Any) -> Hashable | None:

@@ -5,7 +5,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from assignments.access import Access, access_of
-from assignments.api_consequences import LOST, AccessViewSet, described
+from assignments.api_consequences import LOST, AccessViewSet, describe_headers
 from catalog.filters import (
     CompanyFilterSet,
     DealFilterSet,
@@ -86,7 +86,7 @@ class ProjectViewSet(AccessViewSet):
     archive = model_action("archive")
     restore = model_action("restore")
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
-        ("destroy", "archive"), described(LOST)
+        ("destroy", "archive"), describe_headers(LOST)
     )
 
 
@@ -118,7 +118,7 @@ class DealViewSet(AccessViewSet):
     close = model_action("close")
     open = model_action("open")
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
-        ("partial_update", "destroy", "close"), described(LOST)
+        ("partial_update", "destroy", "close"), describe_headers(LOST)
     )
 
 
@@ -139,7 +139,7 @@ class ServiceViewSet(AccessViewSet):
         ),
     }
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
-        ("partial_update", "destroy"), described(LOST)
+        ("partial_update", "destroy"), describe_headers(LOST)
     )
     resource_meta: ClassVar[Mapping[str, Any]] = {
         "access": {

@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from assignments.access_check import access_check
-from assignments.board.pages import urls as board_urls
+from assignments.board.pages import board_urls
 from assignments.clean_up import clean_up
 from productive.jsonapi.errors import error_handler
 from productive.jsonapi.schema.views import DocumentView, SwaggerView

@@ -39,7 +39,7 @@ class Worker(ThreadWorker):
             # Most rejected requests have no path yet, so their client is taken for one of the API.
             path = getattr(req or getattr(exc, "req", None), "path", None)
             if path is None or path.startswith("/api/"):
-                util.write_nonblock(client, error_response(status))
+                util.write_nonblock(client, error_body(status))
             else:
                 util.write_error(client, status.value, status.phrase, "")
 
@@ -57,7 +57,7 @@ def status_of(exc: BaseException) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def error_response(status: HTTPStatus) -> bytes:
+def error_body(status: HTTPStatus) -> bytes:
     # Imports the settings, so the main process, which imports this module, would not reload them on SIGHUP.
     from productive.jsonapi.errors import NEVER_CACHED, error_object
     from productive.jsonapi.renderers import CONTENT_TYPE, dump

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from assignments.admin_inlines import MAX_SERVICES
+from assignments.admin_inlines import SERVICES_SHOWN
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.tracking_today import ServiceState as State
 from catalog.models import Deal, Project, Service, ServiceType
@@ -228,10 +228,10 @@ def test_budgets_are_filtered_by_end(organization: Organization, client: Client)
 
 def test_project_page_lists_some_services_of_a_budget(organization: Organization, client: Client) -> None:
     deal = DealFactory(organization=organization)
-    ServiceFactory.create_batch(MAX_SERVICES + 1, organization=organization, deal=deal)
+    ServiceFactory.create_batch(SERVICES_SHOWN + 1, organization=organization, deal=deal)
     address = url(Project, "change", deal.project_id)
     page = client.get(address).content.decode()
-    assert page.count("nobody active is on the project") == MAX_SERVICES
+    assert page.count("nobody active is on the project") == SERVICES_SHOWN
     assert f'href="{url(Service, "changelist")}?deal={deal.pk}">and 1 more</a>' in page
     viewer = staff(organization, "view_project", "view_deal")
     page = viewer.get(address).content.decode()

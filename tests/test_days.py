@@ -15,7 +15,7 @@ from assignments.access_check import AccessCheckForm
 from catalog.models import Deal
 from productive.accounts.models import Organization
 from productive.admin.changes.views import ChangesForm
-from productive.admin.days import DayField, DayTimeField, override_day_order, parse_day
+from productive.admin.days import DayTimeField, LocalDayField, override_day_order, parse_local_day
 from productive.admin.filters import DateRangeListFilter
 from tests.support.admin import FACTORIES, form_data, listed, request_by, signed_in, staff, superuser, url
 from tests.support.factories import DealFactory, OrganizationFactory, PersonFactory, UserFactory
@@ -45,29 +45,29 @@ def test_day_with_one_reading_is_read_in_any_order(order: str) -> None:
         "３１.１２.２０２６",  # noqa: RUF001, full-width digits
         "31.12.\u00a02026",
     ]:
-        assert parse_day(text, order) == LAST, text
-    assert parse_day("4/4/2026", order) == date(2026, 4, 4)
+        assert parse_local_day(text, order) == LAST, text
+    assert parse_local_day("4/4/2026", order) == date(2026, 4, 4)
 
 
 @pytest.mark.any_database
 def test_day_with_several_readings_is_read_in_order_of_organization_or_rejected() -> None:
     for text in ("03/04/2026", "3.4.2026", "03-04-2026", "3. 4. 2026."):
-        assert parse_day(text, "dmy") == date(2026, 4, 3), text
-        assert parse_day(text, "mdy") == date(2026, 3, 4), text
+        assert parse_local_day(text, "dmy") == date(2026, 4, 3), text
+        assert parse_local_day(text, "mdy") == date(2026, 3, 4), text
         with pytest.raises(ValidationError, match="can mean 4 Mar 2026 or 3 Apr 2026"):
-            parse_day(text, "")
+            parse_local_day(text, "")
     for text in ("31/12/26", "26-12-31"):  # 26 December 2031
-        assert parse_day("31/12/26", "dmy") == LAST
+        assert parse_local_day("31/12/26", "dmy") == LAST
         with pytest.raises(ValidationError, match="Enter 2026-12-31 or 2031-12-26"):
-            parse_day(text, "")
+            parse_local_day(text, "")
     with pytest.raises(ValidationError) as error:
-        parse_day("01/02/03", "")
+        parse_local_day("01/02/03", "")
     assert error.value.messages == [
         "“01/02/03” can mean 3 Feb 2001 or 2 Jan 2003 or 1 Feb 2003. "
         "Enter 2001-02-03 or 2003-01-02 or 2003-02-01."
     ]
     # What the message says can be entered.
-    assert [parse_day(text) for text in ("2001-02-03", "3 Feb 2001")] == [date(2001, 2, 3)] * 2
+    assert [parse_local_day(text) for text in ("2001-02-03", "3 Feb 2001")] == [date(2001, 2, 3)] * 2
 
 
 @pytest.mark.any_database
@@ -90,7 +90,7 @@ def test_other_text_is_no_day() -> None:
         "9" * 5000,
     ]:
         with pytest.raises(ValidationError, match="Enter a valid date"):
-            parse_day(text)
+            parse_local_day(text)
 
 
 @pytest.mark.django_db
@@ -161,7 +161,7 @@ def test_every_day_of_the_admin_is_read_without_guessing() -> None:
     moments = [field for field in fields if isinstance(field, forms.SplitDateTimeField)]
     assert len(days) > 10
     assert moments
-    assert {type(field) for field in days} == {DayField}
+    assert {type(field) for field in days} == {LocalDayField}
     assert {type(field) for field in moments} == {DayTimeField}
     assert not any(isinstance(field, forms.DateTimeField) for field in fields)
     [moment] = {type(field): field for field in moments}.values()

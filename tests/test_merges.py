@@ -13,7 +13,7 @@ from catalog.models import Service, ServiceType
 from productive.accounts.models import Organization, Person, User
 from productive.admin.changes.views import MAX_UNDONE
 from productive.admin.record_merges import MAX_MERGED
-from productive.database.record_merges import MAX_MOVED, relations, unique_columns
+from productive.database.record_merges import MAX_MOVED, foreign_keys_to, unique_columns
 from tests.support.admin import is_preview, press, save, signed_in, staff, superuser, url
 from tests.support.factories import (
     ApiTokenFactory,
@@ -198,7 +198,7 @@ def test_users_who_lose_access_are_named_and_stay_with_their_person(organization
 
 def test_every_relation_is_moved() -> None:
     """A model that refers to people or service types needs nothing else; this list says what is moved."""
-    assert {str(relation) for relation in relations(Person)} == {
+    assert {str(relation) for relation in foreign_keys_to(Person)} == {
         "accounts.Person.manager",
         "accounts.Person.merged_into",
         "assignments.ProjectAssignment.person",
@@ -209,7 +209,7 @@ def test_every_relation_is_moved() -> None:
         "catalog.Project.project_manager",
         "catalog.Service.person",
     }
-    assert {str(relation) for relation in relations(ServiceType)} == {
+    assert {str(relation) for relation in foreign_keys_to(ServiceType)} == {
         "assignments.ServiceTypeAssignment.service_type",
         "catalog.Service.service_type",
         "catalog.ServiceType.merged_into",

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from assignments.api_consequences import HEADERS
+from assignments.api_consequences import WARNINGS
 from productive.accounts.authentication import ORGANIZATION_HEADER, TOKEN_HEADER
 from productive.jsonapi.schema import parameters
 from tests.support.commands import GOOD_KEY, manage
@@ -58,13 +58,13 @@ def test_pages_of_allowed_origins_can_use_the_api() -> None:
     status, headers, sniffing = preflight
     assert (status, headers["access-control-allow-origin"], sniffing) == (200, APP, "nosniff")
     assert headers["access-control-allow-methods"] == "GET, POST, PATCH, PUT, DELETE"
-    needed = {TOKEN_HEADER, ORGANIZATION_HEADER, "Content-Type", *parameters.HEADERS}
+    needed = {TOKEN_HEADER, ORGANIZATION_HEADER, "Content-Type", *parameters.REQUEST_HEADERS}
     assert {*headers["access-control-allow-headers"].split(", ")} == needed
     assert "access-control-allow-credentials" not in headers
     # The page can read an error, too.
     status, headers, _ = unauthenticated
     assert (status, headers["access-control-allow-origin"]) == (401, APP)
-    assert {"ETag", "Location", *HEADERS} < {*headers["access-control-expose-headers"].split(", ")}
+    assert {"ETag", "Location", *WARNINGS} < {*headers["access-control-expose-headers"].split(", ")}
     assert port[1]["access-control-allow-origin"] == "http://localhost:5173"
     assert no_port[1]["access-control-allow-origin"] == "http://localhost"
     assert admin[1] == {}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.contrib import admin
+from django.db.models import BigIntegerField
 from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -23,25 +24,24 @@ from productive.admin.operations import Operation
 from productive.admin.preview import Group, Line, Preview, RecordOutcome
 
 MAX_CHANGES = 20_000
-MAX_ID = 2**63 - 1
 
 MINUS = "\N{MINUS SIGN}"
 
-ADDED = "Will be added"
-REMOVED = "Will be removed"
+WILL_BE_ADDED = "Will be added"
+WILL_BE_REMOVED = "Will be removed"
 DONE = "Are so already, skipped"
 CONFLICT = "Somebody else has changed these meanwhile: they stay as they are"
 REJECTED = "Can't be done"
-OUTCOMES = {
+OUTCOME_OF_GROUP = {
     REJECTED: RecordOutcome.REJECTED,
     CONFLICT: RecordOutcome.UNCHANGED,
-    ADDED: RecordOutcome.CREATED,
-    REMOVED: RecordOutcome.DELETED,
+    WILL_BE_ADDED: RecordOutcome.CREATED,
+    WILL_BE_REMOVED: RecordOutcome.DELETED,
     DONE: RecordOutcome.UNCHANGED,
 }
 
 
-class Change(NamedTuple):
+class StagedChange(NamedTuple):
     """A staged cell: whether the person shall be assigned, and the assignment that the page showed.
 
     `seen` is the id of that assignment, or 0.
@@ -57,7 +57,7 @@ class UnreadableError(Exception):
     """The request has no changes that the page can have sent."""
 
 
-def parse_changes(text: str) -> list[Change]:
+def parse_changes(text: str) -> list[StagedChange]:
     """Return the changes of a JSON list, or raise UnreadableError."""
     try:
         rows = json.loads(text)
@@ -69,45 +69,45 @@ def parse_changes(text: str) -> list[Change]:
     for row in rows:
         match row:
             case [int(person), int(column), int(is_assigned), int(seen)]:
-                change = Change(person, column, bool(is_assigned), seen)
+                change = StagedChange(person, column, bool(is_assigned), seen)
             case _:
                 raise UnreadableError
-        if not (0 < person <= MAX_ID and 0 < column <= MAX_ID and 0 <= seen <= MAX_ID):
+        if min(person, column) < 1 or seen < 0 or max(person, column, seen) > BigIntegerField.MAX_BIGINT:
             raise UnreadableError
         found[person, column] = change
     return list(found.values())
 
 
-def dump_changes(changes: Iterable[Change]) -> str:
+def dump_changes(changes: Iterable[StagedChange]) -> str:
     rows = [[*change[:2], int(change.is_assigned), change.seen] for change in changes]
     return json.dumps(rows, separators=(",", ":"))
 
 
-def changes_of_form(rows: Iterable[str], columns: str, checked: Iterable[str]) -> list[Change]:
+def changes_of_form(rows: Iterable[str], columns: str, checked: Iterable[str]) -> list[StagedChange]:
     """Return what was changed in a form of checkboxes, or raise UnreadableError.
 
     `rows` are the hidden fields of the rows, "12:3=501,7=502": the person, and their assignments by column.
     `columns` are the ids of the columns that the form shows, and `checked` the values "12-3" of the cells.
     """
-    shown = [number_in(pk) for pk in columns.split(",") if pk]
+    shown = [parse_number(pk) for pk in columns.split(",") if pk]
     cells = set(checked)
     changes = []
     for row in rows:
         person, _, assigned = row.partition(":")
         seen = {
-            number_in(column): number_in(pk)
+            parse_number(column): parse_number(pk)
             for column, _, pk in (pair.partition("=") for pair in assigned.split(",") if pair)
         }
         for column in shown:
             is_assigned = f"{person}-{column}" in cells
             if is_assigned != (column in seen):
-                changes.append(Change(number_in(person), column, is_assigned, seen.get(column, 0)))
+                changes.append(StagedChange(parse_number(person), column, is_assigned, seen.get(column, 0)))
     if len(changes) > MAX_CHANGES:
         raise UnreadableError
     return changes
 
 
-def number_in(text: str) -> int:
+def parse_number(text: str) -> int:
     if not is_id(text):
         raise UnreadableError
     return int(text)
@@ -120,7 +120,9 @@ class BoardChange(Operation):
     who has changed it.
     """
 
-    def __init__(self, request: HttpRequest, board: Board, owner: Any, changes: Sequence[Change]) -> None:
+    def __init__(
+        self, request: HttpRequest, board: Board, owner: Any, changes: Sequence[StagedChange]
+    ) -> None:
         self.request, self.board, self.changes = request, board, changes
         self.organization_id = organization_of(owner).pk
         self.may_add, self.may_remove = board.may_add(request), board.may_remove(request)
@@ -134,7 +136,7 @@ class BoardChange(Operation):
         lines: dict[str, list[Line]] = defaultdict(list)
         new: list[Any] = []
         removed: list[Any] = []
-        meanwhile: list[tuple[str, Change]] = []
+        meanwhile: list[tuple[str, StagedChange]] = []
         for change in self.known(people, columns):
             person, column = people[change.person_id], columns[change.column_id]
             pair = current.get((person.pk, column.pk))
@@ -147,10 +149,12 @@ class BoardChange(Operation):
                     organization_id=person.organization_id, person=person, **{board.relation: column}
                 )
                 reason = validation_errors(row) if self.may_add else "you don't have permission to add these"
-                lines[REJECTED if reason else ADDED].append(line(person, column, *filter(None, [reason])))
+                lines[REJECTED if reason else WILL_BE_ADDED].append(
+                    line(person, column, *filter(None, [reason]))
+                )
                 new += [] if reason else [row]
             elif self.may_remove:
-                lines[REMOVED].append(line(person, column))
+                lines[WILL_BE_REMOVED].append(line(person, column))
                 removed.append(pair)
             else:
                 lines[REJECTED].append(line(person, column, "you don't have permission to remove these"))
@@ -178,10 +182,10 @@ class BoardChange(Operation):
         ]
         return found[0], found[1]
 
-    def known(self, people: Mapping[int, Any], columns: Mapping[int, Any]) -> list[Change]:
+    def known(self, people: Mapping[int, Any], columns: Mapping[int, Any]) -> list[StagedChange]:
         return [c for c in self.changes if c.person_id in people and c.column_id in columns]
 
-    def authors(self, changes: Iterable[Change]) -> dict[Pair, str]:
+    def authors(self, changes: Iterable[StagedChange]) -> dict[Pair, str]:
         """Return who has changed these cells last, and when. It takes a query if there are any."""
         pairs = {change[:2] for change in changes}
         if not pairs:
@@ -209,7 +213,9 @@ class BoardChange(Operation):
 
     def preview(self, lines: Mapping[str, list[Line]], new: int, removed: int) -> Preview:
         groups = [
-            Group(title, outcome, lines[title]) for title, outcome in OUTCOMES.items() if title in lines
+            Group(title, outcome, lines[title])
+            for title, outcome in OUTCOME_OF_GROUP.items()
+            if title in lines
         ]
         counts = [f"{sign}{count:,}" for sign, count in (("+", new), (MINUS, removed)) if count]
         button = f"Apply {' '.join(counts)}"

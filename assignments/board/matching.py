@@ -17,7 +17,7 @@ from productive.admin.bulk.pasted import MAX_PASTED, Matches, match_pasted, word
 from productive.admin.forms import label_with_status
 
 # Characters around a word in a sentence.
-PUNCTUATION = "\"'“”„()[]<>,;:.!?·*-"
+AROUND_NAMES = "\"'“”„()[]<>,;:.!?·*-"
 
 
 @dataclass
@@ -102,4 +102,4 @@ def add_mentioned(matches: Matches, people: Iterable[Any]) -> None:
 
 def words_in(text: str) -> list[str]:
     """Return the words of a text in its order, as the search of a list compares them."""
-    return [found for word in text.split() for found in words_of(word.strip(PUNCTUATION))]
+    return [found for word in text.split() for found in words_of(word.strip(AROUND_NAMES))]

@@ -30,12 +30,12 @@ from assignments.board.matching import Named, find_named
 from assignments.board.rendering import Reasons, describe_columns, headings_of, render_rows
 from assignments.board.rows import (
     MAX_ADDED,
-    MAX_FIELDS,
-    Rows,
+    MAX_CHECKBOXES,
+    PeoplePage,
     RowsForm,
     ids_in,
     plain_size,
-    read_rows,
+    read_people,
     select,
 )
 from productive.accounts.models import Organization, Person
@@ -50,7 +50,7 @@ MAX_WIDE = 12
 UNREADABLE = "The changes can't be read, or there are too many of them. Nothing was changed."
 
 
-def urls() -> list[Any]:
+def board_urls() -> list[Any]:
     """Return the URLs of the boards; an organization's has none in it, because most users have one."""
     return [
         path(
@@ -75,7 +75,7 @@ def show_board(request: HttpRequest, board: Board, pk: int | None = None) -> Htt
     if request.method == "POST" and step in ("", Step.PREVIEW, Step.APPLY):
         return page.review()
     if (extension := request.GET.get("format", "")) in CONTENT_TYPES:
-        rows = read_rows(request, board, page.owner, page.columns)
+        rows = read_people(request, board, page.owner, page.columns)
         pairs = page.read_pairs(rows.people)
         return export_board(page.title, rows.people, page.columns, page.labels, pairs, extension)
     return page.show()
@@ -135,11 +135,11 @@ class BoardPage:
     def show(self, named: Named | None = None) -> HttpResponse:
         """Render the board, with what was posted if the user has added people without JavaScript."""
         request, board = self.request, self.board
-        rows = read_rows(request, board, self.owner, self.columns)
+        rows = read_people(request, board, self.owner, self.columns)
         pairs = self.read_pairs(rows.people)
         grid = self.read_grid(rows.people, pairs)
         reasons = Reasons()
-        is_form = (len(self.columns) + 1) * len(rows.people) <= MAX_FIELDS
+        is_form = (len(self.columns) + 1) * len(rows.people) <= MAX_CHECKBOXES
         body = render_rows(
             rows.people,
             self.columns,
@@ -211,7 +211,7 @@ class BoardPage:
                 query[name] = str(value)
         return f"{self.request.path}?{query.urlencode()}".removesuffix("?")
 
-    def page_links(self, rows: Rows) -> list[tuple[str, str]]:
+    def page_links(self, rows: PeoplePage) -> list[tuple[str, str]]:
         links = []
         if rows.number > 1:
             links.append(("Previous", self.url(page=rows.number - 1)))

@@ -36,7 +36,7 @@ from productive.database.text import search_words
 # A page has as many rows as fit: with more cells, browsers become slow.
 MAX_CELLS = 20_000
 # Browsers without JavaScript send a field for each checked cell, and Django accepts 1,000.
-MAX_FIELDS = 900
+MAX_CHECKBOXES = 900
 # People that are shown whatever the filters are: those who were pasted.
 MAX_ADDED = 200
 
@@ -79,7 +79,7 @@ class RowsForm(forms.Form):
 
 
 @dataclass(frozen=True)
-class Rows:
+class PeoplePage:
     """The people of a page, and the position of the page."""
 
     people: Sequence[Any]
@@ -102,7 +102,7 @@ class Rows:
         return max(-(-self.total // self.size), 1)
 
 
-def read_rows(request: HttpRequest, board: Board, owner: Any, columns: Sequence[Any]) -> Rows:
+def read_people(request: HttpRequest, board: Board, owner: Any, columns: Sequence[Any]) -> PeoplePage:
     """Return the page of people that the request shows. It takes one query."""
     params = request.GET
     size = page_size(params, len(columns), board.max_rows)
@@ -113,8 +113,8 @@ def read_rows(request: HttpRequest, board: Board, owner: Any, columns: Sequence[
         start = min((attempt - 1) * size, 2**62)
         page = list(people[start : start + size])
         if page:
-            return Rows(page, page[0].total, attempt, size, added)
-    return Rows([], 0, 1, size, added)
+            return PeoplePage(page, page[0].total, attempt, size, added)
+    return PeoplePage([], 0, 1, size, added)
 
 
 def page_size(params: QueryDict, columns: int, max_rows: int) -> int:
@@ -126,7 +126,7 @@ def page_size(params: QueryDict, columns: int, max_rows: int) -> int:
 
 def plain_size(columns: int) -> int:
     """Return the number of rows that a browser without JavaScript can send, or 0."""
-    return MAX_FIELDS // (columns + 1)
+    return MAX_CHECKBOXES // (columns + 1)
 
 
 def ids_in(params: QueryDict, name: str) -> list[int]:

@@ -18,7 +18,7 @@ from productive.jsonapi.filters import (
 )
 
 # 1 is a person of the organization, 2 is a contact at a client, 3 stands for somebody who isn't known yet.
-TYPES = {
+PERSON_TYPES = {
     "1": ("user", Q(company=None, virtual=False)),
     "2": ("contact", Q(company__isnull=False)),
     "3": ("placeholder", Q(company=None, virtual=True)),
@@ -45,7 +45,7 @@ class PersonFilterSet(FilterSet):
     timesheet_submission_disabled = BooleanFilter("timesheet_submission_disabled")
     virtual = BooleanFilter("virtual")
     team = EmptyFilter()
-    person_type = ChoiceFilter(TYPES)
+    person_type = ChoiceFilter(PERSON_TYPES)
     created_at = TimeFilter()
     archived_at = TimeFilter()
     query = QueryFilter("name_key", "email")

@@ -20,7 +20,7 @@ from productive.admin.spreadsheets.cells import (
     Text,
 )
 from productive.admin.spreadsheets.comparison import tidy
-from productive.admin.spreadsheets.tables import ALL, NamedTable
+from productive.admin.spreadsheets.tables import WHOLE_TABLE, NamedTable
 from productive.database.fields import field_names
 from productive.database.functions import ascii_upper
 
@@ -76,7 +76,7 @@ class PersonTable(NamedTable):
     ]
     # Two people can exchange their addresses in one file.
     exchangeable = "email"
-    scopes = [ALL]
+    scopes = [WHOLE_TABLE]
     # A file can't give a person a login.
     left_out = {"created_at", "merged_into", "user", *field_names(PersonDetails)}
 

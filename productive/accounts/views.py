@@ -3,7 +3,7 @@ from typing import Any, ClassVar, cast
 
 from django.db.models.expressions import Combinable
 
-from assignments.api_consequences import LOST, OPENED, AccessViewSet, described
+from assignments.api_consequences import LOST, OPENED, AccessViewSet, describe_headers
 from catalog.models import Company
 from productive.accounts.filters import OrganizationMembershipFilterSet, PersonFilterSet
 from productive.accounts.models import Organization, Person, User
@@ -89,8 +89,8 @@ class PersonViewSet(MergeMixin, AccessViewSet):
     deactivate = model_action("deactivate")
     activate = model_action("activate")
     response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "destroy": described(LOST, OPENED),
-        "archive": described(LOST),
-        "deactivate": described(LOST),
-        "merge": described(LOST),
+        "destroy": describe_headers(LOST, OPENED),
+        "archive": describe_headers(LOST),
+        "deactivate": describe_headers(LOST),
+        "merge": describe_headers(LOST),
     }

@@ -8,7 +8,7 @@ from django.contrib.admin.options import BaseModelAdmin
 from django.db import models
 from django.http import HttpRequest
 
-from productive.admin.days import DayField, DayTimeField
+from productive.admin.days import DayTimeField, LocalDayField
 from productive.admin.forms import Autocomplete, IdMultipleChoiceField, PortableDecoder, RecordField
 
 
@@ -17,7 +17,7 @@ class RelatedChoicesMixin(BaseModelAdmin):
 
     formfield_overrides: ClassVar[dict[Any, Any]] = {
         models.JSONField: {"decoder": PortableDecoder},
-        models.DateField: {"form_class": DayField},
+        models.DateField: {"form_class": LocalDayField},
         models.DateTimeField: {"form_class": DayTimeField},
     }
 

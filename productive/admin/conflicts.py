@@ -28,10 +28,10 @@ from productive.admin.merge import (
     PageValues,
     Values,
     differs,
-    dump,
     editable,
     field_values,
     load,
+    sign_values,
     value_of,
 )
 from productive.admin.operations import posted_fields
@@ -53,7 +53,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ConflictQuestion:
     """A conflict as the page shows it."""
 
     name: str
@@ -101,12 +101,12 @@ def show_conflicts(
         "label": label_of(record),
         "questions": [question(conflict, entries.get(conflict.name)) for conflict in conflicts],
         "fields": posted_fields(request),
-        "seen": dump(seen),
+        "seen": sign_values(seen),
     }
     return TemplateResponse(request, "admin/conflicts.html", context)
 
 
-def question(conflict: Conflict, entry: Entry | None) -> Question:
+def question(conflict: Conflict, entry: Entry | None) -> ConflictQuestion:
     form, bound = conflict.form, conflict.bound
     if form.instance.pk is not None:
         row = label_of(form.instance)
@@ -132,7 +132,7 @@ def question(conflict: Conflict, entry: Entry | None) -> Question:
             Answer(MINE, "Delete it"),
             Answer(THEIRS, f"Keep it as changed by {author}", differences=row_differences(conflict)),
         ]
-    return Question(conflict.name, title, entry, answers)
+    return ConflictQuestion(conflict.name, title, entry, answers)
 
 
 def row_differences(conflict: Conflict, posted: Any = None) -> list[Difference]:

@@ -74,7 +74,7 @@ def month_of(word: str) -> str:
     return str(matching[0]) if len(word) >= 3 and matching else "0"
 
 
-def parse_day(text: str, order: str | None = None) -> date:
+def parse_local_day(text: str, order: str | None = None) -> date:
     """Return the day, or raise ValidationError if the text is no day or can mean several.
 
     `order` is "dmy" or "mdy", by default that of the request's organization. It decides between readings.
@@ -83,7 +83,7 @@ def parse_day(text: str, order: str | None = None) -> date:
     chosen = found.get(_order.get() if order is None else order)
     days = [chosen] if chosen else sorted({*found.values()})
     if not days:
-        raise ValidationError(DayField.default_error_messages["invalid"], code="invalid")
+        raise ValidationError(LocalDayField.default_error_messages["invalid"], code="invalid")
     if len(days) > 1:
         meant = " or ".join(formats.date_format(day) for day in days)
         choices = " or ".join(day.isoformat() for day in days)
@@ -91,14 +91,14 @@ def parse_day(text: str, order: str | None = None) -> date:
     return days[0]
 
 
-class DayField(forms.DateField):
+class LocalDayField(forms.DateField):
     """A field for a day, as the organization writes it."""
 
     default_error_messages = {"invalid": "Enter a valid date. Examples: 2026-12-31, 31 Dec 2026."}
 
     def to_python(self, value: Any) -> date | None:
         if isinstance(value, str) and value.strip():
-            return parse_day(value.strip())
+            return parse_local_day(value.strip())
         return super().to_python(value)
 
 
@@ -107,5 +107,5 @@ class DayTimeField(forms.SplitDateTimeField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.fields = (DayField(required=False, disabled=self.disabled), self.fields[1])
+        self.fields = (LocalDayField(required=False, disabled=self.disabled), self.fields[1])
         self.fields[0].error_messages.setdefault("incomplete", self.error_messages["incomplete"])

@@ -17,13 +17,12 @@ from django.db.models.query import QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-from productive.admin.days import DayField
+from productive.admin.days import LocalDayField
 from productive.admin.forms import Autocomplete, RecordField, is_id
 from productive.admin.theme import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
+from productive.database.lookups import NO_ROWS
 from productive.database.moments import Moment
-
-# Days beyond these overflow `datetime` in some time zones.
-FIRST_DAY, LAST_DAY = date(1, 1, 3), date(9999, 12, 28)
+from productive.database.validators import FIRST_DAY, LAST_DAY
 
 
 class ChoiceListFilter(DropdownFilter):
@@ -176,7 +175,7 @@ class DateRangeListFilter(FormListFilter):
     def form(self) -> Any:
         form = self.form_class(name=self.name, data=self.used_parameters)
         for name in self.parameters:
-            form.fields[name] = DayField(label="", required=False, widget=form.fields[name].widget)
+            form.fields[name] = LocalDayField(label="", required=False, widget=form.fields[name].widget)
         return form
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -188,7 +187,7 @@ class DateRangeListFilter(FormListFilter):
             return queryset
         if not isinstance(queryset.model._meta.get_field(self.name), DateTimeField):
             return queryset.filter(between(self.name, first, last))
-        condition = Q(pk__in=())
+        condition = NO_ROWS
         for zone, rows in self.model_admin.time_zones(request).items():
             condition |= rows & within_days(self.name, first, last, zone)
         return queryset.filter(condition)

@@ -39,7 +39,7 @@ Values = dict[str, list[str]]
 PageValues = dict[str, Values]
 
 
-def dump(values: PageValues) -> str:
+def sign_values(values: PageValues) -> str:
     return signing.dumps(values, salt=SHOWN, compress=True)
 
 
@@ -88,10 +88,10 @@ def field_values(bound: BoundField) -> Values:
 
 
 def value_of(widget: Any, bound: BoundField, values: Values) -> Any:
-    return normalize(widget.value_from_datadict(MultiValueDict(values), {}, bound.name))
+    return browser_line_breaks(widget.value_from_datadict(MultiValueDict(values), {}, bound.name))
 
 
-def normalize(data: Any) -> Any:
+def browser_line_breaks(data: Any) -> Any:
     """Return text with line breaks as browsers send them."""
     return re.sub(r"\r?\n", "\r\n", data) if isinstance(data, str) else data
 
@@ -106,7 +106,7 @@ def differs(bound: BoundField, values: Values) -> bool:
             initial = field.to_python(initial)
         except ValidationError:
             return True
-    return bool(field.has_changed(initial, normalize(bound.data)))
+    return bool(field.has_changed(initial, browser_line_breaks(bound.data)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Merge:
         self.merge_form("", form, form.instance.pk)
         for formset, can_change in formsets:
             self.merge_formset(formset, can_change)
-        self.data[SHOWN] = dump(self.shown)
+        self.data[SHOWN] = sign_values(self.shown)
 
     def choice(self, key: str, current: Values, bound: BoundField | None = None) -> str:
         """Return the choice of the user, if the page with the conflict showed the current values."""

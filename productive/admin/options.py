@@ -34,13 +34,13 @@ from productive.admin.forms import (
     is_id,
     label_of,
 )
-from productive.admin.merge import SHOWN, dump, page_values
+from productive.admin.merge import SHOWN, page_values, sign_values
 from productive.admin.operations import Step
 from productive.admin.preview import Question
 from productive.admin.saving import UnsavedForm, delete_record, save_form
 from productive.admin.theme import ModelAdmin, display, render_row_checkbox
 from productive.database.history import history_of, is_recorded
-from productive.database.lookups import searched_columns, words_in
+from productive.database.lookups import has_words, searched_columns
 from productive.database.moments import moment_of
 from productive.database.text import search_words
 from productive.database.written_rows import WrittenRows
@@ -132,7 +132,7 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         names = searched_columns(queryset.model, self.get_search_fields(request))
         if not names or not search_term.strip():
             return queryset, False
-        return queryset.filter(words_in(names, search_words(search_term))), False
+        return queryset.filter(has_words(names, search_words(search_term))), False
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Reject reverse relations, for which Django's method fails."""
@@ -236,7 +236,7 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         ]
         if obj is not None and self.has_change_permission(request, obj):
             formsets = [each.formset for each in context["inline_admin_formsets"]]
-            shown = dump(page_values(context["adminform"].form, formsets))
+            shown = sign_values(page_values(context["adminform"].form, formsets))
             # A form that is shown again has the values that it showed first.
             context["shown"] = request.POST.get(SHOWN, shown)
         return super().render_change_form(request, context, add, change, form_url, obj)

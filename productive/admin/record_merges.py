@@ -35,7 +35,7 @@ from productive.admin.operations import (
 from productive.admin.preview import Difference, Group, Line, Preview, RecordOutcome
 from productive.admin.urls import admin_url
 from productive.database.moments import moment_of
-from productive.database.record_merges import Move, RecordMerge, relations
+from productive.database.record_merges import Move, RecordMerge, foreign_keys_to
 
 # Records of one merge.
 MAX_MERGED = 20
@@ -43,7 +43,7 @@ MAX_MERGED = 20
 FIXED_FIELDS = {"id", "organization", "created_at", "merged_into"}
 
 
-def text_of(record: Any, field: Any) -> str:
+def shown_value(record: Any, field: Any) -> str:
     """Return a field's value as text; of a moment, its state."""
     moment = moment_of(type(record))
     if moment is not None and field.name == moment.field:
@@ -51,7 +51,7 @@ def text_of(record: Any, field: Any) -> str:
     return value_text(getattr(record, field.name))
 
 
-def title_of(field: Any) -> str:
+def field_title(field: Any) -> str:
     moment = moment_of(field.model)
     return "Status" if moment is not None and field.name == moment.field else capfirst(field.verbose_name)
 
@@ -72,7 +72,7 @@ class MergeForm(forms.Form):
             for field in model_admin.model._meta.concrete_fields
             if not field.generated
             and field.name not in hidden
-            and len({text_of(record, field) for record in records}) > 1
+            and len({shown_value(record, field) for record in records}) > 1
         ]
         self.fields["survivor"] = self.choice("Keep", self.records[0])
         self.fields["survivor"].required = True
@@ -80,7 +80,7 @@ class MergeForm(forms.Form):
             filled = [one for one in self.records if getattr(one, field.attname) not in (None, "", [], {})]
             is_moment = field.name == getattr(moment_of(field.model), "field", "")
             default = self.records[0] if is_moment or not filled else filled[0]
-            self.fields[self.name_of(field)] = self.choice(title_of(field), default)
+            self.fields[self.name_of(field)] = self.choice(field_title(field), default)
 
     def rank(self, record: Any) -> tuple[Any, ...]:
         """Return the sort key that puts the best survivor first: active, most used, oldest."""
@@ -108,7 +108,7 @@ class MergeForm(forms.Form):
                     {
                         "pk": record.pk,
                         "is_chosen": str(record.pk) == bound.value(),
-                        "text": self.label(record) if field is None else text_of(record, field),
+                        "text": self.label(record) if field is None else shown_value(record, field),
                     }
                     for record in self.records
                 ],
@@ -132,7 +132,7 @@ def uses_of(records: Sequence[Any]) -> Counter[int]:
     uses: Counter[int] = Counter()
     ids = [record.pk for record in records]
     model: Any = type(records[0])
-    for relation in relations(model):
+    for relation in foreign_keys_to(model):
         rows = relation.model._base_manager.filter(**{f"{relation.name}__in": ids}).order_by()
         uses.update(dict(rows.values_list(relation.attname).annotate(number=Count("pk"))))
     return uses

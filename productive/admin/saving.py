@@ -21,7 +21,7 @@ from productive.admin.urls import admin_url
 from productive.database.history import current_change_set
 from productive.database.written_rows import WrittenRows, collect_written_rows
 
-OUTCOMES = {"+": RecordOutcome.CREATED, "~": RecordOutcome.CHANGED, "-": RecordOutcome.DELETED}
+OUTCOME_OF_CHANGE = {"+": RecordOutcome.CREATED, "~": RecordOutcome.CHANGED, "-": RecordOutcome.DELETED}
 
 
 class UnsavedForm:
@@ -92,7 +92,7 @@ class FormSave(Operation):
             differences = entry.differences if entry.verb == "changed" else ()
             notes = [] if entry.verb in ("added", "changed", "deleted") else [entry.verb]
             line = Line(entry.label, notes, entry.kind.capitalize(), differences)
-            lines.append((OUTCOMES[entry.record.history_type], line))
+            lines.append((OUTCOME_OF_CHANGE[entry.record.history_type], line))
         groups = group_lines(lines)
         removed = sum(len(group.lines) for group in groups if group.outcome is RecordOutcome.DELETED)
         return replace(preview, groups=groups, removed=removed)

@@ -33,13 +33,13 @@ from productive.admin.forms import label_of, label_with_status
 from productive.admin.operations import Watch
 from productive.admin.theme import AdminSite
 from productive.admin.urls import admin_url
+from productive.database.lookups import NO_ROWS
 from productive.database.text import fold, search_words
 from productive.limits.limiter import TooManySignInsError
 
 logger = getLogger(__name__)
 
 GROUPS = ("Catalog", "Assignments", "People", "Administration")
-NEVER = Q(pk__in=())
 # Search results of each model.
 MAX_RESULTS = 8
 
@@ -115,7 +115,7 @@ class Site(AdminSite):
         self.watch = Watch()
 
     def get_urls(self) -> list[Any]:
-        return [*change_views.urls(self), *super().get_urls()]
+        return [*change_views.change_urls(self), *super().get_urls()]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Compress pages, and show one for unhandled database errors of concurrent requests."""
@@ -259,13 +259,13 @@ def best_matches(model_admin: Any, request: HttpRequest, term: str) -> QuerySet[
     word, *_ = search_words(term)
     inactive, _ = model_admin.inactive
     own = [name for name in model_admin.get_search_fields(request) if "__" not in name]
-    starts = reduce(or_, [Q((f"{name}__folded_startswith", word)) for name in own], NEVER)
+    starts = reduce(or_, [Q((f"{name}__folded_startswith", word)) for name in own], NO_ROWS)
     ordering = model_admin.get_ordering(request)
     return rows.annotate(
-        is_inactive=as_boolean(Q((f"{inactive}__isnull", False)) if inactive else NEVER),
-        starts_with_word=as_boolean(starts),
+        is_inactive=boolean_case(Q((f"{inactive}__isnull", False)) if inactive else NO_ROWS),
+        starts_with_word=boolean_case(starts),
     ).order_by("is_inactive", "-starts_with_word", *ordering)
 
 
-def as_boolean(condition: Q) -> Case:
+def boolean_case(condition: Q) -> Case:
     return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())

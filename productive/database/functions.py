@@ -95,7 +95,7 @@ def removed(sql: str, ranges: Iterable[text.Range]) -> str:
     return f"regexp_replace({sql}, '[{characters}]+', '', 'g')"
 
 
-def single_spaces(sql: str) -> str:
+def collapse_spaces(sql: str) -> str:
     """Replace each run of spaces by one space, faster than with a regular expression."""
     # At this point, a tab is a space already.
     single = replaced(sql, {" ": " \t", "\t ": "", "\t": ""})
@@ -107,8 +107,8 @@ def function_sql(name: str, letters: Mapping[str, str], length: int | None) -> s
     # The rules of ICU have no locale. Those of the cluster may know ASCII letters only.
     decomposed = f'lower(normalize({translated("$1", text.BEFORE)}, NFKD) COLLATE "und-x-icu") COLLATE "C"'
     spelled = replaced(decomposed, {**letters, **text.SPELLED})
-    folded = single_spaces(removed(translated(spelled, text.FOLDED), text.REMOVED))
-    in_ascii = single_spaces(f'lower({translated("$1", text.ASCII)} COLLATE "C")')
+    folded = collapse_spaces(removed(translated(spelled, text.FOLDED), text.REMOVED_RANGES))
+    in_ascii = collapse_spaces(f'lower({translated("$1", text.ASCII)} COLLATE "C")')
     # Most texts: 0.5 µs instead of 5 µs.
     chosen = f"CASE WHEN octet_length($1) = length($1) THEN {in_ascii} ELSE {folded} END"
     body = chosen if length is None else f"left({chosen}, {length})"

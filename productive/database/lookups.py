@@ -13,19 +13,23 @@ from django.db.models.expressions import Col, Expression
 from productive.database.functions import AsciiUpper, Fold, FoldedKey
 from productive.database.text import fold
 
+# Conditions for no row and for every row. Not Q(), which selects every row also when it is negated.
+NO_ROWS = Q(pk__in=())
+ALL_ROWS = ~NO_ROWS
+
 EmailField.register_lookup(AsciiUpper, "ascii_upper")
 
 
 def folded(expression: Any) -> Expression:
     """Return the folded text of an expression: of a name, from its stored sort key."""
     if isinstance(expression, Col):
-        field = key_of(expression.target)
+        field = sort_key_field(expression.target)
         if field is not None:
             return FoldedKey(Col(expression.alias, field, field.output_field))
     return Fold(expression)
 
 
-def key_of(field: Any) -> Any:
+def sort_key_field(field: Any) -> Any:
     """Return the field with the sort key of a name, or None."""
     if hasattr(field, "sources"):
         return field
@@ -73,6 +77,6 @@ def searched_columns(model: Any, names: Collection[str]) -> list[str]:
     return list(dict.fromkeys(keys.get(name, name) for name in names))
 
 
-def words_in(names: Collection[str], words: Collection[str]) -> Q:
+def has_words(names: Collection[str], words: Collection[str]) -> Q:
     """Return the condition for rows that have each word in one of these columns."""
     return reduce(and_, (reduce(or_, (Q((f"{name}__folded", word)) for name in names)) for word in words))

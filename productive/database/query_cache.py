@@ -22,6 +22,8 @@ Converter = Callable[[Any, Any, Any], Any]
 
 # Placeholders for values while the SQL is compiled. No other parameter of a query has these values.
 NUMBER_PLACEHOLDER, TEXT_PLACEHOLDER = 2**62, "placeholder of value {}"
+# Longer lists of ids are queried without the cache. A page of the API or the admin has fewer.
+MAX_COMPILED_IDS = 256
 
 
 class Statement(NamedTuple):

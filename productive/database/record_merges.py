@@ -20,7 +20,7 @@ from productive.database.validation import columns_in
 
 # Rows that refer to the merged records. With the records themselves, undo can restore them at once.
 MAX_MOVED = 4_900
-TOO_MANY = f"More than {MAX_MOVED:,} records refer to these: move some first, so that it can be undone"
+TOO_MANY_MOVED = f"More than {MAX_MOVED:,} records refer to these: move some first, so that it can be undone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class RecordMerge:
     def changed_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values that differ. The survivor can't refer to itself or to a merged record."""
         wanted = dict(values)
-        for relation in relations(self.model):
+        for relation in foreign_keys_to(self.model):
             if relation.model is self.model:
                 value = wanted.get(relation.attname, getattr(self.survivor, relation.attname))
                 if value in {self.survivor.pk, *self.ids}:
@@ -61,14 +61,14 @@ class RecordMerge:
     def moves(self) -> Iterator[Move]:
         """Yield what refers to the others. Raise ValidationError for more than MAX_MOVED rows."""
         total = 0
-        for relation in relations(self.model):
+        for relation in foreign_keys_to(self.model):
             rows = relation.model._base_manager.filter(**{f"{relation.name}__in": self.ids}).order_by("pk")
             if relation.model is self.model:
                 rows = rows.exclude(pk__in={self.survivor.pk, *self.ids})
             found = list(rows[: MAX_MOVED + 1 - total])
             total += len(found)
             if total > MAX_MOVED:
-                raise ValidationError(TOO_MANY)
+                raise ValidationError(TOO_MANY_MOVED)
             if found:
                 duplicates = self.duplicates(relation, found)
                 gone = {row.pk for row in duplicates}
@@ -134,7 +134,7 @@ class RecordMerge:
 
 
 @cache
-def relations(model: Any) -> list[Any]:
+def foreign_keys_to(model: Any) -> list[Any]:
     """Return the foreign keys of recorded models to this one."""
     return [
         relation.field

@@ -150,7 +150,7 @@ POSTGRESQL_CREATE = (
     FOR EACH STATEMENT EXECUTE FUNCTION %(function)s()
     """,
 )
-EVENTS = {
+TRIGGER_EVENTS = {
     "sqlite": ("inserted", "deleted", "moved"),
     "postgresql": ("inserted", "deleted", "moved", "truncated"),
 }
@@ -165,7 +165,7 @@ DROP = {"sqlite": SQLITE_DROP, "postgresql": POSTGRESQL_DROP}
 def statements(connection: Any, templates: Sequence[str], rows: Any, counts: Any) -> list[str]:
     """Return the SQL for the tables of two models: the rows and their counts."""
     quote, table = connection.ops.quote_name, counts._meta.db_table
-    names = {event: quote(f"{table}_{event}") for event in EVENTS[connection.vendor]}
+    names = {event: quote(f"{table}_{event}") for event in TRIGGER_EVENTS[connection.vendor]}
     names |= {"table": quote(rows._meta.db_table), "counts": quote(table), "function": quote(table)}
     return [template % {**names, "bits": BLOCK_BITS, "shards": SHARDS} for template in templates]
 
@@ -220,7 +220,7 @@ def missing_triggers(connection: Any, counts: Any) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(existing, [table])
         found = {name for (name,) in cursor.fetchall()}
-    return {f"{counts._meta.db_table}_{event}" for event in EVENTS[connection.vendor]} - found
+    return {f"{counts._meta.db_table}_{event}" for event in TRIGGER_EVENTS[connection.vendor]} - found
 
 
 # --- Reading --------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ INVISIBLE: tuple[Range, ...] = (
 CONTROLS: tuple[Range, ...] = ((0x01, 0x08), (0x0E, 0x1B), (0x7F, 0x84), (0x86, 0x9F))
 # Invisible, but they change the characters beside them: joiners of Persian and of emoji, variants, flags.
 JOINERS: tuple[Range, ...] = ((0x200C, 0x200D), (0xFE00, 0xFE0F), (0xE0020, 0xE007F), (0xE0100, 0xE01EF))
-REMOVED: tuple[Range, ...] = (ACCENTS, *INVISIBLE, *JOINERS)
+REMOVED_RANGES: tuple[Range, ...] = (ACCENTS, *INVISIBLE, *JOINERS)
 
 
 def removal(*ranges: Range) -> dict[int, None]:
@@ -101,7 +101,7 @@ WITHOUT_INVISIBLE = {
     **dict.fromkeys(map(ord, SIMILAR[" "] + "\x1c\x1d\x1e\x1f"), " "),
 }
 WITHOUT_JOINERS = removal(*JOINERS)
-TO_FOLD = {**{ord(key): value for key, value in {**FOLDED, **SPELLED}.items()}, **removal(*REMOVED)}
+TO_FOLD = {**{ord(key): value for key, value in {**FOLDED, **SPELLED}.items()}, **removal(*REMOVED_RANGES)}
 TO_FOLD_BEFORE = {ord(key): value for key, value in BEFORE.items()}
 TO_FOLD_ASCII = {ord(key): value for key, value in ASCII.items()}
 SPACES = re.compile(" {2,}")
@@ -155,9 +155,9 @@ def single_spaces(text: str) -> str:
 
 
 # The words of a search: quoted text is one word.
-WORD = re.compile(r'"([^"]+)"|(\S+)')
+SEARCH_WORD = re.compile(r'"([^"]+)"|(\S+)')
 # Around words: it doesn't matter to a search.
-PUNCTUATION = "\"',;·"
+AROUND_WORDS = "\"',;·"
 # A longer search is one word, because each one is a condition.
 MAX_WORDS = 20
 
@@ -168,6 +168,6 @@ def search_words(text: str) -> list[str]:
     Punctuation around them is left out: "Horvat, Ana" and the label "Design · Website" are found.
     """
     folded = fold(text)
-    words = [quoted or plain.strip(PUNCTUATION) for quoted, plain in WORD.findall(folded)]
+    words = [quoted or plain.strip(AROUND_WORDS) for quoted, plain in SEARCH_WORD.findall(folded)]
     words = list(dict.fromkeys(filter(None, words)))
     return words if 0 < len(words) <= MAX_WORDS else [folded]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
 MAX_JSON_DEPTH = 64
+# Times at other days overflow in some time zones.
+FIRST_DAY, LAST_DAY = date(1, 1, 3), date(9999, 12, 28)
 
 
 def validate_portable_json(value: Any) -> None:

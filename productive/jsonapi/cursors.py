@@ -16,6 +16,7 @@ import orjson
 from django.db import models
 from django.db.models import Q, Value
 
+from productive.database.lookups import NO_ROWS
 from productive.database.owned_rows import compared
 from productive.jsonapi.errors import ParameterError
 from productive.jsonapi.parsers import MAX_ID, parse_day
@@ -58,7 +59,7 @@ class Term:
 
     def follows(self, value: Any) -> Q:
         if value is None:
-            return self.is_null(False) if self.descending else Q(pk__in=())
+            return self.is_null(False) if self.descending else NO_ROWS
         if self.descending:
             return Q((f"{self.column}__lt", value))
         later = Q((f"{self.column}__gt", value))

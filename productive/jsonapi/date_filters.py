@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import django_filters
@@ -12,11 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.db.models.constants import LOOKUP_SEP
 
+from productive.database.validators import FIRST_DAY, LAST_DAY
 from productive.jsonapi.filters import NUMBER_OPERATIONS, OperationFilter
 from productive.jsonapi.parsers import parse_day
 
-# Times at other days overflow in some time zones.
-FIRST_DAY, LAST_DAY = date(1, 1, 3), date(9999, 12, 28)
 LOOKUPS = {"eq": "exact", **NUMBER_OPERATIONS}
 
 

@@ -15,7 +15,7 @@ from productive.database.written_rows import WrittenRows, collect_written_rows
 from productive.jsonapi.transactions import in_transaction
 
 # Fewer than otherwise: they are read before the rollback, and on SQLite other writes wait for it.
-MAX_INCLUDED = 1_000
+DRY_RUN_MAX_INCLUDED = 1_000
 
 
 class DryRun:

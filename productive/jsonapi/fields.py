@@ -28,14 +28,14 @@ class CharField(fields.CharField):
         return super().to_internal_value(data)
 
 
-class LineField(CharField):
+class CleanedCharField(CharField):
     """Remove invisible characters; a text of nothing else is blank."""
 
     def run_validation(self, data: Any = fields.empty) -> Any:
         return super().run_validation(clean_line(data) if isinstance(data, str) else data)
 
 
-class EmailField(LineField, fields.EmailField):
+class UniqueEmailField(CleanedCharField, fields.EmailField):
     """Store a blank address as null, because addresses are unique."""
 
     def run_validation(self, data: Any = fields.empty) -> Any:

@@ -23,7 +23,7 @@ from productive.jsonapi.filter_groups import (
     FilterParameter,
     read_filters,
 )
-from productive.jsonapi.filters import AnyQuerySet, OperationFilter, key_of
+from productive.jsonapi.filters import AnyQuerySet, OperationFilter, form_key
 from productive.jsonapi.parameters import only_value
 
 
@@ -78,7 +78,7 @@ class FilterBackend(DjangoFilterBackend):
         known: Mapping[str, django_filters.Filter] = getattr(filterset_class, "base_filters", {})
         names = {key.name for key in keys}
         for name, operation, parameter in keys:
-            if key_of(name, operation) in known:
+            if form_key(name, operation) in known:
                 continue
             if name not in known:
                 raise ParameterError("unsupported_filter", name, parameter)
@@ -109,7 +109,7 @@ def first_error(filterset: Any) -> ParameterError:
     """Return the error of the first invalid filter."""
     name, (error, *_) = next(iter(filterset.errors.as_data().items()))
     params = error.params or {}
-    key = key_of(name, params.get("operation", "eq"))
+    key = form_key(name, params.get("operation", "eq"))
     if key not in filterset.data:
         return ParameterError("missing_filter", name, "filter")
     value = params.get("value", filterset.data[key])

@@ -14,12 +14,12 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from productive.jsonapi.errors import ParameterError
-from productive.jsonapi.filters import key_of
+from productive.jsonapi.filters import form_key
 
 OPERATOR = "$op"
 OPERATORS = ("and", "or")
 # Each group costs a subquery. Deep groups have no use that a few levels don't have.
-MAX_DEPTH, MAX_GROUPS = 5, 50
+MAX_GROUP_DEPTH, MAX_GROUPS = 5, 50
 UNNUMBERED = "Only numbered filters can be combined with 'or', such as filter[0][{}]"
 
 PARAMETER = re.compile(r"filter(?P<groups>(?:\[\d{1,4}\])*)(?P<rest>\[.*)", re.ASCII | re.DOTALL)
@@ -51,7 +51,7 @@ class FilterData(MultiValueDict[str, str]):
             raise ParameterError("unsupported_filter", parameter, parameter)
         name, operation, is_list = match["name"], match["operation"] or "eq", match["list"] is not None
         values = sent if is_list else sent[-1:]  # As in Productive's API, the last one counts.
-        key = key_of(name, operation)
+        key = form_key(name, operation)
         if key in self and not (is_list and key in self.list_keys):
             # `filter[id]=1&filter[id][eq]=2` could mean either of them, or both.
             texts = ", ".join([*self.getlist(key), *values])
@@ -95,7 +95,7 @@ def read_filters(params: QueryDict) -> FilterGroup:
 def add_parameter(root: FilterGroup, parameter: str, sent: list[str]) -> None:
     match = PARAMETER.fullmatch(parameter)
     path = [int(number) for number in re.findall(r"\d+", match["groups"])] if match else []
-    if match is None or len(path) > MAX_DEPTH:
+    if match is None or len(path) > MAX_GROUP_DEPTH:
         raise ParameterError("unsupported_filter", parameter, parameter)
     group = root
     for number in path:

@@ -21,7 +21,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.utils.datastructures import MultiValueDict
 
 from productive.database.functions import ascii_upper
-from productive.database.lookups import words_in
+from productive.database.lookups import NO_ROWS, has_words
 from productive.database.moments import Moment
 from productive.database.text import clean_text, search_words
 from productive.jsonapi.parsers import MAX_ID, parse_id
@@ -45,7 +45,7 @@ class Condition(NamedTuple):
     values: list[Any]
 
 
-def key_of(name: str, operation: str) -> str:
+def form_key(name: str, operation: str) -> str:
     """Return the form's key for an operation: `name`, `name__contains`."""
     return name if operation == "eq" else f"{name}{LOOKUP_SEP}{operation}"
 
@@ -58,7 +58,7 @@ class ConditionsWidget(forms.Widget):
         self.operations = operations
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> dict[str, list[str]]:
-        keys = {key_of(name, operation): operation for operation in self.operations}
+        keys = {form_key(name, operation): operation for operation in self.operations}
         return {keys[key]: data.getlist(key) for key in data if key in keys}
 
 
@@ -197,7 +197,7 @@ class QueryFilter(TextFilter):
         return f"Words, each of them a part of {' or '.join(names)}, whatever the case and the accents"
 
     def condition(self, operation: str, values: list[str]) -> Q:
-        return reduce(or_, (words_in(self.searched, search_words(value)) for value in values))
+        return reduce(or_, (has_words(self.searched, search_words(value)) for value in values))
 
 
 class IdFormField(forms.IntegerField):
@@ -243,7 +243,7 @@ class EmptyFilter(SoftReferenceFilter):
         return "Matches nothing: there are no such records here"
 
     def condition(self, operation: str, values: list[int]) -> Q:
-        return Q(pk__in=())
+        return NO_ROWS
 
 
 class OwnIdFilter(IdFilter):
@@ -317,5 +317,5 @@ class FilterSet(django_filters.FilterSet):
 
 def is_used(name: str, each: django_filters.Filter, data: Mapping[str, Any]) -> bool:
     if isinstance(each, OperationFilter):
-        return any(key_of(name, operation) in data for operation in each.all_operations())
+        return any(form_key(name, operation) in data for operation in each.all_operations())
     return name in data or each.extra["required"]

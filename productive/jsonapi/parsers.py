@@ -22,7 +22,7 @@ from productive.jsonapi.renderers import MEDIA_TYPE, JSONRenderer
 ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 MAX_ID = 2**63 - 1
 # More than documents need, and less than the recursion limit of Python or orjson.
-MAX_DEPTH = 64
+MAX_DOCUMENT_DEPTH = 64
 MAX_DISCARDED, DISCARDED_AT_ONCE = 16_000_000, 64_000
 # Each unknown member adds an error object, which is ten times as long, to the response.
 MAX_MEMBERS = 1_000
@@ -153,7 +153,7 @@ def check_media_type(media_type: str, encoding: str) -> None:
 def check_storable(document: Any) -> None:
     """Raise ApiError 400 for NUL, which can't be stored, or deep nesting."""
     level = [document]
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_DOCUMENT_DEPTH):
         children: list[Any] = []
         for value in level:
             if isinstance(value, str):
@@ -167,7 +167,7 @@ def check_storable(document: Any) -> None:
         if not children:
             return
         level = children
-    raise ApiError(400, f"The document is nested more than {MAX_DEPTH} levels deep")
+    raise ApiError(400, f"The document is nested more than {MAX_DOCUMENT_DEPTH} levels deep")
 
 
 def check_nul(text: str) -> None:

@@ -78,7 +78,7 @@ def read_rows(
 
 
 @lru_cache(maxsize=256)
-def number_of(model: Any, owner: Any) -> CompiledQuery:
+def count_query(model: Any, owner: Any) -> CompiledQuery:
     """Return the query for the number of an organization's records; no row means none."""
 
     def build(organization: int) -> models.QuerySet[Any, Any]:
@@ -94,7 +94,7 @@ def count_records(queryset: models.QuerySet[Any, Any]) -> int:
     if rows is None or rows.organizations is None or len(rows.organizations) != 1 or row_count_of(model):
         return count_rows(queryset)
     owner = model._meta.get_field("organization").related_model
-    found = number_of(model, owner).rows(*rows.organizations)
+    found = count_query(model, owner).rows(*rows.organizations)
     return found[0][0] if found else 0
 
 

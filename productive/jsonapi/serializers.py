@@ -24,13 +24,13 @@ from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED, me
 from productive.jsonapi.fields import (
     BooleanField,
     CharField,
+    CleanedCharField,
     DateField,
-    EmailField,
     FloatField,
     IdField,
     IntegerField,
-    LineField,
     TagListField,
+    UniqueEmailField,
 )
 from productive.jsonapi.parsers import ABSENT, ResourceObject
 from productive.jsonapi.records import resource_type
@@ -51,9 +51,9 @@ class ModelSerializer(serializers.ModelSerializer):
     serializer_field_mapping: ClassVar[dict[type[models.Field], type[fields.Field]]] = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.CharField: CharField,
-        ModelLineField: LineField,
+        ModelLineField: CleanedCharField,
         models.TextField: CharField,
-        models.EmailField: EmailField,
+        models.EmailField: UniqueEmailField,
         models.BooleanField: BooleanField,
         models.DateField: DateField,
         models.PositiveBigIntegerField: IdField,

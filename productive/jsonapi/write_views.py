@@ -16,7 +16,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from productive.jsonapi.dry_runs import MAX_INCLUDED, DryRun
+from productive.jsonapi.dry_runs import DRY_RUN_MAX_INCLUDED, DryRun
 from productive.jsonapi.errors import ApiError, HeaderError, ParameterError
 from productive.jsonapi.etags import is_matched, tags_of
 from productive.jsonapi.idempotency import REPLAYED, Created, idempotency_key, idempotent
@@ -127,7 +127,7 @@ class ModelViewSet(ReadOnlyViewSet):
         return {}
 
     def max_included(self) -> int:
-        return min(MAX_INCLUDED, settings.MAX_INCLUDED) if self.is_dry_run else super().max_included()
+        return min(DRY_RUN_MAX_INCLUDED, settings.MAX_INCLUDED) if self.is_dry_run else super().max_included()
 
     def document_or_record(self, plan: Plan, pk: Any) -> dict[str, Any]:
         """Return the document, without included records if these are too many."""

@@ -186,9 +186,9 @@ class PostgreSQLArchive:
                     target.write(b"COMMIT;\n")
             source.close()
             if writer.wait() != 0:
-                fail("psql", content_of(write_errors))
+                raise_first_error("psql", content_of(write_errors))
             if reader.wait() != 0:
-                fail("pg_restore", content_of(read_errors))
+                raise_first_error("pg_restore", content_of(read_errors))
 
     def run(self, name: str, *arguments: str) -> str:
         """Return the output of a program, called without secrets as arguments."""
@@ -196,7 +196,7 @@ class PostgreSQLArchive:
             [self.program(name), *arguments], env=self.environment(), capture_output=True, check=False
         )
         if done.returncode != 0:
-            fail(name, done.stderr)
+            raise_first_error(name, done.stderr)
         return done.stdout.decode()
 
     def environment(self) -> dict[str, str]:
@@ -226,7 +226,7 @@ def content_of(errors: IO[bytes]) -> bytes:
     return errors.read()
 
 
-def fail(name: str, errors: bytes) -> NoReturn:
+def raise_first_error(name: str, errors: bytes) -> NoReturn:
     """Raise the first error of a program; later ones follow from it."""
     lines = errors.decode(errors="replace").strip().splitlines()
     raise CommandError(f"{name} failed: {lines[0] if lines else 'it was killed'}")

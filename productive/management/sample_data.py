@@ -31,7 +31,7 @@ DISCIPLINES_BY_NAME = {discipline.name: discipline for discipline in (*OFFERED, 
 
 # By person, by service type. Budget n has restrictions n % 4 and schedule n % 9. So the first four budgets
 # have all pairs of restrictions and are open today, and the first nine have all schedules.
-RESTRICTIONS = ((False, False), (True, False), (False, True), (True, True))
+RESTRICTION_CHOICES = ((False, False), (True, False), (False, True), (True, True))
 BEGUN = 1
 # Settings of a project's page; most people have none.
 PREFERENCES = ({"tasks": {"group_by": "status"}}, {"budgets": {"show_closed": True}})
@@ -277,7 +277,7 @@ class SampleAgency:
         for number, (team, age, addition) in enumerate(sold):
             # The budgets of archived projects are open, as if they had been forgotten.
             start, end, closed = self.schedules(age)[BEGUN if team.project.archived_at else number % 9]
-            by_person, by_service_type = RESTRICTIONS[number % len(RESTRICTIONS)]
+            by_person, by_service_type = RESTRICTION_CHOICES[number % len(RESTRICTION_CHOICES)]
             deal = self.new(
                 Deal,
                 project=team.project,
@@ -310,7 +310,7 @@ class SampleAgency:
 
         On an unrestricted budget, tracking is switched off on the next three: time, expenses, both.
         """
-        unrestricted = not any(RESTRICTIONS[budget.number % len(RESTRICTIONS)])
+        unrestricted = not any(RESTRICTION_CHOICES[budget.number % len(RESTRICTION_CHOICES)])
         total = self.between(4, 6)
         sold: set[str] = set()
         for position in range(total):

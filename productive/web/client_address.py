@@ -14,10 +14,10 @@ def client_address(request: HttpRequest) -> str | None:
     if settings.TRUST_PROXY:
         # The client can send any entries, but the proxy appends the real address.
         candidates.insert(0, request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip())
-    return next((address for address in map(normalize, candidates) if address), None)
+    return next((address for address in map(normalize_address, candidates) if address), None)
 
 
-def normalize(text: str) -> str | None:
+def normalize_address(text: str) -> str | None:
     """Return an address for the database, or None if it is invalid.
 
     An address has no zone. A server that listens on IPv6 sees IPv4 clients as mapped addresses; return those

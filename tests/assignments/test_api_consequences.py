@@ -200,7 +200,7 @@ def test_losses_take_few_queries_whatever_their_number(api: Api, organization: O
 
 def test_long_headers_have_a_number(api: Api, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     path = f"projects/{office.qa.deal.project_id}/archive"
-    monkeypatch.setattr(api_consequences, "MAX_ENTRIES", 1)
+    monkeypatch.setattr(api_consequences, "MAX_IN_META", 1)
     with rolled_back():
         assert warnings(api.patch(path)) == {LOST: "count=2"}
     # Ana and Bo, and four services.
@@ -249,7 +249,7 @@ def test_meta_of_a_dry_run_has_all_consequences(
     counts = {f"{name}_count": len(entries) for name, entries in expected.items()}
     assert api.patch(path, json=document).json["meta"] == {"consequences": {**expected, **counts}}
 
-    monkeypatch.setattr(api_consequences, "MAX_ENTRIES", 1)
+    monkeypatch.setattr(api_consequences, "MAX_IN_META", 1)
     shown = api.patch(path, json=document).json["meta"]["consequences"]
     assert (shown["loses"], shown["loses_count"]) == (lost[:1], 4)
 
@@ -268,10 +268,10 @@ def test_dry_run_of_too_large_a_change_has_the_document_without_consequences(
 ) -> None:
     path = f"deals/{office.qa.deal_id}/close?dry_run=true"
     # Two services, and two people.
-    monkeypatch.setattr(api_consequences, "MAX_COMPARED", 4)
+    monkeypatch.setattr(api_consequences, "MAX_COMPARED_PAIRS", 4)
     assert api.patch(path).json["meta"]["consequences"]["closes_count"] == 2
     for module, name, limit in (
-        (api_consequences, "MAX_COMPARED", 3),
+        (api_consequences, "MAX_COMPARED_PAIRS", 3),
         (affected_services, "MAX_SERVICES", 1),
     ):
         with pytest.MonkeyPatch.context() as patch:

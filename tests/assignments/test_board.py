@@ -189,8 +189,8 @@ def test_large_board_has_pages_and_no_checkboxes(
     assert "People 1 to 2 of 3." in text
     assert [link for _, link in page.context["pages"]] == [f"{BUDGET.url(deal)}?q=&page=2"]
     assert text.count('name="cell"') == 4
-    monkeypatch.setattr("assignments.board.pages.MAX_FIELDS", 5)
-    monkeypatch.setattr(board_rows, "MAX_FIELDS", 5)
+    monkeypatch.setattr("assignments.board.pages.MAX_CHECKBOXES", 5)
+    monkeypatch.setattr(board_rows, "MAX_CHECKBOXES", 5)
     text = client.get(BUDGET.url(deal)).content.decode()
     assert (text.count('name="cell"'), "rows=1" in text) == (0, True)
 

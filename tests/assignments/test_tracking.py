@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignments.access import MAX_COMPILED, Access, access_of, access_query, in_state
+from assignments.access import MAX_COMPILED_IDS, Access, access_of, access_query, in_state
 from assignments.models import ProjectAssignment, ServiceAssignment
 from assignments.tracking import (
     Decision,
@@ -289,12 +289,12 @@ def test_access_of_any_number_of_services_compiles_few_queries() -> None:
     deal = DealFactory(person_restricted_tracking=True)
     services = ServiceFactory.create_batch(5, deal=deal, organization=deal.organization)
     ServiceAssignmentFactory(service=services[0], organization=deal.organization)
-    ids = [services[0].pk, *range(10**9, 10**9 + MAX_COMPILED - 4), *(each.pk for each in services[1:])]
+    ids = [services[0].pk, *range(10**9, 10**9 + MAX_COMPILED_IDS - 4), *(each.pk for each in services[1:])]
     access_query.cache_clear()
-    for count, compiled in ((1, 1), (2, 2), (3, 3), (4, 3), (MAX_COMPILED, 4), (MAX_COMPILED + 1, 4)):
+    for count, compiled in ((1, 1), (2, 2), (3, 3), (4, 3), (MAX_COMPILED_IDS, 4), (MAX_COMPILED_IDS + 1, 4)):
         found = access_of(ids[-count:] if count < 5 else ids[:count])
         assert access_query.cache_info().currsize == compiled
-        assert len(found) == min(count, 4 if count <= MAX_COMPILED else 5)
+        assert len(found) == min(count, 4 if count <= MAX_COMPILED_IDS else 5)
         expected = {"access": Access.OPEN_NOBODY_ASSIGNED, "assignee_count": 0}
         if count >= 5:
             assert found.pop(services[0].pk) == {"access": Access.RESTRICTED, "assignee_count": 1}

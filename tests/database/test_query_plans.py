@@ -30,9 +30,10 @@ from assignments.tracking_filters import (
     TrackableByFilter,
     TrackingFilter,
 )
-from catalog.filters import ALL, NONE, CompanyFilter
+from catalog.filters import CompanyFilter
 from productive.accounts.authentication import TOKENS
 from productive.accounts.models import ApiToken, Organization
+from productive.database.lookups import ALL_ROWS, NO_ROWS
 from productive.jsonapi.date_filters import DateFilter
 from productive.jsonapi.filters import (
     NEGATIONS,
@@ -275,7 +276,7 @@ def filters(resource: str) -> Iterator[str]:
             for value in values_for(name, each):
                 if isinstance(each, ChoiceFilter) and (operation, each.conditions[value][1]) == (
                     "not_eq",
-                    ALL,
+                    ALL_ROWS,
                 ):
                     continue  # No query is necessary.
                 yield f"{resource}?{prefix}filter[{name}][{operation}]={value}"
@@ -285,7 +286,7 @@ def values_for(name: str, each: OperationFilter) -> list[Any]:
     match each:
         case ChoiceFilter():
             # No query is necessary for a condition that no record meets.
-            return [value for value, (_, condition) in each.conditions.items() if condition != NONE]
+            return [value for value, (_, condition) in each.conditions.items() if condition != NO_ROWS]
         case ItemTypeFilter():
             return ["person"]
         case EmptyFilter():

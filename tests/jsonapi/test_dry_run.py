@@ -184,7 +184,7 @@ def test_included_records_are_those_after_the_write(
     included = api.post(path, json=document).json["included"]
     assert {each["type"] for each in included} == {"people", "service_types"}
     # Fewer than in other responses, because they are read before the rollback.
-    monkeypatch.setattr("productive.jsonapi.write_views.MAX_INCLUDED", 1)
+    monkeypatch.setattr("productive.jsonapi.write_views.DRY_RUN_MAX_INCLUDED", 1)
     assert list(api.post(path, json=document).json) == ["data", "meta"]
 
 

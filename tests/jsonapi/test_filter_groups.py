@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from productive.accounts.models import Organization
-from productive.jsonapi.filter_groups import MAX_DEPTH, MAX_GROUPS
+from productive.jsonapi.filter_groups import MAX_GROUP_DEPTH, MAX_GROUPS
 from productive.jsonapi.filters import ChoiceFilter, IdFilter
 from tests.support.api import Api
 from tests.support.factories import ApiTokenFactory, PersonFactory, ServiceTypeAssignmentFactory
@@ -56,7 +56,7 @@ def people(organization: Organization) -> dict[int, str]:
         ),
         ("filter[$op]=and", "ana@x ana@y bo@x cy@z"),
         ("filter[$op]=xor&filter[$op]=or&filter[0][first_name]=bo&filter[1][first_name]=cy", "bo@x cy@z"),
-        (nested(MAX_DEPTH).replace("=a", "=bo@x"), "bo@x"),
+        (nested(MAX_GROUP_DEPTH).replace("=a", "=bo@x"), "bo@x"),
     ],
 )
 def test_groups_are_combined(query: str, found: str, api: Api, people: dict[int, str]) -> None:
@@ -91,7 +91,7 @@ def test_groups_are_combined(query: str, found: str, api: Api, people: dict[int,
         ("filter[0][email]=a&filter[0][email][eq]=b", "unsupported_filter_value", "filter[0][email][eq]"),
         ("filter[$op]=or&filter[email]=a", "unsupported_filter", "filter[email]"),
         ("filter[$op]=or&filter[0][email]=a&filter[email]=b", "unsupported_filter", "filter[email]"),
-        (nested(MAX_DEPTH + 1), "unsupported_filter", nested(MAX_DEPTH + 1).removesuffix("=a")),
+        (nested(MAX_GROUP_DEPTH + 1), "unsupported_filter", nested(MAX_GROUP_DEPTH + 1).removesuffix("=a")),
         (nested(2000), "unsupported_filter", nested(2000).removesuffix("=a")),
         (
             "&".join(f"filter[{n}][id]=1" for n in range(MAX_GROUPS + 1)),

@@ -23,7 +23,7 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from catalog.models import Company, Project, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.admin.preview import RecordOutcome
-from productive.admin.spreadsheets.comparison import heading_key, is_same, parse_id, tidy
+from productive.admin.spreadsheets.comparison import heading_key, is_same, parse_id_cell, tidy
 from productive.admin.spreadsheets.files import Sheet, escaped, read_sheet
 from productive.admin.spreadsheets.headings import Headings
 from productive.admin.spreadsheets.imports import Import
@@ -461,7 +461,8 @@ def test_cells_and_headings_are_compared_as_programs_rewrite_them() -> None:
     assert heading_key(unicodedata.normalize("NFD", "Größe")) == heading_key("GRÖSSE")
     assert tidy(" Ana\u00a0 Ban ") == "Ana Ban"
     assert [
-        parse_id(text) for text in ("12", "#12", " 12.0 ", "12,00", "1.000", "0", "-1", "1e3", "x", "9" * 19)
+        parse_id_cell(text)
+        for text in ("12", "#12", " 12.0 ", "12,00", "1.000", "0", "-1", "1e3", "x", "9" * 19)
     ] == [
         *[12] * 4,
         *[None] * 6,

@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from productive.admin.forms import SEPARATOR, label_of, label_with_status
-from productive.database.text import PUNCTUATION, fold
+from productive.database.text import AROUND_WORDS, fold
 
 # Characters of pasted text, and its entries. Each entry takes a query; further ones stay unknown.
 MAX_PASTED = 20_000
@@ -106,5 +106,5 @@ def names_of(record: Model, model_admin: Any, request: HttpRequest) -> Iterator[
 
 def words_of(text: str) -> list[str]:
     """Return the words in alphabetical order, as the search of a list compares them."""
-    words = (word.strip(PUNCTUATION) for word in fold(text).split())
+    words = (word.strip(AROUND_WORDS) for word in fold(text).split())
     return sorted(filter(None, words))

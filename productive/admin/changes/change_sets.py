@@ -35,10 +35,10 @@ from productive.database.history import history_of, is_recorded
 # A page has up to SETS_PER_PAGE sets. To find them, read RECORDS records of each model up to ROUNDS times.
 SETS_PER_PAGE, RECORDS, ROUNDS = 25, 60, 4
 # Entries of one set in the list; its own page has all of them.
-MAX_ENTRIES = 5
+ENTRIES_SHOWN = 5
 NEWEST_FIRST = ("-history_date", "-change_set", "-history_id")
 # Of a historical record: its time, change set and id, and the place of its model in the list of admins.
-Key = tuple[datetime, UUID, int, int]
+EntryKey = tuple[datetime, UUID, int, int]
 
 
 @dataclass
@@ -153,7 +153,7 @@ def change_sets(
         .values_list("history_date", "change_set", "history_id", Value(place))
         for place, each in enumerate(admins)
     ]
-    found: dict[UUID, list[Key]] = {}
+    found: dict[UUID, list[EntryKey]] = {}
     for _ in range(rounds):
         streams = [list(before_cursor(queryset, cursor)[:RECORDS]) for queryset in keys]
         page = list(islice(merge(*streams, key=newest_first), RECORDS))
@@ -168,8 +168,8 @@ def change_sets(
             break
         if len(found) == page_size:
             break
-    totals = count_records(request, found, narrow, admins)
-    groups = read_records(request, [group[:MAX_ENTRIES] for group in found.values()], admins)
+    totals = count_visible(request, found, narrow, admins)
+    groups = read_records(request, [group[:ENTRIES_SHOWN] for group in found.values()], admins)
     entries = iter(build_entries(request, list(chain.from_iterable(groups))))
     return [
         ChangeSet(pk, list(islice(entries, len(group))), totals[pk])
@@ -177,13 +177,13 @@ def change_sets(
     ], cursor
 
 
-def newest_first(key: Key) -> tuple[float, int]:
+def newest_first(key: EntryKey) -> tuple[float, int]:
     """Return the sort key for `merge`; each stream is sorted by it."""
     return -key[0].timestamp(), -key[1].int
 
 
 def read_records(
-    request: HttpRequest, groups: Sequence[Sequence[Key]], admins: Sequence[Any]
+    request: HttpRequest, groups: Sequence[Sequence[EntryKey]], admins: Sequence[Any]
 ) -> list[list[Any]]:
     """Return the records of the keys, without those that were deleted meanwhile; one query per model."""
     ids: dict[int, list[int]] = defaultdict(list)
@@ -222,7 +222,7 @@ def before_cursor(
     return queryset.filter(older).exclude(change_set=pk)
 
 
-def count_records(
+def count_visible(
     request: HttpRequest,
     sets: Iterable[UUID],
     narrow: Callable[[Any, models.QuerySet[Any]], models.QuerySet[Any]],

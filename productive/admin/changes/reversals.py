@@ -16,7 +16,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-from productive.admin.changes.states import differences, fill_relations, related_ids, relations
+from productive.admin.changes.states import differences, fill_relations, related_ids, set_foreign_keys
 from productive.admin.forms import label_of
 from productive.admin.preview import Difference, Line, RecordOutcome
 from productive.database.moments import moment_of
@@ -59,7 +59,7 @@ class Reversal:
 
 
 def reversal_of(
-    request: HttpRequest, target: Target, row: Any | None, related: Related, needed_by: str
+    request: HttpRequest, target: Target, row: Any | None, related: RowsById, needed_by: str
 ) -> Reversal:
     """Return the reversal of the object's change, which isn't written yet."""
     kind = str(target.model_admin.opts.verbose_name)
@@ -90,7 +90,7 @@ def deletion(request: HttpRequest, target: Target, row: Any, needed_by: str) -> 
     return Reversal(RecordOutcome.DELETED, row)
 
 
-def recreation(request: HttpRequest, target: Target, related: Related) -> Reversal:
+def recreation(request: HttpRequest, target: Target, related: RowsById) -> Reversal:
     # Copy the state, because the next attempt needs it unchanged if this one fails.
     row: Any = copy(target.state)
     check_permission(target, target.model_admin.has_add_permission(request), "add")
@@ -106,15 +106,15 @@ def recreation(request: HttpRequest, target: Target, related: Related) -> Revers
     return Reversal(RecordOutcome.CREATED, row)
 
 
-def restoration(request: HttpRequest, target: Target, row: Any, related: Related) -> Reversal:
-    names = tuple(name for name in sorted(target.fields) if differs(name, row, target.state))
+def restoration(request: HttpRequest, target: Target, row: Any, related: RowsById) -> Reversal:
+    names = tuple(name for name in sorted(target.fields) if value_differs(name, row, target.state))
     if not names:
         return Reversal(RecordOutcome.UNCHANGED)
     check_permission(target, target.model_admin.has_change_permission(request, row), "change")
     if protected := set(names) & set(protected_fields(request, target)):
         raise NotPossibleError(f"only a superuser may change: {', '.join(sorted(protected))}")
     current = target.current_state
-    if current is not None and any(differs(name, row, current) for name in names):
+    if current is not None and any(value_differs(name, row, current) for name in names):
         raise NotPossibleError("it was changed again since")
     before, state = copy(row), cast(models.Model, target.state)
     for name in names:
@@ -132,12 +132,12 @@ def restoration(request: HttpRequest, target: Target, row: Any, related: Related
     return Reversal(RecordOutcome.CHANGED, row, names, differences=differences(before, state, names))
 
 
-Related = dict[tuple[Any, int], Any]
+RowsById = dict[tuple[Any, int], Any]
 
 
-def related_rows(request: HttpRequest, states: Iterable[Any]) -> Related:
+def related_rows(request: HttpRequest, states: Iterable[Any]) -> RowsById:
     """Return the related rows that the user may see, by model and id."""
-    related: Related = {}
+    related: RowsById = {}
     for model, pks in related_ids(states).items():
         rows = admin.site.get_model_admin(model).get_queryset(request)
         if moment_of(model) is not None:
@@ -147,9 +147,9 @@ def related_rows(request: HttpRequest, states: Iterable[Any]) -> Related:
     return related
 
 
-def set_related(row: Any, related: Related) -> None:
+def set_related(row: Any, related: RowsById) -> None:
     """Set the related rows; raise NotPossibleError if one doesn't exist."""
-    for column, pk in relations(row):
+    for column, pk in set_foreign_keys(row):
         found = related.get((column.related_model, pk))
         if found is None:
             raise NotPossibleError(f"its {column.verbose_name} doesn't exist anymore")
@@ -183,7 +183,7 @@ def protected_fields(request: HttpRequest, target: Target) -> Sequence[str]:
     return fields
 
 
-def differs(name: str, row: Any, state: Any) -> bool:
+def value_differs(name: str, row: Any, state: Any) -> bool:
     attname = row._meta.get_field(name).attname
     return bool(getattr(row, attname) != getattr(state, attname))
 

@@ -78,7 +78,7 @@ def value_text(value: Any) -> str:
     return label_of(value) if isinstance(value, models.Model) else str(value)
 
 
-def relations(state: Any) -> Iterator[tuple[Any, int]]:
+def set_foreign_keys(state: Any) -> Iterator[tuple[Any, int]]:
     """Yield the foreign keys that are set, with their values."""
     for column in state._meta.concrete_fields:
         if isinstance(column, ForeignKey) and getattr(state, column.attname) is not None:
@@ -89,7 +89,7 @@ def related_ids(states: Iterable[Any]) -> dict[Any, set[int]]:
     """Return the ids of the related objects, by model."""
     ids: dict[Any, set[int]] = defaultdict(set)
     for state in states:
-        for column, pk in relations(state):
+        for column, pk in set_foreign_keys(state):
             ids[column.related_model].add(pk)
     return ids
 
@@ -101,7 +101,7 @@ def fill_relations(request: HttpRequest, states: Sequence[Any]) -> None:
     """
     found = {model: rows_or_names(request, model, pks) for model, pks in related_ids(states).items()}
     for state in states:
-        for column, pk in relations(state):
+        for column, pk in set_foreign_keys(state):
             name = f"{column.related_model._meta.verbose_name} {pk}"
             column.set_cached_value(state, found[column.related_model].get(pk, name))
 
@@ -122,6 +122,6 @@ def recorded_name(record: Any) -> str:
     These may be deleted as well.
     """
     state = recorded_state(record)
-    for column, pk in relations(state):
+    for column, pk in set_foreign_keys(state):
         column.set_cached_value(state, f"{column.related_model._meta.verbose_name} {pk}")
     return label_of(state)

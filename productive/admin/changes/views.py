@@ -28,7 +28,7 @@ from productive.admin.changes.change_sets import (
     visible_records,
 )
 from productive.admin.changes.undo import Undo, target_of_record, targets_of_set
-from productive.admin.days import DayField
+from productive.admin.days import LocalDayField
 from productive.admin.filters import within_days
 from productive.admin.forms import is_id
 from productive.admin.operations import BusyError, Result, carry_out, respond
@@ -46,8 +46,8 @@ class ChangesForm(forms.Form):
     who = forms.CharField(label="Who", required=False, max_length=255, widget=TextInput)
     model = forms.ChoiceField(label="Kind of record", required=False, widget=Select)
     kind = forms.ChoiceField(label="Change", required=False, choices=HISTORY_TYPES, widget=Select)
-    since = DayField(label="From", required=False, widget=DateInput)
-    until = DayField(label="To", required=False, widget=DateInput)
+    since = LocalDayField(label="From", required=False, widget=DateInput)
+    until = LocalDayField(label="To", required=False, widget=DateInput)
 
     def __init__(self, data: Any, admins: list[Any]) -> None:
         super().__init__(data)
@@ -180,7 +180,7 @@ def render_page(request: HttpRequest, template: str, context: dict[str, Any]) ->
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 
-def urls(site: Any) -> list[Any]:
+def change_urls(site: Any) -> list[Any]:
     return [
         path("changes/", site.admin_view(changes_view), name="changes"),
         path("changes/<uuid:pk>/", site.admin_view(change_set_view), name="change_set"),

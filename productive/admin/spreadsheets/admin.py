@@ -27,7 +27,7 @@ from productive.admin.spreadsheets.headings import CHOSEN, ColumnsForm, Headings
 from productive.admin.spreadsheets.imports import Import
 from productive.admin.spreadsheets.records import ImportedRow
 from productive.admin.spreadsheets.rejected import quantity_of, rejected_file
-from productive.admin.spreadsheets.tables import Scope, Table
+from productive.admin.spreadsheets.tables import RemovalScope, Table
 from productive.admin.spreadsheets.uploads import UploadForm, UploadNotFoundError, Uploads
 from productive.admin.spreadsheets.writing import CONTENT_TYPES, file_response, write_sheet
 from productive.admin.theme import ModelAdmin
@@ -226,13 +226,13 @@ class SpreadsheetAdmin(ModelAdmin):
             choices.append(("errors", Step.SKIP))
         return choices
 
-    def get_scopes(self, request: HttpRequest) -> Sequence[Scope]:
+    def get_scopes(self, request: HttpRequest) -> Sequence[RemovalScope]:
         """Return what the user may remove with an import."""
         archives = moment_of(self.model) is not None
         is_allowed = self.has_change_permission(request) if archives else self.has_delete_permission(request)
         return self.table_class.scopes if is_allowed else ()
 
-    def posted_scope(self, request: HttpRequest) -> Scope | None:
+    def posted_scope(self, request: HttpRequest) -> RemovalScope | None:
         name = request.POST.get("scope", "")
         found = next((scope for scope in self.get_scopes(request) if scope.name == name), None)
         if name and found is None:

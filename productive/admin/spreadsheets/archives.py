@@ -20,9 +20,9 @@ MAX_ELEMENTS = 500_000
 MAX_OTHER_ELEMENTS = 50_000
 CELL_ELEMENTS = {"row", "c", "v", "is", "si", "t"}
 MAX_ATTRIBUTES_OF_ELEMENT = 1_000
-MAX_CHARACTERS = 20_000_000
+MAX_PART_CHARACTERS = 20_000_000
 # A tag or a comment. The parser of openpyxl starts again at its beginning every 16 KB.
-MAX_TAG_LENGTH = MEGABYTE
+MAX_XML_TAG = MEGABYTE
 # The only ones that XLSX allows. zipfile unpacks blocks of the others at once, whatever their size.
 COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
@@ -42,7 +42,7 @@ def unpack(data: bytes) -> io.BytesIO:
     The copy has only the checked XML, because sizes and names in the original can be wrong or ambiguous.
     Raise ValidationError if the file exceeds a limit, and various errors if it is damaged.
     """
-    check, copy = Check(), io.BytesIO()
+    check, copy = PartCheck(), io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = archive.infolist()
         size = sum(entry.file_size for entry in entries)
@@ -68,7 +68,7 @@ def read_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
         return part.read(entry.file_size + 1)
 
 
-class Check:
+class PartCheck:
     """Parse the parts of a file, and raise ValidationError if they exceed a limit."""
 
     def __init__(self) -> None:
@@ -100,11 +100,11 @@ class Check:
 
     def text(self, text: str) -> None:
         self.characters += len(text)
-        if self.characters > MAX_CHARACTERS:
+        if self.characters > MAX_PART_CHARACTERS:
             raise ValidationError(TOO_LARGE)
 
     def markup(self, *texts: str) -> None:
-        if sum(map(len, texts)) > MAX_TAG_LENGTH:
+        if sum(map(len, texts)) > MAX_XML_TAG:
             raise ValidationError(TOO_LARGE)
 
 

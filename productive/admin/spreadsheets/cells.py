@@ -14,7 +14,7 @@ from django.db import models
 from django.utils import timezone
 
 from productive.admin.forms import is_id
-from productive.admin.spreadsheets.comparison import clean, is_same, parse_id, quoted, tidy
+from productive.admin.spreadsheets.comparison import clean, is_same, parse_id_cell, quoted, tidy
 from productive.database.text import fold
 
 BY_ID = re.compile(r"#([0-9]+)")
@@ -208,7 +208,7 @@ class Owner(ReadOnly):
         return str(record.organization_id)
 
     def set(self, record: Any, text: str, table: Any) -> None:
-        if clean(text) and parse_id(text) != record.organization_id:
+        if clean(text) and parse_id_cell(text) != record.organization_id:
             raise ValueError(self.reason)
 
 

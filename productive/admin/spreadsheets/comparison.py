@@ -12,12 +12,12 @@ from productive.database.text import INVISIBLE, clean_line, clean_text, fold, re
 # What programs and web pages leave in cells that look empty, besides white space; joiners join nothing there.
 INVISIBLES = "".join(map(chr, removal(*INVISIBLE))) + "\u200c\u200d"
 # All that Unicode has are before this one; a regular expression takes long for a long run of them.
-BLANK = "".join(filter(str.isspace, map(chr, range(0x3001)))) + INVISIBLES
+BLANK_CHARACTERS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + INVISIBLES
 # Longer cells are no numbers or days.
 MAX_REWRITTEN = 60
 LINE_BREAKS = re.compile(r"\r\n?")
-NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:[.,][0-9]{1,30})?(?:e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
-ID = re.compile(r"#?([1-9][0-9]{0,18})(?:[.,]0{1,2})?", re.ASCII)
+DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(?:[.,][0-9]{1,30})?(?:e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
+ID_CELL = re.compile(r"#?([1-9][0-9]{0,18})(?:[.,]0{1,2})?", re.ASCII)
 # What programs add to a day without a time.
 MIDNIGHT = re.compile(r"[ T]0{1,2}:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?$")
 # The first day of serial numbers, on Windows and in old workbooks of the Mac.
@@ -31,7 +31,7 @@ def quoted(text: str) -> str:
 
 def clean(text: str) -> str:
     """Return the text as it is stored, without white space and invisible characters around it."""
-    return clean_text(text).strip(BLANK)
+    return clean_text(text).strip(BLANK_CHARACTERS)
 
 
 def tidy(name: str) -> str:
@@ -44,9 +44,9 @@ def heading_key(heading: str) -> str:
     return "".join(filter(str.isalnum, fold(heading)))
 
 
-def parse_id(text: str) -> int | None:
+def parse_id_cell(text: str) -> int | None:
     """Return the id of a cell such as 12, #12 or 12.0, or None."""
-    found = ID.fullmatch(clean(text))
+    found = ID_CELL.fullmatch(clean(text))
     pk = int(found[1]) if found else 0
     return pk if 0 < pk < 2**63 else None
 
@@ -64,8 +64,8 @@ def is_same(stored: str, cell: str) -> bool:
         return True
     if max(len(stored), len(cell)) > MAX_REWRITTEN:
         return False
-    number = number_of(cell)
-    if number is not None and number == number_of(stored):
+    number = parse_decimal(cell)
+    if number is not None and number == parse_decimal(stored):
         return True
     days = {*readings(MIDNIGHT.sub("", stored)).values()}
     meant = {*readings(MIDNIGHT.sub("", cell)).values()}
@@ -74,5 +74,5 @@ def is_same(stored: str, cell: str) -> bool:
     return len(days) == 1 and days <= meant
 
 
-def number_of(text: str) -> Decimal | None:
-    return Decimal(text.replace(",", ".")) if NUMBER.fullmatch(text) else None
+def parse_decimal(text: str) -> Decimal | None:
+    return Decimal(text.replace(",", ".")) if DECIMAL.fullmatch(text) else None

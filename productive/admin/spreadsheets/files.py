@@ -17,7 +17,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from productive.admin.spreadsheets.archives import MEGABYTE, unpack
-from productive.admin.spreadsheets.comparison import BLANK, clean, quoted
+from productive.admin.spreadsheets.comparison import BLANK_CHARACTERS, clean, quoted
 
 MAX_ROWS = 10_000
 MAX_MEGABYTES = 5
@@ -28,7 +28,7 @@ MAX_SHEETS = 20
 # The limit of the XLSX format.
 LAST_XLSX_ROW = 1_048_576
 # As many as a CSV can have. The cells of an XLSX can share a text, so a small file can have more.
-MAX_CHARACTERS = MAX_MEGABYTES * MEGABYTE
+MAX_SHEET_CHARACTERS = MAX_MEGABYTES * MEGABYTE
 NO_HEADINGS = "The first row must contain the headings. It is empty."
 SEPARATORS = ",;\t"
 SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?[,;\t]*(?:\r\n?|\n)', re.IGNORECASE)
@@ -75,14 +75,14 @@ def unescaped(text: str) -> str:
 # --- Reading --------------------------------------------------------------------------------------
 
 # The rows of a sheet that aren't blank, with their numbers.
-Rows = Iterator[tuple[int, list[str]]]
+SheetRows = Iterator[tuple[int, list[str]]]
 
 
 @dataclass
 class Source:
     """A sheet of a workbook, or a CSV that is split in one of several ways."""
 
-    rows: Rows
+    rows: SheetRows
     note: str = ""
 
 
@@ -113,14 +113,14 @@ def find_sheet(sources: Iterable[Source], recognizes: Callable[[list[str]], bool
                 first.append(row)
                 is_found = recognizes(parse_headings(row[1]))
         except ValidationError as error:
-            other = other or partial(fail, error)
+            other = other or partial(raise_error, error)
             continue
         if is_found:
             return build_sheet(source, first[-1:], above=first[:-1])
         if first:
             start = count_titles(first)
             other = other or partial(build_sheet, source, first[start:], first[:start])
-    return other() if other else fail(ValidationError(NO_HEADINGS))
+    return other() if other else raise_error(ValidationError(NO_HEADINGS))
 
 
 def count_titles(rows: Sequence[tuple[int, list[str]]]) -> int:
@@ -129,7 +129,7 @@ def count_titles(rows: Sequence[tuple[int, list[str]]]) -> int:
     return next((number for number, width in enumerate(widths) if width > 1), 0)
 
 
-def fail(error: ValidationError) -> Sheet:
+def raise_error(error: ValidationError) -> Sheet:
     raise error
 
 
@@ -170,7 +170,7 @@ def is_blank(cell: str) -> bool:
     return not cell or not clean(cell)
 
 
-def numbered(rows: Iterable[Sequence[str]], start: int = 1) -> Rows:
+def numbered(rows: Iterable[Sequence[str]], start: int = 1) -> SheetRows:
     """Yield the rows that aren't blank, with their numbers in the file."""
     for number, cells in enumerate(rows, start):
         # Most blank rows of a spreadsheet have only empty cells.
@@ -200,7 +200,7 @@ def csv_sources(data: bytes) -> Iterator[list[Source]]:
     if named := SEPARATOR_LINE.match(text):
         yield [Source(csv_rows(text[named.end() :], named[1], start=2))]
         return
-    if not text.strip(BLANK + SEPARATORS):
+    if not text.strip(BLANK_CHARACTERS + SEPARATORS):
         yield []
         return
     beginning = QUOTED.sub("", text[:MAX_BEGINNING])
@@ -209,7 +209,7 @@ def csv_sources(data: bytes) -> Iterator[list[Source]]:
     yield [Source(csv_rows(text, separator)) for separator in likeliest]
 
 
-def csv_rows(text: str, separator: str, start: int = 1) -> Rows:
+def csv_rows(text: str, separator: str, start: int = 1) -> SheetRows:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         yield from numbered(([ESCAPED_SPLIT.sub("", cell) for cell in cells] for cells in reader), start)
@@ -261,14 +261,14 @@ def xlsx_rows(sheet: Any) -> Iterator[Sequence[str]]:
             yield ()
             continue
         characters += sum(len(cell.value) for cell in row if isinstance(cell.value, str))
-        if characters > MAX_CHARACTERS:
+        if characters > MAX_SHEET_CHARACTERS:
             raise ValidationError(
                 f"The file contains more than {MAX_MEGABYTES} MB of text. Split it into several."
             )
-        yield [text_of(cell) for cell in row]
+        yield [cell_text(cell) for cell in row]
 
 
-def text_of(cell: Any) -> str:
+def cell_text(cell: Any) -> str:
     value = cell.value
     match cell.data_type:
         case "f":

@@ -56,7 +56,7 @@ class ColumnsForm(forms.Form):
             self.fields[FIELD.format(number)] = forms.ChoiceField(
                 choices=[("", "Don't import"), *columns],
                 initial=column.attribute if column else "",
-                label=sheet.headings[number] or capfirst(title_of(number, "")),
+                label=sheet.headings[number] or capfirst(column_title(number, "")),
                 widget=Select,
                 required=False,
             )
@@ -97,7 +97,7 @@ class Headings:
             else:
                 found.append(self.known.get(key))
                 if key not in self.known and samples_of(sheet, number):
-                    unknown.append(title_of(number, heading))
+                    unknown.append(column_title(number, heading))
         used = [column for column in found if column]
         repeated = sorted({column.heading for column in used if used.count(column) > 1})
         missing = [column.heading for column in self.table.columns if column.required and column not in used]
@@ -119,7 +119,7 @@ class Headings:
         renamed, left_out = [], []
         for number, (heading, column) in enumerate(zip(sheet.headings, columns, strict=True)):
             if column is None and heading_key(heading) != heading_key(ERRORS_HEADING):
-                left_out += [title_of(number, heading)] if samples_of(sheet, number) else []
+                left_out += [column_title(number, heading)] if samples_of(sheet, number) else []
             elif column and heading_key(heading) != heading_key(column.heading):
                 renamed.append(f"{quoted(heading)} as {column.heading}")
         notes = [f"Columns are imported under other names: {', '.join(renamed)}."] if renamed else []
@@ -137,7 +137,7 @@ class Headings:
         }
 
 
-def title_of(number: int, heading: str) -> str:
+def column_title(number: int, heading: str) -> str:
     return quoted(heading) if heading else f"column {number + 1}, which has no heading"
 
 

@@ -18,7 +18,7 @@ from productive.admin.spreadsheets.comparison import is_same
 from productive.admin.spreadsheets.files import Sheet, is_blank
 from productive.admin.spreadsheets.headings import Match
 from productive.admin.spreadsheets.records import Cells, ExistingRecords, ImportedRow
-from productive.admin.spreadsheets.tables import MAX_BATCH, Scope, Table
+from productive.admin.spreadsheets.tables import MAX_BATCH, RemovalScope, Table
 from productive.database.history import record as record_history
 from productive.database.moments import moment_of
 
@@ -37,7 +37,7 @@ class Import(Operation):
         match: Match,
         *,
         skips_errors: bool = False,
-        scope: Scope | None = None,
+        scope: RemovalScope | None = None,
     ) -> None:
         self.table, self.sheet = table, sheet
         self.skips_errors, self.scope = skips_errors, scope
@@ -258,7 +258,7 @@ class Import(Operation):
         """Return whether records that the sheet doesn't have are archived, and not deleted."""
         return moment_of(self.table.model) is not None
 
-    def find_removed(self, rows: Sequence[ImportedRow], scope: Scope, *, lock: bool) -> list[Any]:
+    def find_removed(self, rows: Sequence[ImportedRow], scope: RemovalScope, *, lock: bool) -> list[Any]:
         """Return the records in the scope that no row of the sheet has."""
         kept = {row.record.pk for row in rows}
         removed: dict[int, Any] = {}

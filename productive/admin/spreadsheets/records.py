@@ -13,7 +13,7 @@ from django.db import models
 from productive.admin.forms import SEPARATOR, label_with_status
 from productive.admin.preview import Difference, Line, RecordOutcome
 from productive.admin.spreadsheets.cells import Reference, id_list
-from productive.admin.spreadsheets.comparison import clean, parse_id, quoted
+from productive.admin.spreadsheets.comparison import clean, parse_id_cell, quoted
 from productive.admin.spreadsheets.files import is_blank
 from productive.admin.spreadsheets.tables import MAX_BATCH, Table
 from productive.database.constraints import UniqueTogether
@@ -59,7 +59,7 @@ class ExistingRecords:
         self.table = table
         self.freed: set[int] = set()
         self.by_id: dict[int, Any] = {}
-        self.load({pk for row in rows if (pk := parse_id(row.get("id", "")))}, lock=lock)
+        self.load({pk for row in rows if (pk := parse_id_cell(row.get("id", "")))}, lock=lock)
         keys: defaultdict[int, set[Hashable]] = defaultdict(set)
         for row in rows:
             try:
@@ -86,7 +86,7 @@ class ExistingRecords:
     def organization_of(self, row: Cells) -> Any:
         """Return the organization of the row's record, or raise ValidationError."""
         organizations = self.table.organizations
-        record = self.by_id.get(parse_id(row.get("id", "")) or 0)
+        record = self.by_id.get(parse_id_cell(row.get("id", "")) or 0)
         if record is not None:
             return organizations[record.organization_id]
         text = clean(row.get("organization", ""))
@@ -94,7 +94,7 @@ class ExistingRecords:
             return next(iter(organizations.values()))
         if not text:
             raise ValidationError({"organization": "Enter the ID of one of your organizations."})
-        organization = organizations.get(parse_id(text) or 0)
+        organization = organizations.get(parse_id_cell(text) or 0)
         if organization is None:
             raise ValidationError({"organization": f"There is no organization {quoted(text)}."})
         return organization
@@ -103,7 +103,7 @@ class ExistingRecords:
         """Return the record with the row's id or key, or None for a new one."""
         options = self.table.options
         if text := clean(row.get("id", "")):
-            record = self.by_id.get(parse_id(text) or 0)
+            record = self.by_id.get(parse_id_cell(text) or 0)
             if record is None:
                 raise ValidationError({"id": f"There is no {options.verbose_name} {quoted(text)}."})
             return record

@@ -15,7 +15,7 @@ MAX_BATCH = 500
 
 
 @dataclass(frozen=True)
-class Scope:
+class RemovalScope:
     """Records that an import can remove: those that have an attribute of the records in the file.
 
     With `through`, those that have this attribute of the attribute.
@@ -46,7 +46,7 @@ class Scope:
             yield rows.filter(**{f"{path}__in": batch})
 
 
-ALL = Scope("", "Archive them")
+WHOLE_TABLE = RemovalScope("", "Archive them")
 
 
 class Table:
@@ -60,8 +60,8 @@ class Table:
     key_help: ClassVar[str] = ""
     # A nullable field that is unique; in one import, records can exchange its values.
     exchangeable: ClassVar[str] = ""
-    # What an import can remove: it deletes the records or, with `ALL`, archives them.
-    scopes: ClassVar[Sequence[Scope]] = ()
+    # What an import can remove: it deletes the records or, with `WHOLE_TABLE`, archives them.
+    scopes: ClassVar[Sequence[RemovalScope]] = ()
 
     def __init__(self, organizations: Iterable[Any], *, shows_owner: bool) -> None:
         self.organizations = {one.pk: one for one in organizations}

@@ -21,7 +21,7 @@ from django.utils.text import capfirst
 
 from productive.admin.spreadsheets.archives import MEGABYTE
 from productive.admin.spreadsheets.files import MAX_MEGABYTES, MAX_ROWS
-from productive.admin.spreadsheets.tables import Scope
+from productive.admin.spreadsheets.tables import RemovalScope
 from productive.admin.theme import FileInput, Select
 
 # The body of a request to any page.
@@ -52,7 +52,7 @@ class Uploads:
         """Store a file, and return its token."""
         remove_expired(self.user)
         key = self.user + token_hex(16)
-        with os.fdopen(os.open(path_of(key), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with os.fdopen(os.open(upload_path(key), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
         return self.signer.sign_object({"key": key, "name": name, "data": sha256(data).hexdigest()})
 
@@ -63,9 +63,9 @@ class Uploads:
         """
         try:
             stored = self.signer.unsign_object(token, max_age=MAX_AGE)
-            data = path_of(stored["key"]).read_bytes()
+            data = upload_path(stored["key"]).read_bytes()
             if delete:
-                path_of(stored["key"]).unlink()
+                upload_path(stored["key"]).unlink()
         except (signing.BadSignature, OSError) as error:
             raise UploadNotFoundError from error
         if sha256(data).hexdigest() != stored["data"]:
@@ -73,7 +73,7 @@ class Uploads:
         return stored["name"], data
 
 
-def path_of(key: str) -> Path:
+def upload_path(key: str) -> Path:
     return Path(tempfile.gettempdir()) / f"{PREFIX}{key}"
 
 
@@ -125,7 +125,7 @@ class UploadForm(forms.Form):
     )
     scope = forms.ChoiceField(required=False, widget=Select)
 
-    def __init__(self, data: Any, files: Any, *, names: str, scopes: Sequence[Scope]) -> None:
+    def __init__(self, data: Any, files: Any, *, names: str, scopes: Sequence[RemovalScope]) -> None:
         super().__init__(data, files)
         field: Any = self.fields["scope"]
         field.label = f"{capfirst(names)} that aren't in the file"

@@ -33,7 +33,7 @@ OPERATIONS = {
 }
 
 # Header → the methods that use it, its schema and its description.
-HEADERS: Mapping[str, tuple[tuple[str, ...], Schema, str]] = {
+REQUEST_HEADERS: Mapping[str, tuple[tuple[str, ...], Schema, str]] = {
     "If-None-Match": (
         ("GET",),
         {"type": "string"},
@@ -70,7 +70,7 @@ def query_parameter(name: str, schema: Mapping[str, Any], description: str, **me
 def header_parameters(method: str) -> list[Schema]:
     return [
         {"name": name, "in": "header", "description": description, "schema": schema}
-        for name, (methods, schema, description) in HEADERS.items()
+        for name, (methods, schema, description) in REQUEST_HEADERS.items()
         if method in methods
     ]
 

@@ -23,7 +23,7 @@ MODELS: tuple[Any, ...] = (
     ServiceAssignment,
 )  # fmt: skip
 # With fewer, outcomes of the tracking rule are missing; for more, there are not enough names.
-PEOPLE, PROJECTS = range(20, 1001), range(6, 481)
+PEOPLE_COUNTS, PROJECT_COUNTS = range(20, 1001), range(6, 481)
 
 
 class Command(BaseCommand):
@@ -41,7 +41,7 @@ class Command(BaseCommand):
     def handle(
         self, *, organization_name: str, people: int, projects: int, random_seed: int, **options: Any
     ) -> None:
-        if people not in PEOPLE or projects not in PROJECTS:
+        if people not in PEOPLE_COUNTS or projects not in PROJECT_COUNTS:
             raise CommandError("--people must be from 20 to 1,000, --projects from 6 to 480.")
         organization = Organization(
             name=organization_name.strip(), time_zone=agency.AGENCY_TIME_ZONE, day_order="dmy"

@@ -18,7 +18,7 @@ from productive.accounts.management.commands.issue_token import MAX_DAYS, descri
 from productive.accounts.models import ApiToken
 from productive.database.history import change_set
 
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+GRACE_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MAX_GRACE = timedelta(days=30)
 
 
@@ -28,7 +28,7 @@ def parse_duration(text: str) -> timedelta:
     Raise ArgumentTypeError for other formats and above MAX_GRACE.
     """
     match = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
-    length = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else None
+    length = timedelta(**{GRACE_UNITS[match[2]]: int(match[1])}) if match else None
     if length is None or length > MAX_GRACE:
         raise ArgumentTypeError(
             f"must be minutes, hours or days, such as 90m, 24h or 7d; {MAX_GRACE.days}d at most"
