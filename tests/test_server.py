@@ -1,4 +1,4 @@
-"""Test the worker's responses without a server; test_socket_input has them with one."""
+"""Test the responses of the worker without a server; test_socket_input has them with one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http import errors
 
-from productive.worker import ServerLogger, Worker
+from productive.server import ServerLogger, Worker
 
 pytestmark = pytest.mark.any_database
 
