@@ -25,8 +25,8 @@ from assignments.tracking import Decision, Kind
 from catalog.models import Service
 from productive.accounts.models import Person, User
 from productive.admin.forms import label_of
-from productive.admin.operations import Comparison, Watch
 from productive.admin.preview import Consequences, Group, Line, RecordOutcome, RelatedChange
+from productive.admin.watch import Comparison, Watch
 from productive.database.written_rows import WrittenRows
 
 NOT_ALLOWED = "Only users who may view people and services see who gains or loses access."

@@ -11,7 +11,7 @@ What an operation changes beyond its own rows is found by `admin.site.watch`, fo
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -26,7 +26,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from productive.admin.merge import CHOICE, SEEN
-from productive.admin.preview import Consequences, Preview, RelatedChange
+from productive.admin.preview import Preview
+from productive.admin.watch import Watch
 from productive.database.current_request import current_state
 from productive.database.history import current_change_set, history_of, is_recorded
 from productive.database.written_rows import WrittenRows, collect_written_rows
@@ -61,46 +62,6 @@ class BusyError(Exception):
 
     def __str__(self) -> str:
         return "Other users are changing the same records right now. Nothing was changed: try again."
-
-
-class Comparison:
-    """Compares a state before and after rows are written; the reads can be in any order."""
-
-    def read_before(self, written: Sequence[WrittenRows]) -> None:
-        """Read the state while the rows are not written."""
-        raise NotImplementedError
-
-    def read_after(self, written: Sequence[WrittenRows]) -> None:
-        """Read the state while the rows are written; new rows can have other ids than before."""
-        raise NotImplementedError
-
-    def is_complete(self) -> bool:
-        """Return whether both states have been read of everything that is affected."""
-        raise NotImplementedError
-
-    def consequences(self) -> Consequences:
-        raise NotImplementedError
-
-
-class Watch:
-    """Finds the consequences of written rows. An app sets `admin.site.watch`."""
-
-    def concerns(self, written: Sequence[WrittenRows]) -> bool:
-        """Return whether the rows may have consequences; called for every write."""
-        return False
-
-    def compare(self, request: HttpRequest) -> Comparison:
-        return Comparison()
-
-    def add_related(
-        self, request: HttpRequest, written: Sequence[WrittenRows], included: Collection[str]
-    ) -> Sequence[RelatedChange]:
-        """Write the related changes that are included, and return all that could be."""
-        return ()
-
-    def refusal(self, request: HttpRequest, written: Sequence[WrittenRows]) -> str:
-        """Return why the user may not write the rows, or ""; called while they are written."""
-        return ""
 
 
 class Operation:

@@ -30,9 +30,9 @@ from productive.admin.bulk.rows import DELETE
 from productive.admin.changes import views as change_views
 from productive.admin.changes.change_sets import recorded_admins
 from productive.admin.forms import label_of, label_with_status
-from productive.admin.operations import Watch
 from productive.admin.theme import AdminSite
 from productive.admin.urls import admin_url
+from productive.admin.watch import Watch
 from productive.database.lookups import NO_ROWS
 from productive.database.text import fold, search_words
 from productive.limits.limiter import TooManySignInsError
