@@ -18,7 +18,7 @@ from productive.accounts.owned_admin import ARCHIVE, RESTORE
 from productive.admin.bulk.pairs import Pairing, Unpairing
 from productive.admin.bulk.rows import DELETE, Stamp
 from productive.admin.forms import label_of
-from productive.admin.record_merges import merge_records
+from productive.admin.record_merges.views import merge_records
 
 # --- on people ------------------------------------------------------------------------------------
 

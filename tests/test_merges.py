@@ -12,7 +12,7 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from catalog.models import Service, ServiceType
 from productive.accounts.models import Organization, Person, User
 from productive.admin.changes.views import MAX_UNDONE
-from productive.admin.record_merges import MAX_MERGED
+from productive.admin.record_merges.views import MAX_MERGED
 from productive.database.record_merges import MAX_MOVED, foreign_keys_to, unique_columns
 from tests.support.admin import is_preview, press, save, signed_in, staff, superuser, url
 from tests.support.factories import (

@@ -19,7 +19,7 @@ from productive.admin.filters import MomentListFilter, by_days, by_record
 from productive.admin.inlines import limit_inlines
 from productive.admin.options import BaseAdmin
 from productive.admin.preview import Group
-from productive.admin.record_merges import merge_view
+from productive.admin.record_merges.views import merge_view
 from productive.admin.theme import display
 from productive.database.record_merges import RecordMerge
 from productive.web.request_state import state_of
