@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -56,63 +56,69 @@ class RecordMerging(Operation):
 
     def describe_merge(self, moves: Sequence[Move]) -> Preview:
         """Return the preview. The rows must not be written yet."""
-        model, survivor = self.merge.model, self.merge.survivor
-        name, count = label_of(survivor), quantity(model, len(self.others))
+        count = quantity(self.merge.model, len(self.others))
         model_admin: Any = self.selection.model_admin
         groups: list[Group] = [
             *model_admin.merge_warnings(self.request, self.merge),
-            Group(
-                f"Will be archived, and merged into {name}",
-                RecordOutcome.CHANGED,
-                [Line(label_with_status(other)) for other in self.others],
-            ),
+            *self.record_groups(),
+            *(group for move in moves for group in self.move_groups(move)),
         ]
-        if changes := self.survivor_changes():
-            groups.append(Group("Will be changed", RecordOutcome.CHANGED, [Line(name, differences=changes)]))
-        moved: Counter[Any] = Counter()
-        duplicates = 0
-        for move in moves:
-            moved[move.model] += len(move.rows)
-            duplicates += len(move.duplicates)
-            plural = capfirst(str(move.model._meta.verbose_name_plural))
-            field = move.model._meta.get_field(move.name)
-            title = f"{plural} that were merged into these before"
-            if move.name != "merged_into":
-                title = f"{plural} whose {field.verbose_name} will be {name}"
-            groups += [
-                Group(title, RecordOutcome.CHANGED, self.lines(move.model, move.rows)),
-                Group(
-                    f"{plural} that exist twice, so one is deleted",
-                    RecordOutcome.DELETED,
-                    self.lines(move.model, move.duplicates),
-                ),
-            ]
-        parts = [quantity(each, number) for each, number in moved.items() if number]
-        message = f"{count} merged into “{name}”."
-        if parts:
-            message += f" Moved: {', '.join(parts)}."
-        if duplicates:
-            message += f" Deleted because they existed twice: {duplicates:,}."
         return Preview(
             [group for group in groups if group.lines],
             f"Merge {count}",
-            message,
+            self.message(count, moves),
             blocked=self.missing_permission(moves),
-            removed=duplicates + len(self.others),
+            removed=len(self.others) + sum(len(move.duplicates) for move in moves),
         )
 
-    def survivor_changes(self) -> list[Difference]:
-        before, after = self.merge.survivor, copy(self.merge.survivor)
-        names = [
-            field.name
-            for field in self.merge.model._meta.concrete_fields
-            if field.attname in self.merge.values
+    def message(self, count: str, moves: Sequence[Move]) -> str:
+        """Return the message once the records are merged."""
+        moved: Counter[Any] = Counter()
+        for move in moves:
+            moved[move.model] += len(move.rows)
+        parts = [quantity(model, number) for model, number in moved.items() if number]
+        message = f"{count} merged into “{label_of(self.merge.survivor)}”."
+        if parts:
+            message += f" Moved: {', '.join(parts)}."
+        if duplicates := sum(len(move.duplicates) for move in moves):
+            message += f" Deleted because they existed twice: {duplicates:,}."
+        return message
+
+    def record_groups(self) -> list[Group]:
+        """Return what happens to the records that are merged."""
+        name, changes = label_of(self.merge.survivor), self.survivor_changes()
+        archived = [Line(label_with_status(other)) for other in self.others]
+        changed = [Line(name, differences=changes)] if changes else []
+        return [
+            Group(f"Will be archived, and merged into {name}", RecordOutcome.CHANGED, archived),
+            Group("Will be changed", RecordOutcome.CHANGED, changed),
         ]
-        for name in names:
-            field = self.merge.model._meta.get_field(name)
-            setattr(after, field.attname, self.merge.values[field.attname])
+
+    def move_groups(self, move: Move) -> list[Group]:
+        """Return what happens to the records that refer to them."""
+        options = move.model._meta
+        plural = capfirst(str(options.verbose_name_plural))
+        if move.name == "merged_into":
+            title = f"{plural} that were merged into these before"
+        else:
+            field, name = options.get_field(move.name), label_of(self.merge.survivor)
+            title = f"{plural} whose {field.verbose_name} will be {name}"
+        return [
+            Group(title, RecordOutcome.CHANGED, self.lines(move.model, move.rows)),
+            Group(
+                f"{plural} that exist twice, so one is deleted",
+                RecordOutcome.DELETED,
+                self.lines(move.model, move.duplicates),
+            ),
+        ]
+
+    def survivor_changes(self) -> list[Difference]:
+        before, after, values = self.merge.survivor, copy(self.merge.survivor), self.merge.values
+        fields = [field for field in self.merge.model._meta.concrete_fields if field.attname in values]
+        for field in fields:
+            setattr(after, field.attname, values[field.attname])
         fill_relations(self.request, [before, after])
-        return differences(before, after, names)
+        return differences(before, after, [field.name for field in fields])
 
     def lines(self, model: Any, rows: Sequence[Any]) -> list[Line]:
         """Return the labels of the rows. Those that the user may not see have none."""
@@ -134,14 +140,13 @@ class RecordMerging(Operation):
         return ""
 
 
-def reason_against(records: Any, number: int) -> str:
+def reason_against(records: Collection[Any], number: int) -> str:
     """Return why the records can't be merged, or ""."""
-    found = [*records]
-    if len(found) < max(number, 2):
+    if len(records) < max(number, 2):
         return "Choose at least two records. Some of them may have been deleted."
-    if len({record.organization_id for record in found}) > 1:
+    if len({record.organization_id for record in records}) > 1:
         return "Records of different organizations can't be merged."
-    merged = [label_of(record) for record in found if record.merged_into_id is not None]
+    merged = [label_of(record) for record in records if record.merged_into_id is not None]
     if merged:
         return f"Already merged into another record: {', '.join(merged)}."
     return ""
