@@ -12,7 +12,7 @@ from django.test import Client
 from assignments.models import ProjectAssignment, ServiceAssignment
 from catalog.models import Deal, Project, Service
 from productive.accounts.models import ApiToken, Person, User
-from productive.admin.merge import CHOICE, MINE, SHOWN, THEIRS
+from productive.admin.form_merge import CHOICE, MINE, SHOWN, THEIRS
 from productive.database.history import change_set
 from tests.support.admin import (
     form_data,

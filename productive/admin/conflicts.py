@@ -17,14 +17,13 @@ from django.template.response import TemplateResponse
 
 from productive.admin.changes.change_sets import Entry, build_entries, visible_records
 from productive.admin.changes.states import value_text
-from productive.admin.forms import label_of
-from productive.admin.merge import (
+from productive.admin.form_merge import (
     MERGED,
     MINE,
     SHOWN,
     THEIRS,
     Conflict,
-    Merge,
+    FormMerge,
     PageValues,
     Values,
     differs,
@@ -34,6 +33,7 @@ from productive.admin.merge import (
     sign_values,
     value_of,
 )
+from productive.admin.forms import label_of
 from productive.admin.operations import posted_fields
 from productive.admin.preview import Difference
 from productive.database.history import is_recorded
@@ -72,7 +72,7 @@ def save_merged(
         record = model_admin.get_object(request, unquote(object_id))
     if record is None or not model_admin.has_change_permission(request, record):
         return save()
-    merge = Merge(request)
+    merge = FormMerge(request)
     form = model_admin.get_form(request, record, change=True)(request.POST, instance=record)
     formsets, inlines = model_admin._create_formsets(request, record, change=True)
     allowed = [inline.has_change_permission(request, record) for inline in inlines]

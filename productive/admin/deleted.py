@@ -12,8 +12,8 @@ from django.template.response import TemplateResponse
 
 from productive.admin.changes.change_sets import build_entries, visible_records
 from productive.admin.conflicts import field_text
+from productive.admin.form_merge import editable
 from productive.admin.forms import is_id
-from productive.admin.merge import editable
 from productive.admin.operations import posted_fields
 from productive.admin.urls import admin_url
 from productive.database.history import is_recorded

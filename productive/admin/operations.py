@@ -25,7 +25,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
-from productive.admin.merge import CHOICE, SEEN
+from productive.admin.form_merge import CHOICE, SEEN
 from productive.admin.preview import Preview
 from productive.admin.watch import Watch
 from productive.database.current_request import current_state

@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from productive.accounts.models import Organization, Person, User
 from productive.accounts.owned import OrganizationOwned
-from productive.admin.merge import SHOWN
+from productive.admin.form_merge import SHOWN
 from productive.database.current_request import RequestState
 from tests.support import factories
 from tests.support.factories import PersonFactory, UserFactory

@@ -132,7 +132,7 @@ def choice_name(key: str, bound: BoundField | None = None) -> str:
     return f"{CHOICE}{key}:{bound.name if bound else ''}"
 
 
-class Merge:
+class FormMerge:
     """Merge the forms of a page into `data`, the posted fields.
 
     `data` then says that the merged values were shown, so that a second merge changes nothing. `conflicts`
