@@ -12,16 +12,8 @@ from assignments.tracking_filters import DayFilter, KindFilter
 from productive.accounts.models import Person
 from productive.database.lookups import ALL_ROWS, NO_ROWS
 from productive.jsonapi.date_filters import TimeBoundFilter
-from productive.jsonapi.filters import (
-    AnyQuerySet,
-    ChoiceFilter,
-    Condition,
-    FilterSet,
-    IdFilter,
-    OperationFilter,
-    QueryFilter,
-    TextFilter,
-)
+from productive.jsonapi.filter_operations import AnyQuerySet, Condition, OperationFilter
+from productive.jsonapi.filters import ChoiceFilter, FilterSet, IdFilter, QueryFilter, TextFilter
 
 
 class PairFilter(IdFilter):

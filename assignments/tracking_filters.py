@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 
 from assignments.access import Access, in_state
 from assignments.tracking import Kind, trackable_by, who_may_track
-from productive.jsonapi.filters import AnyQuerySet, Condition, IdFilter, OperationFilter
+from productive.jsonapi.filter_operations import AnyQuerySet, Condition, OperationFilter
+from productive.jsonapi.filters import IdFilter
 from productive.jsonapi.parsers import parse_day
 
 

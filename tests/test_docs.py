@@ -14,7 +14,7 @@ from assignments.tracking import ALLOWANCES, REFUSALS
 from productive.accounts.authentication import TokenScheme
 from productive.accounts.idempotency import LIFETIME
 from productive.jsonapi.errors import INVALID_HEADER, PARAMETERS, STATUSES
-from productive.jsonapi.filters import MAX_VALUES
+from productive.jsonapi.filter_operations import MAX_VALUES
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 from productive.jsonapi.schema.parameters import OPERATIONS
 from productive.jsonapi.schema.responses import ERROR_DESCRIPTIONS

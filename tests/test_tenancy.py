@@ -30,7 +30,8 @@ from rest_framework_json_api.utils import get_resource_type_from_model
 from assignments.activities import CODES, ITEMS
 from productive.accounts.models import Organization
 from productive.database.history import history_of
-from productive.jsonapi.filters import NEGATIONS, IdFilter, SoftReferenceFilter, TextFilter
+from productive.jsonapi.filter_operations import NEGATIONS
+from productive.jsonapi.filters import IdFilter, SoftReferenceFilter, TextFilter
 from productive.jsonapi.serializers import ModelSerializer, is_soft_reference, required_names
 from tests.support import factories
 from tests.support.api import Answer, Api

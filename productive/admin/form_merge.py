@@ -232,12 +232,10 @@ class FormMerge:
         kept = [index for index in range(initial) if index not in (*dropped, *added)]
         new = [*added, *(index for index in range(initial, total) if index not in dropped)]
         numbers = {str(index): number for number, index in enumerate([*kept, *new])}
-        pk_name, pattern = (
-            formset.model._meta.pk.name,
-            re.compile(f"{re.escape(formset.prefix)}-([0-9]+)-(.+)"),
-        )
+        pk_name = formset.model._meta.pk.name
+        pattern = re.compile(f"{re.escape(formset.prefix)}-([0-9]+)-(.+)")
         posted = {
-            match: self.data.pop(match[0]) for name in list(self.data) if (match := pattern.fullmatch(name))
+            match: self.data.pop(match[0]) for name in [*self.data] if (match := pattern.fullmatch(name))
         }
         for match, values in posted.items():
             number = numbers.get(match[1])

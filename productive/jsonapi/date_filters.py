@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.db.models.constants import LOOKUP_SEP
 
 from productive.database.validators import FIRST_DAY, LAST_DAY
-from productive.jsonapi.filters import NUMBER_OPERATIONS, OperationFilter
+from productive.jsonapi.filter_operations import NUMBER_OPERATIONS, OperationFilter
 from productive.jsonapi.parsers import parse_day
 
 LOOKUPS = {"eq": "exact", **NUMBER_OPERATIONS}

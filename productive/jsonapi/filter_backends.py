@@ -23,7 +23,7 @@ from productive.jsonapi.filter_groups import (
     FilterParameter,
     read_filters,
 )
-from productive.jsonapi.filters import AnyQuerySet, OperationFilter, form_key
+from productive.jsonapi.filter_operations import AnyQuerySet, OperationFilter, form_key
 from productive.jsonapi.parameters import only_value
 
 

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from productive.jsonapi.errors import ParameterError
-from productive.jsonapi.filters import form_key
+from productive.jsonapi.filter_operations import form_key
 
 OPERATOR = "$op"
 OPERATORS = ("and", "or")

@@ -14,7 +14,7 @@ from rest_framework_json_api.pagination import JsonApiPageNumberPagination
 from productive.database.owned_rows import scan_by_id
 from productive.jsonapi.cursors import Term, cursor_at, ranges_after, terms_of, values_at
 from productive.jsonapi.errors import ParameterError
-from productive.jsonapi.filters import AnyQuerySet
+from productive.jsonapi.filter_operations import AnyQuerySet
 from productive.jsonapi.parameters import only_value
 from productive.jsonapi.parsers import MAX_ID, parse_id
 from productive.jsonapi.records import count_records, read_rows

@@ -35,14 +35,12 @@ from productive.accounts.authentication import TOKENS
 from productive.accounts.models import ApiToken, Organization
 from productive.database.lookups import ALL_ROWS, NO_ROWS
 from productive.jsonapi.date_filters import DateFilter
+from productive.jsonapi.filter_operations import NEGATIONS, NUMBER_OPERATIONS, OperationFilter
 from productive.jsonapi.filters import (
-    NEGATIONS,
-    NUMBER_OPERATIONS,
     TEXT_OPERATIONS,
     ChoiceFilter,
     EmptyFilter,
     IdFilter,
-    OperationFilter,
     OwnIdFilter,
     TextFilter,
 )

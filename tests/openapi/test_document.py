@@ -17,7 +17,8 @@ from django.core.management import call_command
 
 from productive.accounts.models import Organization
 from productive.jsonapi.errors import PARAMETERS, STATUSES
-from productive.jsonapi.filters import NEGATIONS, NUMBER_OPERATIONS, TEXT_OPERATIONS
+from productive.jsonapi.filter_operations import NEGATIONS, NUMBER_OPERATIONS
+from productive.jsonapi.filters import TEXT_OPERATIONS
 from productive.jsonapi.renderers import dump
 from productive.jsonapi.schema import parameters
 from productive.jsonapi.schema.views import document

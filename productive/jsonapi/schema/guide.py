@@ -1,6 +1,6 @@
 """Introduce the API in the OpenAPI document, shorter than docs/api.md."""
 
-from productive.jsonapi.filters import MAX_VALUES
+from productive.jsonapi.filter_operations import MAX_VALUES
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 from productive.jsonapi.renderers import MEDIA_TYPE
 

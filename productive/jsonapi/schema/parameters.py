@@ -7,7 +7,7 @@ from typing import Any
 
 from productive.jsonapi.cursors import MAX_CURSOR
 from productive.jsonapi.filter_groups import OPERATORS
-from productive.jsonapi.filters import MAX_VALUES, NEGATIONS, OperationFilter
+from productive.jsonapi.filter_operations import MAX_VALUES, NEGATIONS, OperationFilter
 from productive.jsonapi.idempotency import MAX_LENGTH
 from productive.jsonapi.pagination import PAGE_SIZE
 from productive.jsonapi.parameters import DRY_RUN, MAX_INCLUDE_DEPTH
