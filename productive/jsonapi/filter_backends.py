@@ -9,7 +9,6 @@ from typing import Any
 import django_filters
 from django.db.models import F
 from django.db.models.expressions import OrderBy
-from django.http import QueryDict
 from rest_framework.request import Request
 from rest_framework_json_api import filters
 from rest_framework_json_api.django_filters import DjangoFilterBackend
@@ -44,14 +43,14 @@ class FilterBackend(DjangoFilterBackend):
                 lambda found, each: select(each, found), groups, filterset.qs if filterset else rows
             )
 
-        return select(self.read(request.query_params), queryset)
+        return select(read_filters(request.query_params), queryset)
 
     def get_filterset(self, request: Request, queryset: AnyQuerySet, view: Any) -> Any:
         """Return the filter set, None without filters, or raise ParameterError.
 
         A view that calls it has no groups.
         """
-        root = self.read(request.query_params)
+        root = read_filters(request.query_params)
         if root.parameter is not None:
             raise ParameterError("unsupported_filter", OPERATOR, root.parameter)
         return self.build(root.data, request, queryset, view)
@@ -66,10 +65,6 @@ class FilterBackend(DjangoFilterBackend):
         if not filterset.is_valid():
             raise first_error(filterset)
         return filterset
-
-    def read(self, params: QueryDict) -> FilterGroup:
-        """Return the filters of the request; raise ParameterError for malformed parameters."""
-        return read_filters(params)
 
     def _validate_filter(
         self, keys: Collection[FilterParameter], filterset_class: type[django_filters.FilterSet] | None
