@@ -12,8 +12,8 @@ from assignments.models import (
 )
 from assignments.tracking import ALLOWANCES, REFUSALS, Kind
 from productive.jsonapi.errors import INVALID
-from productive.jsonapi.fields import BooleanField
-from productive.jsonapi.serializers import ModelSerializer, error_messages
+from productive.jsonapi.fields import BooleanField, error_messages
+from productive.jsonapi.serializers import ModelSerializer
 
 # Attribute of requests only → what it does when it is true.
 SUBSCRIPTIONS = {

@@ -1,18 +1,21 @@
-"""Serializer fields, which are stricter than those of DRF."""
+"""Serializer fields, which are stricter than those of DRF, and have this API's messages."""
 
 from __future__ import annotations
 
 import re
 from datetime import date
+from functools import cache
 from math import isfinite
 from typing import Any
 
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.utils.functional import Promise
 from rest_framework import fields
 from rest_framework.exceptions import ValidationError
 
 from productive.database.fields import MAX_TAGS
 from productive.database.text import clean_line
-from productive.jsonapi.errors import INVALID
+from productive.jsonapi.errors import FIELD_MESSAGES, INVALID
 from productive.jsonapi.parsers import parse_day, parse_id
 
 # A number as a string. `int()` also accepts " 1", "1_0" and digits of other scripts.
@@ -106,3 +109,27 @@ class TagListField(fields.ListField):
         if isinstance(data, str):
             data = [tag for part in data.split(",") if (tag := part.strip())]
         return super().to_internal_value(data)
+
+
+class FieldValidator:
+    """Run a validator of a model field, but replace Django's own messages."""
+
+    def __init__(self, validator: Any) -> None:
+        self.validator = validator
+        self.requires_context = getattr(validator, "requires_context", False)
+
+    def __call__(self, *args: Any) -> None:
+        try:
+            self.validator(*args)
+        except ModelValidationError as error:
+            # Only Django's own messages are translatable.
+            if any(isinstance(each.message, Promise) for each in getattr(error, "error_list", ())):
+                raise ValidationError(INVALID) from None
+            raise
+
+
+@cache
+def error_messages(field_class: type[fields.Field]) -> dict[str, str]:
+    """Return this API's messages for all error codes of a field class."""
+    codes = [code for each in field_class.__mro__ for code in getattr(each, "default_error_messages", ())]
+    return {**dict.fromkeys(codes, INVALID), **FIELD_MESSAGES}

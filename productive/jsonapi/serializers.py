@@ -12,7 +12,6 @@ from typing import Any, ClassVar, cast
 
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import models
-from django.utils.functional import Promise
 from rest_framework import fields
 from rest_framework.exceptions import ValidationError
 from rest_framework_json_api import serializers
@@ -20,17 +19,19 @@ from rest_framework_json_api import serializers
 from productive.database.fields import LineField as ModelLineField
 from productive.database.fields import TagsField
 from productive.database.validation import validate_change
-from productive.jsonapi.errors import FIELD_MESSAGES, INVALID, NOT_SUPPORTED, messages_of
+from productive.jsonapi.errors import INVALID, NOT_SUPPORTED, messages_of
 from productive.jsonapi.fields import (
     BooleanField,
     CharField,
     CleanedCharField,
     DateField,
+    FieldValidator,
     FloatField,
     IdField,
     IntegerField,
     TagListField,
     UniqueEmailField,
+    error_messages,
 )
 from productive.jsonapi.parsers import ABSENT, ResourceObject
 from productive.jsonapi.records import resource_type
@@ -234,30 +235,6 @@ class ModelSerializer(serializers.ModelSerializer):
         elif self.validated_data:
             record.save(update_fields=list(self.validated_data))
         return record
-
-
-class FieldValidator:
-    """Run a validator of a model field, but replace Django's own messages."""
-
-    def __init__(self, validator: Any) -> None:
-        self.validator = validator
-        self.requires_context = getattr(validator, "requires_context", False)
-
-    def __call__(self, *args: Any) -> None:
-        try:
-            self.validator(*args)
-        except ModelValidationError as error:
-            # Only Django's own messages are translatable.
-            if any(isinstance(each.message, Promise) for each in getattr(error, "error_list", ())):
-                raise ValidationError(INVALID) from None
-            raise
-
-
-@cache
-def error_messages(field_class: type[fields.Field]) -> dict[str, str]:
-    """Return this API's messages for all error codes of a field class."""
-    codes = [code for each in field_class.__mro__ for code in getattr(each, "default_error_messages", ())]
-    return {**dict.fromkeys(codes, INVALID), **FIELD_MESSAGES}
 
 
 @cache

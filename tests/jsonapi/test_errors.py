@@ -24,7 +24,7 @@ from catalog.serializers import ServiceTypeSerializer
 from productive import urls
 from productive.accounts.models import Organization
 from productive.jsonapi.errors import BLANK, FIELD_MESSAGES, INVALID
-from productive.jsonapi.serializers import error_messages
+from productive.jsonapi.fields import error_messages
 from productive.jsonapi.views import ReadOnlyViewSet
 from tests.support.api import CONTENT_TYPE, Answer, Api
 from tests.support.factories import ApiTokenFactory, OrganizationFactory, ServiceTypeFactory
