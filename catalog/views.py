@@ -26,7 +26,7 @@ from productive.accounts.models import Person
 from productive.database.functions import RelatedValue
 from productive.jsonapi.merges import MergeMixin
 from productive.jsonapi.parsers import ResourceObject
-from productive.jsonapi.schema.resources import ID_STRING, object_schema
+from productive.jsonapi.schema.json_schema import ID_STRING, object_schema
 from productive.jsonapi.write_views import model_action
 
 # Service types that `meta` names.

@@ -375,7 +375,7 @@ SPECTACULAR_SETTINGS = {
     " request needs the secret of an API token in the header `X-Auth-Token`.",
     "VERSION": "2.0.0",
     "OAS_VERSION": "3.1.0",
-    "POSTPROCESSING_HOOKS": ["productive.jsonapi.schema.operations.complete_document"],
+    "POSTPROCESSING_HOOKS": ["productive.jsonapi.schema.hooks.complete_document"],
     "SORT_OPERATION_PARAMETERS": False,
     "SERVE_AUTHENTICATION": [],
     # From drf_spectacular_sidecar, so that nothing is loaded from other hosts.

@@ -15,7 +15,7 @@ from productive.jsonapi.errors import BLANK, INVALID
 from productive.jsonapi.parsers import ResourceObject, parse_id
 from productive.jsonapi.plans import Plan
 from productive.jsonapi.records import find_record, resource_type
-from productive.jsonapi.schema.resources import ID_STRING, POSITIVE_INTEGER, Schema, object_schema
+from productive.jsonapi.schema.json_schema import ID_STRING, POSITIVE_INTEGER, Schema, object_schema
 from productive.jsonapi.write_views import ModelViewSet
 
 MERGED_INTO = "merged_into"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from productive.jsonapi.documents import NOT_INCLUDED
-from productive.jsonapi.schema.resources import (
-    Schema,
+from productive.jsonapi.schema.attributes import description_and_example
+from productive.jsonapi.schema.introspection import (
     SerializerClass,
     attributes,
-    description_and_example,
-    id_schema,
-    is_always_linked,
     related_serializer,
     relationships,
-    required_fields,
     type_of,
     writable_fields,
 )
+from productive.jsonapi.schema.json_schema import Schema
+from productive.jsonapi.schema.resources import id_schema, is_always_linked
+from productive.jsonapi.serializers import required_names
 
 
 def response_example(serializer_class: SerializerClass) -> Schema:
@@ -25,10 +24,7 @@ def response_example(serializer_class: SerializerClass) -> Schema:
         "attributes": attribute_examples(serializer_class),
         "relationships": {
             name: linkage(serializer_class, name) if is_always_linked(name) else NOT_INCLUDED
-            for name in (
-                *relationships(serializer_class),
-                *serializer_class.without_records,
-            )
+            for name in (*relationships(serializer_class), *serializer_class.without_records)
         },
     }
     identifier = {"type": type_of(serializer_class), "id": example_id(serializer_class)}
@@ -37,7 +33,7 @@ def response_example(serializer_class: SerializerClass) -> Schema:
 
 def request_example(serializer_class: SerializerClass, *, new: bool) -> Schema:
     """Return a new record with all its members, or a change of one member."""
-    writable, required = writable_fields(serializer_class), required_fields(serializer_class)
+    writable, required = writable_fields(serializer_class), required_names(cast(Any, serializer_class))
     values = {
         name: value
         for name, value in attribute_examples(serializer_class).items()

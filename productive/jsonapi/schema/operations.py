@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import getdoc
 from typing import Any
 
 from django.db import models
@@ -12,11 +11,15 @@ from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 
 from productive.jsonapi.idempotency import REPLAYED
 from productive.jsonapi.pagination import MAX_PAGE_SIZE, PAGE_SIZE
-from productive.jsonapi.records import resource_type
 from productive.jsonapi.schema import examples, parameters, resources, responses
-from productive.jsonapi.schema.guide import GUIDE
-from productive.jsonapi.schema.resources import Schema, SerializerClass, reachable_serializers, type_of
-from productive.jsonapi.serializers import ModelSerializer
+from productive.jsonapi.schema.introspection import (
+    SerializerClass,
+    first_paragraph,
+    has_relationships,
+    reachable_serializers,
+    type_of,
+)
+from productive.jsonapi.schema.json_schema import Schema, nullable, object_schema, shared
 
 # Action → its summary, and the description of its response.
 ACTIONS = {
@@ -104,7 +107,7 @@ class AutoSchema(SpectacularAutoSchema):
             schema = resources.id_schema(self.serializer_class)
             found.append({"name": "id", "in": "path", "required": True, "schema": schema})
         found += map(self.shared_parameter, parameters.header_parameters(self.method))
-        if resources.has_relationships(self.serializer_class):
+        if has_relationships(self.serializer_class):
             found.append(self.component("parameters", f"include_{self.type}", self.include_parameter))
         found += [self.sparse_fields(each) for each in reachable_serializers(self.serializer_class)]
         if self.method != "GET":
@@ -146,9 +149,9 @@ class AutoSchema(SpectacularAutoSchema):
             schema = document_schema(self.view.action_bodies[self.action](self.type))
             return {"required": True, "content": responses.content(schema)}
         if self.is_extra_action:
-            id_schema = resources.nullable(resources.id_schema(serializer_class))
+            id_schema = nullable(resources.id_schema(serializer_class))
             properties = {"type": {"const": self.type}, "id": id_schema}
-            schema = resources.object_schema({"data": resources.object_schema(properties, required=["type"])})
+            schema = object_schema({"data": object_schema(properties, required=["type"])})
             return {"required": False, "description": "Optional", "content": responses.content(schema)}
         return None
 
@@ -188,7 +191,7 @@ class AutoSchema(SpectacularAutoSchema):
 
     def dry_run_response(self) -> Schema:
         """Return the response to a dry run, where its status is another one."""
-        schema = resources.object_schema({"meta": self.meta()}, required=["meta"])
+        schema = object_schema({"meta": self.meta()}, required=["meta"])
         content = responses.content(schema) if self.action == "destroy" else self.record_content()
         return {"description": "The result of a dry run", "content": content}
 
@@ -207,10 +210,10 @@ class AutoSchema(SpectacularAutoSchema):
         """Return the schema of the document's meta; that of a dry run has more members."""
         optional: Schema = dict(self.view.optional_meta)
         if self.method == "GET":
-            return resources.object_schema(optional) if optional else {"type": "object"}
+            return object_schema(optional) if optional else {"type": "object"}
         names = {"type": "array", "items": {"type": "string"}, "description": "The members that were ignored"}
         members = {"ignored": names, **optional, **self.view.write_meta, **self.view.dry_run_meta}
-        return self.schema(f"{self.type}_meta", lambda: resources.object_schema(members))
+        return self.schema(f"{self.type}_meta", lambda: object_schema(members))
 
     @property
     def max_page_size(self) -> int:
@@ -220,8 +223,8 @@ class AutoSchema(SpectacularAutoSchema):
     def list_content(self) -> Schema:
         schema = document_schema({"type": "array", "items": self.resource(self.serializer_class)})
         schema["required"] = ["data", "links", "meta"]
-        metas = [resources.shared(each) for each in ("numbered_page", "cursor_page")]
-        links = resources.shared("links")
+        metas = [shared(each) for each in ("numbered_page", "cursor_page")]
+        links = shared("links")
         schema["properties"] |= {**self.included(), "links": links, "meta": {"anyOf": metas}}
         url = f"https://example.com{self.path}?page%5Bnumber%5D=1&page%5Bsize%5D={PAGE_SIZE}"
         example = {
@@ -281,24 +284,8 @@ class AutoSchema(SpectacularAutoSchema):
 
 
 def document_schema(data: Schema) -> Schema:
-    return resources.object_schema({"data": data}, required=["data"])
-
-
-def first_paragraph(documented: object) -> str:
-    return " ".join((getdoc(documented) or "").partition("\n\n")[0].split())
+    return object_schema({"data": data}, required=["data"])
 
 
 def with_article(noun: str) -> str:
     return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
-
-
-def complete_document(result: Schema, **kwargs: Any) -> Schema:
-    """Add the guide and the tags; remove the slash at the end of paths."""
-    models_by_type = {resource_type(model): model for model in ModelSerializer.by_model}
-    tags = [
-        {"name": name, "description": first_paragraph(model)}
-        for name, model in sorted(models_by_type.items())
-    ]
-    info = {**result["info"], "description": f"{result['info']['description']}\n\n{GUIDE}"}
-    paths = {path.rstrip("/"): operations for path, operations in result["paths"].items()}
-    return {**result, "info": info, "tags": tags, "paths": paths}

@@ -11,14 +11,13 @@ from productive.jsonapi.filter_operations import MAX_VALUES, NEGATIONS, Operatio
 from productive.jsonapi.idempotency import MAX_LENGTH
 from productive.jsonapi.pagination import PAGE_SIZE
 from productive.jsonapi.parameters import DRY_RUN, MAX_INCLUDE_DEPTH
-from productive.jsonapi.schema.resources import (
-    POSITIVE_INTEGER,
-    Schema,
+from productive.jsonapi.schema.introspection import (
     SerializerClass,
     related_serializer,
     relationships,
     type_of,
 )
+from productive.jsonapi.schema.json_schema import POSITIVE_INTEGER, Schema
 
 # Operation of a filter → its description. A filter without an operation means `eq`.
 OPERATIONS = {

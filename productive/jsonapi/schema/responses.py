@@ -7,7 +7,7 @@ from typing import Any
 
 from productive.jsonapi.errors import PARAMETERS, STATUSES
 from productive.jsonapi.renderers import MEDIA_TYPE
-from productive.jsonapi.schema.resources import Schema, object_schema, shared
+from productive.jsonapi.schema.json_schema import Schema, object_schema, shared
 
 COMMON_ERRORS = (400, 401, 403, 414, 429, 431, 503)
 # Action of a viewset → other errors that it can return. "extra_action" stands for archive, restore and so on.
