@@ -14,7 +14,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -31,6 +31,7 @@ from productive.admin.spreadsheets.tables import RemovalScope, Table
 from productive.admin.spreadsheets.uploads import UploadForm, UploadNotFoundError, Uploads
 from productive.admin.spreadsheets.writing import CONTENT_TYPES, file_response, write_sheet
 from productive.admin.theme import ModelAdmin
+from productive.admin.urls import admin_url
 from productive.database.moments import moment_of
 
 
@@ -53,16 +54,14 @@ class SpreadsheetAdmin(ModelAdmin):
             "export": self.export_view,
         }
         urls = [
-            path(f"{page}/", self.admin_site.admin_view(view), name=self.url_name(page))
+            path(
+                f"{page}/",
+                self.admin_site.admin_view(view),
+                name=f"{self.opts.app_label}_{self.opts.model_name}_{page}",
+            )
             for page, view in pages.items()
         ]
         return [*urls, *super().get_urls()]
-
-    def url_name(self, page: str) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
-
-    def get_url(self, page: str) -> str:
-        return reverse(f"{self.admin_site.name}:{self.url_name(page)}")
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         return bool(self.has_add_permission(request) and self.has_change_permission(request))
@@ -112,7 +111,7 @@ class SpreadsheetAdmin(ModelAdmin):
             title,
             form=form,
             table=table,
-            action=self.get_url("import"),
+            action=admin_url(self.model, "import"),
         )
 
     def confirm_import_view(self, request: HttpRequest) -> HttpResponse:
@@ -129,7 +128,7 @@ class SpreadsheetAdmin(ModelAdmin):
         except UploadNotFoundError:
             message = "The file has already been imported or has expired. Choose the file again."
             self.message_user(request, message, messages.WARNING)
-            return HttpResponseRedirect(self.get_url("import"))
+            return HttpResponseRedirect(admin_url(self.model, "import"))
         try:
             return self.carry_out_import(request, name, data, token="" if is_confirmed else token)
         except ValidationError as error:  # for example, the user has lost access to an organization
@@ -139,7 +138,7 @@ class SpreadsheetAdmin(ModelAdmin):
         self.message_user(
             request, f"Nothing was imported. {message} Choose the file again.", messages.WARNING
         )
-        return HttpResponseRedirect(self.get_url("import"))
+        return HttpResponseRedirect(admin_url(self.model, "import"))
 
     def carry_out_import(
         self, request: HttpRequest, name: str, data: bytes, *, token: str = "", form: Any = None
@@ -177,9 +176,9 @@ class SpreadsheetAdmin(ModelAdmin):
             "title": f"Import {self.opts.verbose_name_plural}",
             "intro": f"This imports {name}.",
             "opts": self.opts,
-            "action": self.get_url("process_import"),
+            "action": admin_url(self.model, "process_import"),
             "fields": fields,
-            "back": self.get_url("import"),
+            "back": admin_url(self.model, "import"),
             "back_label": "Choose another file",
             "choose": "Change columns" if fields else "",
             "notes": [*sheet.notes, *match.notes, *operation.notes],
@@ -192,7 +191,7 @@ class SpreadsheetAdmin(ModelAdmin):
         return respond(
             request,
             result,
-            success_url=self.get_url("changelist"),
+            success_url=admin_url(self.model, "changelist"),
             context=context,
             template="admin/spreadsheets/preview.html",
         )
@@ -211,8 +210,8 @@ class SpreadsheetAdmin(ModelAdmin):
             form=form,
             problems=match.problems,
             columns=ColumnsForm(self.table(request), sheet, match),
-            action=self.get_url("process_import"),
-            back=self.get_url("import"),
+            action=admin_url(self.model, "process_import"),
+            back=admin_url(self.model, "import"),
             fields=[("token", token), (CHOSEN, 1), *fields],
             notes=sheet.notes,
         )
@@ -249,7 +248,7 @@ class SpreadsheetAdmin(ModelAdmin):
     ) -> str:
         """Store a file with the rejected rows and their errors, and return its URL."""
         stored = self.rejected_uploads(request).store(*rejected_file(name, sheet, rejected))
-        return f"{self.get_url('import_errors')}?{urlencode({'token': stored})}"
+        return f"{admin_url(self.model, 'import_errors')}?{urlencode({'token': stored})}"
 
     def rejected_view(self, request: HttpRequest) -> HttpResponseBase:
         """Return the file with the rejected rows of an import."""
@@ -259,7 +258,7 @@ class SpreadsheetAdmin(ModelAdmin):
             name, data = self.rejected_uploads(request).read(request.GET.get("token", ""))
         except UploadNotFoundError:
             self.message_user(request, "The file has expired. Import it again.", messages.WARNING)
-            return HttpResponseRedirect(self.get_url("import"))
+            return HttpResponseRedirect(admin_url(self.model, "import"))
         return file_response(BytesIO(data), f"{self.file_name()}-{name}")
 
     def uploads(self, request: HttpRequest) -> Uploads:
@@ -277,7 +276,7 @@ class SpreadsheetAdmin(ModelAdmin):
         try:
             listed = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
-            return HttpResponseRedirect(f"{self.get_url('changelist')}?e=1")
+            return HttpResponseRedirect(f"{admin_url(self.model, 'changelist')}?e=1")
         table = self.table(request)
         # Not the list's queryset itself, which joins what its columns show.
         rows = table.rows().filter(pk__in=listed.order_by().values("pk")).order_by(*listed.query.order_by)
