@@ -19,7 +19,7 @@ from assignments.models import ProjectAssignment, ServiceTypeAssignment
 from catalog.models import Company, Project, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.admin.preview import RecordOutcome
-from productive.admin.spreadsheets import admin as spreadsheet_admin
+from productive.admin.spreadsheets import exports as spreadsheet_exports
 from productive.admin.spreadsheets.files import ESCAPED_SPLIT, escaped, unescaped
 from productive.admin.spreadsheets.writing import xml_text
 from productive.database.text import clean_line
@@ -261,13 +261,13 @@ def test_rejected_export_closes_query(
     client: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ServiceTypeFactory.create_batch(2, organization=organization, description="x" * 40_000)
-    exports, write_sheet = [], spreadsheet_admin.write_sheet
+    exports, write_sheet = [], spreadsheet_exports.write_sheet
 
     def recorded_write_sheet(extension: str, headings: list[str], rows: Any) -> Any:
         exports.append(rows)
         return write_sheet(extension, headings, rows)
 
-    monkeypatch.setattr(spreadsheet_admin, "write_sheet", recorded_write_sheet)
+    monkeypatch.setattr(spreadsheet_exports, "write_sheet", recorded_write_sheet)
     client.get(url(ServiceType, "export") + "?format=xlsx")
     assert [getgeneratorstate(rows) for rows in exports] == [GEN_CLOSED]
 

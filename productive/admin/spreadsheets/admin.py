@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from contextlib import closing
 from io import BytesIO
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
-from django.urls import path
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
@@ -23,51 +17,36 @@ from productive.admin.operations import BusyError, Step, carry_out, posted_diges
 from productive.admin.preview import RecordOutcome
 from productive.admin.spreadsheets import files
 from productive.admin.spreadsheets.archives import MEGABYTE
+from productive.admin.spreadsheets.exports import ExportAdmin
 from productive.admin.spreadsheets.headings import CHOSEN, ColumnsForm, Headings, Match, remember
 from productive.admin.spreadsheets.imports import Import
 from productive.admin.spreadsheets.records import ImportedRow
 from productive.admin.spreadsheets.rejected import quantity_of, rejected_file
-from productive.admin.spreadsheets.tables import RemovalScope, Table
+from productive.admin.spreadsheets.tables import RemovalScope
 from productive.admin.spreadsheets.uploads import UploadForm, UploadNotFoundError, Uploads
-from productive.admin.spreadsheets.writing import CONTENT_TYPES, file_response, write_sheet
-from productive.admin.theme import ModelAdmin
+from productive.admin.spreadsheets.writing import file_response
 from productive.admin.urls import admin_url
 from productive.database.moments import moment_of
 
 
-class SpreadsheetAdmin(ModelAdmin):
+class SpreadsheetAdmin(ExportAdmin):
     """A model admin whose list can be imported and exported.
 
-    An import needs the permissions to add and change records, an export the permission to view them.
+    An import needs the permissions to add and change records.
     """
 
     change_list_template = "admin/spreadsheets/change_list.html"
-    table_class: type[Table]
-    # A method of the class that this one is combined with.
-    get_table_kwargs: Any
 
     def get_urls(self) -> list[Any]:
-        pages = {
-            "import": self.import_view,
-            "process_import": self.confirm_import_view,
-            "import_errors": self.rejected_view,
-            "export": self.export_view,
-        }
-        urls = [
-            path(
-                f"{page}/",
-                self.admin_site.admin_view(view),
-                name=f"{self.opts.app_label}_{self.opts.model_name}_{page}",
-            )
-            for page, view in pages.items()
+        return [
+            self.url_of("import", self.import_view),
+            self.url_of("process_import", self.confirm_import_view),
+            self.url_of("import_errors", self.rejected_view),
+            *super().get_urls(),
         ]
-        return [*urls, *super().get_urls()]
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         return bool(self.has_add_permission(request) and self.has_change_permission(request))
-
-    def has_export_permission(self, request: HttpRequest) -> bool:
-        return bool(self.has_view_permission(request))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         permissions = {
@@ -75,15 +54,6 @@ class SpreadsheetAdmin(ModelAdmin):
             "has_export_permission": self.has_export_permission(request),
         }
         return super().changelist_view(request, {**permissions, **(extra_context or {})})
-
-    def table(self, request: HttpRequest) -> Table:
-        return self.table_class(**self.get_table_kwargs(request))
-
-    def render_page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
-        shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
-        return TemplateResponse(request, template, {**shared, **context})
-
-    # --- Import ---
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Show the upload form or, with a file, the preview of its import."""
@@ -263,44 +233,3 @@ class SpreadsheetAdmin(ModelAdmin):
 
     def uploads(self, request: HttpRequest) -> Uploads:
         return Uploads(request, self.opts.label_lower)
-
-    # --- Export ---
-
-    def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Export the list as it is filtered and sorted, or show a choice of formats."""
-        if not self.has_export_permission(request):
-            raise PermissionDenied
-        query = request.GET.copy()
-        extension = query.pop("format", [""])[-1]
-        request.GET = query  # type: ignore[assignment]
-        try:
-            listed = self.get_changelist_instance(request).queryset
-        except IncorrectLookupParameters:
-            return HttpResponseRedirect(f"{admin_url(self.model, 'changelist')}?e=1")
-        table = self.table(request)
-        # Not the list's queryset itself, which joins what its columns show.
-        rows = table.rows().filter(pk__in=listed.order_by().values("pk")).order_by(*listed.query.order_by)
-        if extension in CONTENT_TYPES:
-            try:
-                return self.download(table, rows, extension)
-            except ValidationError as error:
-                self.message_user(request, error.messages[0], messages.ERROR)
-        title = f"Export {self.opts.verbose_name_plural}"
-        fields = [(name, value) for name, values in query.lists() for value in values]
-        return self.render_page(
-            request,
-            "admin/spreadsheets/export.html",
-            title,
-            count=rows.count(),
-            fields=fields,
-            table=table,
-        )
-
-    def download(self, table: Table, rows: Any, extension: str) -> FileResponse:
-        # Close the generator, and with it the query, even if a row can't be written.
-        with closing(table.export(rows)) as exported:
-            file = write_sheet(extension, table.headings(), exported)
-        return file_response(file, f"{self.file_name()}-{timezone.localdate()}.{extension}")
-
-    def file_name(self) -> str:
-        return re.sub(r"\W+", "_", str(self.opts.verbose_name_plural))
