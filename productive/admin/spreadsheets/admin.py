@@ -132,39 +132,50 @@ class SpreadsheetAdmin(ExportAdmin):
             skips_errors=Step.SKIP in (request.POST.get("step"), request.POST.get("errors")),
             scope=self.posted_scope(request),
         )
+        return self.run_import(request, operation, name, data, token)
+
+    def run_import(
+        self, request: HttpRequest, operation: Import, name: str, data: bytes, token: str
+    ) -> HttpResponse:
+        """Import the file, or show the preview."""
         result = carry_out(request, operation)
         rejected = [row for row in operation.rows if row.outcome is RecordOutcome.REJECTED]
-        link = self.link_to_rejected(request, name, sheet, rejected) if rejected else ""
+        link = self.link_to_rejected(request, name, operation.sheet, rejected) if rejected else ""
         if result.is_applied and link:
             text = '{} with errors left out. <a class="font-semibold underline" href="{}">Download</a>'
             self.message_user(request, format_html(text, quantity_of(rejected), link), messages.WARNING)
-        fields = []
-        if not result.is_applied and (result.preview.can_apply or rejected):
-            token = token or self.uploads(request).store(name, data)
-            fields = [("token", token), *self.choices_of(operation, match)]
-        context = {
-            "title": f"Import {self.opts.verbose_name_plural}",
-            "intro": f"This imports {name}.",
-            "opts": self.opts,
-            "action": admin_url(self.model, "process_import"),
-            "fields": fields,
-            "back": admin_url(self.model, "import"),
-            "back_label": "Choose another file",
-            "choose": "Change columns" if fields else "",
-            "notes": [*sheet.notes, *match.notes, *operation.notes],
-            "rejected": quantity_of(rejected) if rejected else "",
-            "rejected_link": link,
-            "others": len(operation.rows) - len(rejected),
-            "can_skip": rejected and not operation.skips_errors and operation.scope is None,
-            "step_skip": Step.SKIP,
-        }
+        if result.is_applied or not (result.preview.can_apply or rejected):
+            token = ""
+        elif not token:
+            token = self.uploads(request).store(name, data)
         return respond(
             request,
             result,
             success_url=admin_url(self.model, "changelist"),
-            context=context,
+            context={
+                **self.preview_context(operation, token),
+                "intro": f"This imports {name}.",
+                "rejected": quantity_of(rejected) if rejected else "",
+                "rejected_link": link,
+                "others": len(operation.rows) - len(rejected),
+                "can_skip": rejected and not operation.skips_errors and operation.scope is None,
+            },
             template="admin/spreadsheets/preview.html",
         )
+
+    def preview_context(self, operation: Import, token: str) -> dict[str, Any]:
+        """Return the context of the preview. Without a token, the file can't be imported."""
+        return {
+            "title": f"Import {self.opts.verbose_name_plural}",
+            "opts": self.opts,
+            "action": admin_url(self.model, "process_import"),
+            "fields": [("token", token), *self.choices_of(operation)] if token else [],
+            "back": admin_url(self.model, "import"),
+            "back_label": "Choose another file",
+            "choose": "Change columns" if token else "",
+            "notes": [*operation.sheet.notes, *operation.match.notes, *operation.notes],
+            "step_skip": Step.SKIP,
+        }
 
     def render_columns(
         self, request: HttpRequest, sheet: files.Sheet, match: Match, token: str, *, form: Any
@@ -186,9 +197,9 @@ class SpreadsheetAdmin(ExportAdmin):
             notes=sheet.notes,
         )
 
-    def choices_of(self, operation: Import, match: Match) -> list[tuple[str, str]]:
+    def choices_of(self, operation: Import) -> list[tuple[str, str]]:
         """Return the fields with which the next step repeats the user's choices."""
-        choices = [*match.choices]
+        choices = operation.match.choices
         if operation.scope:
             choices.append(("scope", operation.scope.name))
         if operation.skips_errors:

@@ -39,10 +39,9 @@ class Import(Operation):
         skips_errors: bool = False,
         scope: RemovalScope | None = None,
     ) -> None:
-        self.table, self.sheet = table, sheet
+        self.table, self.sheet, self.match = table, sheet, match
         self.skips_errors, self.scope = skips_errors, scope
-        # Of the file, and of the table, in whose order errors and differences are shown.
-        self.file_columns = match.columns
+        # In the order of the table, in which errors and differences are shown.
         self.columns = [column for column in table.columns if column in match.columns]
         self.rows: list[ImportedRow] = []
         # How many cells differ in columns that only help to read.
@@ -93,12 +92,12 @@ class Import(Operation):
 
     def read(self, *, lock: bool) -> list[ImportedRow]:
         """Return the rows. Reject a row with the same record as another."""
-        attributes = [column.attribute if column else "" for column in self.file_columns]
+        attributes = [column.attribute if column else "" for column in self.match.columns]
         texts = [
             self.table.prepare({name: cell for name, cell in zip(attributes, cells, strict=True) if name})
             for cells in self.sheet.rows
         ]
-        self.table.use_columns(self.file_columns)
+        self.table.use_columns(self.match.columns)
         self.ignored.clear()
         existing = ExistingRecords(self.table, texts, lock=lock)
         rows, pending = [], []
