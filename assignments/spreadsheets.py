@@ -19,7 +19,7 @@ from productive.admin.spreadsheets.cells import (
     YesNo,
 )
 from productive.admin.spreadsheets.comparison import clean, is_same
-from productive.admin.spreadsheets.tables import MAX_BATCH, RemovalScope, Table
+from productive.admin.spreadsheets.tables import RemovalScope, Table, in_batches
 
 
 class ServiceReference(Reference):
@@ -75,9 +75,8 @@ class AssignmentTable(Table):
 
     def find(self, organization: Any, keys: set[Any]) -> dict[Hashable, list[int]]:
         found: defaultdict[Hashable, list[int]] = defaultdict(list)
-        people = sorted({person for person, _ in keys})
-        for start in range(0, len(people), MAX_BATCH):
-            rows = self.rows().filter(organization=organization, person__in=people[start : start + MAX_BATCH])
+        for people in in_batches(sorted({person for person, _ in keys})):
+            rows = self.rows().filter(organization=organization, person__in=people)
             for pk, *pair in rows.values_list("pk", "person", self.target.attribute).iterator():
                 if tuple(pair) in keys:
                     found[tuple(pair)].append(pk)

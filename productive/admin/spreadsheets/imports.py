@@ -18,7 +18,7 @@ from productive.admin.spreadsheets.comparison import is_same
 from productive.admin.spreadsheets.files import Sheet, is_blank
 from productive.admin.spreadsheets.headings import Match
 from productive.admin.spreadsheets.records import Cells, ExistingRecords, ImportedRow
-from productive.admin.spreadsheets.tables import MAX_BATCH, RemovalScope, Table
+from productive.admin.spreadsheets.tables import MAX_BATCH, RemovalScope, Table, in_batches
 from productive.database.history import record as record_history
 from productive.database.moments import moment_of
 
@@ -247,10 +247,8 @@ class Import(Operation):
 
     def free_values(self, changed: Sequence[Any]) -> None:
         """Clear values that records exchange, because databases check each row of an UPDATE by itself."""
-        ids = [record.pk for record in changed]
-        for start in range(0, len(ids), MAX_BATCH):
-            batch = self.table.rows().filter(pk__in=ids[start : start + MAX_BATCH])
-            batch.update(**{self.table.exchangeable: None})
+        for batch in in_batches([record.pk for record in changed]):
+            self.table.rows().filter(pk__in=batch).update(**{self.table.exchangeable: None})
 
     @property
     def archives(self) -> bool:
@@ -270,7 +268,6 @@ class Import(Operation):
         return sorted(removed.values(), key=lambda record: record.pk)
 
     def remove(self, removed: Sequence[Any]) -> None:
-        manager = self.table.model._default_manager
-        for start in range(0, len(removed), MAX_BATCH):
-            rows = manager.filter(pk__in=[record.pk for record in removed[start : start + MAX_BATCH]])
+        for batch in in_batches([record.pk for record in removed]):
+            rows = self.table.model._default_manager.filter(pk__in=batch)
             _ = rows.archive() if self.archives else rows.delete()

@@ -15,7 +15,7 @@ from productive.admin.preview import Difference, Line, RecordOutcome
 from productive.admin.spreadsheets.cells import Reference, id_list
 from productive.admin.spreadsheets.comparison import clean, parse_id_cell, quoted
 from productive.admin.spreadsheets.files import is_blank
-from productive.admin.spreadsheets.tables import MAX_BATCH, Table
+from productive.admin.spreadsheets.tables import Table, in_batches
 from productive.database.constraints import UniqueTogether
 
 # Characters of a cell in the line of a rejected row.
@@ -78,10 +78,8 @@ class ExistingRecords:
 
     def load(self, ids: set[int], *, lock: bool) -> None:
         rows = self.table.rows().select_for_update() if lock else self.table.rows()
-        ordered = sorted(ids)
-        for start in range(0, len(ordered), MAX_BATCH):
-            batch = rows.filter(pk__in=ordered[start : start + MAX_BATCH]).order_by("pk")
-            self.by_id |= {row.pk: row for row in batch}
+        for batch in in_batches(sorted(ids)):
+            self.by_id |= {row.pk: row for row in rows.filter(pk__in=batch).order_by("pk")}
 
     def organization_of(self, row: Cells) -> Any:
         """Return the organization of the row's record, or raise ValidationError."""

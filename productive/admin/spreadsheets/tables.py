@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db import models
 
@@ -12,6 +12,14 @@ from productive.admin.spreadsheets.cells import Column, Directory, Owner
 
 # Values in one query, or rows in one statement.
 MAX_BATCH = 500
+
+T = TypeVar("T")
+
+
+def in_batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield up to MAX_BATCH values at a time."""
+    for start in range(0, len(values), MAX_BATCH):
+        yield values[start : start + MAX_BATCH]
 
 
 @dataclass(frozen=True)
@@ -37,13 +45,13 @@ class RemovalScope:
             return
         path, field = self.attribute, table.options.get_field(self.attribute)
         ids = sorted({getattr(record, field.attname) for record in records})
-        for start in range(0, len(ids), MAX_BATCH):
-            batch: Any = ids[start : start + MAX_BATCH]
+        for batch in in_batches(ids):
+            wanted: Any = batch
             if self.through:
                 path = f"{self.attribute}__{self.through}"
                 targets = field.related_model._default_manager.filter(pk__in=batch)
-                batch = targets.order_by().values(self.through)
-            yield rows.filter(**{f"{path}__in": batch})
+                wanted = targets.order_by().values(self.through)
+            yield rows.filter(**{f"{path}__in": wanted})
 
 
 WHOLE_TABLE = RemovalScope("", "Archive them")
