@@ -1,4 +1,4 @@
-"""Run bulk actions as a browser does, from the list to the preview and back."""
+"""Run bulk actions as a browser does, from the list to the preview and back, and records for them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from django.contrib.messages import get_messages
 from django.db.models import Model
 from django.test import Client
 
-from tests.support.admin import press, url
+from catalog.models import Service
+from productive.accounts.models import Person
+from tests.support.admin import press, staff, url
+from tests.support.factories import (
+    DealFactory,
+    OrganizationFactory,
+    PersonFactory,
+    ProjectAssignmentFactory,
+    ProjectFactory,
+    ServiceAssignmentFactory,
+    ServiceFactory,
+    ServiceTypeFactory,
+)
 
 
 def start(
@@ -64,3 +76,39 @@ def apply(client: Client, page: Any) -> list[str]:
     messages = messages_of(response)
     client.get(response["Location"])
     return messages
+
+
+class Agency:
+    """Ana, Bo, Cy (archived), and a project whose budget, restricted by person, has QA and Design."""
+
+    def __init__(self) -> None:
+        self.organization = OrganizationFactory()
+        own = {"organization": self.organization}
+        self.ana, self.bo, self.cy = (
+            PersonFactory(first_name=first, last_name="Z", email=None, **own) for first in ("Ana", "Bo", "Cy")
+        )
+        self.cy.archive()
+        self.project = ProjectFactory(name="Portal", **own)
+        self.deal = DealFactory(name="Budget", project=self.project, person_restricted_tracking=True, **own)
+        self.testing, self.drawing = (ServiceTypeFactory(name=name, **own) for name in ("Testing", "Drawing"))
+        self.qa, self.design = (
+            ServiceFactory(name=name, deal=self.deal, service_type=service_type, **own)
+            for name, service_type in (("QA", self.testing), ("Design", self.drawing))
+        )
+
+    def join(self, *people: Person) -> None:
+        for person in people:
+            ProjectAssignmentFactory(person=person, project=self.project, organization=self.organization)
+
+    def assign(self, service: Service, *people: Person) -> None:
+        for person in people:
+            ServiceAssignmentFactory(person=person, service=service, organization=self.organization)
+
+    def people(self, number: int) -> list[Person]:
+        return Person.objects.bulk_create(
+            Person(organization=self.organization, first_name=f"P{n:05}", last_name="Z")
+            for n in range(number)
+        )
+
+    def staff(self, *codenames: str) -> Any:
+        return staff(self.organization, *codenames)
