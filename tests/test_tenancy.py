@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +19,7 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-from django.db import models, transaction
+from django.db import models
 from django.db.models import F
 from django.urls import get_resolver
 from django.utils import timezone
@@ -35,7 +34,7 @@ from productive.jsonapi.filters import IdFilter, SoftReferenceFilter, TextFilter
 from productive.jsonapi.serializers import ModelSerializer, is_soft_reference, required_names
 from tests.support import factories
 from tests.support.api import Answer, Api
-from tests.support.databases import contents
+from tests.support.databases import contents, rolled_back
 from tests.support.resources import (
     ACTIONS,
     OWNED,
@@ -164,13 +163,6 @@ def everything() -> dict[str, Any]:
     return {
         model.__name__: list(model._base_manager.order_by("pk").values()) for model in [Organization, *OWNED]
     }
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def comparable(answer: Answer) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from assignments.models import ProjectAssignment, ServiceAssignment, ServiceType
 from catalog.models import Deal, Service
 from productive.accounts.models import Organization, Person
 from tests.support.api import Answer, Api
+from tests.support.databases import rolled_back
 from tests.support.factories import (
     DealFactory,
     PersonFactory,
@@ -24,7 +25,6 @@ from tests.support.factories import (
     ServiceTypeAssignmentFactory,
 )
 from tests.support.resources import RESOURCES, WRITABLE, document_for
-from tests.support.worlds import rolled_back
 
 pytestmark = pytest.mark.django_db
 

@@ -21,10 +21,11 @@ from assignments.tracking import Facts, Kind, decide, with_budget
 from assignments.tracking_today import ServiceState as State
 from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import Organization
+from tests.support.databases import rolled_back
 from tests.support.factories import OrganizationFactory, PersonFactory
 from tests.support.samples import fuzz_settings
 from tests.support.states import create_service_of_each_state
-from tests.support.worlds import TODAY, build, rolled_back
+from tests.support.worlds import TODAY, build
 
 pytestmark = pytest.mark.django_db
 

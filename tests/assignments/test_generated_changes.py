@@ -25,9 +25,10 @@ from productive.accounts.models import Organization, Person
 from productive.admin.forms import label_of
 from tests.support.admin import click, form_data, is_preview, press, staff, url
 from tests.support.bulk import preview, start
+from tests.support.databases import rolled_back
 from tests.support.factories import OrganizationFactory
 from tests.support.samples import fuzz_settings
-from tests.support.worlds import build, rolled_back
+from tests.support.worlds import build
 
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 

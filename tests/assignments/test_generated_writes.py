@@ -19,10 +19,11 @@ from assignments.tracking import Kind, decide_all, with_budget
 from catalog.models import Service
 from productive.accounts.models import ApiToken, Organization, Person
 from tests.support.api import Api
+from tests.support.databases import rolled_back
 from tests.support.factories import OrganizationFactory
 from tests.support.resources import ACTIONS, WRITABLE, document_for, model_of
 from tests.support.samples import fuzz_settings
-from tests.support.worlds import build, rolled_back
+from tests.support.worlds import build
 
 pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 

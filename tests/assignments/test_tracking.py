@@ -25,6 +25,7 @@ from assignments.tracking import (
 )
 from catalog.models import Deal, Service
 from productive.accounts.models import Organization, Person
+from tests.support.databases import rolled_back
 from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
@@ -37,7 +38,7 @@ from tests.support.factories import (
     ServiceTypeFactory,
 )
 from tests.support.samples import fuzz_settings
-from tests.support.worlds import TODAY, build, rolled_back
+from tests.support.worlds import TODAY, build
 
 
 def codes(decision: Decision) -> list[str]:

@@ -26,6 +26,7 @@ from assignments.tracking_today import (
 )
 from catalog.models import Service
 from productive.accounts.models import Organization, Person
+from tests.support.databases import rolled_back
 from tests.support.factories import (
     DealFactory,
     OrganizationFactory,
@@ -35,7 +36,7 @@ from tests.support.factories import (
 )
 from tests.support.samples import fuzz_settings
 from tests.support.states import create_service_of_each_state
-from tests.support.worlds import TODAY, build, rolled_back
+from tests.support.worlds import TODAY, build
 
 pytestmark = pytest.mark.django_db
 

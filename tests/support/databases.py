@@ -1,4 +1,4 @@
-"""Create databases for tests that replace or migrate a whole database."""
+"""Create, read and roll back databases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.base import CommandError
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 from productive.management.backups import PostgreSQLArchive
@@ -46,6 +46,14 @@ def new_database(folder: Path, name: str, template: str | None = None) -> Iterat
             yield name
         finally:
             server.execute(drop)
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Undo everything that the block writes."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @contextmanager

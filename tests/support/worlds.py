@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import product
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 from hypothesis import strategies as st
 
@@ -21,13 +18,6 @@ TODAY = date(2026, 11, 23)
 few = st.integers(0, 9)
 rarely, often = few.map(lambda n: n == 0), few.map(lambda n: n > 1)
 near = st.sampled_from([None, None, -2, -1, 0, 1, 2])
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def build(draw: Any, organization: Organization, today: date = TODAY) -> tuple[list[Person], list[Service]]:
