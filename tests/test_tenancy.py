@@ -2,7 +2,7 @@
 
 Every request is sent twice, with ids of another organization and with ids that don't exist, and the whole
 responses are compared. URLs, filters and relationships come from the code, so new resources are included.
-`test_admin_tenancy` tests the admin.
+`tests/admin/test_tenancy` tests the admin.
 """
 
 from __future__ import annotations
