@@ -15,7 +15,7 @@ import pytest
 from django.db.models import Model
 from django.test import Client
 
-from assignments.models import ProjectAssignment, ServiceTypeAssignment
+from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Company, Project, ServiceType
 from productive.accounts.models import Organization, Person
 from productive.admin.preview import RecordOutcome
@@ -278,3 +278,37 @@ def test_full_width_signs_are_escaped(name: str) -> None:
     text = unicodedata.lookup(f"FULLWIDTH {name}") + "1"
     assert escaped(text) == f"'{text}"
     assert unescaped(f"'{text}") == text
+
+
+def test_export_has_order_of_list_names_and_a_sheet_to_work_with(
+    client: Client, organization: Organization
+) -> None:
+    own = {"organization": organization}
+    for name in ("B", "C", "A"):
+        person = PersonFactory(first_name=name, last_name="Long name " * 10, email=f"{name}@x.org", **own)
+        ServiceAssignmentFactory(person=person, **own)
+    orders = [
+        [row[2] for row in table_of(client, ServiceAssignment, f"&o={order}")[1:]] for order in ("1", "-1")
+    ]
+    assert [[name[0] for name in names] for names in orders] == [["A", "B", "C"], ["C", "B", "A"]]
+    assert [row[3] for row in table_of(client, Person, "&o=-1&q=x.org")[1:]] == [
+        "C@x.org",
+        "B@x.org",
+        "A@x.org",
+    ]
+    # A column that counts related records.
+    assert len(table_of(client, Person, "&o=-6")) == 5
+    book = openpyxl.load_workbook(io.BytesIO(exported(client, ServiceAssignment, "xlsx").read()))
+    sheet = book.active
+    assert [cell.value for cell in sheet[1]] == [
+        "ID",
+        "Person",
+        "Person name",
+        "Project",
+        "Budget",
+        "Service",
+    ]
+    assert sheet.freeze_panes == "A2"
+    assert all(cell.font.b for cell in sheet[1])
+    widths = [sheet.column_dimensions[letter].width for letter in "ABC"]
+    assert (widths[0], 8 < widths[1] < 60, widths[2]) == (8, True, 60)

@@ -144,3 +144,14 @@ def zipped(**parts: bytes) -> bytes:
 def waiting(client: Client, name: str = "Made") -> dict[str, Any]:
     """Return the form of a preview that can be confirmed."""
     return hidden_fields(preview(client, ServiceType, csv_file(["Name"], [name])))
+
+
+def groups_of(page: Any) -> dict[str, list[str]]:
+    """Return the groups of a preview that have lines, without the notes of these."""
+    groups = page.context["preview"].groups
+    return {group.title: [line.text for line in group.lines] for group in groups if group.lines}
+
+
+def file_again(file: Any) -> Any:
+    file.seek(0)
+    return file
