@@ -14,9 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.management.color import no_style
 from django.db import connection, transaction
-from django.test.utils import CaptureQueriesContext
 
 from assignments.access import Access
 from assignments.activities import ITEMS, Item
@@ -32,7 +30,7 @@ from assignments.tracking_filters import (
 )
 from catalog.filters import CompanyFilter
 from productive.accounts.authentication import TOKENS
-from productive.accounts.models import ApiToken, Organization
+from productive.accounts.models import Organization
 from productive.database.lookups import ALL_ROWS, NO_ROWS
 from productive.jsonapi.date_filters import DateFilter
 from productive.jsonapi.filter_operations import NEGATIONS, NUMBER_OPERATIONS, OperationFilter
@@ -47,17 +45,14 @@ from productive.jsonapi.filters import (
 from productive.jsonapi.records import by_id, in_order
 from tests.support.api import Api
 from tests.support.factories import ApiTokenFactory, ProjectFactory
-from tests.support.resources import OWNED, RESOURCES, SERVED, model_of
+from tests.support.many_organizations import FIRST, OWN, RECORD, analyze, fill, rows_by_table
+from tests.support.query_plans import max_sorted, nodes, plans, rows_read, sequential_scans
+from tests.support.resources import RESOURCES, SERVED, model_of
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
-ORGANIZATIONS, OWN = 40, 20
 OPERATIONS = dict.fromkeys([*TEXT_OPERATIONS, *NUMBER_OPERATIONS, *NEGATIONS])
 SIZE, MAX_SORTED = 10, 250
-# The id of a record of the organization in each table. The next id is 100 higher.
-RECORD = 57 * 100 + OWN
-# Higher than all ids of the forty organizations.
-FIRST = 10_000_000
 
 # Request → tables that it may scan sequentially. It joins most of the organization's services with their
 # budgets, which are most budgets in the table, so a scan is cheaper.
@@ -72,55 +67,6 @@ SEQUENTIAL = {
 }
 # Requests that may sort all rows, because states of access that many services have can't use an index.
 SORTED = "services?filter[access]"
-
-# Table → the number of rows of an organization, their columns and values. `o` is the organization, and `n` is
-# the number of the row in it. Ids are n * 100 + o, so that rows of all organizations alternate.
-ROWS = {
-    "accounts_person": (
-        150,
-        """first_name, last_name, email, archived_at""",
-        """'First' || n % 70, 'Last' || n % 90, CASE WHEN n % 3 > 0 THEN o || '.' || n || '@example.com' END,
-        CASE WHEN n % 5 = 0 THEN now() END""",
-    ),
-    "catalog_servicetype": (
-        60,
-        "name, description, archived_at",
-        "'Type ' || n % 50, CASE WHEN n % 2 = 0 THEN 'About ' || n END, CASE WHEN n % 5 = 0 THEN now() END",
-    ),
-    "catalog_project": (
-        100,
-        "name, project_number, archived_at",
-        "'Project ' || n % 80, n::text, CASE WHEN n % 5 = 0 THEN now() END",
-    ),
-    "catalog_deal": (
-        150,
-        """name, project_id, budget, person_restricted_tracking, service_type_restricted_tracking, closed_at,
-        date, end_date""",
-        """'Budget ' || n % 120, (1 + n % 100) * 100 + o, true, n % 2 = 0, n % 3 = 0,
-        CASE WHEN n % 5 = 0 THEN now() END, '2026-01-01', '2027-12-31'""",
-    ),
-    "catalog_service": (
-        400,
-        "name, deal_id, service_type_id, time_tracking_enabled, expense_tracking_enabled",
-        "'Service ' || n % 300, (1 + n % 150) * 100 + o, (1 + n % 60) * 100 + o, n % 9 > 0, n % 2 = 0",
-    ),
-    "assignments_filter": (60, "name, params", "'Filter ' || n % 50, '{}'"),
-    "assignments_servicetypeassignment": (
-        300,
-        "person_id, service_type_id",
-        "(1 + n % 150) * 100 + o, (1 + (n % 60 + n / 150 * 7) % 60) * 100 + o",
-    ),
-    "assignments_projectassignment": (
-        400,
-        "person_id, project_id",
-        "(1 + n % 150) * 100 + o, (1 + (n % 100 + n / 150 * 7) % 100) * 100 + o",
-    ),
-    "assignments_serviceassignment": (
-        900,
-        "person_id, service_id",
-        "(1 + n % 150) * 100 + o, (1 + (n % 400 + n / 150 * 7) % 400) * 100 + o",
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -137,115 +83,6 @@ def secret(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
 @pytest.fixture
 def api(secret: str, db: None) -> Api:
     return Api(secret)
-
-
-def fill() -> str:
-    with connection.cursor() as cursor:
-        # On a busy machine, filling the tables may exceed the timeout for requests.
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        # These tables are so small that PostgreSQL scans them by default. With a low cost of random reads, it
-        # chooses the plans that it uses for large tables.
-        cursor.execute("SET LOCAL random_page_cost = 1.1")
-        cursor.execute(
-            "INSERT INTO accounts_organization (id, name, time_zone, created_at)"
-            " SELECT o, 'Organization ' || o, 'UTC', now() FROM generate_series(1, %s) o",
-            [ORGANIZATIONS],
-        )
-        for table, (count, columns, values) in rows_by_table().items():
-            statement = f"""
-                INSERT INTO {table} (id, organization_id, created_at, {columns})
-                SELECT n * 100 + o, o, now() - n % 200 * interval '1 hour', {values}
-                FROM generate_series(1, {ORGANIZATIONS}) o,
-                    generate_series(1, CASE WHEN o = {OWN} THEN {4 * count} ELSE {count} END) n
-            """  # noqa: S608
-            cursor.execute(statement)
-            analyze(cursor)
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        # Other tests create rows with higher ids.
-        for statement in connection.ops.sequence_reset_sql(no_style(), [Organization, *OWNED]):
-            cursor.execute(statement)
-        token = ApiTokenFactory(organization=Organization.objects.get(pk=OWN))
-        token.touch(token.created_at)
-    return token.name
-
-
-def rows_by_table() -> dict[str, tuple[int, str, str]]:
-    """Return ROWS, with generated rows for the models that ROWS lacks."""
-    rows = dict(ROWS)
-    for model in map(model_of, RESOURCES):
-        if model is not Organization and model._meta.db_table not in rows:
-            values = {
-                field.column: value(field)
-                for field in model._meta.concrete_fields
-                if not (field.null or field.primary_key or field.generated)
-                and field.name not in {"organization", "created_at"}
-            }
-            rows[model._meta.db_table] = (100, ", ".join(values), ", ".join(values.values()))
-    return rows
-
-
-def value(field: Any) -> str:
-    """Return the SQL of a field's value in row `n` of organization `o`."""
-    if field.is_relation:
-        return f"(1 + n % {ROWS[field.related_model._meta.db_table][0]}) * 100 + o"
-    kind = field.get_internal_type()
-    return {"BooleanField": "true", "DateField": "'2026-01-01'", "JSONField": "'{}'"}.get(kind, "n::text")
-
-
-def analyze(cursor: Any) -> None:
-    """Analyze our tables.
-
-    Foreign keys to new rows would otherwise be checked with a plan for an almost empty table. A transaction
-    that analyzes shared catalogs blocks other workers.
-    """
-    cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in [Organization, ApiToken, *OWNED])}")
-
-
-def plans(api: Api, path: str) -> list[Any]:
-    """Return the plans of the SELECTs of a request, but that for the token."""
-    with CaptureQueriesContext(connection) as captured:
-        response = api.get(path)
-    assert response.status == 200, (path, response)
-    _, *statements = (query["sql"] for query in captured if query["sql"].startswith(("SELECT", "WITH")))
-    found = []
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}")
-            ((plan,),) = cursor.fetchone()
-            found.append(plan["Plan"])
-    return found
-
-
-def nodes(plan: Any) -> Iterator[Any]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from nodes(child)
-
-
-def returned(node: Any) -> int:
-    """Return the number of rows that a node returned."""
-    return round(node["Actual Rows"] * node["Actual Loops"])
-
-
-def rows_read(node: Any) -> int:
-    """Return the number of rows that a node read from its table."""
-    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    return returned(node) + round(removed * node["Actual Loops"])
-
-
-def sequential_scans(plan: Any) -> set[str]:
-    """Return the large tables that the plan reads without an index."""
-    return {
-        node["Relation Name"]
-        for node in nodes(plan)
-        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in rows_by_table()
-    }
-
-
-def max_sorted(plan: Any) -> int:
-    """Return the largest number of rows that one node sorted."""
-    sorts = [node for node in nodes(plan) if node["Node Type"] in ("Sort", "Incremental Sort")]
-    return max((returned(node["Plans"][0]) for node in sorts), default=0)
 
 
 # --- Requests -------------------------------------------------------------------------------------
