@@ -24,7 +24,7 @@ from django.forms.formsets import DELETION_FIELD_NAME, INITIAL_FORM_COUNT, TOTAL
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 
-from productive.database.constraints import UniqueTogether
+from productive.database.constraints import unique_together
 
 # The hidden fields with the values that the form showed, and those that the page with the conflicts showed.
 SHOWN, SEEN = "_shown", "_seen"
@@ -254,10 +254,9 @@ def merge_lists(shown: list[str], current: list[str], posted: list[str]) -> list
 
 def added_by_both(formset: Any, shown: PageValues) -> list[int]:
     """Return the indexes of new rows that somebody else has added since the form was shown."""
-    constraints = [one for one in formset.model._meta.constraints if isinstance(one, UniqueTogether)]
     found = []
     for index, form in enumerate(formset.extra_forms, formset.initial_form_count()):
-        for constraint in constraints:
+        for constraint in unique_together(formset.model):
             names = [name for name in constraint.fields if name != formset.fk.name]
             fields = [formset.model._meta.get_field(name).attname for name in names]
             posted = [form[name].data if name in form.fields else None for name in names]

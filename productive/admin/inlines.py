@@ -17,7 +17,7 @@ from productive.admin.choices import RelatedChoicesMixin
 from productive.admin.forms import Autocomplete, label_of
 from productive.admin.theme import TabularInline
 from productive.admin.urls import unhidden_list_url
-from productive.database.constraints import UniqueTogether
+from productive.database.constraints import unique_together
 
 # The form fields of all inlines: fewer than DATA_UPLOAD_MAX_NUMBER_FIELDS, to leave some for new lines.
 MAX_FIELDS = 700
@@ -60,12 +60,11 @@ class LineFormSet(BaseInlineFormSet):
     def validate_unique(self) -> None:
         """Reject lines that repeat others, with the constraint's message."""
         opts: Any = self.model._meta  # type: ignore[union-attr]
-        constraints = [one for one in opts.constraints if isinstance(one, UniqueTogether)]
         seen = set()
         for form in self.extra_forms:
             if not form.has_changed() or form.errors or form in self.deleted_forms:
                 continue
-            for constraint in constraints:
+            for constraint in unique_together(self.model):
                 columns = [opts.get_field(name).attname for name in constraint.fields]
                 values = (constraint.name, *(getattr(form.instance, column) for column in columns))
                 if values in seen:

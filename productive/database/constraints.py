@@ -70,6 +70,11 @@ class UniqueTogether(Blame, models.UniqueConstraint):
         super().validate(model, instance, exclude, using)
 
 
+def unique_together(model: Any) -> list[UniqueTogether]:
+    """Return the model's constraints of this class."""
+    return [rule for rule in model._meta.constraints if isinstance(rule, UniqueTogether)]
+
+
 # Model field → the Python type that it stores without conversion. Smaller integers are missing, because the
 # placeholder of `CompiledQuery` doesn't fit them.
 STORED_TYPES = {

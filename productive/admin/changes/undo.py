@@ -16,7 +16,7 @@ from productive.admin.changes.reversals import Reversal, Target, needed_by_other
 from productive.admin.changes.states import fill_relations, recorded_state, records_before
 from productive.admin.operations import Operation
 from productive.admin.preview import WRITTEN_OUTCOMES, Preview, RecordOutcome, group_lines, summary
-from productive.database.constraints import UniqueTogether
+from productive.database.constraints import unique_together
 from productive.database.history import ENTRIES_PER_INSERT, record
 from productive.database.recorded import Restoration
 
@@ -113,7 +113,7 @@ def reverse_model(request: HttpRequest, model_admin: Any, targets: dict[int, Tar
 def exchanged_fields(model: Any, targets: Iterable[Target]) -> list[str]:
     """Return the unique fields that several targets change, so that they can exchange the values."""
     changed = Counter(name for target in targets for name in target.fields)
-    unique = [rule.blame for rule in model._meta.constraints if isinstance(rule, UniqueTogether)]
+    unique = [rule.blame for rule in unique_together(model)]
     fields = [model._meta.get_field(name) for name in unique if changed[name] > 1]
     return [field.name for field in fields if field.null and not field.is_relation]
 

@@ -16,7 +16,7 @@ from productive.admin.spreadsheets.cells import Reference, id_list
 from productive.admin.spreadsheets.comparison import clean, parse_id_cell, quoted
 from productive.admin.spreadsheets.files import is_blank
 from productive.admin.spreadsheets.tables import Table, in_batches
-from productive.database.constraints import UniqueTogether
+from productive.database.constraints import UniqueTogether, unique_together
 
 # Characters of a cell in the line of a rejected row.
 MAX_SHOWN_CELL = 100
@@ -118,8 +118,9 @@ class ExistingRecords:
     def unique_key(self, record: Any, *, is_new: bool) -> Hashable | None:
         """Return the organization and the key, if two rows can't share it."""
         key = self.table.record_key(record)
-        is_unique = any(isinstance(rule, UniqueTogether) for rule in self.table.options.constraints)
-        return (record.organization_id, key) if key is not None and (is_new or is_unique) else None
+        if key is None or not (is_new or unique_together(self.table.model)):
+            return None
+        return record.organization_id, key
 
     def find_freed(self, records: Sequence[Any]) -> set[int]:
         """Return the ids of the records whose exchangeable value changes, so that others can have it."""
