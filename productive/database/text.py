@@ -101,9 +101,8 @@ WITHOUT_INVISIBLE = {
     **dict.fromkeys(map(ord, SIMILAR[" "] + "\x1c\x1d\x1e\x1f"), " "),
 }
 WITHOUT_JOINERS = removal(*JOINERS)
-TO_FOLD = {**{ord(key): value for key, value in {**FOLDED, **SPELLED}.items()}, **removal(*REMOVED_RANGES)}
-TO_FOLD_BEFORE = {ord(key): value for key, value in BEFORE.items()}
-TO_FOLD_ASCII = {ord(key): value for key, value in ASCII.items()}
+TO_FOLD = str.maketrans({**FOLDED, **SPELLED}) | removal(*REMOVED_RANGES)
+TO_FOLD_BEFORE, TO_FOLD_ASCII = str.maketrans(BEFORE), str.maketrans(ASCII)
 SPACES = re.compile(" {2,}")
 
 
