@@ -18,7 +18,6 @@ def admin_url(model: type[Model], page: str, *args: Any) -> str:
 
 def unhidden_list_url(model: type[Model], **query: Any) -> str:
     """Return the URL of a list with the archived or closed records, which it hides by default."""
-    moment = moment_of(model)
-    return (
-        f"{admin_url(model, 'changelist')}?{urlencode({**query, **({moment.done: 'all'} if moment else {})})}"
-    )
+    if (moment := moment_of(model)) is not None:
+        query[moment.done] = "all"
+    return f"{admin_url(model, 'changelist')}?{urlencode(query)}"

@@ -148,13 +148,8 @@ class SameOrganization(BaseConstraint):
             return
         related = getattr(instance, self.field)
         if related.organization_id != instance.organization_id:  # type: ignore[attr-defined]
-            raise ValidationError(
-                {
-                    self.field: ValidationError(
-                        self.get_violation_error_message(), code=self.violation_error_code
-                    )
-                }
-            )
+            error = ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
+            raise ValidationError({self.field: error})
 
     def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
         quote = schema_editor.quote_name
