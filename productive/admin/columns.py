@@ -99,7 +99,7 @@ class CountColumn(ListColumn):
 
     @cached_property
     def admin_order_field(self) -> Any:
-        """The theme reads it for each cell of a list, and to build it takes as long as to render a cell."""
+        """The theme reads it for each cell of a list, and building it takes as long as rendering a cell."""
         return self.count()
 
     def count(self) -> Any:

@@ -1,4 +1,4 @@
-"""Save a form merged with concurrent changes, after a question about conflicts."""
+"""Save a form merged with concurrent changes; in a conflict, let the user choose."""
 
 from __future__ import annotations
 

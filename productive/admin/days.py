@@ -1,4 +1,4 @@
-"""Read a day as people write it, and never guess which of two days is meant.
+"""Read a day as people write it, without guessing which of two days is meant.
 
 Django's date fields try a list of formats and take the first that fits: 03/04/2026 is read without a warning.
 """

@@ -1,4 +1,4 @@
-"""Answer a form whose record was deleted while the form was open: show and keep what was typed."""
+"""Respond to a form whose record was deleted while it was open: show and keep what was typed."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class FormSave(Operation):
 
 def queued_messages(request: HttpRequest) -> list[Any]:
     """Return the messages that were added in this request."""
-    # Django has no public way to take a message back.
+    # Django has no public way to remove a message.
     storage: Any = messages.get_messages(request)
     queued: list[Any] = storage._queued_messages
     return queued

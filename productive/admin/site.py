@@ -158,7 +158,7 @@ class Site(AdminSite):
         return AutocompleteView.as_view(admin_site=self)(request)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Return an app for its own page only: no other page lists apps, and Django asks for them on each."""
+        """Return an app for its own page only: no other page lists apps, and Django calls this on each."""
         return super().get_app_list(request, app_label) if app_label else []
 
     def get_menu(self, request: HttpRequest) -> dict[str, list[MenuItem]]:

@@ -67,7 +67,7 @@ def merge_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
             messages.warning(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
         context |= {
-            "intro": f"What refers to the other {plural} will refer to the one that is kept.",
+            "intro": f"Records that refer to the other {plural} will refer to the one that is kept.",
             "fields": posted_fields(request),
             "choose": "Choose again",
             "back_label": model_admin.merge_back_label,

@@ -23,7 +23,7 @@ MAX_ATTRIBUTES_OF_ELEMENT = 1_000
 MAX_PART_CHARACTERS = 20_000_000
 # A tag or a comment. The parser of openpyxl starts again at its beginning every 16 KB.
 MAX_XML_TAG = MEGABYTE
-# The only ones that XLSX allows. zipfile unpacks blocks of the others at once, whatever their size.
+# XLSX allows no others, whose blocks zipfile unpacks at once, whatever their size.
 COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 TOO_LARGE = (
@@ -64,7 +64,7 @@ def read_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     if entry.compress_type not in COMPRESSIONS:
         raise zipfile.BadZipFile("Unknown compression")
     with archive.open(entry) as part:
-        # Without a size, zipfile unpacks everything, even if it is more than the entry says.
+        # Without a size, zipfile unpacks everything, even if it is more than the entry declares.
         return part.read(entry.file_size + 1)
 
 
