@@ -30,11 +30,7 @@ from productive.admin.conflicts import save_merged
 from productive.admin.deleted import show_deleted
 from productive.admin.filters import MomentListFilter, get_parameter_names
 from productive.admin.form_merge import SHOWN, page_values, sign_values
-from productive.admin.forms import (
-    LabeledRecord,
-    is_id,
-    label_of,
-)
+from productive.admin.forms import LabeledRecord, is_id, label_of
 from productive.admin.operations import Step
 from productive.admin.preview import Question
 from productive.admin.saving import UnsavedForm, delete_record, save_form

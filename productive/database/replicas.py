@@ -30,15 +30,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from django.db import (
-    DEFAULT_DB_ALIAS,
-    DataError,
-    Error,
-    OperationalError,
-    connections,
-    models,
-    transaction,
-)
+from django.db import DEFAULT_DB_ALIAS, DataError, Error, OperationalError, connections, models, transaction
 from django.db.models.expressions import RawSQL
 
 from productive.database import reads, signals

@@ -15,13 +15,7 @@ from rest_framework_json_api.django_filters import DjangoFilterBackend
 
 from productive.jsonapi.cursors import is_nullable
 from productive.jsonapi.errors import ParameterError
-from productive.jsonapi.filter_groups import (
-    OPERATOR,
-    FilterData,
-    FilterGroup,
-    FilterParameter,
-    read_filters,
-)
+from productive.jsonapi.filter_groups import OPERATOR, FilterData, FilterGroup, FilterParameter, read_filters
 from productive.jsonapi.filter_operations import AnyQuerySet, OperationFilter, form_key
 from productive.jsonapi.parameters import only_value
 
