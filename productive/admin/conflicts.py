@@ -13,7 +13,6 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.forms import BoundField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 
 from productive.admin.changes.change_sets import Entry, build_entries, visible_records
 from productive.admin.changes.states import value_text
@@ -35,6 +34,7 @@ from productive.admin.form_merge import (
 )
 from productive.admin.forms import label_of
 from productive.admin.operations import posted_fields
+from productive.admin.pages import render_page
 from productive.admin.preview import Difference
 from productive.database.history import is_recorded
 
@@ -95,7 +95,6 @@ def show_conflicts(
     for conflict in conflicts:
         seen[conflict.key] |= conflict.current
     context = {
-        **admin.site.each_context(request),
         "title": f"Save {model_admin.opts.verbose_name}",
         "opts": model_admin.opts,
         "label": label_of(record),
@@ -103,7 +102,7 @@ def show_conflicts(
         "fields": posted_fields(request),
         "seen": sign_values(seen),
     }
-    return TemplateResponse(request, "admin/conflicts.html", context)
+    return render_page(request, "admin/conflicts.html", context)
 
 
 def question(conflict: Conflict, entry: Entry | None) -> ConflictQuestion:

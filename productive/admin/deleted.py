@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.forms.formsets import INITIAL_FORM_COUNT, TOTAL_FORM_COUNT
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from productive.admin.changes.change_sets import build_entries, visible_records
 from productive.admin.conflicts import field_text
 from productive.admin.form_merge import editable
 from productive.admin.forms import is_id
 from productive.admin.operations import posted_fields
+from productive.admin.pages import render_page
 from productive.admin.urls import admin_url
 from productive.database.history import is_recorded
 
@@ -30,7 +29,6 @@ def show_deleted(model_admin: Any, request: HttpRequest, object_id: str) -> Http
     form = model_admin.get_form(request, change=False)(request.POST)
     fields = posted_fields(request)
     context = {
-        **admin.site.each_context(request),
         "title": f"Save {model_admin.opts.verbose_name}",
         "opts": model_admin.opts,
         "entry": build_entries(request, [record])[0],
@@ -40,7 +38,7 @@ def show_deleted(model_admin: Any, request: HttpRequest, object_id: str) -> Http
         "add_url": admin_url(model_admin.model, "add") if model_admin.has_add_permission(request) else "",
         "new_fields": [*new_record_fields(fields)],
     }
-    return TemplateResponse(request, "admin/deleted.html", context)
+    return render_page(request, "admin/deleted.html", context)
 
 
 def new_record_fields(fields: list[tuple[str, Any]]) -> list[tuple[str, Any]]:

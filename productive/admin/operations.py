@@ -21,11 +21,11 @@ from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
 from productive.admin.form_merge import CHOICE, SEEN
+from productive.admin.pages import render_page
 from productive.admin.preview import Preview
 from productive.admin.watch import Watch
 from productive.database.current_request import current_state
@@ -254,12 +254,12 @@ def respond(
         messages.info(request, "There was nothing left to do.")
         return HttpResponseRedirect(success_url)
     shared = {
-        **admin.site.each_context(request),
         "preview": preview,
         "is_stale": result.is_stale,
         "is_untyped": result.is_untyped,
+        "preview_id": str(uuid4()),
     }
-    return TemplateResponse(request, template, {**shared, "preview_id": str(uuid4()), **context})
+    return render_page(request, template, {**shared, **context})
 
 
 def with_undo_link(message: str) -> str:

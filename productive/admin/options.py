@@ -17,7 +17,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, models, transaction
 from django.db.models import ForeignKey, Q
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
 
@@ -32,6 +31,7 @@ from productive.admin.filters import MomentListFilter, get_parameter_names
 from productive.admin.form_merge import SHOWN, page_values, sign_values
 from productive.admin.forms import LabeledRecord, is_id, label_of
 from productive.admin.operations import Step
+from productive.admin.pages import render_page
 from productive.admin.preview import Question
 from productive.admin.saving import UnsavedForm, delete_record, save_form
 from productive.admin.theme import ModelAdmin, display, render_row_checkbox
@@ -113,9 +113,8 @@ class BaseAdmin(RelatedChoicesMixin, ModelAdmin):
         history = object_history(self, request, object_id) if is_id(object_id) else None
         if history is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        shared = {**self.admin_site.each_context(request), "opts": self.opts}
-        context = {**shared, **history, **(extra_context or {})}
-        return TemplateResponse(request, "admin/object_history.html", context)
+        context = {"opts": self.opts, **history, **(extra_context or {})}
+        return render_page(request, "admin/object_history.html", context)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Search each word in the search fields, ignoring case and accents: Django knows case only."""

@@ -16,11 +16,11 @@ from django.contrib.admin.options import ModelAdmin
 from django.contrib.admin.utils import model_ngettext
 from django.db import models
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from productive.admin.bulk.pasted import MAX_PASTED, Matches, match_pasted
 from productive.admin.forms import RecordsField, label_with_status
 from productive.admin.operations import BusyError, Operation, Step, carry_out, posted_step, respond
+from productive.admin.pages import render_page
 from productive.admin.preview import Preview
 
 # Rows or pairs of one action.
@@ -205,7 +205,6 @@ class BulkAction:
         names = [label_with_status(row) for row in rows]
         more = len(selection.selected) - len(names)
         context = {
-            **admin.site.each_context(request),
             **self.context(selection),
             "form": form,
             "term": term,
@@ -213,7 +212,7 @@ class BulkAction:
             "names": ", ".join(names) + (f" and {more:,} more" if more else ""),
             "media": form.media,
         }
-        return TemplateResponse(request, "admin/bulk_choice.html", context)
+        return render_page(request, "admin/bulk_choice.html", context)
 
     def show_error(self, selection: Selection, form: ChoiceForm | None, message: str) -> HttpResponse | None:
         if form is None:

@@ -9,12 +9,11 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -32,6 +31,7 @@ from productive.admin.days import LocalDayField
 from productive.admin.filters import within_days
 from productive.admin.forms import is_id
 from productive.admin.operations import BusyError, Result, carry_out, respond
+from productive.admin.pages import render_page
 from productive.admin.preview import Preview
 from productive.admin.theme import DateInput, Select, TextInput
 from productive.admin.urls import admin_url
@@ -174,10 +174,6 @@ def confirm(request: HttpRequest, operation: Undo, success_url: str, context: di
         messages.error(request, str(error))
         return HttpResponseRedirect(context["back"])
     return respond(request, result, success_url=success_url, context=context)
-
-
-def render_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 
 def change_urls(site: Any) -> list[Any]:

@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 
 from productive.admin.bulk.actions import Selection
 from productive.admin.changes.states import fill_relations
 from productive.admin.forms import is_id
 from productive.admin.operations import BusyError, Step, carry_out, posted_fields, posted_step, respond
+from productive.admin.pages import render_page
 from productive.admin.record_merges.forms import MergeForm
 from productive.admin.record_merges.merging import RecordMerging, reason_against
 from productive.admin.urls import admin_url
@@ -73,5 +73,4 @@ def merge_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
             "back_label": model_admin.merge_back_label,
         }
         return respond(request, result, success_url=back, context=context)
-    context |= {**admin.site.each_context(request), "form": form}
-    return TemplateResponse(request, "admin/merge_records.html", context)
+    return render_page(request, "admin/merge_records.html", {**context, "form": form})

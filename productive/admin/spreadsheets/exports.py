@@ -12,10 +12,10 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
+from productive.admin.pages import render_page
 from productive.admin.spreadsheets.tables import Table
 from productive.admin.spreadsheets.writing import CONTENT_TYPES, file_response, write_sheet
 from productive.admin.theme import ModelAdmin
@@ -43,8 +43,7 @@ class ExportAdmin(ModelAdmin):
         return self.table_class(**self.get_table_kwargs(request))
 
     def render_page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
-        shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
-        return TemplateResponse(request, template, {**shared, **context})
+        return render_page(request, template, {"opts": self.opts, "title": title, **context})
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         """Export the list as it is filtered and sorted, or show a choice of formats."""
