@@ -111,19 +111,9 @@ class JSONParser(parsers.JSONParser):
         if identity is not None and not isinstance(identity, str):
             raise ApiError(400, "'data.id' must be a string")
         # Parse relationships first, because only the first error is reported.
-        relationships = self.parse_relationships(data)
-        return ResourceObject(kind, identity, self.parse_attributes(data), relationships, result)
-
-    @staticmethod
-    def parse_attributes(data: dict[str, Any]) -> dict[str, Any]:
-        return members(data, "attributes")
-
-    @staticmethod
-    def parse_relationships(data: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: linkage_of(name, relationship)
-            for name, relationship in members(data, "relationships").items()
-        }
+        linked = members(data, "relationships")
+        relationships = {name: linkage_of(name, each) for name, each in linked.items()}
+        return ResourceObject(kind, identity, members(data, "attributes"), relationships, result)
 
 
 def check_length(request: Request) -> None:
