@@ -90,72 +90,69 @@ def compile_plan(
     serializer_class: type[ModelSerializer], include: IncludeTree = (), fields: SparseFields = ()
 ) -> Plan:
     """Return the plan. The names must exist; `parameters` checks them."""
-    columns: list[str] = []
-    nodes: list[Node] = []
-    compile_node(serializer_class, include, dict(fields), "", columns, nodes)
-    return Plan(tuple(columns), tuple(nodes))
+    compiler = Compiler(dict(fields))
+    compiler.add_node(serializer_class, include, "")
+    return Plan(tuple(compiler.columns), tuple(compiler.nodes))
 
 
-def compile_node(
-    serializer_class: type[ModelSerializer],
-    include: IncludeTree,
-    fields: Mapping[str, frozenset[str]],
-    prefix: str,
-    columns: list[str],
-    nodes: list[Node],
-) -> Node:
-    model = serializer_class.Meta.model
-    node = Node(resource_type(model), len(columns))
-    nodes.append(node)
-    columns.append(f"{prefix}pk")
-    shown = fields.get(node.type)
-    for name in serializer_class.Meta.fields:
-        if shown is not None and name not in shown:
-            continue
-        if model._meta.get_field(name).is_relation:
-            node.relationships.append(name)
-        else:
-            node.attributes.append(name)
-            columns.append(f"{prefix}{name}")
-            if isinstance(model._meta.get_field(name), models.DateTimeField):
-                node.moments.append(name)
-    without_records = serializer_class.without_records
-    node.relationships += [name for name in without_records if shown is None or name in shown]
-    for name, subtree in include:
-        if name in without_records:
-            node.constant[name] = without_records[name]
-            continue
-        relation: Any = model._meta.get_field(name)
+@dataclass(slots=True)
+class Compiler:
+    """Collects the columns and the nodes of one plan."""
+
+    fields: Mapping[str, frozenset[str]]
+    columns: list[str] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+
+    def add_node(self, serializer_class: type[ModelSerializer], include: IncludeTree, prefix: str) -> Node:
+        """Add the resource that the prefix leads to, and those that it includes in turn."""
+        model = serializer_class.Meta.model
+        node = Node(resource_type(model), len(self.columns))
+        self.nodes.append(node)
+        self.columns.append(f"{prefix}pk")
+        shown = self.fields.get(node.type)
+        for name in serializer_class.Meta.fields:
+            if shown is not None and name not in shown:
+                continue
+            if model._meta.get_field(name).is_relation:
+                node.relationships.append(name)
+            else:
+                node.attributes.append(name)
+                self.columns.append(f"{prefix}{name}")
+                if isinstance(model._meta.get_field(name), models.DateTimeField):
+                    node.moments.append(name)
+        without_records = serializer_class.without_records
+        node.relationships += [name for name in without_records if shown is None or name in shown]
+        for name, subtree in include:
+            if name in without_records:
+                node.constant[name] = without_records[name]
+            elif model._meta.get_field(name).many_to_many:
+                node.to_many.append(self.to_many(model, name, subtree))
+            else:
+                node.to_one.append(self.to_one(serializer_class, name, subtree, prefix))
+        return node
+
+    def to_one(
+        self, serializer_class: type[ModelSerializer], name: str, include: IncludeTree, prefix: str
+    ) -> ToOne:
+        """Add the included record, and the one that replaces it while it is null."""
+        relation: Any = serializer_class.Meta.model._meta.get_field(name)
         target = ModelSerializer.by_model[relation.related_model]
-        if relation.many_to_many:
-            through, source, other = through_model(relation)
-            inner = compile_related(target, subtree, fields, f"{other}__", source)
-            node.to_many.append(ToMany(name, model, subtree, through, source, inner))
-            continue
-        paths = [name]
-        if path := getattr(serializer_class.Meta, "inherited", {}).get(name):
-            paths.append(path)
+        inherited = getattr(serializer_class.Meta, "inherited", {}).get(name)
         joined: ToOne | None = None
-        for path in reversed(paths):
-            found = compile_node(target, subtree, fields, f"{prefix}{path}__", columns, nodes)
-            joined = ToOne(name, found, len(columns), joined)
-            columns.append(f"{prefix}{path}__{never_null(relation)}")
-        node.to_one.append(cast(ToOne, joined))
-    return node
+        for path in (inherited, name) if inherited else (name,):
+            node = self.add_node(target, include, f"{prefix}{path}__")
+            joined = ToOne(name, node, len(self.columns), joined)
+            self.columns.append(f"{prefix}{path}__{never_null(relation)}")
+        return cast(ToOne, joined)
 
-
-def compile_related(
-    target: type[ModelSerializer],
-    include: IncludeTree,
-    fields: Mapping[str, frozenset[str]],
-    prefix: str,
-    source: str,
-) -> Plan:
-    """Return the plan of a to-many relationship, with this side's id last."""
-    columns: list[str] = []
-    nodes: list[Node] = []
-    compile_node(target, include, fields, prefix, columns, nodes)
-    return Plan((*columns, f"{source}_id"), tuple(nodes))
+    def to_many(self, model: type[models.Model], name: str, include: IncludeTree) -> ToMany:
+        """Return the relationship with a plan of its own, which has this side's id last."""
+        relation: Any = model._meta.get_field(name)
+        through, source, other = through_model(relation)
+        compiler = Compiler(self.fields)
+        compiler.add_node(ModelSerializer.by_model[relation.related_model], include, f"{other}__")
+        plan = Plan((*compiler.columns, f"{source}_id"), tuple(compiler.nodes))
+        return ToMany(name, model, include, through, source, plan)
 
 
 def through_model(relation: Any) -> tuple[type[models.Model], str, str]:
