@@ -39,6 +39,10 @@ ENTRIES_SHOWN = 5
 NEWEST_FIRST = ("-history_date", "-change_set", "-history_id")
 # Of a historical record: its time, change set and id, and the place of its model in the list of admins.
 EntryKey = tuple[datetime, UUID, int, int]
+# The time and the id of the last set of a page.
+SetCursor = tuple[datetime, UUID]
+# Filters the records of a model admin.
+Narrow = Callable[[Any, models.QuerySet[Any]], models.QuerySet[Any]]
 
 
 @dataclass
@@ -136,16 +140,16 @@ def by_author(name: str) -> Q:
 
 def change_sets(
     request: HttpRequest,
-    narrow: Callable[[Any, models.QuerySet[Any]], models.QuerySet[Any]],
+    narrow: Narrow,
     admins: Sequence[Any],
-    cursor: tuple[datetime, UUID] | None = None,
+    cursor: SetCursor | None = None,
     page_size: int = SETS_PER_PAGE,
     rounds: int = ROUNDS,
-) -> tuple[list[ChangeSet], tuple[datetime, UUID] | None]:
+) -> tuple[list[ChangeSet], SetCursor | None]:
     """Return a page of change sets, newest first, and the next cursor.
 
-    `narrow` filters the records of a model admin. The number of queries is constant. Most of the records that
-    are compared aren't shown, so only their keys are read first.
+    The number of queries is constant. Most of the records that are compared aren't shown, so only their keys
+    are read first.
     """
     keys = [
         narrow(each, each.get_history(request))
@@ -153,6 +157,20 @@ def change_sets(
         .values_list("history_date", "change_set", "history_id", Value(place))
         for place, each in enumerate(admins)
     ]
+    found, cursor = find_sets(keys, cursor, page_size, rounds)
+    totals = count_visible(request, found, narrow, admins)
+    groups = read_records(request, [group[:ENTRIES_SHOWN] for group in found.values()], admins)
+    entries = iter(build_entries(request, list(chain.from_iterable(groups))))
+    return [
+        ChangeSet(pk, list(islice(entries, len(group))), totals[pk])
+        for pk, group in zip(found, groups, strict=True)
+    ], cursor
+
+
+def find_sets(
+    keys: Sequence[models.QuerySet[Any, Any]], cursor: SetCursor | None, page_size: int, rounds: int
+) -> tuple[dict[UUID, list[EntryKey]], SetCursor | None]:
+    """Return the keys of a page of change sets by set, and the next cursor."""
     found: dict[UUID, list[EntryKey]] = {}
     for _ in range(rounds):
         streams = [list(before_cursor(queryset, cursor)[:RECORDS]) for queryset in keys]
@@ -162,19 +180,10 @@ def change_sets(
             # A set may come up more than once: other requests write records while a command runs.
             cursor = found[pk][-1][0], pk
             if len(found) == page_size:
-                break
-        if len(page) < RECORDS and len(found) < page_size:
-            cursor = None
-            break
-        if len(found) == page_size:
-            break
-    totals = count_visible(request, found, narrow, admins)
-    groups = read_records(request, [group[:ENTRIES_SHOWN] for group in found.values()], admins)
-    entries = iter(build_entries(request, list(chain.from_iterable(groups))))
-    return [
-        ChangeSet(pk, list(islice(entries, len(group))), totals[pk])
-        for pk, group in zip(found, groups, strict=True)
-    ], cursor
+                return found, cursor
+        if len(page) < RECORDS:
+            return found, None
+    return found, cursor
 
 
 def newest_first(key: EntryKey) -> tuple[float, int]:
@@ -211,9 +220,7 @@ def object_history(model_admin: Any, request: HttpRequest, object_id: str) -> di
     }
 
 
-def before_cursor(
-    queryset: models.QuerySet[Any], cursor: tuple[datetime, UUID] | None
-) -> models.QuerySet[Any]:
+def before_cursor(queryset: models.QuerySet[Any], cursor: SetCursor | None) -> models.QuerySet[Any]:
     """Return the records before the cursor, without those of its set."""
     if cursor is None:
         return queryset
@@ -225,7 +232,7 @@ def before_cursor(
 def count_visible(
     request: HttpRequest,
     sets: Iterable[UUID],
-    narrow: Callable[[Any, models.QuerySet[Any]], models.QuerySet[Any]],
+    narrow: Narrow,
     admins: Sequence[Any],
 ) -> dict[UUID, int]:
     """Return the number of records of each set, over all models, in one query."""

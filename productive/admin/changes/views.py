@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +18,8 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from productive.admin.changes.change_sets import (
+    Narrow,
+    SetCursor,
     author_of,
     build_entries,
     by_author,
@@ -59,7 +60,7 @@ class ChangesForm(forms.Form):
         label = self.cleaned_data["model"]
         return [self.admins[label]] if label else [*self.admins.values()]
 
-    def narrow(self, request: HttpRequest) -> Callable[[Any, models.QuerySet[Any]], models.QuerySet[Any]]:
+    def narrow(self, request: HttpRequest) -> Narrow:
         """Return a function that filters records by the other fields."""
         data, zone = self.cleaned_data, timezone.get_current_timezone()
 
@@ -95,7 +96,7 @@ def changes_view(request: HttpRequest) -> HttpResponse:
     return render_page(request, "admin/changes.html", context)
 
 
-def parse_cursor(text: str) -> tuple[datetime, UUID] | None:
+def parse_cursor(text: str) -> SetCursor | None:
     """Return the cursor, or None (the first page) for invalid text."""
     moment, _, pk = text.rpartition("_")
     try:
