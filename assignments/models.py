@@ -8,7 +8,7 @@ from django.db import models
 
 from catalog.models import Project, Service, ServiceType
 from productive.accounts.models import Person
-from productive.accounts.owned import OrganizationOwned, OrganizationOwnedQuerySet
+from productive.accounts.owned import OrganizationOwned, OrganizationOwnedQuerySet, sort_index
 from productive.database.constraints import SameOrganization, UniqueTogether
 from productive.database.fields import LineField, SortKeyField, soft_reference
 from productive.database.history import History
@@ -93,8 +93,8 @@ class Filter(OrganizationOwned):
 
     class Meta(OrganizationOwned.Meta):
         indexes = [
-            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
-            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
+            sort_index("name", name="by_name"),
+            sort_index("name_key", name="by_key"),
         ]
 
     def __str__(self) -> str:

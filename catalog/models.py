@@ -18,6 +18,7 @@ from productive.accounts.owned import (
     MergeableQuerySet,
     OrganizationOwned,
     OrganizationOwnedQuerySet,
+    sort_index,
 )
 from productive.database.constraints import Check, SameOrganization
 from productive.database.fields import LineField, SortKeyField, TextField
@@ -42,8 +43,8 @@ class ServiceType(Mergeable):
         ordering = ["name_key", "id"]
         indexes = [
             *Archivable.Meta.indexes,
-            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
-            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
+            sort_index("name", name="by_name"),
+            sort_index("name_key", name="by_key"),
         ]
 
     def __str__(self) -> str:
@@ -67,12 +68,9 @@ class Company(Archivable, CompanyDetails):
         verbose_name_plural = "companies"
         indexes = [
             *Archivable.Meta.indexes,
-            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
-            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
-            models.Index(
-                fields=["organization", "created_at", "id"],
-                name="%(app_label)s_%(class)s_by_created_at",
-            ),
+            sort_index("name", name="by_name"),
+            sort_index("name_key", name="by_key"),
+            sort_index("created_at", name="by_created_at"),
         ]
 
     def __str__(self) -> str:
@@ -101,15 +99,10 @@ class Project(Archivable, ProjectDetails):
         ]
         indexes = [
             *Archivable.Meta.indexes,
-            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
-            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
-            models.Index(
-                fields=["organization", "created_at", "id"],
-                name="%(app_label)s_%(class)s_by_created_at",
-            ),
-            models.Index(
-                fields=["organization", "project_number", "id"], name="%(app_label)s_%(class)s_by_number"
-            ),
+            sort_index("name", name="by_name"),
+            sort_index("name_key", name="by_key"),
+            sort_index("created_at", name="by_created_at"),
+            sort_index("project_number", name="by_number"),
         ]
 
     def __str__(self) -> str:
@@ -202,15 +195,12 @@ class Deal(OrganizationOwned, DealDetails):
             ),
         ]
         indexes = [
-            models.Index(fields=["organization", "closed_at", "id"], name="%(app_label)s_%(class)s_closed"),
-            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
-            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
-            models.Index(fields=["organization", "date", "id"], name="%(app_label)s_%(class)s_by_date"),
-            models.Index(fields=["organization", "end_date", "id"], name="%(app_label)s_%(class)s_by_end"),
-            models.Index(
-                fields=["organization", "created_at", "id"],
-                name="%(app_label)s_%(class)s_by_created_at",
-            ),
+            sort_index("closed_at", name="closed"),
+            sort_index("name", name="by_name"),
+            sort_index("name_key", name="by_key"),
+            sort_index("date", name="by_date"),
+            sort_index("end_date", name="by_end"),
+            sort_index("created_at", name="by_created_at"),
         ]
 
     def __str__(self) -> str:
@@ -266,8 +256,8 @@ class Service(OrganizationOwned, ServiceDetails):
             SameOrganization("person", name="%(app_label)s_%(class)s_own_person"),
         ]
         indexes = [
-            models.Index(fields=["organization", "name", "id"], name="%(app_label)s_%(class)s_by_name"),
-            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
+            sort_index("name", name="by_name"),
+            sort_index("name_key", name="by_key"),
         ]
 
     def __str__(self) -> str:

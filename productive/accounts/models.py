@@ -17,7 +17,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from productive.accounts.details import PersonDetails
-from productive.accounts.owned import Mergeable, MergeableQuerySet
+from productive.accounts.owned import Mergeable, MergeableQuerySet, sort_index
 from productive.database.constraints import SameOrganization, UniqueTogether
 from productive.database.fields import EmailField, LineField, SortKeyField
 from productive.database.functions import AsciiUpper
@@ -173,17 +173,11 @@ class Person(Mergeable, PersonDetails):
         ]
         indexes = [
             *Mergeable.Meta.indexes,
-            models.Index(
-                fields=["organization", "first_name", "last_name", "id"],
-                name="%(app_label)s_%(class)s_by_name",
-            ),
-            models.Index(fields=["organization", "name_key", "id"], name="%(app_label)s_%(class)s_by_key"),
-            models.Index(fields=["organization", "email", "id"], name="%(app_label)s_%(class)s_by_email"),
-            models.Index(fields=["organization", "title", "id"], name="%(app_label)s_%(class)s_by_title"),
-            models.Index(
-                fields=["organization", "created_at", "id"],
-                name="%(app_label)s_%(class)s_by_created_at",
-            ),
+            sort_index("first_name", "last_name", name="by_name"),
+            sort_index("name_key", name="by_key"),
+            sort_index("email", name="by_email"),
+            sort_index("title", name="by_title"),
+            sort_index("created_at", name="by_created_at"),
         ]
 
     def __str__(self) -> str:

@@ -18,6 +18,11 @@ from productive.database.recorded import M_co, Recorded
 from productive.database.written_rows import announce
 
 
+def sort_index(*fields: str, name: str) -> models.Index:
+    """Return the index for lists of an organization's records that are sorted by these fields."""
+    return models.Index(fields=["organization", *fields, "id"], name=f"%(app_label)s_%(class)s_{name}")
+
+
 class OrganizationOwnedQuerySet(OwnedRowsQuerySet[M_co]):
     def owned_by(self, organization: models.Model) -> Self:
         return self.filter_organizations([organization.pk], organization=organization)
