@@ -10,7 +10,8 @@ from django.contrib import admin
 from django.db.models import Case, When
 from django.http import HttpRequest
 
-from assignments import admin_inlines, bulk
+from assignments import bulk
+from assignments.admin_inlines import AssigneesOfService, AssigneesOfServiceType, MembersOfProject
 from assignments.attention import in_use
 from assignments.board.boards import BUDGET, PROJECT
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
@@ -25,6 +26,7 @@ from catalog.admin_filters import (
     ServiceInUseFilter,
     TypeInUseFilter,
 )
+from catalog.admin_inlines import BudgetsOfProject, ProjectsOfCompany, ServicesOfBudget
 from catalog.look_alikes import LookAlike, types_like
 from catalog.models import Company, Deal, Project, Service, ServiceType
 from catalog.spreadsheets import CompanyTable, ProjectTable, ServiceTypeTable
@@ -77,7 +79,7 @@ class ServiceTypeAdmin(SpreadsheetAdmin, MergeableAdmin):
     ordering = ["name_key", "id"]
     fields = ["name", "description"]
     actions = bulk.ON_SERVICE_TYPES
-    inlines = [admin_inlines.AssigneesOfServiceType]
+    inlines = [AssigneesOfServiceType]
 
     def questions(self, request: HttpRequest, written: Sequence[WrittenRows]) -> list[Question]:
         """Ask whether a new name means the same as that of another service type."""
@@ -113,7 +115,7 @@ class CompanyAdmin(SpreadsheetAdmin, ArchivableAdmin):
     search_fields = ["name", "company_code", "billing_name", "domain"]
     ordering = ["name_key", "id"]
     fields = ["name", "company_code", "billing_name", "vat", "domain"]
-    inlines = [admin_inlines.ProjectsOfCompany]
+    inlines = [ProjectsOfCompany]
 
 
 @admin.register(Project)
@@ -143,7 +145,7 @@ class ProjectAdmin(SpreadsheetAdmin, ArchivableAdmin):
     ordering = ["name_key", "id"]
     fields = ["name", "project_number", "company", "project_manager"]
     actions = bulk.ON_PROJECTS
-    inlines = [admin_inlines.BudgetsOfProject, admin_inlines.MembersOfProject]
+    inlines = [BudgetsOfProject, MembersOfProject]
 
 
 @admin.register(Deal)
@@ -190,7 +192,7 @@ class DealAdmin(OrganizationOwnedAdmin):
     ]
     readonly_fields = ["created_at", "closed_at"]
     actions = bulk.ON_DEALS
-    inlines = [admin_inlines.ServicesOfBudget]
+    inlines = [ServicesOfBudget]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Select the related records that the list and the labels show."""
@@ -251,7 +253,7 @@ class ServiceAdmin(OrganizationOwnedAdmin):
     ordering = ["name_key", "id"]
     fields = ["deal", "service_type", "name", "person", "time_tracking_enabled", "expense_tracking_enabled"]
     actions = bulk.ON_SERVICES
-    inlines = [admin_inlines.AssigneesOfService]
+    inlines = [AssigneesOfService]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Select the related records that the list and the labels show.

@@ -17,6 +17,7 @@ from django.utils.formats import date_format
 from assignments.admin_inlines import SERVICES_SHOWN
 from assignments.models import ServiceAssignment
 from assignments.tracking_today import ServiceState as State
+from catalog.admin_inlines import SERVICES_SHOWN
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Organization, Person
 from productive.admin.columns import CountColumn
