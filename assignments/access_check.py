@@ -36,6 +36,7 @@ from productive.accounts.models import Organization, Person
 from productive.admin.days import LocalDayField
 from productive.admin.forms import Autocomplete, RecordField, label_of
 from productive.admin.operations import BusyError, carry_out, respond
+from productive.admin.permissions import can_view, visible_rows
 from productive.admin.theme import DateInput, Select
 from productive.admin.urls import admin_url
 
@@ -90,7 +91,7 @@ def access_check(request: HttpRequest) -> HttpResponse:
 
 def can_check_access(request: HttpRequest) -> bool:
     """Return whether the user may view people and services."""
-    return all(admin.site.get_model_admin(m).has_view_permission(request) for m in (Person, Service))
+    return can_view(request, Person, Service)
 
 
 def result_context(request: HttpRequest, cleaned: dict[str, Any]) -> dict[str, Any]:
@@ -142,11 +143,6 @@ def people_to_ask(service: Service) -> list[tuple[str, str]]:
     return [(label_of(one), admin_url(Person, "change", one.pk)) for one in people if not one.archived_at]
 
 
-def visible_rows(request: HttpRequest, model: type[models.Model]) -> Any:
-    """Return the rows that the user sees in the admin."""
-    return admin.site.get_model_admin(model).get_queryset(request)
-
-
 def check_context(
     request: HttpRequest, check: CheckResult, decision: Decision, repairs: dict[str, str]
 ) -> dict[str, Any]:
@@ -162,14 +158,10 @@ def check_context(
         return {**context, "code": check.reason.code, "repair": text}
     record, known = check.reason.record, REPAIRS.get(check.reason.code)
     # A missing assignment has no page.
-    if (known is not None and known.chosen) or not may_view(request, type(record)):
+    if (known is not None and known.chosen) or not can_view(request, type(record)):
         return context
     link, url = f"Open the {record._meta.verbose_name}", admin_url(type(record), "change", record.pk)
     return {**context, "link": link, "url": url}
-
-
-def may_view(request: HttpRequest, model: type[models.Model]) -> bool:
-    return admin.site.get_model_admin(model).has_view_permission(request)
 
 
 def repair(request: HttpRequest, decision: Decision) -> HttpResponse:

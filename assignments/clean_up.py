@@ -13,13 +13,13 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from assignments.access_check import visible_rows
 from assignments.attention import archived_types_in_use, unused_types
 from catalog.look_alikes import similar_people, similar_types
 from catalog.models import Service, ServiceType
 from productive.accounts.models import Person
 from productive.admin.columns import CountColumn, count_related
 from productive.admin.forms import label_with_status
+from productive.admin.permissions import can_view, visible_rows
 from productive.admin.urls import admin_url
 
 # Groups or records on one page.
@@ -99,7 +99,7 @@ VIEWS = [
 
 def clean_up_views(request: HttpRequest) -> list[View]:
     """Return the lists that the user may view."""
-    return [view for view in VIEWS if view.admin.has_view_permission(request)]
+    return [view for view in VIEWS if can_view(request, view.model)]
 
 
 def clean_up(request: HttpRequest) -> HttpResponse:

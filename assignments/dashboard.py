@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from assignments.access_check import can_check_access, visible_rows
+from assignments.access_check import can_check_access
 from assignments.attention import archived_types_in_use, ended_deals
 from assignments.models import ProjectAssignment, ServiceAssignment
 from assignments.state_badges import PERSON_STATES, SERVICE_STATES
@@ -25,6 +25,7 @@ from assignments.tracking_today import (
 from catalog.models import Deal, Project, Service, ServiceType
 from productive.accounts.models import ApiToken, Person
 from productive.admin.changes.change_sets import change_sets, recorded_admins
+from productive.admin.permissions import can_view, visible_rows
 from productive.admin.urls import admin_url
 
 MAX_CHANGE_SETS = 10
@@ -169,7 +170,7 @@ def linked_counts(request: HttpRequest, counts: list[ListCount | StateCount]) ->
             **count.count(visible_rows(request, count.model), counted),
         }
         for count in counts
-        if admin_of(count.model).has_view_permission(request)
+        if can_view(request, count.model)
     ]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from assignments.access_check import visible_rows
 from assignments.attention import in_use
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Project, Service, ServiceType
@@ -19,6 +18,7 @@ from productive.accounts.models import Person
 from productive.admin.bulk.actions import quantity
 from productive.admin.bulk.pairs import validation_errors
 from productive.admin.forms import label_of
+from productive.admin.permissions import can_view, visible_rows
 from productive.admin.preview import Line, RelatedChange
 from productive.database.history import record
 from productive.database.written_rows import WrittenRows
@@ -64,10 +64,7 @@ def name_or_count(rows: Sequence[Any], relation: str) -> str:
 
 
 def may_add(request: HttpRequest, model: Any, other: Any) -> bool:
-    sides = [admin.site.get_model_admin(side) for side in (Person, other)]
-    return admin.site.get_model_admin(model).has_add_permission(request) and all(
-        side.has_view_permission(request) for side in sides
-    )
+    return admin.site.get_model_admin(model).has_add_permission(request) and can_view(request, Person, other)
 
 
 def missing_pairs(written: Iterable[WrittenRows]) -> dict[Any, Pairs]:

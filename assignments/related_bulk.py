@@ -19,6 +19,7 @@ from productive.admin.bulk.actions import MAX_BULK_ROWS, BulkAction, Selection, 
 from productive.admin.bulk.pairs import Pairing, validation_errors
 from productive.admin.bulk.rows import Stamp, lines
 from productive.admin.forms import label_of
+from productive.admin.permissions import can_view
 from productive.admin.preview import Difference, Group, Line, Preview, RecordOutcome, group_lines
 
 
@@ -34,7 +35,7 @@ class OnRelated(BulkAction):
 
     def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
         related = admin.site.get_model_admin(self.target)
-        return bool(related.has_view_permission(request)) and super().is_allowed(related, request)
+        return can_view(request, self.target) and super().is_allowed(related, request)
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         rows = selection.model_admin.get_queryset(selection.request).filter(pk__in=selection.selected)
@@ -65,8 +66,7 @@ class AssigneesToProjects(Pairing):
         self.choice = None
 
     def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        assignments = admin.site.get_model_admin(ServiceAssignment)
-        return assignments.has_view_permission(request) and super().is_allowed(model_admin, request)
+        return can_view(request, ServiceAssignment) and super().is_allowed(model_admin, request)
 
     def pairs(self, selection: Selection) -> list[tuple[Any, Any]]:
         services = selection.model_admin.get_queryset(selection.request).filter(pk__in=selection.selected)
@@ -130,8 +130,8 @@ class ChangeRelation(BulkAction):
         self.choice = self.relation.field
 
     def is_allowed(self, model_admin: ModelAdmin[Any], request: HttpRequest) -> bool:
-        related = admin.site.get_model_admin(self.relation.field.related_model)
-        return bool(related.has_view_permission(request)) and super().is_allowed(model_admin, request)
+        related = self.relation.field.related_model
+        return can_view(request, related) and super().is_allowed(model_admin, request)
 
     def plan(self, selection: Selection) -> tuple[list[Any], Preview]:
         field = self.relation.field

@@ -20,6 +20,7 @@ from productive.accounts.models import Person
 from productive.admin.columns import LINK
 from productive.admin.forms import RecordsField, label_of
 from productive.admin.inlines import MAX_FIELDS, LineForm, LineInline, set_chosen
+from productive.admin.permissions import can_view, visible_rows
 from productive.admin.urls import admin_url
 
 # Services of a budget on the project's page.
@@ -65,8 +66,8 @@ class BudgetsOfProject(ReadOnlyInline):
     found: dict[int, list[tuple[Service, str]]] | None = None
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        may_view = admin.site.get_model_admin(Service).has_view_permission(request)
-        return [name for name in self.readonly_fields if may_view or name != "services"]
+        has_services = can_view(request, Service)
+        return [name for name in self.readonly_fields if has_services or name != "services"]
 
     @admin.display(description="Budget")
     def link(self, deal: Deal) -> str:
@@ -179,7 +180,7 @@ class ServicesOfBudget(LineInline):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
-        if not admin.site.get_model_admin(ServiceAssignment).has_view_permission(request):
+        if not can_view(request, ServiceAssignment):
             return [*fields]
         # Users open the page mostly for the assignees, so these come early.
         return [*fields[:3], "assignees", *fields[3:]]
@@ -193,9 +194,8 @@ class ServicesOfBudget(LineInline):
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
-        people = admin.site.get_model_admin(Person).get_queryset(request)
         assignments = admin.site.get_model_admin(ServiceAssignment)
-        field = formset.form.base_fields["assignees"] = assignees_field(people)
+        field = formset.form.base_fields["assignees"] = assignees_field(visible_rows(request, Person))
         # These columns have the longest values.
         field.widget.attrs["style"] = "min-width: 18rem"
         if "name" in formset.form.base_fields:

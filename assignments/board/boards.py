@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from assignments import bulk
-from assignments.access_check import can_check_access, visible_rows
+from assignments.access_check import can_check_access
 from assignments.board.cells import Grid, Pair, project_grid, service_grid, service_type_grid
 from assignments.models import ProjectAssignment, ServiceAssignment
 from assignments.tracking import with_budget
@@ -22,6 +22,7 @@ from catalog.models import Deal, Project, Service
 from productive.accounts.models import Organization, Person
 from productive.admin.bulk.pairs import Pairing, Unpairing
 from productive.admin.forms import SEPARATOR, label_of
+from productive.admin.permissions import can_view, visible_rows
 
 GridOf = Callable[[Sequence[Person], Sequence[Any], Collection[Pair], date], Grid]
 
@@ -80,11 +81,9 @@ class Board:
         return f"board_{self.name}"
 
     def may_view(self, request: HttpRequest) -> bool:
-        admins = [admin.site.get_model_admin(model) for model in (Person, self.column, self.pair)]
-        if self.owner is not Organization:
-            admins.append(admin.site.get_model_admin(self.owner))
-        # What the cells show is the Access check's.
-        return can_check_access(request) and all(each.has_view_permission(request) for each in admins)
+        shown = [self.column, self.pair, *([] if self.owner is Organization else [self.owner])]
+        # The cells show what the Access check shows.
+        return can_check_access(request) and can_view(request, *shown)
 
     def may_add(self, request: HttpRequest) -> bool:
         return self.add.is_allowed(admin.site.get_model_admin(Person), request)

@@ -15,7 +15,6 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
-from assignments.access_check import visible_rows
 from assignments.board.boards import BOARDS, Board, labels_of, organization_of
 from assignments.board.cells import Grid, Pair
 from assignments.board.changes import (
@@ -42,6 +41,7 @@ from productive.accounts.models import Organization, Person
 from productive.accounts.owned_admin import organizations_of
 from productive.admin.forms import label_of
 from productive.admin.operations import BusyError, Step, carry_out, posted_step, respond
+from productive.admin.permissions import visible_rows
 from productive.admin.spreadsheets.writing import CONTENT_TYPES
 from productive.admin.urls import admin_url
 

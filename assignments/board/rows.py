@@ -24,12 +24,12 @@ from django.db.models import (
 from django.db.models.functions import NullIf
 from django.http import HttpRequest, QueryDict
 
-from assignments.access_check import visible_rows
 from assignments.board.boards import Board, assignee_ids, member_ids, organization_of
 from assignments.models import ServiceTypeAssignment
 from assignments.tracking_today import TRACKS_NOWHERE, in_person_states
 from productive.accounts.models import Organization, Person
 from productive.admin.forms import is_id
+from productive.admin.permissions import visible_rows
 from productive.admin.theme import Select, TextInput
 from productive.database.text import search_words
 
