@@ -96,20 +96,15 @@ class OpenTo(NamedTuple):
 # --- services -------------------------------------------------------------------------------------
 
 
-def with_service_state(services: QuerySet[Service]) -> Any:
-    """Annotate the services with `state`. It takes a query for the dates."""
-    return services.annotate(state=by_date(services, service_state))
-
-
 def in_service_states(services: QuerySet[Service], states: Collection[ServiceState]) -> QuerySet[Service]:
-    """Filter the services with one of these states."""
+    """Filter the services with one of these states. It takes a query for the dates."""
     found: QuerySet[Service] = services.alias(state=by_date(services, service_state)).filter(state__in=states)
     return found
 
 
 def count_service_states(services: QuerySet[Service]) -> dict[ServiceState, int]:
     """Return the number of services in each state, with one query and one for the dates."""
-    return {ServiceState(state): count for state, count in count_states(with_service_state(services))}
+    return {ServiceState(state): number for state, number in count_states(services, service_state)}
 
 
 def states_of_services(ids: Collection[int]) -> dict[int, OpenTo]:
@@ -229,21 +224,20 @@ def memberships_that_track() -> QuerySet[ProjectAssignment]:
 # --- people ---------------------------------------------------------------------------------------
 
 
-def with_person_state(people: QuerySet[Person]) -> Any:
-    """Annotate active people with `state`. It takes a query for the dates."""
-    return people.annotate(state=by_date(people, person_state))
-
-
 def in_person_states(people: QuerySet[Person], states: Collection[PersonState]) -> QuerySet[Person]:
-    """Filter the active people with one of these states, and annotate them with `state`."""
-    found: QuerySet[Person] = with_person_state(people.filter(archived_at=None)).filter(state__in=states)
+    """Filter the active people with one of these states, and annotate them with `state`.
+
+    It takes a query for the dates.
+    """
+    active: Any = people.filter(archived_at=None)
+    found: QuerySet[Person] = active.annotate(state=by_date(active, person_state)).filter(state__in=states)
     return found
 
 
 def count_person_states(people: QuerySet[Person]) -> dict[PersonState, int]:
     """Return the number of active people in each state, with one query and one for the dates."""
     active = people.filter(archived_at=None)
-    return {PersonState(state): count for state, count in count_states(with_person_state(active))}
+    return {PersonState(state): number for state, number in count_states(active, person_state)}
 
 
 def person_state(today: date) -> Case:
@@ -280,8 +274,9 @@ def any_row(rows: QuerySet[Any]) -> Q:
     return Q(IsNull(Subquery(rows.order_by().values("pk")[:1]), False))
 
 
-def count_states(rows: Any) -> Any:
-    return rows.order_by().values("state").annotate(number=Count("pk")).values_list("state", "number")
+def count_states(rows: Any, expression: Callable[[date], Case]) -> Any:
+    groups = rows.order_by().annotate(state=by_date(rows, expression)).values("state")
+    return groups.annotate(number=Count("pk")).values_list("state", "number")
 
 
 def by_date(rows: QuerySet[Any], expression: Callable[[date], Case]) -> Case:
