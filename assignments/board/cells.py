@@ -110,16 +110,20 @@ def service_grid(
                 known[key] = decide_cell(person, service, facts, today)
             row.append(known[key])
         cells.append(row)
+    return Grid(cells, counts, column_states(services, today), {person for _, person in members})
+
+
+def column_states(services: Sequence[Service], today: date) -> dict[int, State]:
+    """Return the states of the services by id. It takes one query."""
     by_id = {service.pk: service for service in services}
-    states = {
+    return {
         pk: State(
             badge_title(open_to).removesuffix(" on the project"),
             badge_note(by_id[pk], open_to.state),
             COLORS.get(open_to.state, "danger"),
         )
-        for pk, open_to in states_on(today, ids).items()
+        for pk, open_to in states_on(today, [*by_id]).items()
     }
-    return Grid(cells, counts, states, {person for _, person in members})
 
 
 def decide_cell(person: Person, service: Service, facts: Facts, today: date) -> Cell:

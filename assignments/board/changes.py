@@ -128,47 +128,45 @@ class BoardChange(Operation):
         self.may_add, self.may_remove = board.may_add(request), board.may_remove(request)
 
     def attempt(self, *, apply: bool) -> Preview:
-        board = self.board
         people, columns = self.records(apply=apply)
-        pairs = [(people[c.person_id], columns[c.column_id]) for c in self.known(people, columns)]
-        current = board.add.existing(pairs) if pairs else {}
-        line = board.add.line_factory()
+        known = [c for c in self.changes if c.person_id in people and c.column_id in columns]
+        pairs = [(people[c.person_id], columns[c.column_id]) for c in known]
+        current = self.board.add.existing(pairs) if pairs else {}
+        line = self.board.add.line_factory()
         lines: dict[str, list[Line]] = defaultdict(list)
         new: list[Any] = []
         removed: list[Any] = []
-        meanwhile: list[tuple[str, StagedChange]] = []
-        for change in self.known(people, columns):
-            person, column = people[change.person_id], columns[change.column_id]
-            pair = current.get((person.pk, column.pk))
-            if (pair is not None) == change.is_assigned:
-                meanwhile.append((DONE, change))
-            elif (pair.pk if pair is not None else 0) != change.seen:
-                meanwhile.append((CONFLICT, change))
+        skipped: list[tuple[str, StagedChange, tuple[Any, Any]]] = []
+        for change, pair in zip(known, pairs, strict=True):
+            assignment = current.get(change[:2])
+            if (assignment is not None) == change.is_assigned:
+                skipped.append((DONE, change, pair))
+            elif (0 if assignment is None else assignment.pk) != change.seen:
+                skipped.append((CONFLICT, change, pair))
             elif change.is_assigned:
-                row = board.pair(
-                    organization_id=person.organization_id, person=person, **{board.relation: column}
-                )
+                row = self.new_assignment(*pair)
                 reason = validation_errors(row) if self.may_add else "you don't have permission to add these"
-                lines[REJECTED if reason else WILL_BE_ADDED].append(
-                    line(person, column, *filter(None, [reason]))
-                )
+                lines[REJECTED if reason else WILL_BE_ADDED].append(line(*pair, *filter(None, [reason])))
                 new += [] if reason else [row]
             elif self.may_remove:
-                lines[WILL_BE_REMOVED].append(line(person, column))
-                removed.append(pair)
+                lines[WILL_BE_REMOVED].append(line(*pair))
+                removed.append(assignment)
             else:
-                lines[REJECTED].append(line(person, column, "you don't have permission to remove these"))
-        authors = self.authors(change for _, change in meanwhile)
-        for title, change in meanwhile:
-            person, column = people[change.person_id], columns[change.column_id]
+                lines[REJECTED].append(line(*pair, "you don't have permission to remove these"))
+        authors = self.authors(change for _, change, _ in skipped)
+        for title, change, pair in skipped:
             wish = "you add it" if change.is_assigned else "you remove it"
-            notes = [authors.get(change[:2], "somebody else has changed it")]
-            lines[title].append(line(person, column, *([wish] if title == CONFLICT else []), *notes))
-        if missing := len(self.changes) - len(pairs):
-            text = f"{missing:,} of people or {board.column._meta.verbose_name_plural} that no longer exist"
-            lines[REJECTED].append(Line(text))
+            author = authors.get(change[:2], "somebody else has changed it")
+            lines[title].append(line(*pair, *([wish] if title == CONFLICT else []), author))
+        if missing := len(self.changes) - len(known):
+            name = self.board.column._meta.verbose_name_plural
+            lines[REJECTED].append(Line(f"{missing:,} of people or {name} that no longer exist"))
         self.write(new, removed)
         return self.preview(lines, len(new), len(removed))
+
+    def new_assignment(self, person: Person, column: Any) -> Any:
+        sides = {"person": person, self.board.relation: column}
+        return self.board.pair(organization_id=person.organization_id, **sides)
 
     def records(self, *, apply: bool) -> tuple[Mapping[int, Any], Mapping[int, Any]]:
         """Return the people and the columns' records that the user may see, by id."""
@@ -181,9 +179,6 @@ class BoardChange(Operation):
             for rows in (selection.rows(), selection.others(self.board.column))
         ]
         return found[0], found[1]
-
-    def known(self, people: Mapping[int, Any], columns: Mapping[int, Any]) -> list[StagedChange]:
-        return [c for c in self.changes if c.person_id in people and c.column_id in columns]
 
     def authors(self, changes: Iterable[StagedChange]) -> dict[Pair, str]:
         """Return who has changed these cells last, and when. It takes a query if there are any."""

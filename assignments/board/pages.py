@@ -159,7 +159,6 @@ class BoardPage:
             "heading": board.title if board.owner is Organization else label_of(self.owner),
             "board": board,
             "owner": self.owner,
-            "back": None if board.owner is Organization else admin_url(board.owner, "change", self.owner.pk),
             "form": RowsForm(request.GET, has_project=has_project),
             "rows": rows,
             "body": body,
@@ -179,21 +178,19 @@ class BoardPage:
             if not is_form and (size := plain_size(len(self.columns)))
             else "",
             "exports": [(extension.upper(), self.url(format=extension)) for extension in CONTENT_TYPES],
-            "others": self.other_organizations(),
-            "siblings": [(each.title, each.url(self.owner)) for each in BOARDS if each.owner is board.owner]
-            if board.owner is Organization
-            else [],
+            **self.links(),
         }
         return TemplateResponse(request, "admin/board.html", context)
 
-    def other_organizations(self) -> list[tuple[str, str]]:
+    def links(self) -> dict[str, Any]:
+        """Return the link back to the owner, or those to the other boards of the user's organizations."""
         if self.board.owner is not Organization:
-            return []
-        return [
-            (str(one), self.board.url(one))
-            for one in organizations_of(self.request)
-            if one.pk != self.owner.pk
-        ]
+            return {"back": admin_url(self.board.owner, "change", self.owner.pk)}
+        others = [one for one in organizations_of(self.request) if one.pk != self.owner.pk]
+        return {
+            "siblings": [(each.title, each.url(self.owner)) for each in BOARDS if each.owner is Organization],
+            "others": [(str(one), self.board.url(one)) for one in others],
+        }
 
     def kept_parameters(self) -> list[tuple[str, str]]:
         """Return the parameters that a search keeps."""
