@@ -1,4 +1,4 @@
-"""The admin's Clean-up page: records that are probably the same, or not needed any more."""
+"""The admin's Clean-up page: records that are probably the same, or no longer needed."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from assignments.admin_inlines import SERVICES_SHOWN
 from assignments.models import ServiceAssignment
 from assignments.tracking_today import ServiceState as State
 from catalog.admin_inlines import SERVICES_SHOWN
