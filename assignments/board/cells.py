@@ -38,7 +38,7 @@ class Mark(StrEnum):
 
     TRACKS = "y"
     # Assigned, but can't track.
-    IN_VAIN = "v"
+    NO_EFFECT = "v"
     # Can track without being assigned.
     OPEN = "o"
     NONE = "n"
@@ -52,7 +52,7 @@ class Cell(NamedTuple):
 
     @classmethod
     def of(cls, why: str, *, is_assigned: bool, can_track: bool) -> Cell:
-        marks = (Mark.TRACKS, Mark.IN_VAIN) if is_assigned else (Mark.OPEN, Mark.NONE)
+        marks = (Mark.TRACKS, Mark.NO_EFFECT) if is_assigned else (Mark.OPEN, Mark.NONE)
         return cls(marks[0] if can_track else marks[1], why)
 
 

@@ -29,8 +29,8 @@ MINUS = "\N{MINUS SIGN}"
 
 WILL_BE_ADDED = "Will be added"
 WILL_BE_REMOVED = "Will be removed"
-DONE = "Are so already, skipped"
-CONFLICT = "Somebody else has changed these meanwhile: they stay as they are"
+DONE = "Already done, skipped"
+CONFLICT = "Somebody else has changed these in the meantime: they stay as they are"
 REJECTED = "Can't be done"
 OUTCOME_OF_GROUP = {
     REJECTED: RecordOutcome.REJECTED,
@@ -155,9 +155,9 @@ class BoardChange(Operation):
                 lines[REJECTED].append(line(*pair, "you don't have permission to remove these"))
         authors = self.authors(change for _, change, _ in skipped)
         for title, change, pair in skipped:
-            wish = "you add it" if change.is_assigned else "you remove it"
+            intent = "you add it" if change.is_assigned else "you remove it"
             author = authors.get(change[:2], "somebody else has changed it")
-            lines[title].append(line(*pair, *([wish] if title == CONFLICT else []), author))
+            lines[title].append(line(*pair, *([intent] if title == CONFLICT else []), author))
         if missing := len(self.changes) - len(known):
             name = self.board.column._meta.verbose_name_plural
             lines[REJECTED].append(Line(f"{missing:,} of people or {name} that no longer exist"))

@@ -281,10 +281,10 @@ def test_changes_of_somebody_else_are_shown_and_kept(deal: Deal, client: Client)
     again = assign("Ana", "Design")
     page = review(client, deal, *changes, change("Ana", "Design", 0, old.pk))
     groups = shown(page)
-    title = "Somebody else has changed these meanwhile: they stay as they are"
-    assert [*groups] == [title, "Are so already, skipped"]
+    title = "Somebody else has changed these in the meantime: they stay as they are"
+    assert [*groups] == [title, "Already done, skipped"]
     assert re.fullmatch(r"Ana .* → Design .*: you remove it: .* added it on .*", groups[title][0])
-    assert re.fullmatch(r"Ana .* → Audit .*: user\d+ added it on .*", groups["Are so already, skipped"][0])
+    assert re.fullmatch(r"Ana .* → Audit .*: user\d+ added it on .*", groups["Already done, skipped"][0])
     assert ServiceAssignment.objects.filter(pk=again.pk).exists()
 
 

@@ -41,7 +41,7 @@ def pairs_of(model: Any, name: str) -> set[Any]:
 
 def mark(*, is_assigned: bool, can_track: bool) -> Mark:
     if is_assigned:
-        return Mark.TRACKS if can_track else Mark.IN_VAIN
+        return Mark.TRACKS if can_track else Mark.NO_EFFECT
     return Mark.OPEN if can_track else Mark.NONE
 
 

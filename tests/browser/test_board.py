@@ -229,7 +229,7 @@ def test_two_browsers_lose_nothing(page: Page, server: Server, deal: Deal) -> No
     again = ServiceAssignmentFactory(organization=deal.organization, person=called("Eva"), service=care)
 
     press(page, "Control+Enter")
-    conflict = page.locator("section", has_text="Somebody else has changed these meanwhile")
+    conflict = page.locator("section", has_text="Somebody else has changed these in the meantime")
     expect(conflict).to_contain_text("you remove it")
     apply(page)
     assert ServiceAssignment.objects.filter(pk=again.pk).exists()

@@ -2,7 +2,7 @@
 //
 // Without this script the board is a form of checkboxes. With it, the form sends only the staged changes: for
 // each the person, the column, whether the person shall be assigned, and the id of the assignment that the page
-// showed (0 without one). So the server can tell what somebody else has changed meanwhile.
+// showed (0 without one). So the server can tell what somebody else has changed in the meantime.
 "use strict";
 
 class StaffingBoard extends EventTarget {
@@ -74,7 +74,7 @@ class StaffingBoard extends EventTarget {
     if (!change) {
       return today;
     }
-    const meanwhile = change.was === this.seen(row, column) ? "" : "; somebody else has changed this meanwhile";
+    const meanwhile = change.was === this.seen(row, column) ? "" : "; somebody else has changed this in the meantime";
     return `will be ${change.to ? "added" : "removed"}${meanwhile}; now ${today}`;
   }
 
