@@ -38,7 +38,7 @@ SERVED: dict[str, type[ReadOnlyViewSet]] = {
 }
 
 
-# Computed resources have no table; tests/assignments/test_tracking_api.py tests them.
+# Computed resources have no table; tests/assignments/tracking_api tests them.
 RESOURCES = {
     name: view for name, view in SERVED.items() if not view.serializer_class.Meta.model._meta.abstract
 }
