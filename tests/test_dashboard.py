@@ -6,8 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.admin import AdminSite
-from django.contrib.admin import site as admin_site
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
@@ -278,90 +276,3 @@ def test_numbers_take_few_queries(organization: Organization, django_assert_num_
         dashboard.linked_counts(request, ATTENTION)
     with django_assert_num_queries(len(COUNTS)):
         dashboard.linked_counts(request, COUNTS)
-
-
-# --- Menu, titles and error pages ---------------------------------------------------------------------
-
-
-def test_menu_has_groups() -> None:
-    groups = superuser().get(INDEX).context["sidebar_navigation"]
-    titles = {group["title"]: [item["title"] for item in group["items"]] for group in groups}
-    expected = {
-        "": ["Overview"],
-        "Catalog": ["Service types", "Projects", "Budgets", "Services"],
-        "Assignments": [
-            "Service assignments",
-            "Project assignments",
-            "Service type assignments",
-            "Access check",
-        ],
-        "People": ["People", "Users"],
-        "Administration": ["Organizations", "API tokens", "Groups", "Saved filters", "Changes"],
-    }
-    assert [*titles] == [*expected]
-    known = {title for group in expected.values() for title in group}
-    assert {
-        group: [title for title in found if title in known] for group, found in titles.items()
-    } == expected
-    registered = {getattr(model_admin, "menu", "") for model_admin in admin_site._registry.values()} - {""}
-    assert registered <= {*titles}
-
-
-def test_pages_have_titles_and_an_icon(organization: Organization) -> None:
-    client = superuser()
-    person = PersonFactory(organization=organization, first_name="Ana", last_name="Horvat")
-    titles = {
-        "/admin/": "Overview | Productive",
-        "/admin/access-check/": "Access check | Productive",
-        f"/admin/accounts/person/{person.pk}/change/": (
-            f"Ana Horvat · {person.email} | Change person | Productive"
-        ),
-    }
-    for address, title in titles.items():
-        page = " ".join(client.get(address).content.decode().split())
-        assert f"<title> {title}</title>" in page
-    assert '<link rel="icon" href="/static/productive/favicon.svg"' in page
-    assert Client().get("/favicon.ico").headers["Location"] == "/static/productive/favicon.svg"
-
-
-def test_sign_in_redirects_to_dashboard(organization: Organization) -> None:
-    user = UserFactory(organization=organization, is_staff=True)
-    user.set_password("correct horse battery")
-    user.save()
-    page = Client().post("/admin/login/", {"username": user.username, "password": "correct horse battery"})
-    assert (page.status_code, page.headers["Location"]) == (302, INDEX)
-
-
-@pytest.mark.parametrize("address", ["/admin/nonsense/", "/admin/accounts/nonsense/", "/nonsense"])
-def test_404_page_leaks_nothing(address: str) -> None:
-    page = superuser().get(address)
-    assert page.status_code == 404
-    assert "Page not found" in page.content.decode()
-    assert "nonsense" not in page.content.decode()
-    assert ("error.css" in page.content.decode()) is address.startswith("/admin/")
-
-
-def test_403_page_has_message(organization: Organization) -> None:
-    page = staff(organization, "view_person").get("/admin/accounts/apitoken/")
-    assert page.status_code == 403
-    assert "You don't have permission to view this page" in page.content.decode()
-
-
-def test_csrf_failure_has_message() -> None:
-    client = Client(enforce_csrf_checks=True)
-    page = client.post("/admin/login/", {"username": "a", "password": "b"})
-    assert page.status_code == 403
-    assert "The form has expired" in page.content.decode()
-
-
-def test_500_page_does_not_show_cause(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
-    def fail(*args: Any) -> None:
-        raise RuntimeError("the secret cause")
-
-    client = superuser()
-    client.raise_request_exception = False
-    monkeypatch.setattr(AdminSite, "each_context", fail)
-    page = client.get(INDEX)
-    assert page.status_code == 500
-    assert "Server error" in page.content.decode()
-    assert "secret cause" not in page.content.decode()

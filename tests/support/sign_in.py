@@ -25,3 +25,8 @@ def sign_in(
 ) -> Any:
     data = {"username": username, "password": password, "next": "/admin/"}
     return (client or Client()).post(reverse("admin:login"), data, **extra)
+
+
+def fail_sign_ins(times: int, **extra: Any) -> list[int]:
+    """Sign in with a wrong password, and return the statuses."""
+    return [sign_in(password="wrong", HTTP_USER_AGENT=f"{n}", **extra).status_code for n in range(times)]
