@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -13,7 +14,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from productive.accounts.models import ApiToken, Organization
-from tests.support.databases import new_database, require_programs, using_database
+from productive.management import backups
+from tests.support.databases import Contents, contents, new_database, require_programs, using_database
 from tests.support.factories import ApiTokenFactory, ProjectAssignmentFactory, ServiceTypeFactory, UserFactory
 
 
@@ -35,6 +37,26 @@ def token(django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> I
         )
         UserFactory().groups.add(1)
         yield token
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    return folder / "monday.backup"
+
+
+def rows() -> Contents:
+    return {table: rows for table, rows in contents().items() if table not in backups.TRANSIENT_TABLES}
+
+
+@contextmanager
+def nothing_changes(file: Path) -> Iterator[None]:
+    """Assert that neither the database nor the folder changes."""
+    before, files = rows(), {path: path.read_bytes() for path in file.parent.iterdir()}
+    yield
+    assert rows() == before
+    assert {path: path.read_bytes() for path in file.parent.iterdir()} == files
 
 
 def run(name: str, *arguments: Any, **options: Any) -> str:
