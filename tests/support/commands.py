@@ -27,6 +27,13 @@ def command_error(command: str, *arguments: Any) -> str:
     return str(caught.value)
 
 
+def seed(**options: Any) -> str:
+    """Create a sample agency, and return what the command wrote to stdout."""
+    out = StringIO()
+    call_command("seed", stdout=out, stderr=StringIO(), **options)
+    return out.getvalue()
+
+
 GOOD_KEY = "a key of more than fifty characters, only for the tests"
 
 
