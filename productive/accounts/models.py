@@ -189,13 +189,9 @@ class Person(Mergeable, PersonDetails):
         person.loaded_user_id = person.__dict__.get("user_id")
         return person
 
-    def deactivate(self) -> None:
-        """Archive the person: the same as `archive`, as Productive's API names it."""
-        self.archive()
-
-    def activate(self) -> None:
-        """Restore the archived person: the same as `restore`."""
-        self.restore()
+    # Productive's API has these names for the two actions.
+    deactivate = Mergeable.archive
+    activate = Mergeable.restore
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the person, and sign out a user who is no longer a member."""
@@ -259,10 +255,8 @@ class User(auth_models.AbstractUser, Recorded):
         related_name="service_accounts",
         help_text="The organization that this user's API tokens act for. Service accounts never sign in.",
     )
-
     # Sessions that began before are invalid, also after the user is activated or the person is restored.
     signed_out_at = models.DateTimeField(null=True, blank=True, editable=False)
-
     # The columns that the user chose for headings of imports: {"accounts.person": {"mail": "email"}}.
     import_headings = models.JSONField(default=dict, db_default={}, blank=True, editable=False)
 
