@@ -1,7 +1,6 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from assignments.access import Access, access_of
@@ -36,7 +35,7 @@ MAX_LOOK_ALIKES = 10
 class ServiceTypeViewSet(MergeMixin, AccessViewSet):
     serializer_class = ServiceTypeSerializer
     filterset_class = ServiceTypeFilterSet
-    write_meta: ClassVar[Mapping[str, Any]] = {
+    write_meta = {
         "look_alikes": {
             "type": "array",
             "maxItems": MAX_LOOK_ALIKES,
@@ -80,14 +79,10 @@ class ProjectViewSet(AccessViewSet):
         "number": ("project_number",),
         "company_name": ("company_name",),
     }
-    sort_expressions: ClassVar[Mapping[str, Combinable]] = {
-        "company_name": RelatedValue(Company, "company", "name_key")
-    }
+    sort_expressions = {"company_name": RelatedValue(Company, "company", "name_key")}
     archive = model_action("archive")
     restore = model_action("restore")
-    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
-        ("destroy", "archive"), describe_headers(LOST)
-    )
+    response_headers = dict.fromkeys(("destroy", "archive"), describe_headers(LOST))
 
 
 class DealViewSet(AccessViewSet):
@@ -106,7 +101,7 @@ class DealViewSet(AccessViewSet):
         "responsible_name": ("responsible_key",),
         "creator_name": ("creator_key",),
     }
-    sort_expressions: ClassVar[Mapping[str, Combinable]] = {
+    sort_expressions = {
         "company_name": Coalesce(
             RelatedValue(Company, "company", "name_key"),
             RelatedValue(Project, "project", "company__name_key"),
@@ -117,9 +112,7 @@ class DealViewSet(AccessViewSet):
     }
     close = model_action("close")
     open = model_action("open")
-    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
-        ("partial_update", "destroy", "close"), describe_headers(LOST)
-    )
+    response_headers = dict.fromkeys(("partial_update", "destroy", "close"), describe_headers(LOST))
 
 
 class ServiceViewSet(AccessViewSet):
@@ -131,17 +124,15 @@ class ServiceViewSet(AccessViewSet):
         "project_name": ("project_name",),
         "company": ("company_name",),
     }
-    sort_expressions: ClassVar[Mapping[str, Combinable]] = {
+    sort_expressions = {
         "budget_name": RelatedValue(Deal, "deal", "name_key"),
         "project_name": RelatedValue(Deal, "deal", "project__name_key"),
         "company_name": RelatedValue(
             Deal, "deal", Coalesce("company__name_key", "project__company__name_key")
         ),
     }
-    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = dict.fromkeys(
-        ("partial_update", "destroy"), describe_headers(LOST)
-    )
-    resource_meta: ClassVar[Mapping[str, Any]] = {
+    response_headers = dict.fromkeys(("partial_update", "destroy"), describe_headers(LOST))
+    resource_meta = {
         "access": {
             "type": "string",
             "enum": [*Access],

@@ -1,7 +1,5 @@
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, cast
-
-from django.db.models.expressions import Combinable
+from collections.abc import Sequence
+from typing import Any, cast
 
 from assignments.api_consequences import LOST, OPENED, AccessViewSet, describe_headers
 from catalog.models import Company
@@ -80,7 +78,7 @@ class PersonViewSet(MergeMixin, AccessViewSet):
         "company_name": ("company_name",),
         "manager": ("manager_key",),
     }
-    sort_expressions: ClassVar[Mapping[str, Combinable]] = {
+    sort_expressions = {
         "company_name": RelatedValue(Company, "company", "name_key"),
         "manager_key": RelatedValue(Person, "manager", "name_key"),
     }
@@ -88,7 +86,7 @@ class PersonViewSet(MergeMixin, AccessViewSet):
     restore = model_action("restore")
     deactivate = model_action("deactivate")
     activate = model_action("activate")
-    response_headers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    response_headers = {
         "destroy": describe_headers(LOST, OPENED),
         "archive": describe_headers(LOST),
         "deactivate": describe_headers(LOST),
