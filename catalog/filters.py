@@ -20,6 +20,9 @@ from productive.jsonapi.filters import (
     TextFilter,
 )
 
+# Of a documented attribute that is false for all records here.
+ALWAYS_FALSE = {"true": ("none", NO_ROWS), "false": ("all", ALL_ROWS)}
+
 
 def by_choice(field_name: str, choices: Iterable[tuple[int, str]]) -> ChoiceFilter:
     """Return a filter by the choices of a field."""
@@ -67,7 +70,7 @@ class ProjectFilterSet(FilterSet):
     number = TextFilter("project_number")
     budget_id = MemberFilter("deals")
     workflow_id = SoftReferenceFilter()
-    template = ChoiceFilter({"true": ("none", NO_ROWS), "false": ("all", ALL_ROWS)})
+    template = ChoiceFilter(ALWAYS_FALSE)
     created_at = TimeFilter()
 
 
@@ -101,8 +104,8 @@ class DealFilterSet(FilterSet):
     lost_reason_id = EmptyFilter()
     subsidiary_id = EmptyFilter()
     currency = TextFilter()
-    recurring = ChoiceFilter({"true": ("none", NO_ROWS), "false": ("all", ALL_ROWS)})
-    template = ChoiceFilter({"true": ("none", NO_ROWS), "false": ("all", ALL_ROWS)})
+    recurring = ChoiceFilter(ALWAYS_FALSE)
+    template = ChoiceFilter(ALWAYS_FALSE)
     date = DateFilter()
     end_date = DateFilter()
     delivered_on = DateFilter()
