@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from django.contrib import admin
@@ -36,7 +37,7 @@ class Repair:
         return self.action.is_allowed(admin.site.get_model_admin(self.model), request)
 
     def selection(self, request: HttpRequest, decision: Decision) -> Selection:
-        ids = [resolve(decision, path).pk for path in (self.record, self.chosen) if path]
+        ids = [attrgetter(path)(decision).pk for path in (self.record, self.chosen) if path]
         return Selection(admin.site.get_model_admin(self.model), request, ids[:1], ids[1:])
 
 
@@ -59,12 +60,6 @@ REPAIRS = {
         "Give {person} the service type", bulk.GIVE_SERVICE_TYPES, Person, "person", "service.service_type"
     ),
 }
-
-
-def resolve(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        value = getattr(value, name)
-    return value
 
 
 def repairs_of(request: HttpRequest, decision: Decision) -> dict[str, str]:

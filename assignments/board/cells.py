@@ -163,7 +163,7 @@ def project_grid(
         (True, False): "on the project, but can't track on any of its services today",
         (False, False): "not on the project",
     }
-    return pair_grid(people, projects, assigned, tracked, texts, ProjectAssignment)
+    return pair_grid(people, projects, assigned, tracked, texts, ProjectAssignment.project)
 
 
 def service_type_grid(
@@ -177,7 +177,7 @@ def service_type_grid(
         (False, True): "can track on services of the type, whose budgets aren't restricted to it",
         (False, False): "doesn't hold the type",
     }
-    return pair_grid(people, types, assigned, tracked, texts, ServiceTypeAssignment)
+    return pair_grid(people, types, assigned, tracked, texts, ServiceTypeAssignment.service_type)
 
 
 def pair_grid(
@@ -186,7 +186,7 @@ def pair_grid(
     assigned: Collection[Pair],
     tracked: Collection[Pair],
     texts: Mapping[tuple[bool, bool], str],
-    model: Any,
+    relation: Any,
 ) -> Grid:
     """Return the grid of assignments that aren't to services. It takes a query for the counts."""
     cells = []
@@ -194,8 +194,7 @@ def pair_grid(
         pairs = ((person.pk, column.pk) for column in columns)
         flags = [(pair in assigned, pair in tracked) for pair in pairs]
         cells.append([Cell.of(texts[each], is_assigned=each[0], can_track=each[1]) for each in flags])
-    relation = model.service_type if model is ServiceTypeAssignment else model.project
-    name = relation.field.name
+    model, name = relation.field.model, relation.field.name
     rows = model.objects.filter(**{f"{name}__in": [column.pk for column in columns]}).order_by()
     return Grid(cells, dict(rows.values(name).annotate(number=Count("pk")).values_list(name, "number")))
 
