@@ -149,6 +149,12 @@ def click(client: Client, page: Any, button: str, name: str) -> Any:
     return client.post(address, {**hidden_fields(page), button: name})
 
 
+def edit(client: Client, record: Any, **fields: Any) -> Any:
+    """Send the form of the record with these changes."""
+    address = url(type(record), "change", record.pk)
+    return client.post(address, {**form_data(client, address), **fields})
+
+
 def save(client: Client, address: str, data: dict[str, Any]) -> Any:
     """Save a form, and confirm its preview if there is one."""
     response = client.post(address, data)
