@@ -1,7 +1,7 @@
 """Show in the admin's previews who gains or loses access.
 
-The comparison is in `consequences`; this module has its texts. `admin.site.watch` applies it to everything
-that the admin writes.
+The comparison is in `consequences.comparison`; this module has its texts. `admin.site.watch` applies it to
+everything that the admin writes.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 
 from assignments.access_check import can_check_access
-from assignments.affected_services import MAX_SERVICES, TooManyServicesError, matters
-from assignments.consequences import AccessComparison, AccessDifference, Permit
+from assignments.consequences.affected_services import MAX_SERVICES, TooManyServicesError, matters
+from assignments.consequences.comparison import AccessComparison, AccessDifference, Permit
 from assignments.missing_pairs import add_missing_pairs
 from assignments.models import ServiceAssignment
 from assignments.tracking import Decision, Kind

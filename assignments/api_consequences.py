@@ -1,6 +1,6 @@
 """Tell clients of the API whose access a write changes: in headers, or in the `meta` of a dry run.
 
-A dry run compares access with `consequences`, all other writes with `write_effects`.
+A dry run uses `consequences.comparison`, all other writes `consequences.write_effects`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, ClassVar, TypeVar
 from django.db import Error
 from rest_framework.request import Request
 
-from assignments.affected_services import TooManyServicesError, affected_services
-from assignments.consequences import AccessComparison, AccessDifference, Permit
+from assignments.consequences.affected_services import TooManyServicesError, affected_services
+from assignments.consequences.comparison import AccessComparison, AccessDifference, Permit
+from assignments.consequences.write_effects import MAX_PAIRS, WriteEffects, has_more_pairs
 from assignments.tracking import REFUSALS, Kind
-from assignments.write_effects import MAX_PAIRS, WriteEffects, has_more_pairs
 from productive.database.written_rows import WrittenRows, before_writes
 from productive.jsonapi.dry_runs import DryRun
 from productive.jsonapi.transactions import in_transaction

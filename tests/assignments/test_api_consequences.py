@@ -8,8 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from assignments import affected_services, api_consequences, write_effects
+from assignments import api_consequences
 from assignments.api_consequences import AccessViewSet
+from assignments.consequences import affected_services, write_effects
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from catalog.models import Deal, Service
 from productive.accounts.models import Organization, Person

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignments.consequences import Permit
+from assignments.consequences.comparison import Permit
 from assignments.tracking import Kind, decide_all, with_budget
 from catalog.models import Service
 from productive.accounts.models import ApiToken, Organization, Person

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from django.db.models import F, OuterRef
 
 from assignments.access import Access, access_of
-from assignments.affected_services import affected_services
+from assignments.consequences.affected_services import affected_services
 from assignments.models import ServiceAssignment
 from assignments.tracking import Decision, Kind, decide_all, trackable_by, with_budget
 from catalog.models import Service

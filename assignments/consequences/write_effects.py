@@ -1,6 +1,6 @@
 """Find out what one write does to access, with few queries.
 
-`consequences` compares everything that a change affects, which takes longer than most writes. This is for
+`comparison` compares everything that a change affects, which takes longer than most writes. This is for
 every write of the API: it finds only losses and what is easily mistaken, and reads nothing if the write
 can't take access from anybody.
 """
@@ -16,8 +16,8 @@ from django.db.models import DateField, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast
 
 from assignments.access import restricted_services, services_without_assignees
-from assignments.affected_services import TRACKING_COLUMNS
-from assignments.consequences import Permit
+from assignments.consequences.affected_services import TRACKING_COLUMNS
+from assignments.consequences.comparison import Permit
 from assignments.models import ProjectAssignment, ServiceAssignment, ServiceTypeAssignment
 from assignments.tracking import Kind, Reason, decide, trackable_by, with_budget
 from catalog.models import Deal, Project, Service
