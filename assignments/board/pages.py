@@ -26,7 +26,7 @@ from assignments.board.changes import (
 )
 from assignments.board.exports import export_board
 from assignments.board.matching import Named, find_named
-from assignments.board.rendering import Reasons, describe_columns, headings_of, render_rows
+from assignments.board.rendering import Reasons, RowRenderer, describe_columns, headings_of
 from assignments.board.rows import (
     MAX_ADDED,
     MAX_CHECKBOXES,
@@ -140,17 +140,9 @@ class BoardPage:
         grid = self.read_grid(rows.people, pairs)
         reasons = Reasons()
         is_form = (len(self.columns) + 1) * len(rows.people) <= MAX_CHECKBOXES
-        body = render_rows(
-            rows.people,
-            self.columns,
-            grid,
-            pairs,
-            self.labels,
-            reasons,
-            checked=None if named is None else self.posted_cells(pairs),
-            is_form=is_form,
-            added=rows.added,
-        )
+        checked = None if named is None else self.posted_cells(pairs)
+        renderer = RowRenderer(self.columns, self.labels, pairs, reasons, checked, is_form)
+        body = renderer.render(rows.people, grid, rows.added)
         has_project = board.project(self.owner) is not None
         context = {
             **admin.site.each_context(request),
@@ -240,7 +232,7 @@ class BoardPage:
         pairs, reasons = self.read_pairs(people), Reasons()
         added = {one.pk for one in people}
         grid = self.read_grid(people, pairs)
-        html = render_rows(people, self.columns, grid, pairs, self.labels, reasons, added=added)
+        html = RowRenderer(self.columns, self.labels, pairs, reasons).render(people, grid, added)
         return {
             "html": html,
             "ids": [one.pk for one in people],

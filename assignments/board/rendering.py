@@ -6,6 +6,7 @@ A template would take a second for the 18,000 cells of a large board.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -49,69 +50,60 @@ def headings_of(columns: Sequence[Any], heading: Callable[[Any], str]) -> list[t
     return found if any(text for text, _ in found) else []
 
 
-def render_rows(
-    people: Sequence[Any],
-    columns: Sequence[Any],
-    grid: Grid,
-    pairs: Mapping[Pair, int],
-    labels: Mapping[int, str],
-    reasons: Reasons,
-    *,
-    checked: Collection[str] | None = None,
-    is_form: bool = False,
-    added: Collection[int] = (),
-) -> SafeString:
-    """Return the rows of the table, with a heading row before each group.
+@dataclass
+class RowRenderer:
+    """Renders rows of the table.
 
     `pairs` are the ids of the assignments. With `is_form`, the cells are checkboxes that a browser without
     JavaScript sends; `checked` are those that the user has sent before.
     """
-    parts: list[str] = []
-    group = ""
-    for person, cells in zip(people, grid.cells, strict=True):
-        name = "board-added" if person.pk in added else ""
-        others = "Others" if added else ""
-        text = "Added" if name else others if person.group_label == "" else person.group_label or "None"
-        if text != group:
-            group = text
-            parts.append(
-                f'<tr class="board-group {name}"><th colspan="{len(columns) + 1}" scope="rowgroup">'
-                f"<span>{escape(text)}</span></th></tr>"
+
+    columns: Sequence[Any]
+    labels: Mapping[int, str]
+    pairs: Mapping[Pair, int]
+    reasons: Reasons
+    checked: Collection[str] | None = None
+    is_form: bool = False
+
+    def render(self, people: Sequence[Any], grid: Grid, added: Collection[int] = ()) -> SafeString:
+        """Return the rows of the people, with a heading row before each group."""
+        parts: list[str] = []
+        group = ""
+        for person, cells in zip(people, grid.cells, strict=True):
+            name = "board-added" if person.pk in added else ""
+            others = "Others" if added else ""
+            text = "Added" if name else others if person.group_label == "" else person.group_label or "None"
+            if text != group:
+                group = text
+                parts.append(
+                    f'<tr class="board-group {name}"><th colspan="{len(self.columns) + 1}" scope="rowgroup">'
+                    f"<span>{escape(text)}</span></th></tr>"
+                )
+            parts.append(self.render_row(person, cells))
+        return mark_safe("".join(parts))  # noqa: S308, all texts are escaped
+
+    def render_row(self, person: Any, cells: Sequence[Cell]) -> str:
+        number = self.reasons.number
+        ids = {c.pk: self.pairs[person.pk, c.pk] for c in self.columns if (person.pk, c.pk) in self.pairs}
+        seen = ",".join(f"{column}={pk}" for column, pk in ids.items())
+        name, hint = escape(str(person)), escape(person.title or person.email or "")
+        title = escape(" · ".join(filter(None, [str(person), person.title, person.email])))
+        head = (
+            f'<tr data-person="{person.pk}"><th scope="row" title="{title}">'
+            f'<span class="board-name">{name}</span>'
+            f'<span class="board-hint">{hint}</span>'
+            f'<input type="hidden" name="row" value="{person.pk}:{seen}"></th>'
+        )
+        if not self.is_form:
+            body = [f'<td class="{c.mark}" data-why="{number(c)}">' for c in cells]
+            return f"{head}{''.join(body)}</tr>"
+        body = []
+        for column, cell in zip(self.columns, cells, strict=True):
+            value, label = f"{person.pk}-{column.pk}", escape(self.labels[column.pk])
+            is_checked = column.pk in ids if self.checked is None else value in self.checked
+            body.append(
+                f'<td class="{cell.mark}" data-why="{number(cell)}" title="{escape(cell.why)}">'
+                f'<input type="checkbox" name="cell" value="{value}"'
+                f' aria-label="{name}, {label}"{" checked" if is_checked else ""}></td>'
             )
-        parts.append(render_row(person, columns, cells, pairs, labels, reasons, checked, is_form))
-    return mark_safe("".join(parts))  # noqa: S308, all texts are escaped
-
-
-def render_row(
-    person: Any,
-    columns: Sequence[Any],
-    cells: Sequence[Cell],
-    pairs: Mapping[Pair, int],
-    labels: Mapping[int, str],
-    reasons: Reasons,
-    checked: Collection[str] | None,
-    is_form: bool,
-) -> str:
-    seen = ",".join(f"{c.pk}={pairs[person.pk, c.pk]}" for c in columns if (person.pk, c.pk) in pairs)
-    name, hint = escape(str(person)), escape(person.title or person.email or "")
-    title = escape(" · ".join(filter(None, [str(person), person.title, person.email])))
-    head = (
-        f'<tr data-person="{person.pk}"><th scope="row" title="{title}">'
-        f'<span class="board-name">{name}</span>'
-        f'<span class="board-hint">{hint}</span>'
-        f'<input type="hidden" name="row" value="{person.pk}:{seen}"></th>'
-    )
-    if not is_form:
-        return (
-            head + "".join([f'<td class="{c.mark}" data-why="{reasons.number(c)}">' for c in cells]) + "</tr>"
-        )
-    body = []
-    for column, cell in zip(columns, cells, strict=True):
-        value = f"{person.pk}-{column.pk}"
-        is_checked = (person.pk, column.pk) in pairs if checked is None else value in checked
-        body.append(
-            f'<td class="{cell.mark}" data-why="{reasons.number(cell)}" title="{escape(cell.why)}">'
-            f'<input type="checkbox" name="cell" value="{value}"'
-            f' aria-label="{name}, {escape(labels[column.pk])}"{" checked" if is_checked else ""}></td>'
-        )
-    return f"{head}{''.join(body)}</tr>"
+        return f"{head}{''.join(body)}</tr>"
