@@ -18,7 +18,7 @@ from django.template.defaultfilters import pluralize
 
 from assignments.access_check import can_check_access
 from assignments.consequences.affected_services import MAX_SERVICES, TooManyServicesError, matters
-from assignments.consequences.comparison import AccessComparison, AccessDifference, Permit
+from assignments.consequences.comparison import AccessComparison, AccessDifference, Permit, service_ids
 from assignments.missing_pairs import add_missing_pairs
 from assignments.models import ServiceAssignment
 from assignments.tracking import Decision, Kind
@@ -252,11 +252,15 @@ def unused_group(difference: AccessDifference) -> Group:
 
 
 def row_notes(difference: AccessDifference) -> list[tuple[str, tuple[int, int], str]]:
-    """Return a note about each new service assignment that has no effect."""
-    label = ServiceAssignment._meta.label_lower
+    """Return a note about each new service assignment that has no effect.
+
+    Those of new services have none: an import doesn't create any, and their ids differ in each attempt.
+    """
+    label, new = ServiceAssignment._meta.label_lower, service_ids(difference.written, "+")
     return [
         (label, (decision.person.pk, decision.service.pk), f"no effect today: {reasons_of(decision)}")
         for decision in difference.unused.decisions
+        if decision.service.pk not in new
     ]
 
 
