@@ -123,7 +123,7 @@ def test_consequences_agree_with_the_rule_for_every_pair(agency: Agency) -> None
 def test_consequences_are_not_computed_for_too_many_services(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assignments.affected_services.MAX_SERVICES", 1)
+    monkeypatch.setattr("assignments.consequences.affected_services.MAX_SERVICES", 1)
     page = preview(agency.staff(), "close", [agency.deal])
     [sentence] = consequences(page)[0]
     assert sentence.endswith("too many to show who gains or loses access.")
