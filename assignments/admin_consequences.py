@@ -18,7 +18,7 @@ from django.template.defaultfilters import pluralize
 
 from assignments.access_check import can_check_access
 from assignments.consequences.affected_services import MAX_SERVICES, TooManyServicesError, matters
-from assignments.consequences.comparison import AccessComparison, AccessDifference, Permit, service_ids
+from assignments.consequences.comparison import AccessComparison, AccessDifference, Permit, record_ids
 from assignments.missing_pairs import add_missing_pairs
 from assignments.models import ServiceAssignment
 from assignments.tracking import Decision, Kind
@@ -252,15 +252,11 @@ def unused_group(difference: AccessDifference) -> Group:
 
 
 def row_notes(difference: AccessDifference) -> list[tuple[str, tuple[int, int], str]]:
-    """Return a note about each new service assignment that has no effect.
-
-    Those of new services have none: an import doesn't create any, and their ids differ in each attempt.
-    """
-    label, new = ServiceAssignment._meta.label_lower, service_ids(difference.written, "+")
+    """Return a note about each new service assignment that has no effect."""
+    label = ServiceAssignment._meta.label_lower
     return [
         (label, (decision.person.pk, decision.service.pk), f"no effect today: {reasons_of(decision)}")
         for decision in difference.unused.decisions
-        if decision.service.pk not in new
     ]
 
 
@@ -269,12 +265,16 @@ def reasons_of(decision: Decision) -> str:
 
 
 def fingerprint(difference: AccessDifference, labels: dict[int, str]) -> str:
-    """Return what identifies the difference; new services have no lasting id."""
+    """Return what identifies the difference; new people and services have no lasting id."""
+    services, new_people = difference.before.services, record_ids(difference.written, Person, "+")
 
     def keys(permits: Iterable[Permit]) -> list[Any]:
-        known = difference.before.services
         return sorted(
-            [p.person_id, p.kind, str(p.service_id) if p.service_id in known else labels[p.service_id]]
+            [
+                label_of(difference.people[p.person_id]) if p.person_id in new_people else str(p.person_id),
+                p.kind,
+                str(p.service_id) if p.service_id in services else labels[p.service_id],
+            ]
             for p in permits
         )
 

@@ -264,7 +264,7 @@ class AccessComparison:
         New rows can have other ids than for `read_before`.
         """
         self.written = written
-        ids = service_ids(written, "+") | self.before.services.keys()
+        ids = record_ids(written, Service, "+") | self.before.services.keys()
         self.after = AccessSnapshot.take(ids if self.before.services else ids | affected_services(written))
         self.unused = UnusedAssignments.find(written, self.after.permits)
 
@@ -273,14 +273,14 @@ class AccessComparison:
 
         If the change moves an assignment, the service from which it was moved is known only before.
         """
-        deleted = service_ids(self.written, "-")
+        deleted = record_ids(self.written, Service, "-")
         return self.before.services.keys() - deleted <= self.after.services.keys()
 
     def difference(self) -> AccessDifference:
         return AccessDifference(self.before, self.after, self.written, self.unused)
 
 
-def service_ids(written: Sequence[WrittenRows], history_type: str) -> set[int]:
-    """Return the ids of the services that were created ("+") or deleted ("-")."""
-    found = [each.rows for each in written if each.model is Service and each.history_type == history_type]
+def record_ids(written: Sequence[WrittenRows], model: type[Any], history_type: str) -> set[int]:
+    """Return the ids of the model's records that were created ("+") or deleted ("-")."""
+    found = [each.rows for each in written if each.model is model and each.history_type == history_type]
     return {row.id for rows in found for row in rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
@@ -171,8 +171,13 @@ class Preview:
 
     @cached_property
     def digest(self) -> str:
-        """Return a hash of everything that the preview shows."""
-        shown = [self.groups, self.consequences, *self.related, *self.questions]
+        """Return a hash of everything that the preview shows.
+
+        The notes aren't part of it: the lines have those that are shown, and the keys of the others contain
+        the ids of new rows, which PostgreSQL doesn't use again after a rollback.
+        """
+        consequences = self.consequences and replace(self.consequences, notes=())
+        shown = [self.groups, consequences, *self.related, *self.questions]
         text = json.dumps(shown, default=slot_values)
         return sha256(text.encode()).hexdigest()
 
