@@ -15,7 +15,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -36,6 +35,7 @@ from productive.accounts.models import Organization, Person
 from productive.admin.days import LocalDayField
 from productive.admin.forms import Autocomplete, RecordField, label_of
 from productive.admin.operations import BusyError, carry_out, respond
+from productive.admin.pages import render_page
 from productive.admin.permissions import can_view, visible_rows
 from productive.admin.theme import DateInput, Select
 from productive.admin.urls import admin_url
@@ -85,8 +85,8 @@ def access_check(request: HttpRequest) -> HttpResponse:
     result = result_context(request, form.cleaned_data) if form.is_valid() else {}
     if request.method == "POST" and (decision := result.get("decision")):
         return repair(request, decision)
-    context = {**admin.site.each_context(request), "title": "Access check", "form": form, **result}
-    return TemplateResponse(request, "admin/access_check.html", context)
+    context = {"title": "Access check", "form": form, **result}
+    return render_page(request, "admin/access_check.html", context)
 
 
 def can_check_access(request: HttpRequest) -> bool:

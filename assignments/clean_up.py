@@ -11,7 +11,6 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from assignments.attention import archived_types_in_use, unused_types
 from catalog.look_alikes import similar_people, similar_types
@@ -19,6 +18,7 @@ from catalog.models import Service, ServiceType
 from productive.accounts.models import Person
 from productive.admin.columns import CountColumn, count_related
 from productive.admin.forms import label_with_status
+from productive.admin.pages import render_page
 from productive.admin.permissions import can_view, visible_rows
 from productive.admin.urls import admin_url
 
@@ -112,7 +112,6 @@ def clean_up(request: HttpRequest) -> HttpResponse:
     page = Paginator(view.find(visible_rows(request, view.model)), PER_PAGE).get_page(request.GET.get("page"))
     columns = view.columns(request)
     context = {
-        **admin.site.each_context(request),
         "title": "Clean-up",
         "views": views,
         "view": view,
@@ -123,7 +122,7 @@ def clean_up(request: HttpRequest) -> HttpResponse:
         "list_url": admin_url(view.model, "changelist"),
         "merge_url": admin_url(view.model, "merge"),
     }
-    return TemplateResponse(request, "admin/clean_up.html", context)
+    return render_page(request, "admin/clean_up.html", context)
 
 
 def groups_of(

@@ -12,7 +12,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from assignments.board.boards import BOARDS, Board, labels_of, organization_of
@@ -41,6 +40,7 @@ from productive.accounts.models import Organization, Person
 from productive.accounts.owned_admin import organizations_of
 from productive.admin.forms import label_of
 from productive.admin.operations import BusyError, Step, carry_out, posted_step, respond
+from productive.admin.pages import render_page
 from productive.admin.permissions import visible_rows
 from productive.admin.spreadsheets.writing import CONTENT_TYPES
 from productive.admin.urls import admin_url
@@ -145,7 +145,6 @@ class BoardPage:
         body = renderer.render(rows.people, grid, rows.added)
         has_project = board.project(self.owner) is not None
         context = {
-            **admin.site.each_context(request),
             "title": self.title,
             "is_fullwidth": "1",
             "heading": board.title if board.owner is Organization else label_of(self.owner),
@@ -172,7 +171,7 @@ class BoardPage:
             "exports": [(extension.upper(), self.url(format=extension)) for extension in CONTENT_TYPES],
             **self.links(),
         }
-        return TemplateResponse(request, "admin/board.html", context)
+        return render_page(request, "admin/board.html", context)
 
     def links(self) -> dict[str, Any]:
         """Return the link back to the owner, or those to the other boards of the user's organizations."""

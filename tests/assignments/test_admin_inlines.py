@@ -251,14 +251,10 @@ def test_archived_records_are_not_offered() -> None:
 
 def test_new_person_with_an_unused_assignment_is_saved() -> None:
     service = ServiceFactory()
-    line = {"service": service.pk}
+    client, line = staff(service.organization), {"service": service.pk}
     person = {"first_name": "Ana", "last_name": "Ban"}
-    assert (
-        post_lines(
-            staff(service.organization), url(Person, "add"), ServiceAssignment, line, **person
-        ).status_code
-        == 302
-    )
+    response = post_lines(client, url(Person, "add"), ServiceAssignment, line, **person)
+    assert response.status_code == 302
     assert ServiceAssignment.objects.get(service=service).person.first_name == "Ana"
 
 
